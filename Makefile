@@ -1,0 +1,80 @@
+# Every verb bootstraps what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements.lock
+INSTALLED := $(VENV)/.installed
+SOURCES := runtime edge cloud optimizer reference bench tests protos/generate.py
+
+.PHONY: help setup demo up test lint format types imports protos protos-check unit test-long bench lock wheel clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## build .venv from the lock (compiles llama-cpp-python once, about 6 minutes)
+
+# --require-hashes: every file installed is one that the lock names.
+$(INSTALLED): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "leeward needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "python3 -m venv failed; on Debian install python3-venv" >&2; exit 1; }
+	@echo "setup: installing from $(LOCK); llama-cpp-python is compiled the first time, about 6 minutes on 2 cores"
+	$(BIN)/pip install --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## the main job, end to end, on real models
+	$(BIN)/python -m reference.demo
+
+up: setup ## start the same and stay up
+	$(BIN)/leeward up
+
+test: lint types imports protos-check unit ## everything CI checks
+
+lint: setup ## ruff: format and rules
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+format: setup ## rewrite the sources as ruff likes them
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+imports: setup ## who may import whom
+	$(BIN)/lint-imports
+
+protos: setup ## regenerate the contract's code
+	$(BIN)/python protos/generate.py
+
+protos-check: setup ## proto lint, and drift of the generated code
+	$(BIN)/buf lint
+	$(BIN)/python protos/generate.py --check
+
+unit: setup ## the tests alone
+	$(BIN)/pytest
+
+test-long: setup ## the long property profiles (hours)
+	$(BIN)/pytest -m long --timeout 0 -o addopts="--import-mode=importlib --strict-markers -ra"
+
+bench: setup ## the headline figures, quick
+	$(BIN)/python -m bench.runtime_overhead --json --quick
+
+COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header
+
+lock: setup ## resolve the dependencies again
+	$(COMPILE) --upgrade --extra edge --extra cloud --extra optimizer --extra demo --extra dev \
+	  pyproject.toml -o $(LOCK)
+	$(COMPILE) -c $(LOCK) --extra edge pyproject.toml -o deploy/containers/edge.lock
+	$(COMPILE) -c $(LOCK) --extra cloud pyproject.toml -o deploy/containers/cloud.lock
+
+wheel: setup ## build the wheel and look inside it
+	rm -rf dist && $(BIN)/pip wheel --no-deps --no-build-isolation -w dist . && $(BIN)/check-wheel-contents dist
+
+clean: ## remove what the verbs built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
