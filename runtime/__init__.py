@@ -1,0 +1,1 @@
+"""What the roles share, and nothing of any role."""

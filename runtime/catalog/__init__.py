@@ -1,0 +1,1 @@
+"""Known models and the nodes that serve them."""

@@ -1,0 +1,1 @@
+"""The `leeward` command: the root, and the groups that need no role."""

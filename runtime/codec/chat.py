@@ -1,0 +1,131 @@
+"""Chat messages and what a model reports about an answer, to and from their messages.
+
+Tool calls are in the contract and not yet served: a message that holds one is refused, never
+read without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from leeward.v1 import chat_pb2
+from runtime.codec import bounds
+from runtime.codec.enums import CHAT_ROLES
+from runtime.errors import RequestInvalid
+from runtime.ports import ChatMessage, Timings, TokenLogprob, Usage
+
+__all__ = [
+    "decode_chat",
+    "decode_logprobs",
+    "decode_timings",
+    "decode_usage",
+    "encode_chat",
+    "encode_logprobs",
+    "encode_timings",
+    "encode_usage",
+]
+
+
+def encode_chat(messages: Sequence[ChatMessage]) -> list[chat_pb2.ChatMessage]:
+    """Return the messages of a chat."""
+    return [
+        chat_pb2.ChatMessage(
+            role=CHAT_ROLES.encode(turn.role, f"messages[{place}].role"), content=turn.content
+        )
+        for place, turn in enumerate(messages)
+    ]
+
+
+def decode_chat(
+    messages: Sequence[chat_pb2.ChatMessage], field: str = "messages"
+) -> tuple[ChatMessage, ...]:
+    """Return a chat of at least one turn."""
+    bounds.count(messages, field, at_least=1, at_most=bounds.MAX_CHAT_TURNS)
+    return tuple(_decode_turn(turn, f"{field}[{place}]") for place, turn in enumerate(messages))
+
+
+def encode_usage(usage: Usage) -> chat_pb2.Usage:
+    """Return the message of what a call consumed."""
+    return chat_pb2.Usage(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        cost_usd=usage.cost_usd,
+        estimated=usage.estimated,
+    )
+
+
+def decode_usage(message: chat_pb2.Usage, field: str = "usage") -> Usage:
+    """Return what a call consumed; an absent message is zero."""
+    return Usage(
+        prompt_tokens=bounds.whole(message.prompt_tokens, f"{field}.prompt_tokens"),
+        completion_tokens=bounds.whole(message.completion_tokens, f"{field}.completion_tokens"),
+        cached_tokens=bounds.whole(message.cached_tokens, f"{field}.cached_tokens"),
+        cost_usd=bounds.number(message.cost_usd, f"{field}.cost_usd"),
+        estimated=message.estimated,
+    )
+
+
+def encode_timings(timings: Timings) -> chat_pb2.Timings:
+    """Return the message of where the time went."""
+    return chat_pb2.Timings(
+        queued_s=timings.queued_s, first_token_s=timings.first_token_s, total_s=timings.total_s
+    )
+
+
+def decode_timings(message: chat_pb2.Timings, field: str = "timings") -> Timings:
+    """Return where the time went; an absent message is zero."""
+    return Timings(
+        queued_s=bounds.number(message.queued_s, f"{field}.queued_s"),
+        first_token_s=bounds.number(message.first_token_s, f"{field}.first_token_s"),
+        total_s=bounds.number(message.total_s, f"{field}.total_s"),
+    )
+
+
+def encode_logprobs(logprobs: Iterable[TokenLogprob]) -> list[chat_pb2.TokenLogprob]:
+    """Return the messages of tokens with their log-probabilities."""
+    return [
+        chat_pb2.TokenLogprob(
+            token=item.token,
+            logprob=item.logprob,
+            top=[
+                chat_pb2.TokenAlternative(token=token, logprob=logprob)
+                for token, logprob in item.top
+            ],
+        )
+        for item in logprobs
+    ]
+
+
+def decode_logprobs(
+    messages: Sequence[chat_pb2.TokenLogprob], field: str = "logprobs"
+) -> tuple[TokenLogprob, ...]:
+    """Return tokens with their log-probabilities; minus infinity is allowed, NaN is not."""
+    bounds.count(messages, field, at_most=bounds.MAX_RECORDS)
+    return tuple(_decode_logprob(item, f"{field}[{at}]") for at, item in enumerate(messages))
+
+
+def _decode_turn(message: chat_pb2.ChatMessage, field: str) -> ChatMessage:
+    if message.tool_calls or message.tool_call_id:
+        raise RequestInvalid("tool calls are not served", field=f"{field}.tool_calls")
+    return ChatMessage(
+        role=CHAT_ROLES.decode(message.role, f"{field}.role"),
+        content=bounds.text(message.content, f"{field}.content"),
+    )
+
+
+def _decode_logprob(message: chat_pb2.TokenLogprob, field: str) -> TokenLogprob:
+    bounds.count(message.top, f"{field}.top", at_most=bounds.MAX_STEPS)
+    return TokenLogprob(
+        token=bounds.text(message.token, f"{field}.token", at_most_chars=bounds.MAX_REASON_CHARS),
+        logprob=bounds.log_probability(message.logprob, f"{field}.logprob"),
+        top=tuple(
+            (
+                bounds.text(
+                    item.token, f"{field}.top.token", at_most_chars=bounds.MAX_REASON_CHARS
+                ),
+                bounds.log_probability(item.logprob, f"{field}.top.logprob"),
+            )
+            for item in message.top
+        ),
+    )

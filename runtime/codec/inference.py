@@ -1,0 +1,238 @@
+"""Calls of one model, their streams, and lists of models, to and from their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from leeward.v1 import inference_pb2 as pb
+from runtime.codec import bounds
+from runtime.codec.chat import (
+    decode_chat,
+    decode_logprobs,
+    decode_timings,
+    decode_usage,
+    encode_chat,
+    encode_logprobs,
+    encode_timings,
+    encode_usage,
+)
+from runtime.codec.enums import FINISH_REASONS, ZONES
+from runtime.codec.label import (
+    decode_label_or_unsure,
+    decode_releases,
+    encode_label,
+    encode_release,
+)
+from runtime.codec.ledger import (
+    LedgerReference,
+    decode_ledger_reference,
+    encode_ledger_reference,
+)
+from runtime.codec.sampling import decode_sampling, encode_sampling
+from runtime.errors import RequestInvalid
+from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepId
+from runtime.policy.model import Zone
+from runtime.ports import Chunk, Completion, GenerateRequest, Provenance, TextDelta
+
+__all__ = [
+    "ServedModel",
+    "decode_chunk",
+    "decode_generate_request",
+    "decode_passage",
+    "decode_provenance",
+    "decode_served_models",
+    "encode_chunk",
+    "encode_generate_request",
+    "encode_provenance",
+    "encode_served_models",
+    "generate_payload",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """One model as its node lists it."""
+
+    name: ModelName
+    node: NodeName
+    zone: Zone
+    family: str = ""
+    context_tokens: int = 0
+    """0 when unknown."""
+    loaded: bool = False
+    generates: bool = True
+    embeds: bool = False
+
+
+@bounds.encodable()
+def encode_generate_request(
+    request: GenerateRequest, *, ledger: LedgerReference | None = None
+) -> pb.GenerateRequest:
+    """Return the message of a call; its deadline travels with gRPC."""
+    return pb.GenerateRequest(
+        model=request.model,
+        messages=encode_chat(request.messages),
+        sampling=encode_sampling(request.sampling),
+        label=encode_label(request.label),
+        provenance=encode_provenance(request.provenance) if request.provenance else None,
+        idempotency_key=request.idempotency_key,
+        ledger=encode_ledger_reference(ledger) if ledger else None,
+    )
+
+
+@bounds.encodable()
+def generate_payload(request: GenerateRequest) -> bytes:
+    """Return the call's exact bytes without its ledger reference: what the ledger digests.
+
+    The bytes on the wire are these, followed by the reference alone.
+    """
+    return encode_generate_request(request).SerializeToString(deterministic=True)
+
+
+def decode_generate_request(message: pb.GenerateRequest, *, timeout_s: float) -> GenerateRequest:
+    """Return the call of a message.
+
+    Args:
+        message: As received.
+        timeout_s: What ``runtime.rpc.deadlines`` says is left, seconds.
+
+    Raises:
+        RequestInvalid: A field is missing, too large, or not of its kind.
+    """
+    if message.tools:
+        raise RequestInvalid("tool calls are not served", field="tools")
+    return GenerateRequest(
+        model=ModelName(bounds.name(message.model, "model")),
+        messages=decode_chat(message.messages),
+        sampling=decode_sampling(message.sampling),
+        label=decode_label_or_unsure(message.label, "label", present=message.HasField("label")),
+        provenance=(
+            decode_provenance(message.provenance) if message.HasField("provenance") else None
+        ),
+        idempotency_key=bounds.optional_name(message.idempotency_key, "idempotency_key"),
+        timeout_s=timeout_s,
+    )
+
+
+def decode_passage(message: pb.GenerateRequest | pb.EmbedRequest) -> LedgerReference | None:
+    """Return where the call stands in its sender's ledger, or ``None`` when it does not say."""
+    return decode_ledger_reference(message.ledger) if message.HasField("ledger") else None
+
+
+def encode_provenance(provenance: Provenance) -> pb.Provenance:
+    """Return the message of where a call comes from."""
+    return pb.Provenance(
+        request_id=provenance.request_id,
+        session_id=provenance.session_id,
+        plan_id=provenance.plan_id,
+        step_id=provenance.step_id,
+        graph=provenance.graph,
+        releases=[encode_release(record) for record in provenance.releases],
+    )
+
+
+def decode_provenance(message: pb.Provenance, field: str = "provenance") -> Provenance:
+    """Return where a call comes from."""
+    return Provenance(
+        request_id=RequestId(bounds.name(message.request_id, f"{field}.request_id")),
+        session_id=SessionId(bounds.optional_name(message.session_id, f"{field}.session_id")),
+        plan_id=PlanId(bounds.optional_name(message.plan_id, f"{field}.plan_id")),
+        step_id=StepId(bounds.optional_name(message.step_id, f"{field}.step_id")),
+        graph=bounds.optional_name(message.graph, f"{field}.graph"),
+        releases=decode_releases(message.releases, f"{field}.releases"),
+    )
+
+
+@bounds.encodable()
+def encode_chunk(chunk: Chunk) -> pb.GenerateResponse:
+    """Return the message of one item of an answer's stream."""
+    if isinstance(chunk, TextDelta):
+        return pb.GenerateResponse(
+            delta=pb.TextDelta(
+                text=chunk.text, tokens=chunk.tokens, logprobs=encode_logprobs(chunk.logprobs)
+            )
+        )
+    return pb.GenerateResponse(
+        completion=pb.Completion(
+            finish_reason=FINISH_REASONS.encode(chunk.finish_reason),
+            usage=encode_usage(chunk.usage),
+            timings=encode_timings(chunk.timings),
+            model=chunk.model,
+            node=chunk.node,
+            ledger_position=chunk.ledger_position,
+        )
+    )
+
+
+def decode_chunk(message: pb.GenerateResponse) -> Chunk:
+    """Return one item of an answer's stream; an item that this version does not know is refused."""
+    kind = message.WhichOneof("item")
+    if kind == "delta":
+        return _decode_delta(message.delta)
+    if kind == "completion":
+        return _decode_completion(message.completion)
+    raise RequestInvalid("is not a known item", field="item")
+
+
+def encode_served_models(models: Iterable[ServedModel]) -> pb.ListModelsResponse:
+    """Return the message of a list of models, sorted by name."""
+    return pb.ListModelsResponse(
+        models=[
+            pb.ModelInfo(
+                name=model.name,
+                node=model.node,
+                zone=ZONES.encode(model.zone),
+                family=model.family,
+                context_tokens=model.context_tokens,
+                loaded=model.loaded,
+                generates=model.generates,
+                embeds=model.embeds,
+            )
+            for model in sorted(models, key=lambda model: model.name)
+        ]
+    )
+
+
+def decode_served_models(message: pb.ListModelsResponse) -> tuple[ServedModel, ...]:
+    """Return a node's list of models."""
+    bounds.count(message.models, "models", at_most=bounds.MAX_RECORDS)
+    return tuple(_decode_served_model(item, at) for at, item in enumerate(message.models))
+
+
+def _decode_delta(message: pb.TextDelta) -> TextDelta:
+    return TextDelta(
+        text=bounds.text(message.text, "delta.text"),
+        tokens=message.tokens if message.HasField("tokens") else 1,
+        logprobs=decode_logprobs(message.logprobs, "delta.logprobs"),
+    )
+
+
+def _decode_completion(message: pb.Completion) -> Completion:
+    if message.tool_calls:
+        raise RequestInvalid("tool calls are not served", field="completion.tool_calls")
+    position = message.ledger_position if message.HasField("ledger_position") else None
+    return Completion(
+        finish_reason=FINISH_REASONS.decode(message.finish_reason, "completion.finish_reason"),
+        usage=decode_usage(message.usage, "completion.usage"),
+        timings=decode_timings(message.timings, "completion.timings"),
+        model=ModelName(bounds.optional_name(message.model, "completion.model")),
+        node=NodeName(bounds.optional_name(message.node, "completion.node")),
+        ledger_position=(
+            None if position is None else bounds.whole(position, "completion.ledger_position")
+        ),
+    )
+
+
+def _decode_served_model(message: pb.ModelInfo, place: int) -> ServedModel:
+    field = f"models[{place}]"
+    return ServedModel(
+        name=ModelName(bounds.name(message.name, f"{field}.name")),
+        node=NodeName(bounds.optional_name(message.node, f"{field}.node")),
+        zone=ZONES.decode(message.zone, f"{field}.zone"),
+        family=bounds.optional_name(message.family, f"{field}.family"),
+        context_tokens=message.context_tokens,
+        loaded=message.loaded,
+        generates=message.generates,
+        embeds=message.embeds,
+    )

@@ -1,0 +1,267 @@
+"""Every failure this system can name.
+
+LeewardError
+├── DocumentInvalid             a file cannot be used; names file, line and field
+│   ├── GraphInvalid            a graph that cannot run as written
+│   ├── PolicyInvalid           a policy that cannot be applied as written
+│   ├── CatalogInvalid          a catalog that cannot be used as written
+│   └── ConfigInvalid           settings or a configuration file
+├── RequestInvalid              the caller's message cannot be served as sent
+├── NotFound                    no graph, model, session or record of that name
+├── PrivacyError
+│   ├── LeakFound               the flow check found a path on which content could leak
+│   ├── PolicyViolation         content was about to reach a node below its label
+│   ├── GateRefused             the gate's own scan found what a release should have removed
+│   ├── DetectionFailed         a detector failed and the policy says to refuse
+│   └── LedgerUnavailable       the passage could not be recorded, so it did not happen
+├── LedgerCorrupt               the record was altered, reordered or cut
+├── VaultLocked                 the vault's key is missing or does not fit
+├── IdentityError
+│   ├── CertificateInvalid      a certificate is expired, foreign or malformed
+│   ├── TokenRefused            a join token is unknown, used or expired
+│   └── NotPermitted            the verified peer may not do this
+├── CapacityExhausted           this node is full, try again later
+├── ContextOverflow             prompt and answer do not fit the model's context
+├── DeadlineExceeded            the caller's time ran out
+├── Cancelled                   the caller went away
+├── BackendUnavailable          this node is broken, try another one
+│   ├── EngineCrashed           the model's process died under the request
+│   └── UpstreamUnavailable     the LLM provider did not answer
+├── StreamBroken                a stream ended without its finish reason
+├── CloudAway                   the cloud cannot be reached and the policy allows no other way
+├── ModelInvalid                a model file is missing, truncated or not a model
+├── AddressInUse                a port is taken
+└── NotImplementedYet           a later change fills this in
+
+Names carry no transport: ``runtime.rpc.status`` maps each to a gRPC status and
+``runtime.cli.exit_codes`` to an exit code. An error's text is for operators; it never holds
+prompt or completion text.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "AddressInUse",
+    "BackendUnavailable",
+    "Cancelled",
+    "CapacityExhausted",
+    "CatalogInvalid",
+    "CertificateInvalid",
+    "CloudAway",
+    "ConfigInvalid",
+    "ContextOverflow",
+    "DeadlineExceeded",
+    "DetectionFailed",
+    "DocumentInvalid",
+    "EngineCrashed",
+    "GateRefused",
+    "GraphInvalid",
+    "IdentityError",
+    "LeakFound",
+    "LedgerCorrupt",
+    "LedgerUnavailable",
+    "LeewardError",
+    "ModelInvalid",
+    "NotFound",
+    "NotImplementedYet",
+    "NotPermitted",
+    "PolicyInvalid",
+    "PolicyViolation",
+    "PrivacyError",
+    "RequestInvalid",
+    "StreamBroken",
+    "TokenRefused",
+    "UpstreamUnavailable",
+    "VaultLocked",
+]
+
+
+class LeewardError(Exception):
+    """Base of all named failures."""
+
+    retryable: ClassVar[bool] = False
+    """Whether the same call may succeed later or elsewhere without being changed."""
+
+    ledger_position: int | None = None
+    """Set by the gate on a failure that came after the passage was recorded."""
+
+
+class DocumentInvalid(LeewardError):
+    """A file cannot be used; the text names file, line and field.
+
+    Args:
+        reason: One sentence that says what is wrong and what would be right.
+        file: Path or name of the document, as the user gave it.
+        line: One-based line, or 0 when the problem has no single place.
+        field: Dotted path of the field, or empty.
+    """
+
+    def __init__(self, reason: str, *, file: str = "", line: int = 0, field: str = "") -> None:
+        place = ":".join(part for part in (file, str(line) if line else "") if part)
+        subject = f"{field}: " if field else ""
+        super().__init__(f"{place}: {subject}{reason}" if place else f"{subject}{reason}")
+        self.reason = reason
+        self.file = file
+        self.line = line
+        self.field = field
+
+
+class GraphInvalid(DocumentInvalid):
+    """A graph cannot run as written."""
+
+
+class PolicyInvalid(DocumentInvalid):
+    """A policy cannot be applied as written."""
+
+
+class CatalogInvalid(DocumentInvalid):
+    """A catalog cannot be used as written."""
+
+
+class ConfigInvalid(DocumentInvalid):
+    """Settings or a configuration file cannot be used as written."""
+
+
+class RequestInvalid(LeewardError):
+    """The caller's message cannot be served as sent.
+
+    Args:
+        reason: What is wrong with it; never quotes content.
+        field: Path of the offending field (``messages[3].role``), or empty. It is shown to the
+            caller, the reason is not.
+    """
+
+    def __init__(self, reason: str, *, field: str = "") -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.field = field
+
+
+class NotFound(LeewardError):
+    """There is no graph, model, session or record of that name."""
+
+
+class PrivacyError(LeewardError):
+    """Base of the failures that keep content where it is."""
+
+
+class LeakFound(PrivacyError):
+    """The flow check found a path on which content could reach a node below its label.
+
+    Args:
+        reason: One sentence naming step, node, label and clearance.
+        path: The offending path, from the request to the node, one hop per item.
+    """
+
+    def __init__(self, reason: str, *, path: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{reason} [{' -> '.join(path)}]" if path else reason)
+        self.reason = reason
+        self.path = path
+
+
+class PolicyViolation(PrivacyError):
+    """Content was about to reach a node whose clearance is below its label."""
+
+
+class GateRefused(PrivacyError):
+    """The gate's own scan found what a release should have removed."""
+
+
+class DetectionFailed(PrivacyError):
+    """A detector failed or timed out, and the policy refuses the request for it."""
+
+
+class LedgerUnavailable(PrivacyError):
+    """The passage could not be recorded durably, so it did not happen."""
+
+
+class LedgerCorrupt(LeewardError):
+    """The ledger was altered, reordered or cut."""
+
+
+class VaultLocked(LeewardError):
+    """The vault's key is missing or does not fit."""
+
+
+class IdentityError(LeewardError):
+    """Base of failures about who is who."""
+
+
+class CertificateInvalid(IdentityError):
+    """A certificate is expired, foreign or malformed."""
+
+
+class TokenRefused(IdentityError):
+    """A join token is unknown, used or expired."""
+
+
+class NotPermitted(IdentityError):
+    """The verified peer may not do this."""
+
+
+class CapacityExhausted(LeewardError):
+    """This node is full; try again later."""
+
+    retryable = True
+
+    def __init__(self, reason: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class ContextOverflow(LeewardError):
+    """Prompt and answer do not fit the model's context."""
+
+
+class DeadlineExceeded(LeewardError):
+    """The caller's time ran out."""
+
+
+class Cancelled(LeewardError):
+    """The caller went away."""
+
+
+class BackendUnavailable(LeewardError):
+    """This node is broken; try another one."""
+
+    retryable = True
+
+
+class EngineCrashed(BackendUnavailable):
+    """The model's process died under the request; it is being restarted."""
+
+
+class UpstreamUnavailable(BackendUnavailable):
+    """The LLM provider refused, failed or did not answer in time."""
+
+
+class StreamBroken(LeewardError):
+    """A stream ended without its finish reason.
+
+    Args:
+        reason: Where it broke.
+        received_tokens: How many tokens had arrived.
+    """
+
+    retryable = True
+
+    def __init__(self, reason: str, *, received_tokens: int = 0) -> None:
+        super().__init__(f"{reason} after {received_tokens} tokens")
+        self.received_tokens = received_tokens
+
+
+class CloudAway(LeewardError):
+    """The cloud cannot be reached, and the policy allows no other way."""
+
+    retryable = True
+
+
+class ModelInvalid(LeewardError):
+    """A model file is missing, truncated or not a model."""
+
+
+class AddressInUse(LeewardError):
+    """A port is taken by another process."""
+
+
+class NotImplementedYet(LeewardError):
+    """The contract has this call; a later change fills it in."""

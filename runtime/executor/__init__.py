@@ -1,0 +1,1 @@
+"""Run a plan: ready steps concurrently, with deadlines, cancellation and events."""

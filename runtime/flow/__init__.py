@@ -1,0 +1,1 @@
+"""The static flow check: can any message of a plan reach a node below its label?"""

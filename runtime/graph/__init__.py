@@ -1,0 +1,1 @@
+"""The collaboration graph document: types, parsing, validation, canonical hash."""

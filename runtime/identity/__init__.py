@@ -1,0 +1,1 @@
+"""Who is who: device keys, certificates, the fleet's authority, join tokens, signatures."""

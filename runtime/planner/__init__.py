@@ -1,0 +1,1 @@
+"""Decide where each step of a graph runs; a pure function."""

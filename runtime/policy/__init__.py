@@ -1,0 +1,1 @@
+"""What is sensitive, who may see what, and which ways down exist."""

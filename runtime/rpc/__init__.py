@@ -1,0 +1,1 @@
+"""gRPC as the runtime uses it: statuses, channels, servers, peers, deadlines, clients."""

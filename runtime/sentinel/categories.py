@@ -1,0 +1,98 @@
+"""The kinds that the shipped detectors know, the category of each, and which reading wins.
+
+A policy speaks of categories, a placeholder of kinds. An operator's dictionary brings kinds
+and categories of its own; a kind that nobody declared is ``unsure``, so a policy fails closed.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from runtime.ids import Category
+from runtime.labels import UNSURE
+
+__all__ = [
+    "CONTACT",
+    "CONTAINER_PRIORITY",
+    "DICTIONARY",
+    "FINANCE",
+    "HEALTH",
+    "IDENTITY",
+    "KINDS",
+    "LOCATION",
+    "NETWORK",
+    "PERSON",
+    "SECRET",
+    "SURE_SCORE",
+    "category_of",
+    "priority_of",
+]
+
+PERSON: Final = Category("person")
+"""Names of people."""
+CONTACT: Final = Category("contact")
+"""Ways to reach a person."""
+IDENTITY: Final = Category("identity")
+"""What an authority, employer or clinic identifies a person by, birth dates included."""
+FINANCE: Final = Category("finance")
+"""Accounts and cards."""
+HEALTH: Final = Category("health")
+"""Conditions and treatments."""
+SECRET: Final = Category("secret")
+"""What opens something."""
+LOCATION: Final = Category("location")
+"""Where somebody is or lives."""
+NETWORK: Final = Category("network")
+"""Addresses of machines."""
+
+_TABLE: Final[tuple[tuple[str, Category, int], ...]] = (
+    # kind, category, priority
+    ("private_key", SECRET, 100),
+    ("url_credentials", SECRET, 95),
+    ("crypto_wallet", FINANCE, 92),
+    ("api_key", SECRET, 90),
+    ("iban", FINANCE, 85),
+    ("email", CONTACT, 75),
+    ("mac", NETWORK, 70),
+    ("ip", NETWORK, 70),
+    ("card", FINANCE, 65),
+    ("national_id", IDENTITY, 60),
+    ("date_of_birth", IDENTITY, 58),
+    ("record_number", IDENTITY, 56),
+    ("password", SECRET, 54),
+    ("coordinates", LOCATION, 52),
+    ("phone", CONTACT, 40),
+    ("address", LOCATION, 35),
+    ("person", PERSON, 30),
+    ("condition", HEALTH, 25),
+    ("treatment", HEALTH, 25),
+)
+
+KINDS: Final[Mapping[str, Category]] = MappingProxyType(
+    {kind: category for kind, category, _ in _TABLE}
+)
+"""Category of every kind that the shipped detectors find."""
+
+CONTAINER_PRIORITY: Final = 50
+"""From here on a kind says what its whole extent is, so weaker readings inside are mistakes."""
+
+SURE_SCORE: Final = 0.7
+"""From here on a reading stands on more than a guess."""
+
+DICTIONARY: Final = "dictionary"
+"""Detector name of operators' own terms."""
+
+_PRIORITY: Final[Mapping[str, int]] = MappingProxyType(
+    {kind: priority for kind, _, priority in _TABLE}
+)
+_DICTIONARY_PRIORITY: Final = 20
+
+
+def category_of(kind: str) -> Category:
+    """Return the category of a kind; ``unsure`` for one that nobody declared."""
+    return KINDS.get(kind, UNSURE)
+
+
+def priority_of(kind: str) -> int:
+    """Return how strongly a kind claims its characters; dictionary kinds claim least."""
+    return _PRIORITY.get(kind, _DICTIONARY_PRIORITY)

@@ -1,0 +1,82 @@
+"""Names of people that come up again: whole, or by given or family name alone.
+
+A detector needs context ("Patient Anna Kowalska"); the second mention often has none. Knows
+text and person spans; does not know who found them.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from runtime.sentinel.categories import PERSON
+from runtime.sentinel.span import Span
+from runtime.sentinel.terms import TermTrie, Token, tokens
+
+__all__ = ["mentions", "name_parts", "spread_people"]
+
+_DETECTOR: Final = "coreference"
+_MIN_PART_CHARACTERS: Final = 3
+_PARTICLES: Final = frozenset(
+    {
+        *("van", "von", "der", "den", "del", "della", "dos", "das", "les", "bin", "ibn", "ter"),
+        *("ten", "zum", "zur", "and", "the", "for", "jr", "sr"),
+    }
+)
+_GAP: Final = re.compile(r"[ \u00a0]{1,2}")
+
+
+def spread_people(text: str, spans: Iterable[Span]) -> list[Span]:
+    """Return further mentions, in the same text, of the people that ``spans`` mark."""
+    people = {(span.start, span.end) for span in spans if span.kind == "person"}
+    names = sorted({text[start:end] for start, end in people})
+    return [span for span in mentions(text, names) if (span.start, span.end) not in people]
+
+
+def mentions(text: str, names: Iterable[str]) -> list[Span]:
+    """Return where any of ``names``, or a part of one, stands in ``text``.
+
+    A whole name of several words matches in any case. A part, or a name of one word, must start
+    with a capital, so that Ms. Rose does not turn every flower into her.
+    """
+    trie: TermTrie[bool] = TermTrie()
+    for name in names:
+        parts = name_parts(name)
+        if len(parts) > 1:
+            trie.add(name, False)
+        for part in parts:
+            trie.add(part, True)
+    if not trie:
+        return []
+    words: list[Token] = tokens(text)
+    found = [
+        (match.start, match.end)
+        for match in trie.find(text, words)
+        if not match.value or text[match.start].isupper() or not text[match.start].isascii()
+    ]
+    return [
+        Span(start, end, "person", PERSON, 0.6, _DETECTOR) for start, end in _joined(text, found)
+    ]
+
+
+def name_parts(name: str) -> list[str]:
+    """Return the words of a name by which a person may be called alone."""
+    return [
+        name[token.start : token.end]
+        for token in tokens(name)
+        if len(token.key) >= _MIN_PART_CHARACTERS
+        and token.key not in _PARTICLES
+        and token.key.isalpha()
+    ]
+
+
+def _joined(text: str, places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join parts that stand side by side: one person, not two."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(places):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        elif joined and _GAP.fullmatch(text, joined[-1][1], start):
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,0 +1,64 @@
+"""The detectors that a node runs unless it is told otherwise."""
+
+from collections.abc import Iterable
+
+from runtime.sentinel.detector import Detector
+from runtime.sentinel.detectors.dictionary import DictionaryDetector, Term
+from runtime.sentinel.detectors.email import EmailDetector
+from runtime.sentinel.detectors.finance import CardDetector, IbanDetector, WalletDetector
+from runtime.sentinel.detectors.health import HealthDetector
+from runtime.sentinel.detectors.location import AddressDetector, CoordinatesDetector
+from runtime.sentinel.detectors.national_ids import NationalIdDetector
+from runtime.sentinel.detectors.network import IpDetector, MacDetector, UrlCredentialsDetector
+from runtime.sentinel.detectors.person import PersonDetector
+from runtime.sentinel.detectors.phone import DEFAULT_REGIONS, PhoneDetector
+from runtime.sentinel.detectors.records import BirthDateDetector, RecordNumberDetector
+from runtime.sentinel.detectors.secrets import (
+    ApiKeyDetector,
+    PasswordDetector,
+    PrivateKeyDetector,
+)
+
+__all__ = ["default_detectors"]
+
+
+def default_detectors(
+    *,
+    dictionary: Iterable[Term] = (),
+    regions: Iterable[str] = DEFAULT_REGIONS,
+    conditions: Iterable[str] = (),
+    treatments: Iterable[str] = (),
+) -> list[Detector]:
+    """Build the shipped detectors, the operator's dictionary first.
+
+    Args:
+        dictionary: Terms of this deployment.
+        regions: ISO 3166 codes in whose national form phone numbers are recognised.
+        conditions: Additions to the health lexicon.
+        treatments: Additions to the health lexicon.
+
+    Raises:
+        ValueError: A region is unknown.
+    """
+    detectors: list[Detector] = [
+        PrivateKeyDetector(),
+        UrlCredentialsDetector(),
+        ApiKeyDetector(),
+        PasswordDetector(),
+        IbanDetector(),
+        CardDetector(),
+        WalletDetector(),
+        EmailDetector(),
+        PhoneDetector(regions),
+        NationalIdDetector(),
+        RecordNumberDetector(),
+        BirthDateDetector(),
+        IpDetector(),
+        MacDetector(),
+        CoordinatesDetector(),
+        AddressDetector(),
+        HealthDetector(conditions, treatments),
+        PersonDetector(),
+    ]
+    terms = tuple(dictionary)
+    return [DictionaryDetector(terms), *detectors] if terms else detectors

@@ -1,0 +1,1 @@
+"""One detector family per file; each is a ``runtime.sentinel.detector.Detector``."""

@@ -1,0 +1,100 @@
+"""Addresses of machines, and URLs that carry a password."""
+
+import ipaddress
+import re
+from typing import Final
+
+from runtime.sentinel.categories import NETWORK, SECRET
+from runtime.sentinel.detectors.context import Context
+from runtime.sentinel.span import Span
+
+__all__ = ["IpDetector", "MacDetector", "UrlCredentialsDetector"]
+
+_IPV4: Final = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)(?:/\d{1,2}\b)?")
+_IPV6: Final = re.compile(
+    r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{5,39}(?:\.\d{1,3}){0,3}"
+    r"(?![\w:])(?:%\w{1,15})?(?:/\d{1,3}\b)?"
+)
+_VERSION: Final = Context(r"v|ver\.?|version|release|build|firmware", reach_characters=16)
+_MIN_COLONS: Final = 2
+
+
+class IpDetector:
+    """Finds IPv4 and IPv6 addresses and networks; a version number with four parts is none."""
+
+    name = "ip"
+    kinds = frozenset({"ip"})
+
+    def detect(self, text: str) -> list[Span]:
+        """Return the addresses in ``text``."""
+        spans: list[Span] = []
+        if "." in text:
+            spans += [
+                self._span(match)
+                for match in _IPV4.finditer(text)
+                if _is_ip(match[0]) and not _VERSION.is_before(text, match.start())
+            ]
+        if text.count(":") >= _MIN_COLONS:
+            spans += [
+                self._span(match)
+                for match in _IPV6.finditer(text)
+                if match[0].count(":") >= _MIN_COLONS and _is_ip(match[0])
+            ]
+        return spans
+
+    def _span(self, match: re.Match[str]) -> Span:
+        return Span(*match.span(), "ip", NETWORK, 0.9, self.name)
+
+
+def _is_ip(written: str) -> bool:
+    try:
+        ipaddress.ip_interface(written)
+    except ValueError:
+        return False
+    return True
+
+
+_MAC: Final = re.compile(
+    r"(?<![\w:-])(?:[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}"
+    r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})(?![\w:-])"
+)
+
+
+class MacDetector:
+    """Finds hardware addresses."""
+
+    name = "mac"
+    kinds = frozenset({"mac"})
+
+    def detect(self, text: str) -> list[Span]:
+        """Return the addresses in ``text``."""
+        return [
+            Span(*match.span(), "mac", NETWORK, 1.0, self.name) for match in _MAC.finditer(text)
+        ]
+
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
+_AUTHORITY: Final = re.compile(r"[^\s/?#@:'\"<>]{0,256}:[^\s/?#@'\"<>]{1,512}@[^\s'\"<>]{1,2048}")
+_SCHEME_REACH: Final = 21
+
+
+class UrlCredentialsDetector:
+    """Finds URLs with user and password, such as ``postgres://user:password@host/db``."""
+
+    name = "url_credentials"
+    kinds = frozenset({"url_credentials"})
+
+    def detect(self, text: str) -> list[Span]:
+        """Return the whole URL, since host and user help to use the password."""
+        spans: list[Span] = []
+        place = text.find("://")
+        while place >= 0:
+            authority = _AUTHORITY.match(text, place + 3)
+            scheme = _SCHEME.search(text[max(0, place - _SCHEME_REACH) : place])
+            if authority is not None and scheme is not None:
+                start = place - len(scheme[0])
+                spans.append(
+                    Span(start, authority.end(), "url_credentials", SECRET, 1.0, self.name)
+                )
+            place = text.find("://", place + 3)
+        return spans

@@ -1,0 +1,106 @@
+"""The one table of metrics: names, units, labels, and who counts them.
+
+Every name starts with ``leeward_`` and ends with its unit. Labels are names from catalog,
+policy and code, never from requests. The registry is an argument, so that two roles in one
+process, or two tests, do not meet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+__all__ = ["TABLE", "Metrics", "Row"]
+
+_SECONDS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    meaning: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+TABLE: Final[tuple[Row, ...]] = (
+    Row("leeward_runs_total", "counter", "Runs that ended", ("graph", "outcome")),
+    Row("leeward_run_seconds", "histogram", "Duration of runs", ("graph",), _SECONDS),
+    Row("leeward_steps_total", "counter", "Steps that ended", ("node", "model", "outcome")),
+    Row("leeward_step_seconds", "histogram", "Duration of steps", ("node", "model"), _SECONDS),
+    Row(
+        "leeward_first_token_seconds",
+        "histogram",
+        "From a step's start to its first token",
+        ("node", "model"),
+        _SECONDS,
+    ),
+    Row("leeward_tokens_total", "counter", "Tokens, by direction", ("node", "model", "direction")),
+    Row("leeward_cost_usd_total", "counter", "Cost of calls", ("node", "model")),
+    Row("leeward_calls_in_flight_count", "gauge", "Calls that a node is serving", ("node",)),
+    Row("leeward_rpc_failures_total", "counter", "RPCs that failed", ("rpc", "error")),
+    Row("leeward_released_spans_total", "counter", "Spans replaced", ("release", "category")),
+    Row("leeward_gate_passages_total", "counter", "Content through the gate", ("destination",)),
+    Row("leeward_gate_refusals_total", "counter", "Content that the gate held back", ("reason",)),
+    Row("leeward_gate_bytes_total", "counter", "Content bytes sent", ("destination",)),
+    Row("leeward_control_bytes_total", "counter", "Control bytes sent", ("destination",)),
+    Row("leeward_ledger_entries_total", "counter", "Ledger entries written", ("kind",)),
+    Row(
+        "leeward_ledger_fsync_seconds",
+        "histogram",
+        "Wait for an entry to be durable",
+        (),
+        (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5),
+    ),
+    Row("leeward_detector_failures_total", "counter", "Detectors that failed", ("detector",)),
+    Row("leeward_engine_restarts_total", "counter", "Engine processes restarted", ("model",)),
+    Row("leeward_link_up_ratio", "gauge", "1 while the gateway can be reached", ()),
+    Row("leeward_certificate_expiry_timestamp_seconds", "gauge", "When our certificate ends", ()),
+)
+"""Every metric of edge and cloud."""
+
+
+class Metrics:
+    """The table's metrics in one registry.
+
+    Args:
+        registry: Where they are registered, and what ``/metrics`` shows.
+        rows: The metrics; the whole table by default.
+    """
+
+    def __init__(self, registry: CollectorRegistry, rows: Sequence[Row] = TABLE) -> None:
+        self.registry = registry
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for row in rows:
+            match row.kind:
+                case "counter":
+                    counter = Counter(row.name, row.meaning, row.labels, registry=registry)
+                    self._counters[row.name] = counter
+                case "gauge":
+                    gauge = Gauge(row.name, row.meaning, row.labels, registry=registry)
+                    self._gauges[row.name] = gauge
+                case "histogram":
+                    self._histograms[row.name] = Histogram(
+                        row.name, row.meaning, row.labels, buckets=row.buckets, registry=registry
+                    )
+
+    def count(self, name: str, *labels: str, by: float = 1.0) -> None:
+        """Add to a counter; ``labels`` in the table's order."""
+        counter = self._counters[name]
+        (counter.labels(*labels) if labels else counter).inc(by)
+
+    def set_gauge(self, name: str, *labels: str, to: float) -> None:
+        """Set a gauge; ``labels`` in the table's order."""
+        gauge = self._gauges[name]
+        (gauge.labels(*labels) if labels else gauge).set(to)
+
+    def observe(self, name: str, *labels: str, value: float) -> None:
+        """Add an observation to a histogram; ``labels`` in the table's order."""
+        histogram = self._histograms[name]
+        (histogram.labels(*labels) if labels else histogram).observe(value)

@@ -1,0 +1,1 @@
+"""What tests of every role share: fakes of the ports, and hypothesis strategies."""
