@@ -1,0 +1,304 @@
+"""The daemon's composition root: reads settings, wires everything, serves until told to stop."""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from edge.collaboration import Collaboration
+from edge.config import EdgeConfig, ModelConfig
+from edge.documents import EdgeDocuments, load_documents
+from edge.egress.cloud_link import CloudLink, opened_link
+from edge.egress.gate import Gate
+from edge.engine.engine import LlamaEngine
+from edge.engine.options import EngineOptions
+from edge.graphs import GraphBook
+from edge.http.front import HttpFront
+from edge.http.server import bind_http, serving_http
+from edge.identity import DeviceIdentity, IdentityStore
+from edge.privacy.releases import EdgeReleases
+from edge.privacy.vault import Vault
+from edge.servicers.admin import AdminServicer
+from edge.servicers.collaboration import CollaborationServicer
+from edge.servicers.inference import InferenceServicer
+from edge.status import StatusBoard
+from leeward.v1 import (
+    admin_pb2,
+    admin_pb2_grpc,
+    collaboration_pb2,
+    collaboration_pb2_grpc,
+    inference_pb2,
+    inference_pb2_grpc,
+)
+from runtime.clock import Clock, SystemClock
+from runtime.errors import CertificateInvalid, ConfigInvalid
+from runtime.executor.executor import Executor
+from runtime.ids import Category, ModelName, NodeName
+from runtime.ledger.record import Destination
+from runtime.ledger.writer import LedgerWriter
+from runtime.policy.document import policy_hash
+from runtime.ports import ModelPort
+from runtime.private_files import ensure_private_directory
+from runtime.rpc.inference_client import InferenceClient
+from runtime.rpc.ready import announce, wait_stop_signal
+from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
+from runtime.sentinel.defaults import default_detectors
+from runtime.sentinel.detectors.dictionary import Term
+from runtime.sentinel.scan import Sentinel
+from runtime.version import VERSION
+
+__all__ = ["serve"]
+
+_logger = logging.getLogger("leeward.edge")
+_GRACE_S = 10.0
+_MAX_CALLS = 256
+_PURGE_INTERVAL_S = 3600.0
+_HOUR_S = 3600.0
+
+SERVICES = (
+    admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name,
+    collaboration_pb2.DESCRIPTOR.services_by_name["Collaboration"].full_name,
+    inference_pb2.DESCRIPTOR.services_by_name["Inference"].full_name,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cloud:
+    """The way out, when there is one."""
+
+    identity: DeviceIdentity
+    link: CloudLink
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What the fronts share."""
+
+    engine: LlamaEngine
+    collaboration: Collaboration
+    graphs: GraphBook
+    board: StatusBoard
+
+
+async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
+    """Serve local applications until SIGTERM or SIGINT.
+
+    Raises:
+        DocumentInvalid: Policy, catalog, graph or configuration cannot be used.
+        ModelInvalid: A model file is missing or broken.
+        AddressInUse: A port is taken.
+        LedgerUnavailable: The ledger cannot be written.
+        VaultLocked: The vault's key does not fit.
+    """
+    clock = SystemClock()
+    documents = load_documents(config)
+    async with AsyncExitStack() as stack:
+        bound = bind_http(config.http)
+        stack.callback(bound.close)
+        core = await _core(stack, config, documents, clock=clock)
+        server = new_server(max_concurrent_rpcs=_MAX_CALLS)
+        _add_services(server, config, documents, core)
+        health = ServerHealth(server, SERVICES)
+        add_reflection(server, SERVICES)
+        port = bind(server, config.listen, tls=None)
+        await health.start()
+        await server.start()
+        stack.push_async_callback(stop, server, health, grace_s=_GRACE_S)
+        front = HttpFront(
+            collaboration=core.collaboration,
+            graphs=core.graphs,
+            catalog=documents.catalog,
+            embedder=core.engine,
+            clock=clock,
+            deadline_s=config.request_timeout_s,
+            bearer_token=_bearer_token(config),
+        )
+        await stack.enter_async_context(serving_http(front.app(), bound))
+        await health.set_all_serving()
+        host, http_port = bound.getsockname()[:2]
+        grpc_host = config.listen.rpartition(":")[0]
+        announce(ready_file, {"grpc": f"{grpc_host}:{port}", "http": f"{host}:{http_port}"})
+        _logger.info("edge_serving", extra={"node": config.name, "port": port})
+        await wait_stop_signal()
+        _logger.info("edge_stopping", extra={"node": config.name})
+
+
+async def _core(
+    stack: AsyncExitStack, config: EdgeConfig, documents: EdgeDocuments, *, clock: Clock
+) -> _Core:
+    ensure_private_directory(config.state)
+    ledger = await asyncio.to_thread(
+        LedgerWriter.open, config.state / "ledger", clock=clock, software_version=VERSION
+    )
+    stack.push_async_callback(ledger.close)
+    vault = await asyncio.to_thread(
+        Vault, config.state / "vault", clock=clock, ttl_s=config.session_hours * _HOUR_S
+    )
+    stack.callback(vault.close)
+    sentinel = _sentinel(config)
+    releases = EdgeReleases(sentinel, vault, clock=clock)
+    await stack.enter_async_context(_purging(releases))
+    engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
+    for model, options in _model_options(config).values():
+        await engine.load(model.name, model.file, options=options, sha256=model.sha256)
+    cloud = await _cloud(stack, config, clock=clock)
+    ports: dict[NodeName, ModelPort] = {config.name: engine}
+    if cloud is not None and config.gateway is not None:
+        ports[config.gateway] = Gate(
+            InferenceClient(cloud.link.channel),
+            Destination(config.gateway, cloud.identity.gateway),
+            zone="cloud",
+            policy=documents.policy,
+            policy_hash=policy_hash(documents.policy),
+            sentinel=sentinel,
+            ledger=ledger,
+            clock=clock,
+        )
+    healthy = _healthy(config, cloud)
+    executor = Executor(
+        ports,
+        releases,
+        policy=documents.policy,
+        catalog=documents.catalog,
+        clock=clock,
+        rng=random.Random(secrets.randbits(64)),  # noqa: S311 - jitter of retries
+    )
+    graphs = GraphBook(documents.graphs, documents.catalog, default=config.default_graph)
+    return _Core(
+        engine=engine,
+        graphs=graphs,
+        collaboration=Collaboration(
+            graphs=graphs,
+            policy=documents.policy,
+            catalog=documents.catalog,
+            sentinel=sentinel,
+            executor=executor,
+            healthy=healthy,
+            clock=clock,
+        ),
+        board=StatusBoard(
+            node=config.name,
+            version=VERSION,
+            device=cloud.identity.device if cloud else None,
+            certificate_expires_at=cloud.identity.expires_at if cloud else None,
+            engine=engine,
+            catalog=documents.catalog,
+            healthy=healthy,
+            ledger=ledger,
+            clock=clock,
+        ),
+    )
+
+
+async def _cloud(stack: AsyncExitStack, config: EdgeConfig, *, clock: Clock) -> _Cloud | None:
+    """Open the link to the gateway; a device that is not enrolled serves from the edge alone."""
+    if config.gateway is None:
+        return None
+    store = IdentityStore(config.state / "identity", clock=clock)
+    try:
+        identity = store.load()
+    except CertificateInvalid as error:
+        # Not fatal: what the edge can answer alone it answers.
+        _logger.warning("no_cloud_identity", extra={"reason": str(error)})
+        return None
+    return _Cloud(identity, await stack.enter_async_context(opened_link(identity)))
+
+
+def _healthy(config: EdgeConfig, cloud: _Cloud | None) -> Callable[[], frozenset[NodeName]]:
+    def healthy() -> frozenset[NodeName]:
+        names = {config.name}
+        if cloud is not None and config.gateway is not None and cloud.link.is_healthy:
+            names.add(config.gateway)
+        return frozenset(names)
+
+    return healthy
+
+
+def _add_services(
+    server: grpc.aio.Server, config: EdgeConfig, documents: EdgeDocuments, core: _Core
+) -> None:
+    admin_pb2_grpc.add_AdminServicer_to_server(
+        AdminServicer(
+            engine=core.engine,
+            models=_model_options(config),
+            board=core.board,
+            ledger=config.state / "ledger",
+        ),
+        server,
+    )
+    collaboration_pb2_grpc.add_CollaborationServicer_to_server(
+        CollaborationServicer(core.collaboration, default_timeout_s=config.request_timeout_s),
+        server,
+    )
+    inference_pb2_grpc.add_InferenceServicer_to_server(
+        InferenceServicer(
+            core.engine,
+            catalog=documents.catalog,
+            node=config.name,
+            default_timeout_s=config.request_timeout_s,
+        ),
+        server,
+    )
+
+
+def _sentinel(config: EdgeConfig) -> Sentinel:
+    terms = [
+        Term(text, kind=category, category=Category(category))
+        for category, texts in config.sentinel.dictionaries.items()
+        for text in texts
+    ]
+    try:
+        detectors = default_detectors(dictionary=terms, regions=config.sentinel.regions)
+    except ValueError as error:
+        raise ConfigInvalid(str(error), field="sentinel") from error
+    return Sentinel(detectors, timeout_s=config.sentinel.timeout_s)
+
+
+def _model_options(config: EdgeConfig) -> Mapping[ModelName, tuple[ModelConfig, EngineOptions]]:
+    return {
+        model.name: (
+            model,
+            EngineOptions(
+                context_tokens=model.context_tokens,
+                threads=model.threads,
+                queue_limit=config.max_queue,
+            ),
+        )
+        for model in config.models
+    }
+
+
+def _bearer_token(config: EdgeConfig) -> str | None:
+    if config.http_token_file is None:
+        return None
+    try:
+        token = config.http_token_file.read_text().strip()
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise ConfigInvalid(reason, file=str(config.http_token_file)) from error
+    if not token:
+        raise ConfigInvalid("holds no token", file=str(config.http_token_file))
+    return token
+
+
+@asynccontextmanager
+async def _purging(releases: EdgeReleases) -> AsyncIterator[None]:
+    """Delete expired originals now and then, for as long as the block lasts."""
+
+    async def purge() -> None:
+        while True:
+            await releases.purge()
+            await asyncio.sleep(_PURGE_INTERVAL_S)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(purge())
+        try:
+            yield
+        finally:
+            task.cancel()

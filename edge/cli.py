@@ -1,0 +1,144 @@
+"""``leeward edge``: serve the daemon, enrol it, look at it."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge.app import serve
+from edge.config import EdgeConfig, load_config
+from edge.documents import load_documents
+from edge.egress.enrol import enrol
+from edge.egress.local import read_status
+from edge.identity import DeviceIdentity, IdentityStore
+from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.clock import SystemClock
+from runtime.errors import CertificateInvalid
+from runtime.identity.token_file import load_token_file
+from runtime.telemetry.logs import configure_logging
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="edge", help="The edge daemon: small models, privacy, the way out.", no_args_is_help=True
+)
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
+_DEFAULT_CONFIG = Path("edge.yaml")
+
+
+@app.command(name="serve")
+def serve_command(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Write the addresses here once serving.")
+    ] = None,
+) -> None:
+    """Serve until SIGTERM; logs go to stderr as JSON lines."""
+
+    def work() -> None:
+        configure_logging(sys.stderr)
+        asyncio.run(serve(load_config(config), ready_file=ready_file))
+
+    run_command(work)
+
+
+@app.command()
+def check(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+    """Check configuration, policy, catalog and graphs without starting anything."""
+
+    def work() -> None:
+        loaded = load_config(config)
+        documents = load_documents(loaded)
+        graphs = sorted(documents.graphs)
+        models = [str(model.name) for model in loaded.models]
+        data = {"ok": True, "models": models, "graphs": graphs}
+        line = f"{config}: ok, runs {', '.join(models)}; graphs {', '.join(graphs)}"
+        show(data, line, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@app.command()
+def enroll(
+    token: Annotated[Path, typer.Option(help="Token file from `leeward cloud token`.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the present identity.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Trade a one-time join token for this device's certificate."""
+
+    def work() -> None:
+        loaded = load_config(config)
+        file = load_token_file(token)
+        identity = asyncio.run(enrol(file, _store(loaded), force=force))
+        until = identity.expires_at.isoformat(timespec="minutes")
+        line = f"enrolled as {identity.device}, gateway {identity.gateway}, until {until}"
+        show(_identity_data(identity), line, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@app.command()
+def identity(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+    """Show who this device is, without dialling anybody."""
+
+    def work() -> None:
+        store = _store(load_config(config))
+        try:
+            found = store.load()
+        except CertificateInvalid as error:
+            if not as_json:
+                raise
+            show({"valid": False, "reason": str(error)}, as_json=True)
+            return
+        until = found.expires_at.isoformat(timespec="minutes")
+        line = f"{found.device}, gateway {found.gateway}, valid until {until}"
+        show(_identity_data(found), line, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@app.command()
+def status(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+    """Show how the running daemon stands."""
+
+    def work() -> None:
+        data = asyncio.run(read_status(load_config(config).listen))
+        show(data, *_status_texts(data), as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+def _store(config: EdgeConfig) -> IdentityStore:
+    return IdentityStore(config.state / "identity", clock=SystemClock())
+
+
+def _identity_data(identity: DeviceIdentity) -> dict[str, Any]:
+    return {
+        "valid": True,
+        "device": identity.device,
+        "gateway": identity.gateway,
+        "expires_at": identity.expires_at.isoformat(),
+    }
+
+
+def _status_texts(data: dict[str, Any]) -> list[Any]:
+    head = (
+        f"{data['node']} {data['version']}, device {data['device'] or 'not enrolled'}, "
+        f"up {data['uptime_s']:.0f} s, ledger at #{data['ledger_position']}"
+    )
+    models = make_table(
+        ("model", "state", "context", "restarts", "last failure"),
+        [
+            (m["model"], m["state"], m["context_tokens"], m["restarts"], m["last_error"] or "-")
+            for m in data["models"]
+        ],
+    )
+    nodes = make_table(
+        ("node", "zone", "reachable"),
+        [(n["node"], n["zone"], "yes" if n["reachable"] else "no") for n in data["nodes"]],
+    )
+    return [head, "", models, "", nodes]

@@ -1,0 +1,113 @@
+"""The life of a request on the edge: label, graph, plan, run.
+
+Decisions are made in pure code below (``runtime.planner``, ``runtime.flow``); this module puts
+them in order and is shared by the gRPC servicer and the HTTP front.
+"""
+
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from edge.graphs import GraphBook, GraphChoice
+from edge.intake import label_of_request
+from runtime.catalog.model import Catalog
+from runtime.clock import Clock
+from runtime.executor.events import Event
+from runtime.executor.executor import Executor
+from runtime.graph.hash import graph_hash
+from runtime.ids import NodeName, PlanId, RequestId, SessionId
+from runtime.labels import PUBLIC, Label
+from runtime.planner.model import Plan, PlanRequest
+from runtime.planner.plan import plan
+from runtime.policy.model import Policy
+from runtime.ports import ChatMessage, SamplingOverrides
+from runtime.sentinel.scan import Sentinel
+
+__all__ = ["Collaboration", "CollaborationRequest"]
+
+_BYTES_PER_TOKEN = 4
+"""Enough for an estimate; the receipt holds what was really counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollaborationRequest:
+    """What an application asks of the edge."""
+
+    choice: GraphChoice
+    messages: tuple[ChatMessage, ...]
+    declared: Label = PUBLIC
+    session_id: SessionId | None = None
+    """Placeholders stay the same within a session; none given means one of its own."""
+    sampling: SamplingOverrides = field(default_factory=SamplingOverrides)
+    """What the caller changes in how every step draws tokens."""
+    deadline_s: float = 60.0
+    request_id: RequestId = field(default_factory=lambda: RequestId(uuid.uuid4().hex))
+
+
+class Collaboration:
+    """Plans and runs requests of local applications."""
+
+    def __init__(
+        self,
+        *,
+        graphs: GraphBook,
+        policy: Policy,
+        catalog: Catalog,
+        sentinel: Sentinel,
+        executor: Executor,
+        healthy: Callable[[], frozenset[NodeName]],
+        clock: Clock,
+    ) -> None:
+        self._graphs = graphs
+        self._policy = policy
+        self._catalog = catalog
+        self._sentinel = sentinel
+        self._executor = executor
+        self._healthy = healthy
+        self._clock = clock
+
+    async def plan(self, request: CollaborationRequest) -> Plan:
+        """Decide what ``run`` would do, without doing it.
+
+        Raises:
+            NotFound: No such graph or model.
+            LeakFound: The graph could leak, and no repair helps; names the path.
+            DetectionFailed: A detector failed and the policy refuses such requests.
+            CloudAway: The cloud is away and the policy allows no other way.
+        """
+        graph = self._graphs.find(request.choice)
+        label = await label_of_request(
+            request.messages, request.declared, sentinel=self._sentinel, policy=self._policy
+        )
+        size_bytes = sum(len(turn.content.encode()) for turn in request.messages)
+        return plan(
+            PlanRequest(
+                graph=graph,
+                label=label,
+                policy=self._policy,
+                catalog=self._catalog,
+                today=self._clock.now().date(),
+                healthy=self._healthy(),
+                prompt_tokens=size_bytes // _BYTES_PER_TOKEN,
+                deadline_s=request.deadline_s,
+            ),
+            plan_id=PlanId(uuid.uuid4().hex),
+            graph_hash=graph_hash(graph),
+        )
+
+    async def run(self, request: CollaborationRequest) -> AsyncGenerator[Event, None]:
+        """Answer a request as a stream of events; the last one holds the receipt."""
+        decided = await self.plan(request)
+        session_id = request.session_id or SessionId(request.request_id)
+        events = self._executor.run(
+            decided,
+            request.messages,
+            request_id=request.request_id,
+            session_id=session_id,
+            overrides=request.sampling,
+            deadline_s=request.deadline_s,
+        )
+        async with aclosing(events):
+            async for event in events:
+                yield event

@@ -1,0 +1,194 @@
+"""The edge's configuration file (``edge/v1``): listeners, documents, models, the gateway.
+
+Relative paths are taken from the file's own directory. Secrets are never in the file.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from runtime.documents.document import Document, Problem
+from runtime.documents.names import CategoryName, ModelText, Name
+from runtime.documents.reader import parse_document, read_document
+from runtime.documents.shape import Shape, read_shape
+from runtime.errors import ConfigInvalid
+from runtime.ids import ModelName, NodeName
+
+__all__ = [
+    "EDGE_VERSION",
+    "EdgeConfig",
+    "ModelConfig",
+    "SentinelConfig",
+    "load_config",
+    "parse_config",
+]
+
+EDGE_VERSION = "edge/v1"
+Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", max_length=255)]
+Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class _ModelShape(Shape):
+    file: str = Field(min_length=1, max_length=4096)
+    """A GGUF file, or the name under which ``leeward edge pull`` stored one."""
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Refuse the file when its content differs; left out, it is not checked."""
+    context_tokens: int = Field(default=0, ge=0, le=10_000_000)
+    """0 takes what the model was trained for."""
+    threads: int = Field(default=0, ge=0, le=1024)
+    """0 takes the number of cores."""
+
+
+class _SentinelShape(Shape):
+    regions: list[Region] = Field(default=["US", "GB"], max_length=64)
+    """Where local phone numbers come from, ISO 3166 alpha-2."""
+    dictionaries: dict[CategoryName, list[str]] = Field(default={}, max_length=64)
+    """Terms of the deployment per category: project code names, customer names."""
+    timeout_s: float = Field(default=2.0, gt=0, le=60)
+    """A detector that takes longer has failed."""
+
+
+class _EdgeShape(Shape):
+    leeward: str
+    name: Name = "edge"
+    """The node's name, as catalogs and policies call it."""
+    listen: Address = "127.0.0.1:7450"
+    """gRPC for applications on this device; loopback only."""
+    http: Address = "127.0.0.1:8450"
+    """The OpenAI-compatible front; loopback only unless ``http_token_file`` is given."""
+    http_token_file: str | None = None
+    """File that holds the bearer token of the HTTP front."""
+    state: str = "edge-state"
+    """Directory for identity, ledger and vault."""
+    policy: str
+    catalog: str
+    graphs: str
+    """Directory of graph files."""
+    default_graph: Name
+    """What ``leeward/auto`` means."""
+    models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=64)
+    """Models that this device runs itself."""
+    gateway: Name | None = "cloud"
+    """Node name of the gateway; null for a device without one."""
+    sentinel: _SentinelShape = _SentinelShape()
+    request_timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    """Used when a caller sends no deadline."""
+    max_queue: int = Field(default=64, ge=1, le=10_000)
+    """Calls that may wait for one model; one more is told to come back later."""
+    session_hours: float = Field(default=24.0, gt=0, le=24 * 365)
+    """How long the vault keeps a session's placeholders."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A model that the device runs itself."""
+
+    name: ModelName
+    file: Path
+    sha256: str
+    context_tokens: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelConfig:
+    """How sensitive spans are found."""
+
+    regions: tuple[str, ...]
+    dictionaries: dict[str, tuple[str, ...]]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeConfig:
+    """Everything the daemon is told."""
+
+    name: NodeName
+    listen: str
+    http: str
+    http_token_file: Path | None
+    state: Path
+    policy: Path
+    catalog: Path
+    graphs: Path
+    default_graph: str
+    models: tuple[ModelConfig, ...]
+    gateway: NodeName | None
+    sentinel: SentinelConfig
+    request_timeout_s: float
+    max_queue: int
+    session_hours: float
+
+
+def load_config(path: Path) -> EdgeConfig:
+    """Read a configuration file.
+
+    Raises:
+        ConfigInvalid: Names file, line and field of the first problem.
+    """
+    return _config(read_document(path, error=ConfigInvalid), path.parent)
+
+
+def parse_config(text: str, *, base: Path, file: str = "") -> EdgeConfig:
+    """Read configuration text; relative paths are taken from ``base``.
+
+    Raises:
+        ConfigInvalid: Names line and field of the first problem.
+    """
+    return _config(parse_document(text, error=ConfigInvalid, file=file), base)
+
+
+def _config(document: Document, base: Path) -> EdgeConfig:
+    shape = read_shape(document, _EdgeShape, version=EDGE_VERSION)
+    document.refuse(_problems(shape))
+    return EdgeConfig(
+        name=NodeName(shape.name),
+        listen=shape.listen,
+        http=shape.http,
+        http_token_file=base / shape.http_token_file if shape.http_token_file else None,
+        state=base / shape.state,
+        policy=base / shape.policy,
+        catalog=base / shape.catalog,
+        graphs=base / shape.graphs,
+        default_graph=shape.default_graph,
+        models=tuple(
+            ModelConfig(
+                name=ModelName(name),
+                file=base / model.file,
+                sha256=model.sha256,
+                context_tokens=model.context_tokens,
+                threads=model.threads,
+            )
+            for name, model in shape.models.items()
+        ),
+        gateway=NodeName(shape.gateway) if shape.gateway else None,
+        sentinel=SentinelConfig(
+            regions=tuple(shape.sentinel.regions),
+            dictionaries={
+                category: tuple(terms) for category, terms in shape.sentinel.dictionaries.items()
+            },
+            timeout_s=shape.sentinel.timeout_s,
+        ),
+        request_timeout_s=shape.request_timeout_s,
+        max_queue=shape.max_queue,
+        session_hours=shape.session_hours,
+    )
+
+
+def _problems(shape: _EdgeShape) -> list[Problem]:
+    found = []
+    if not is_loopback(shape.listen):
+        reason = "must be a loopback address: local applications are not authenticated there"
+        found.append(Problem(("listen",), reason))
+    if not is_loopback(shape.http) and shape.http_token_file is None:
+        reason = "listens beyond loopback, so it needs `http_token_file`"
+        found.append(Problem(("http",), reason))
+    return found
+
+
+def is_loopback(address: str) -> bool:
+    """Whether ``host:port`` can be reached from this machine only."""
+    host = address.rpartition(":")[0].strip("[]")
+    return host in {"localhost", "::1"} or host.startswith("127.")

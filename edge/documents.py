@@ -1,0 +1,105 @@
+"""Load what the configuration names, and check that it fits together before anything starts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.config import EdgeConfig
+from runtime.catalog.document import load_catalog
+from runtime.catalog.model import Catalog
+from runtime.errors import ConfigInvalid, GraphInvalid
+from runtime.graph.document import load_graph
+from runtime.graph.model import Graph
+from runtime.policy.document import load_policy
+from runtime.policy.model import Policy
+
+__all__ = ["EdgeDocuments", "load_documents"]
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeDocuments:
+    """Policy, catalog and graphs of a device."""
+
+    policy: Policy
+    catalog: Catalog
+    graphs: Mapping[str, Graph]
+
+
+def load_documents(config: EdgeConfig) -> EdgeDocuments:
+    """Read policy, catalog and graphs.
+
+    Raises:
+        PolicyInvalid: The policy cannot be applied; names file and line.
+        CatalogInvalid: The catalog cannot be used; names file and line.
+        GraphInvalid: A graph cannot run as written, or two have one name.
+        ConfigInvalid: They do not fit the configuration.
+    """
+    documents = EdgeDocuments(
+        policy=load_policy(config.policy),
+        catalog=load_catalog(config.catalog),
+        graphs=_load_graphs(config.graphs),
+    )
+    _check_nodes(config, documents.catalog)
+    _check_models(config, documents.catalog)
+    _check_graphs(config, documents)
+    return documents
+
+
+def _load_graphs(directory: Path) -> Mapping[str, Graph]:
+    if not directory.is_dir():
+        raise ConfigInvalid(
+            "is not a directory of graph files", file=str(directory), field="graphs"
+        )
+    graphs: dict[str, Graph] = {}
+    for path in sorted(directory.iterdir()):
+        if path.suffix not in _SUFFIXES:
+            continue
+        graph = load_graph(path)
+        if graph.name in graphs:
+            reason = f'another file of this directory already has a graph named "{graph.name}"'
+            raise GraphInvalid(reason, file=str(path), field="name")
+        graphs[graph.name] = graph
+    return graphs
+
+
+def _check_nodes(config: EdgeConfig, catalog: Catalog) -> None:
+    here = catalog.node_by_name.get(config.name)
+    if here is None or here.zone != "edge":
+        reason = f'needs a node "{config.name}" with zone edge: it is this device'
+        raise ConfigInvalid(reason, file=str(config.catalog), field="nodes")
+    gateway = catalog.node_by_name.get(config.gateway) if config.gateway else None
+    if config.gateway and (gateway is None or gateway.zone != "cloud"):
+        reason = f'needs a node "{config.gateway}" with zone cloud: it is the gateway'
+        raise ConfigInvalid(reason, file=str(config.catalog), field="nodes")
+
+
+def _check_models(config: EdgeConfig, catalog: Catalog) -> None:
+    for model in config.models:
+        known = catalog.model_by_name.get(model.name)
+        if known is None or known.node != config.name:
+            reason = f'needs a model "{model.name}" on node "{config.name}": this device runs it'
+            raise ConfigInvalid(reason, file=str(config.catalog), field="models")
+    running = {model.name for model in config.models}
+    for known in catalog.models:
+        if known.node == config.name and known.name not in running:
+            reason = f'says that "{known.name}" is on this device, but `models` does not run it'
+            raise ConfigInvalid(reason, file=str(config.catalog), field=f"models.{known.name}")
+
+
+def _check_graphs(config: EdgeConfig, documents: EdgeDocuments) -> None:
+    if config.default_graph not in documents.graphs:
+        known = ", ".join(sorted(documents.graphs)) or "none"
+        reason = f'there is no graph named "{config.default_graph}"; known: {known}'
+        raise ConfigInvalid(reason, file=str(config.graphs), field="default_graph")
+    for graph in documents.graphs.values():
+        unknown = _unknown_models(graph, documents.catalog)
+        if unknown:
+            reason = f'graph "{graph.name}" names a model that the catalog lacks: {unknown[0]}'
+            raise ConfigInvalid(reason, file=str(config.graphs), field="graphs")
+
+
+def _unknown_models(graph: Graph, catalog: Catalog) -> list[str]:
+    named: Iterable[str] = (step.model for step in graph.steps if step.model is not None)
+    return sorted(name for name in named if name not in catalog.model_by_name)

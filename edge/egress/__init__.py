@@ -1,0 +1,1 @@
+"""The one package through which anything can leave the edge."""

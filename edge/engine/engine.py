@@ -1,0 +1,182 @@
+"""The models of this edge node: loaded by name, each in a child process of its own.
+
+Implements ``runtime.ports.ModelPort``. The daemon itself never loads libllama.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.engine.frames import ModelFacts
+from edge.engine.limits import check_request
+from edge.engine.options import EngineOptions
+from edge.engine.process import EngineProcess, ModelStatus
+from edge.engine.schema import grammar_from_schema
+from edge.models.gguf_check import check_gguf
+from runtime.clock import Clock
+from runtime.errors import BackendUnavailable, NotFound, NotImplementedYet, RequestInvalid
+from runtime.ids import ModelName, NodeName
+from runtime.ports import Chunk, Completion, GenerateRequest, TextDelta
+
+__all__ = ["LlamaEngine"]
+
+
+class LlamaEngine:
+    """Serves GGUF models through llama.cpp; an asynchronous context manager.
+
+    Leaving the context unloads every model.
+
+    Args:
+        node: Name of this node, for the completions.
+        clock: Measures lifetimes of children.
+        options: Defaults for every model.
+    """
+
+    def __init__(
+        self, *, node: NodeName, clock: Clock, options: EngineOptions | None = None
+    ) -> None:
+        self._node = node
+        self._clock = clock
+        self._options = options or EngineOptions()
+        self._processes: dict[ModelName, EngineProcess] = {}
+        self._runners: dict[ModelName, asyncio.Task[None]] = {}
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for name in list(self._processes):
+                    tasks.create_task(self.unload(name))
+        finally:
+            for runner in self._runners.values():
+                runner.cancel()
+            await self._tasks.__aexit__(kind, error, traceback)
+
+    async def load(
+        self,
+        name: ModelName,
+        path: Path,
+        *,
+        options: EngineOptions | None = None,
+        sha256: str = "",
+    ) -> ModelFacts:
+        """Load a model file and serve it under a name.
+
+        Args:
+            name: What requests call it.
+            path: The GGUF file.
+            options: Instead of the engine's own.
+            sha256: Expected digest in hexadecimal; empty skips the comparison.
+
+        Returns:
+            What was loaded.
+
+        Raises:
+            RequestInvalid: The name is taken.
+            ModelInvalid: The file is missing, broken or no model; one clear line.
+            BackendUnavailable: The child process cannot run.
+        """
+        if name in self._processes:
+            raise RequestInvalid(f"a model named {name} is loaded already")
+        process = EngineProcess(name, path, options=options or self._options, clock=self._clock)
+        self._processes[name] = process
+        try:
+            return await self._start(process, name, path, sha256=sha256)
+        except BaseException:
+            if self._processes.get(name) is process:
+                await self._forget(name)
+            raise
+
+    async def unload(self, name: ModelName) -> None:
+        """Let a model's open calls end, then end its child.
+
+        Raises:
+            NotFound: No such model is loaded.
+        """
+        await self._process(name).drain()
+        await self._forget(name)
+
+    def models(self) -> tuple[ModelStatus, ...]:
+        """How every loaded model stands, by name."""
+        return tuple(self._processes[name].status for name in sorted(self._processes))
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+        """Stream an answer: any number of deltas, then exactly one completion.
+
+        Closing the iterator cancels the call within one decode.
+
+        Raises:
+            NotFound: No such model is loaded.
+            RequestInvalid: The request is outside the engine's bounds.
+            CapacityExhausted: Too many calls are open.
+            ContextOverflow: The prompt leaves no room for an answer.
+            DeadlineExceeded: The caller's time ran out.
+            EngineCrashed: The model's process died; it is being started again.
+            BackendUnavailable: It is not back yet.
+        """
+        process = self._process(request.model)
+        check_request(request)
+        request = _with_grammar(request)
+        async with aclosing(process.generate(request)) as items:
+            async for item in items:
+                if isinstance(item, TextDelta):
+                    yield item
+                    continue
+                yield Completion(
+                    finish_reason=item.finish_reason,
+                    usage=item.usage,
+                    timings=item.timings,
+                    model=request.model,
+                    node=self._node,
+                )
+
+    async def embed(self, model: ModelName, texts: Sequence[str]) -> list[list[float]]:
+        """Embeddings come with the edge-serving work (issue 4).
+
+        Raises:
+            NotImplementedYet: Always.
+        """
+        raise NotImplementedYet(f"model {model}: embeddings of {len(texts)} texts")
+
+    def _process(self, name: ModelName) -> EngineProcess:
+        if name not in self._processes:
+            raise NotFound(f"no model named {name} is loaded")
+        return self._processes[name]
+
+    async def _start(
+        self, process: EngineProcess, name: ModelName, path: Path, *, sha256: str
+    ) -> ModelFacts:
+        await asyncio.to_thread(check_gguf, path, sha256=sha256)
+        if self._processes.get(name) is not process:
+            raise BackendUnavailable(f"model {name} was unloaded while it was being loaded")
+        self._runners[name] = self._tasks.create_task(process.run(), name=f"engine-{name}")
+        return await process.started()
+
+    async def _forget(self, name: ModelName) -> None:
+        self._processes.pop(name, None)
+        runner = self._runners.pop(name, None)
+        if runner is not None:
+            runner.cancel()
+            await asyncio.wait([runner])
+
+
+def _with_grammar(request: GenerateRequest) -> GenerateRequest:
+    """Turn a JSON schema into the grammar that the child understands."""
+    sampling = request.sampling
+    if not sampling.json_schema:
+        return request
+    grammar = grammar_from_schema(sampling.json_schema)
+    return replace(request, sampling=replace(sampling, grammar=grammar, json_schema=""))

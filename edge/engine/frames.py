@@ -1,0 +1,229 @@
+"""The messages between the daemon and an engine's child process, and their encoding.
+
+A frame is four bytes of length, most significant first, and one JSON object whose ``kind``
+names the message. Both sides check what they read: the child has run native code on files and
+grammars from outside, so the daemon does not trust it with more than text.
+"""
+
+import asyncio
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from runtime.ports import ChatMessage, FinishReason, Sampling, TextDelta, Timings, Usage
+
+__all__ = [
+    "Cancel",
+    "ErrorName",
+    "Failed",
+    "Finished",
+    "Frame",
+    "FrameInvalid",
+    "Load",
+    "LoadFailed",
+    "ModelFacts",
+    "Piece",
+    "Ping",
+    "Pong",
+    "Ready",
+    "Start",
+    "encode",
+    "read_frame",
+    "receive_frame",
+]
+
+MAX_FRAME_BYTES: Final = 16 << 20
+_LENGTH: Final = struct.Struct(">I")
+
+ErrorName = Literal[
+    "Cancelled",
+    "CapacityExhausted",
+    "ContextOverflow",
+    "DeadlineExceeded",
+    "EngineCrashed",
+    "RequestInvalid",
+]
+"""The errors of ``runtime.errors`` that a call can end with inside the child."""
+
+
+class FrameInvalid(Exception):
+    """The other side sent something that is no frame; the connection is worthless."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Daemon to child, once and first: which model to serve, and how."""
+
+    path: str
+    context_tokens: int
+    batch_tokens: int
+    threads: int
+    gpu_layers: int
+    queue_limit: int
+    memory_headroom_bytes: int
+    is_mapped: bool
+    kind: Literal["load"] = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Daemon to child: answer this."""
+
+    call: int
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling
+    timeout_s: float
+    kind: Literal["start"] = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Daemon to child: nobody waits for this call any more."""
+
+    call: int
+    kind: Literal["cancel"] = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Daemon to child: are you there?"""
+
+    kind: Literal["ping"] = "ping"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a loaded model is."""
+
+    description: str
+    parameters: int
+    size_bytes: int
+    layers: int
+    hidden_size: int
+    vocabulary_size: int
+    context_tokens: int
+    """What prompt and answer share."""
+    trained_context_tokens: int
+    has_chat_template: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Child to daemon: the model is loaded."""
+
+    facts: ModelFacts
+    kind: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """Child to daemon, its last word: this file is no model."""
+
+    reason: str
+    kind: Literal["load_failed"] = "load_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Child to daemon: the next piece of an answer."""
+
+    call: int
+    delta: TextDelta
+    kind: Literal["piece"] = "piece"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Child to daemon: the answer is complete."""
+
+    call: int
+    finish_reason: FinishReason
+    usage: Usage
+    timings: Timings
+    kind: Literal["finished"] = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Child to daemon: the call ended without an answer; ``reason`` is free of content."""
+
+    call: int
+    error: ErrorName
+    reason: str
+    kind: Literal["failed"] = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Child to daemon: here; ``steps`` grows while work advances."""
+
+    steps: int
+    is_busy: bool
+    is_decoding: bool
+    kind: Literal["pong"] = "pong"
+
+
+Frame = Load | Start | Cancel | Ping | Ready | LoadFailed | Piece | Finished | Failed | Pong
+
+_FRAMES: Final[TypeAdapter[Frame]] = TypeAdapter(Annotated[Frame, Field(discriminator="kind")])
+
+
+def encode(frame: Frame) -> bytes:
+    """Return the bytes of a frame.
+
+    Raises:
+        FrameInvalid: It is larger than the other side would accept.
+    """
+    body = _FRAMES.dump_json(frame)
+    if len(body) > MAX_FRAME_BYTES:
+        raise FrameInvalid(f"a frame of {len(body)} bytes is too long")
+    return _LENGTH.pack(len(body)) + body
+
+
+async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
+    """Read the next frame, or return ``None`` at the end of the stream.
+
+    Raises:
+        FrameInvalid: What came is no frame.
+    """
+    try:
+        length_bytes = _length(await reader.readexactly(_LENGTH.size))
+        return _decode(await reader.readexactly(length_bytes))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+def receive_frame(connection: socket.socket) -> Frame | None:
+    """Blocking twin of :func:`read_frame`, for the child."""
+    head = _receive_exactly(connection, _LENGTH.size)
+    body = None if head is None else _receive_exactly(connection, _length(head))
+    return None if body is None else _decode(body)
+
+
+def _length(head: bytes) -> int:
+    (length_bytes,) = _LENGTH.unpack(head)
+    if length_bytes > MAX_FRAME_BYTES:
+        raise FrameInvalid(f"a frame of {length_bytes} bytes is too long")
+    return int(length_bytes)
+
+
+def _decode(body: bytes) -> Frame:
+    try:
+        return _FRAMES.validate_json(body)
+    except ValidationError as error:
+        # The error's own text would quote the frame, and with it a prompt.
+        raise FrameInvalid(f"a frame does not parse: {error.error_count()} errors") from None
+
+
+def _receive_exactly(connection: socket.socket, length_bytes: int) -> bytes | None:
+    parts: list[bytes] = []
+    while length_bytes:
+        part = connection.recv(min(length_bytes, 1 << 16))
+        if not part:
+            return None
+        parts.append(part)
+        length_bytes -= len(part)
+    return b"".join(parts)

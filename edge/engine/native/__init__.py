@@ -1,0 +1,1 @@
+"""What runs inside the child only: the one place that imports ``llama_cpp``."""

@@ -1,0 +1,160 @@
+"""Choosing the next token of one answer: libllama's sampler chain, and a grammar beside it.
+
+The grammar is asked about the chosen token first and about the whole vocabulary only when it
+refuses that one, as llama.cpp's own ``common_sampler_sample`` does: asking about every token
+costs more than a decode.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, Final
+
+import llama_cpp
+import numpy as np
+
+from edge.engine.native.model import LlamaModel
+from runtime.errors import RequestInvalid
+from runtime.ports import Sampling, TokenLogprob
+
+__all__ = ["TokenSampler"]
+
+_PENALTY_WINDOW_TOKENS: Final = 64
+_LEAST_LOGPROB: Final = -9999.0
+"""Stands for minus infinity, which JSON cannot say; the value is the OpenAI API's."""
+_TOKEN_DATA: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+
+
+class TokenSampler:
+    """Chooses tokens for one answer; must be closed.
+
+    Args:
+        model: Whose logits are read.
+        sampling: How to choose.
+        grammar: GBNF that the answer must follow; empty for none.
+        seed: Start of this answer's random numbers, 32 bits.
+        prompt: The prompt's tokens; the repetition penalty counts them too.
+
+    Raises:
+        RequestInvalid: The grammar does not parse.
+    """
+
+    def __init__(
+        self,
+        model: LlamaModel,
+        sampling: Sampling,
+        *,
+        grammar: str,
+        seed: int,
+        prompt: Sequence[int],
+    ) -> None:
+        self._model = model
+        self._candidates = np.zeros(model.vocabulary_size, dtype=_TOKEN_DATA)
+        self._grammar = self._compile(grammar) if grammar else None
+        self._chain = llama_cpp.llama_sampler_chain_init(
+            llama_cpp.llama_sampler_chain_default_params()
+        )
+        for link in _links(model, sampling, seed=seed):
+            llama_cpp.llama_sampler_chain_add(self._chain, link)
+        if sampling.repeat_penalty != 1.0:
+            for token in prompt[-_PENALTY_WINDOW_TOKENS:]:
+                llama_cpp.llama_sampler_accept(self._chain, token)
+
+    def close(self) -> None:
+        """Free libllama's side."""
+        llama_cpp.llama_sampler_free(self._chain)
+        if self._grammar is not None:
+            llama_cpp.llama_sampler_free(self._grammar)
+            self._grammar = None
+
+    def sample(self) -> int:
+        """Choose the token that follows the last decoded one.
+
+        Raises:
+            RequestInvalid: No token of the vocabulary can continue the grammar.
+        """
+        if self._grammar is None:
+            return int(llama_cpp.llama_sampler_sample(self._chain, self._model.context, -1))
+        token = self._choose(self._fresh())
+        if not self._is_allowed(token):
+            candidates = self._fresh()
+            llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(candidates))
+            # An off-grammar token would end the process with SIGABRT when it is accepted.
+            if not np.isfinite(self._candidates["logit"]).any():
+                raise RequestInvalid("no token of this model can continue the grammar")
+            token = self._choose(candidates)
+        llama_cpp.llama_sampler_accept(self._grammar, token)
+        llama_cpp.llama_sampler_accept(self._chain, token)
+        return token
+
+    def logprob(self, token: int, alternatives: int) -> TokenLogprob:
+        """Return how likely the model itself held a token, before any sampling setting."""
+        logits = self._model.logits().astype(np.float64)
+        peak = logits.max()
+        logprobs = logits - peak - np.log(np.exp(logits - peak).sum())
+        count = min(alternatives, len(logprobs))
+        best = np.argpartition(-logprobs, count - 1)[:count]
+        ranked = sorted(best.tolist(), key=lambda index: (-logprobs[index], index))
+        top = tuple((self._shown(index), _bounded(logprobs[index])) for index in ranked)
+        return TokenLogprob(self._shown(token), _bounded(logprobs[token]), top)
+
+    def _compile(self, grammar: str) -> Any:
+        sampler = llama_cpp.llama_sampler_init_grammar(
+            self._model.vocabulary, grammar.encode(), b"root"
+        )
+        if not sampler:
+            raise RequestInvalid("the grammar does not parse or has no usable root")
+        return sampler
+
+    def _fresh(self) -> llama_cpp.llama_token_data_array:
+        """Lay the current logits out for libllama, which reorders and cuts them in place."""
+        self._candidates["id"] = np.arange(len(self._candidates), dtype=np.int32)
+        self._candidates["logit"] = self._model.logits()
+        return _array(self._candidates)
+
+    def _choose(self, candidates: llama_cpp.llama_token_data_array) -> int:
+        llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(candidates))
+        return int(candidates.data[candidates.selected].id)
+
+    def _is_allowed(self, token: int) -> bool:
+        single = np.array([(token, 1.0, 0.0)], dtype=_TOKEN_DATA)
+        candidates = _array(single)
+        llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(candidates))
+        return bool(np.isfinite(single["logit"][0]))
+
+    def _shown(self, token: int) -> str:
+        text = self._model.piece(token).decode("utf-8", "replace")
+        return text or self._model.spelling(token)
+
+
+def _links(model: LlamaModel, sampling: Sampling, *, seed: int) -> list[Any]:
+    """The samplers in llama.cpp's order: penalties, cuts, temperature, draw."""
+    links: list[Any] = []
+    if sampling.repeat_penalty != 1.0:
+        links.append(
+            llama_cpp.llama_sampler_init_penalties(
+                model.vocabulary_size, _PENALTY_WINDOW_TOKENS, sampling.repeat_penalty, 0.0, 0.0
+            )
+        )
+    if sampling.temperature == 0.0:
+        return [*links, llama_cpp.llama_sampler_init_greedy()]
+    if sampling.top_k:
+        links.append(llama_cpp.llama_sampler_init_top_k(sampling.top_k))
+    if sampling.top_p < 1.0:
+        links.append(llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1))
+    if sampling.min_p > 0.0:
+        links.append(llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1))
+    links.append(llama_cpp.llama_sampler_init_temp(sampling.temperature))
+    return [*links, llama_cpp.llama_sampler_init_dist(seed)]
+
+
+def _array(candidates: Any) -> llama_cpp.llama_token_data_array:
+    return llama_cpp.llama_token_data_array(
+        data=candidates.ctypes.data_as(llama_cpp.llama_token_data_p),
+        size=len(candidates),
+        selected=-1,
+        sorted=False,
+    )
+
+
+def _bounded(logprob: float) -> float:
+    return max(float(logprob), _LEAST_LOGPROB)

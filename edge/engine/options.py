@@ -1,0 +1,41 @@
+"""Settings of an engine, as plain data; ``edge.app`` fills them from the daemon's settings."""
+
+from dataclasses import dataclass
+
+__all__ = ["EngineOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How a model is loaded and watched."""
+
+    context_tokens: int = 0
+    """What prompt and answer share; 0 takes what the model was trained for, at most 8192."""
+    batch_tokens: int = 256
+    """Prompt tokens per decode; a cancellation waits for one decode at most."""
+    threads: int = 0
+    """Threads of a decode; 0 takes every core that the process may use."""
+    gpu_layers: int = 0
+    """Layers on an accelerator, for builds of libllama that have one."""
+    is_mapped: bool = True
+    """Map the file instead of copying it into memory."""
+    queue_limit: int = 32
+    """Calls that may be open at once, the running one included; more are refused."""
+    start_limit_s: float = 120.0
+    """How long loading may take."""
+    ping_interval_s: float = 1.0
+    """How often a child with open calls is asked for a sign of life."""
+    hang_limit_s: float = 5.0
+    """How long the answer to that may take; then the child is killed and started again."""
+    decode_limit_s: float = 120.0
+    """How long one decode may take, ``batch_tokens`` of a prompt on a slow device; likewise."""
+    step_limit_s: float = 10.0
+    """How long anything else may take, such as one token under a grammar; likewise."""
+    memory_headroom_bytes: int = 1 << 30
+    """Address space the child may take beyond the loaded model."""
+    restart_wait_s: float = 5.0
+    """How long a call waits for a child that is being started again."""
+    restart_pause_max_s: float = 30.0
+    """Longest pause between attempts to restart; the first attempt has none."""
+    drain_limit_s: float = 5.0
+    """How long open calls may go on when a model is unloaded."""

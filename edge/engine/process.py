@@ -1,0 +1,206 @@
+"""Keeps one model served: starts its child, and starts it again after a death.
+
+A call in flight at a death fails with ``EngineCrashed``; one that comes while the child is
+being started again waits for it a little.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from edge.engine.frames import Finished, ModelFacts
+from edge.engine.link import EngineLink
+from edge.engine.options import EngineOptions
+from edge.engine.spawn import spawn
+from runtime.clock import Clock
+from runtime.errors import (
+    BackendUnavailable,
+    CapacityExhausted,
+    DeadlineExceeded,
+    LeewardError,
+    ModelInvalid,
+)
+from runtime.ids import ModelName
+from runtime.ports import GenerateRequest, TextDelta
+
+__all__ = ["EngineProcess", "ModelState", "ModelStatus"]
+
+_FIRST_PAUSE_S: Final = 0.25
+_HEALTHY_S: Final = 60.0
+"""A child that lived this long is started again without a pause."""
+
+logger = logging.getLogger("leeward.edge.engine")
+
+ModelState = Literal["loading", "ready", "restarting", "unloading"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """How a model stands."""
+
+    name: ModelName
+    path: Path
+    state: ModelState
+    facts: ModelFacts | None
+    """What was loaded last; ``None`` before the first time."""
+    pid: int | None
+    """The child, when there is one."""
+    open_calls: int
+    restarts: int
+    last_failure: str
+    """How the last child died; free of content."""
+
+
+class EngineProcess:
+    """One model and whichever child serves it now.
+
+    Args:
+        name: What callers call the model.
+        path: Its file.
+        options: How it is loaded and watched.
+        clock: Measures lifetimes.
+    """
+
+    def __init__(
+        self, name: ModelName, path: Path, *, options: EngineOptions, clock: Clock
+    ) -> None:
+        self._name = name
+        self._path = path
+        self._options = options
+        self._clock = clock
+        self._state: ModelState = "loading"
+        self._link: EngineLink | None = None
+        self._facts: ModelFacts | None = None
+        self._is_ready = asyncio.Event()
+        self._first_try: asyncio.Future[ModelFacts] = asyncio.get_running_loop().create_future()
+        self._restarts = 0
+        self._last_failure = ""
+
+    @property
+    def status(self) -> ModelStatus:
+        """How the model stands now."""
+        link = self._link
+        return ModelStatus(
+            name=self._name,
+            path=self._path,
+            state=self._state,
+            facts=self._facts,
+            pid=link.pid if link else None,
+            open_calls=link.open_calls if link else 0,
+            restarts=self._restarts,
+            last_failure=self._last_failure,
+        )
+
+    async def started(self) -> ModelFacts:
+        """Wait for the first attempt to load.
+
+        Raises:
+            ModelInvalid: The file is no usable model; ``run`` has given up.
+            BackendUnavailable: The child cannot run; likewise.
+        """
+        return await asyncio.shield(self._first_try)
+
+    async def run(self) -> None:
+        """Keep a child alive until cancelled, or until the first attempt has failed."""
+        try:
+            await self._run()
+        finally:
+            if not self._first_try.done():
+                self._fail_start(BackendUnavailable(f"model {self._name} was unloaded"))
+
+    async def _run(self) -> None:
+        deaths = 0
+        while True:
+            since_s = self._clock.monotonic_s()
+            try:
+                child, facts = await spawn(self._path, self._options)
+            except (ModelInvalid, BackendUnavailable) as error:
+                self._last_failure = str(error)
+                if not self._first_try.done():
+                    self._fail_start(error)
+                    return
+            else:
+                await self._serve(
+                    EngineLink(child, facts, options=self._options, clock=self._clock)
+                )
+            is_healthy = self._clock.monotonic_s() - since_s >= _HEALTHY_S
+            deaths = 1 if is_healthy else deaths + 1
+            self._restarts += 1
+            pause_s = self._pause_s(deaths)
+            fields = {"model": self._name, "reason": self._last_failure, "pause_s": pause_s}
+            logger.warning("engine_restarting", extra=fields)
+            await asyncio.sleep(pause_s)
+
+    async def generate(
+        self, request: GenerateRequest
+    ) -> AsyncGenerator[TextDelta | Finished, None]:
+        """Have a request answered by the child.
+
+        Raises:
+            CapacityExhausted: As many calls are open as are allowed.
+            BackendUnavailable: There is no child, and there was none in time.
+            DeadlineExceeded: Waiting for one took all of the caller's time.
+            LeewardError: As the call ends.
+        """
+        since_s = self._clock.monotonic_s()
+        link = await self._ready_link(request.timeout_s)
+        left_s = request.timeout_s - (self._clock.monotonic_s() - since_s)
+        if left_s <= 0:
+            raise DeadlineExceeded(f"no time left of {request.timeout_s:.3f} s")
+        if link.open_calls >= self._options.queue_limit:
+            raise CapacityExhausted(
+                f"model {self._name}: {link.open_calls} calls are open already", retry_after_s=1.0
+            )
+        async with aclosing(link.call(replace(request, timeout_s=left_s))) as items:
+            async for item in items:
+                yield item
+
+    async def drain(self) -> None:
+        """Refuse new calls and let the open ones end, within the drain limit."""
+        self._state = "unloading"
+        if self._link is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._options.drain_limit_s):
+                    await self._link.wait_quiet()
+
+    async def _serve(self, link: EngineLink) -> None:
+        self._link, self._facts = link, link.facts
+        if self._state != "unloading":
+            self._state = "ready"
+        self._is_ready.set()
+        if not self._first_try.done():
+            self._first_try.set_result(link.facts)
+        logger.info("engine_ready", extra={"model": self._name, "pid": link.pid})
+        try:
+            self._last_failure = await link.serve()
+        finally:
+            self._is_ready.clear()
+            self._link = None
+            if self._state != "unloading":
+                self._state = "restarting"
+
+    async def _ready_link(self, timeout_s: float) -> EngineLink:
+        if self._state == "unloading":
+            raise BackendUnavailable(f"model {self._name} is being unloaded")
+        wait_s = min(timeout_s, self._options.restart_wait_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._is_ready.wait()
+        if self._link is None:
+            raise BackendUnavailable(f"model {self._name} is being started again")
+        return self._link
+
+    def _fail_start(self, error: LeewardError) -> None:
+        self._first_try.set_exception(error)
+        self._first_try.exception()  # seen, also when whoever waited is gone
+
+    def _pause_s(self, deaths: int) -> float:
+        """No pause after a single death, then doubling ones."""
+        if deaths <= 1:
+            return 0.0
+        longest_s = self._options.restart_pause_max_s
+        return min(longest_s, _FIRST_PAUSE_S * 2.0 ** min(deaths - 2, 16))

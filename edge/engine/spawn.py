@@ -1,0 +1,159 @@
+"""Starting a child process and learning how one died.
+
+Knows the command, what the child may see of the world, and what its exit means. Calls and
+supervision are above it.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from edge.engine.frames import Load, LoadFailed, ModelFacts, Ready, encode, read_frame
+from edge.engine.notes import CrashNotes
+from edge.engine.options import EngineOptions
+from runtime.errors import BackendUnavailable, ModelInvalid
+
+__all__ = ["Child", "spawn"]
+
+_COMMAND: Final = (sys.executable, "-I", "-B", "-X", "faulthandler", "-m", "edge.engine.child")
+_ENVIRONMENT: Final = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "GGML_NO_BACKTRACE": "1"}
+"""All that the child sees: none of the daemon's secrets, and no debugger on a failed assert."""
+_NOTES_CHUNK_BYTES: Final = 1 << 14
+_FILE_SIGNALS: Final = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE})
+"""Deaths while loading that a broken file causes."""
+
+
+class Child:
+    """A child process and both ends of what connects us to it.
+
+    Args:
+        process: The child, just started.
+        reader: What it sends.
+        writer: What it is sent.
+        errors: Its stderr.
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        *,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        errors: asyncio.StreamReader,
+    ) -> None:
+        self._process = process
+        self._errors = errors
+        self._notes = CrashNotes()
+        self._verdict = ""
+        self.reader = reader
+        self.writer = writer
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def read_notes(self) -> None:
+        """Follow its stderr until the end, so that it never blocks on a full pipe."""
+        while data := await self._errors.read(_NOTES_CHUNK_BYTES):
+            self._notes.feed(data)
+
+    def condemn(self, verdict: str) -> None:
+        """Send SIGKILL, which also ends a stopped process; the first verdict is kept."""
+        self._verdict = self._verdict or verdict
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def wait_dead(self) -> int:
+        """Close the connection and wait until the process is gone; return its exit code."""
+        self.writer.close()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
+        await self.read_notes()  # asyncio reaps a process only when its pipes are at their end
+        return await self._process.wait()
+
+    def death(self, code: int) -> str:
+        """Describe an exit in one line, free of content."""
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        details = (self._verdict, self._notes.summary())
+        return "; ".join([how, *(detail for detail in details if detail)])
+
+
+async def spawn(path: Path, options: EngineOptions) -> tuple[Child, ModelFacts]:
+    """Start a child and wait until it has loaded the model.
+
+    Raises:
+        ModelInvalid: libllama refuses the file, or dies of it.
+        BackendUnavailable: The child cannot run, or takes too long.
+    """
+    child = await _start()
+    try:
+        async with asyncio.timeout(options.start_limit_s):
+            return child, await _load(child, path, options)
+    except TimeoutError:
+        child.condemn("loading took too long")
+        await child.wait_dead()
+        raise BackendUnavailable(f"{path}: not loaded in {options.start_limit_s:g} s") from None
+    except BaseException:
+        child.condemn("loading ended")
+        await child.wait_dead()
+        raise
+
+
+async def _start() -> Child:
+    """Start the process last: asyncio cleans up after itself when that is cancelled."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            raise
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *_COMMAND,
+                str(theirs.fileno()),
+                str(os.getpid()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+                env=_ENVIRONMENT,
+                cwd="/",
+            )
+        except BaseException:
+            writer.close()
+            raise
+    errors = process.stderr or asyncio.StreamReader()
+    return Child(process, reader=reader, writer=writer, errors=errors)
+
+
+async def _load(child: Child, path: Path, options: EngineOptions) -> ModelFacts:
+    child.writer.write(encode(_load_frame(path, options)))
+    frame = await read_frame(child.reader)
+    if isinstance(frame, Ready):
+        return frame.facts
+    if isinstance(frame, LoadFailed):
+        raise ModelInvalid(f"{path}: {frame.reason}")
+    code = await child.wait_dead()
+    message = f"{path}: the engine died while loading it ({child.death(code)})"
+    raise (ModelInvalid if -code in _FILE_SIGNALS else BackendUnavailable)(message)
+
+
+def _load_frame(path: Path, options: EngineOptions) -> Load:
+    return Load(
+        path=str(path.absolute()),
+        context_tokens=options.context_tokens,
+        batch_tokens=options.batch_tokens,
+        threads=options.threads,
+        gpu_layers=options.gpu_layers,
+        queue_limit=options.queue_limit,
+        memory_headroom_bytes=options.memory_headroom_bytes,
+        is_mapped=options.is_mapped,
+    )

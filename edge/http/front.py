@@ -1,0 +1,191 @@
+"""The OpenAI-compatible routes: where an HTTP request enters the edge.
+
+Decodes, delegates to ``edge.collaboration``, encodes. Listens on loopback only unless a bearer
+token is configured (``edge.app`` checks that at start).
+"""
+
+import hmac
+import logging
+import traceback
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
+
+import pydantic
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from edge.collaboration import Collaboration, CollaborationRequest
+from edge.graphs import AUTO, PREFIX, GraphBook, choice_of
+from edge.http.answers import Envelope, Kind, sse, whole
+from edge.http.status import error_body, status_of
+from edge.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
+from runtime.catalog.model import Catalog
+from runtime.clock import Clock
+from runtime.errors import (
+    CapacityExhausted,
+    LeewardError,
+    NotPermitted,
+    RequestInvalid,
+    StreamBroken,
+)
+from runtime.executor.events import AnswerDelta, AnswerFinished, Event
+from runtime.ids import ModelName, SessionId
+from runtime.ports import EmbeddingPort
+
+__all__ = ["HttpFront"]
+
+_logger = logging.getLogger("leeward.edge.http")
+_Body = TypeVar("_Body", bound=pydantic.BaseModel)
+MAX_BODY_BYTES = 8 * 1024 * 1024
+
+
+class HttpFront:
+    """Serves ``/v1/*`` for local applications."""
+
+    def __init__(
+        self,
+        *,
+        collaboration: Collaboration,
+        graphs: GraphBook,
+        catalog: Catalog,
+        embedder: EmbeddingPort,
+        clock: Clock,
+        deadline_s: float,
+        bearer_token: str | None,
+    ) -> None:
+        self._collaboration = collaboration
+        self._graphs = graphs
+        self._catalog = catalog
+        self._embedder = embedder
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._bearer_token = bearer_token
+
+    def app(self) -> Starlette:
+        """Return the ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
+                Route("/v1/completions", self._guarded(self._completion), methods=["POST"]),
+                Route("/v1/embeddings", self._guarded(self._embeddings), methods=["POST"]),
+                Route("/v1/models", self._guarded(self._models), methods=["GET"]),
+                Route("/healthz", _alive, methods=["GET"]),
+            ]
+        )
+
+    def _guarded(
+        self, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            try:
+                self._authenticate(request)
+                return await handler(request)
+            except LeewardError as error:
+                _logger.warning("request_refused", extra={"error": type(error).__name__})
+                return _failure(error)
+            except Exception as error:  # noqa: BLE001 - the boundary is where blind catching belongs
+                name = type(error).__name__
+                frames = traceback.format_tb(error.__traceback__)
+                _logger.error("request_crashed", extra={"error": name, "frames": frames})
+                return _failure(LeewardError("internal error"))
+
+        return guarded
+
+    def _authenticate(self, request: Request) -> None:
+        if self._bearer_token is None:
+            return
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self._bearer_token.encode()):
+            raise NotPermitted("the bearer token is missing or wrong")
+
+    async def _chat(self, request: Request) -> Response:
+        body = await _read(request, ChatRequest)
+        return await self._answer(body, "chat")
+
+    async def _completion(self, request: Request) -> Response:
+        body = await _read(request, CompletionRequest)
+        return await self._answer(body, "text")
+
+    async def _answer(self, body: ChatRequest | CompletionRequest, kind: Kind) -> Response:
+        asked = CollaborationRequest(
+            choice=choice_of(body.model),
+            messages=body.to_messages(),
+            declared=body.leeward.label(),
+            session_id=SessionId(body.leeward.session_id) if body.leeward.session_id else None,
+            sampling=body.sampling(),
+            deadline_s=self._deadline_s,
+        )
+        prefix = "chatcmpl" if kind == "chat" else "cmpl"
+        envelope = Envelope(
+            id=f"{prefix}-{uuid.uuid4().hex}",
+            created=int(self._clock.now().timestamp()),
+            model=body.model,
+            kind=kind,
+        )
+        events = self._collaboration.run(asked)
+        headers = {"x-leeward-request-id": asked.request_id}
+        if not body.stream:
+            return JSONResponse(await whole(events, envelope), headers=headers)
+        # Failures before the first text become an HTTP status; later ones an error event.
+        first = await _first_answer(events)
+        return StreamingResponse(
+            sse(first, events, envelope, with_usage=body.wants_usage),
+            media_type="text/event-stream",
+            headers=headers | {"cache-control": "no-store"},
+        )
+
+    async def _embeddings(self, request: Request) -> Response:
+        body = await _read(request, EmbeddingRequest)
+        vectors = await self._embedder.embed(ModelName(body.model), body.texts())
+        data = [
+            {"object": "embedding", "index": index, "embedding": vector}
+            for index, vector in enumerate(vectors)
+        ]
+        usage = {"prompt_tokens": 0, "total_tokens": 0}
+        return JSONResponse({"object": "list", "data": data, "model": body.model, "usage": usage})
+
+    async def _models(self, _request: Request) -> Response:
+        graphs = [f"{PREFIX}{name}" for name in (AUTO, *self._graphs.names())]
+        owned = [(str(model.name), str(model.node)) for model in self._catalog.models]
+        entries = [(name, "leeward") for name in graphs] + owned
+        data = [
+            {"id": name, "object": "model", "created": 0, "owned_by": owner}
+            for name, owner in entries
+        ]
+        return JSONResponse({"object": "list", "data": data})
+
+
+async def _alive(_request: Request) -> Response:
+    return JSONResponse({"status": "serving"})
+
+
+async def _first_answer(events: AsyncGenerator[Event, None]) -> Event:
+    async for event in events:
+        if isinstance(event, AnswerDelta | AnswerFinished):
+            return event
+    raise StreamBroken("the run ended without an answer")
+
+
+async def _read(request: Request, shape: type[_Body]) -> _Body:
+    received = bytearray()
+    async for part in request.stream():
+        received += part
+        if len(received) > MAX_BODY_BYTES:
+            raise RequestInvalid(f"the body is larger than {MAX_BODY_BYTES} bytes")
+    try:
+        return shape.model_validate_json(bytes(received))
+    except pydantic.ValidationError as error:
+        # Only place and rule: the value itself may be part of a prompt.
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "body"
+        raise RequestInvalid(first["type"].replace("_", " "), field=place) from None
+
+
+def _failure(error: LeewardError) -> JSONResponse:
+    headers = {}
+    if isinstance(error, CapacityExhausted):
+        headers["retry-after"] = f"{error.retry_after_s:.0f}"
+    return JSONResponse(error_body(error), status_code=status_of(error), headers=headers)

@@ -1,0 +1,183 @@
+"""What OpenAI clients send and expect, as far as the edge reads and writes it.
+
+Fields that the edge does not use are ignored, as every OpenAI-compatible server does; fields
+that would change the answer and are not served (several choices, tools) are refused.
+"""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runtime.errors import NotImplementedYet, RequestInvalid
+from runtime.labels import Label
+from runtime.ports import ChatMessage, SamplingOverrides
+
+__all__ = ["ChatRequest", "CompletionRequest", "EmbeddingRequest", "Extension"]
+
+MAX_MESSAGES = 512
+MAX_TEXT_CHARS = 1_000_000
+
+Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
+
+
+class Extension(BaseModel):
+    """Leeward's own part of a request, sent as ``extra_body={"leeward": {...}}``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    labels: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]] = []
+    """Categories that the application knows to be in the text; they only add."""
+    session_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    """Keeps placeholders the same over several requests."""
+
+    def label(self) -> Label:
+        """Return the declared label."""
+        return Label.of(*self.labels)
+
+
+class _TextPart(BaseModel):
+    type: Literal["text"]
+    text: Text
+
+
+class _Message(BaseModel):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Text | list[_TextPart]
+
+    def to_chat(self) -> ChatMessage:
+        text = self.content
+        if not isinstance(text, str):
+            text = "".join(part.text for part in text)
+        return ChatMessage("system" if self.role == "developer" else self.role, text)
+
+
+class _StreamOptions(BaseModel):
+    include_usage: bool = False
+
+
+class _Generation(BaseModel):
+    """What chat and plain completions have in common."""
+
+    model: str = Field(max_length=256)
+    stream: bool = False
+    stream_options: _StreamOptions | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0, le=1_000_000)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repeat_penalty: float | None = Field(default=None, gt=0, le=10)
+    max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
+    stop: Text | list[Text] | None = None
+    grammar: Text | None = None
+    n: int | None = None
+    leeward: Extension = Extension()
+
+    def declared_sampling(self) -> dict[str, Any]:
+        """Return the sampling fields that the caller set, by ``SamplingOverrides`` name."""
+        names = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "seed", "grammar")
+        given: dict[str, Any] = {
+            name: getattr(self, name) for name in names if getattr(self, name) is not None
+        }
+        if self.max_tokens is not None:
+            given["max_tokens"] = self.max_tokens
+        if self.stop is not None:
+            given["stop"] = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+        return given
+
+    def sampling(self) -> SamplingOverrides:
+        """Return what the caller changes in how tokens are drawn.
+
+        Raises:
+            RequestInvalid: The combination makes no sense.
+            NotImplementedYet: More than one choice was asked for.
+        """
+        if self.n not in (None, 1):
+            raise NotImplementedYet("several choices per request are not served; ask again instead")
+        given = self.declared_sampling()
+        if given.get("grammar") and given.get("json_schema"):
+            raise RequestInvalid("excludes response_format with a schema", field="grammar")
+        return SamplingOverrides(**given)
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream ends with a usage chunk."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+
+class ChatRequest(_Generation):
+    """``POST /v1/chat/completions``."""
+
+    messages: list[_Message] = Field(min_length=1, max_length=MAX_MESSAGES)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    response_format: dict[str, Any] | None = None
+    tools: list[Any] | None = None
+    logprobs: bool | None = None
+
+    def declared_sampling(self) -> dict[str, Any]:
+        given = super().declared_sampling()
+        if self.max_completion_tokens is not None:
+            given["max_tokens"] = self.max_completion_tokens
+        schema = _schema_of(self.response_format)
+        if schema:
+            given["json_schema"] = schema
+        return given
+
+    def to_messages(self) -> tuple[ChatMessage, ...]:
+        """Return the chat.
+
+        Raises:
+            NotImplementedYet: The request uses what the edge does not serve yet.
+        """
+        if self.tools:
+            raise NotImplementedYet("tool calls are not served yet")
+        if self.logprobs:
+            raise NotImplementedYet("log-probabilities are served over gRPC only")
+        return tuple(message.to_chat() for message in self.messages)
+
+
+class CompletionRequest(_Generation):
+    """``POST /v1/completions``; the prompt becomes one user turn."""
+
+    prompt: Text | list[Text]
+
+    def to_messages(self) -> tuple[ChatMessage, ...]:
+        """Return the prompt as a chat.
+
+        Raises:
+            NotImplementedYet: Several prompts in one request.
+        """
+        prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
+        if len(prompts) != 1:
+            raise NotImplementedYet("one prompt per request is served")
+        return (ChatMessage("user", prompts[0]),)
+
+
+class EmbeddingRequest(BaseModel):
+    """``POST /v1/embeddings``."""
+
+    model: str = Field(max_length=256)
+    input: Text | list[Text]
+    encoding_format: Literal["float", "base64"] = "float"
+
+    def texts(self) -> list[str]:
+        """Return the texts to embed."""
+        return [self.input] if isinstance(self.input, str) else self.input
+
+
+def _schema_of(response_format: dict[str, Any] | None) -> str:
+    match (response_format or {}).get("type", "text"):
+        case "text":
+            return ""
+        case "json_object":
+            return '{"type": "object"}'
+        case "json_schema":
+            schema = (response_format or {}).get("json_schema", {}).get("schema")
+            if not isinstance(schema, dict):
+                raise RequestInvalid(
+                    "must be an object", field="response_format.json_schema.schema"
+                )
+            return json.dumps(schema)
+        case _:
+            raise RequestInvalid("is not a known type", field="response_format.type")

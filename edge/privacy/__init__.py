@@ -1,0 +1,1 @@
+"""Releases on the edge: what leaves as placeholders, how it comes back, where originals rest."""

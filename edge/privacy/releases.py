@@ -1,0 +1,165 @@
+"""Applies releases to the messages of a request, and undoes them in its answers.
+
+The edge's ``ReleasePort``. Which spans go is decided in ``settle``, the text work is in
+``redact`` and ``restore``, and ``sessions`` keeps what stands for what.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Final
+
+from edge.privacy.placeholders import Grammar
+from edge.privacy.redact import Redacted, Redactor
+from edge.privacy.restore import Into, Restored, StreamRestorer, restore, restore_json
+from edge.privacy.sessions import Sessions
+from edge.privacy.settle import find_spans
+from edge.privacy.vault import Vault
+from runtime.clock import Clock
+from runtime.errors import NotImplementedYet
+from runtime.ids import Category, RequestId, SessionId
+from runtime.ports import ChatMessage, Provenance, ReleaseRecord
+from runtime.sentinel.scan import Sentinel
+
+__all__ = ["EdgeReleases"]
+
+logger = logging.getLogger("leeward.edge.privacy")
+
+_REDACT: Final = "redact"
+_APPROVAL: Final = "approval"
+
+
+class EdgeReleases:
+    """Redacts what leaves and restores what comes back.
+
+    Fails closed: when a detector fails or the vault cannot keep the originals, the call raises
+    and nothing is released.
+
+    Args:
+        sentinel: Finds what to remove.
+        vault: Keeps originals; its calls block.
+        clock: Tells when a session in memory has expired.
+        executor: Where the vault's calls run; ``None`` is the loop's own pool.
+        max_sessions: Sessions whose entries are kept in memory besides the vault.
+        max_requests: Requests whose placeholders can still be restored; beyond it the oldest
+            are dropped, and their placeholders stay literal.
+    """
+
+    def __init__(
+        self,
+        sentinel: Sentinel,
+        vault: Vault,
+        *,
+        clock: Clock,
+        executor: Executor | None = None,
+        max_sessions: int = 256,
+        max_requests: int = 1024,
+    ) -> None:
+        self._sentinel = sentinel
+        self._grammar = Grammar(sentinel.kinds)
+        self._redactor = Redactor(self._grammar)
+        self._sessions = Sessions(
+            vault, self._grammar, clock=clock, executor=executor, max_sessions=max_sessions
+        )
+        self._max_requests = max_requests
+        self._released: OrderedDict[tuple[SessionId, RequestId], dict[str, str]] = OrderedDict()
+
+    async def release(
+        self,
+        messages: Sequence[ChatMessage],
+        categories: frozenset[Category],
+        provenance: Provenance,
+        *,
+        by: str = _REDACT,
+    ) -> tuple[tuple[ChatMessage, ...], ReleaseRecord]:
+        """Return the messages without ``categories``, and the record of what was done.
+
+        Raises:
+            DetectionFailed: A detector failed; nothing is released.
+            GateRefused: The text kept showing released categories however it was redacted.
+            VaultLocked: The originals cannot be kept; nothing is released.
+            NotImplementedYet: ``by`` is neither ``redact`` nor ``approval``.
+        """
+        removed = tuple(sorted(categories))
+        if by == _APPROVAL:
+            return tuple(messages), ReleaseRecord(by, removed)
+        if by != _REDACT:
+            raise NotImplementedYet(f"release {by!r} is not available yet")
+        texts = [message.content for message in messages]
+        async with self._sessions.writing(_session_of(provenance)) as book:
+            spans = await find_spans(
+                self._sentinel, self._redactor, texts, categories, book.people()
+            )
+            redacted = [
+                self._redactor.redact(text, found, categories, book.placeholder_for)
+                for text, found in zip(texts, spans, strict=True)
+            ]
+        self._remember(provenance, redacted)
+        released = tuple(
+            ChatMessage(message.role, item.text)
+            for message, item in zip(messages, redacted, strict=True)
+        )
+        return released, ReleaseRecord(by, removed, sum(item.spans for item in redacted))
+
+    async def restore(self, text: str, provenance: Provenance, *, into: Into = "text") -> str:
+        """Return ``text`` with the originals released in this request put back.
+
+        Args:
+            text: An answer, whole.
+            provenance: Whose answer; placeholders of other requests stay literal.
+            into: How originals are escaped for where they land.
+        """
+        restored = restore(text, self._mapping(provenance), self._grammar, into=into)
+        return self._reported(restored, provenance)
+
+    async def restore_json(self, text: str, provenance: Provenance) -> str:
+        """Return a whole JSON text with the originals put back inside its strings."""
+        restored = restore_json(text, self._mapping(provenance), self._grammar)
+        return self._reported(restored, provenance)
+
+    def restorer(self, provenance: Provenance, *, into: Into = "text") -> StreamRestorer:
+        """Return a restorer for one stream of this request."""
+        return StreamRestorer(self._mapping(provenance), self._grammar, into=into)
+
+    def finish(self, provenance: Provenance) -> None:
+        """Drop what was released in this request; later answers to it stay as they are."""
+        self._released.pop((_session_of(provenance), provenance.request_id), None)
+
+    async def forget(self, session: SessionId) -> int:
+        """Delete a session's originals everywhere; return how many the vault held."""
+        for key in [key for key in self._released if key[0] == session]:
+            del self._released[key]
+        return await self._sessions.forget(session)
+
+    async def purge(self) -> int:
+        """Delete expired originals; return how many. To be called now and then."""
+        return await self._sessions.purge()
+
+    def _mapping(self, provenance: Provenance) -> dict[str, str]:
+        """Return what this request has released so far; grows as it releases more."""
+        key = (_session_of(provenance), provenance.request_id)
+        mapping = self._released.setdefault(key, {})
+        self._released.move_to_end(key)
+        while len(self._released) > self._max_requests:
+            self._released.popitem(last=False)
+        return mapping
+
+    def _remember(self, provenance: Provenance, redacted: Sequence[Redacted]) -> None:
+        mapping = self._mapping(provenance)
+        for item in redacted:
+            mapping.update(item.released)
+
+    @staticmethod
+    def _reported(restored: Restored, provenance: Provenance) -> str:
+        if restored.unknown:
+            logger.warning(
+                "placeholders_unknown",
+                extra={"request_id": provenance.request_id, "count": restored.unknown},
+            )
+        return restored.text
+
+
+def _session_of(provenance: Provenance) -> SessionId:
+    """Return the session; a request without one is a session of its own."""
+    return provenance.session_id or SessionId(f"request:{provenance.request_id}")

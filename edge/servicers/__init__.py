@@ -1,0 +1,1 @@
+"""The edge's gRPC services: decode, delegate, encode."""

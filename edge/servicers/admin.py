@@ -1,0 +1,167 @@
+"""``leeward.v1.Admin``: local administration of the daemon.
+
+Pulling models and deciding approvals come with later work and answer UNIMPLEMENTED.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from edge.config import ModelConfig
+from edge.engine.engine import LlamaEngine
+from edge.engine.options import EngineOptions
+from edge.engine.process import ModelState, ModelStatus
+from edge.status import DaemonStatus, StatusBoard
+from leeward.v1 import admin_pb2 as pb
+from leeward.v1 import admin_pb2_grpc as pb_grpc
+from leeward.v1 import ledger_pb2
+from runtime.codec.enums import ZONES
+from runtime.codec.ledger import encode_ledger_entry
+from runtime.errors import NotFound, NotImplementedYet
+from runtime.ids import ModelName
+from runtime.ledger.entry import Entry
+from runtime.ledger.read import read_entries
+from runtime.rpc.boundary import error_boundary
+
+__all__ = ["AdminServicer"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_STATES: Final[Mapping[ModelState, pb.ModelState.ValueType]] = {
+    "loading": pb.MODEL_STATE_LOADING,
+    "ready": pb.MODEL_STATE_SERVING,
+    "restarting": pb.MODEL_STATE_RESTARTING,
+    "unloading": pb.MODEL_STATE_UNLOADED,
+}
+_BATCH: Final = 256
+
+
+class AdminServicer(pb_grpc.AdminServicer):
+    """Serves administrators on the device itself."""
+
+    def __init__(
+        self,
+        *,
+        engine: LlamaEngine,
+        models: Mapping[ModelName, tuple[ModelConfig, EngineOptions]],
+        board: StatusBoard,
+        ledger: Path,
+    ) -> None:
+        self._engine = engine
+        self._models = models
+        self._board = board
+        self._ledger = ledger
+
+    async def GetStatus(
+        self, request: pb.GetStatusRequest, context: Context
+    ) -> pb.GetStatusResponse:
+        """Say how the daemon stands."""
+        async with error_boundary(context, "Admin.GetStatus"):
+            return _encode_status(self._board.status())
+
+    async def LoadModel(
+        self, request: pb.LoadModelRequest, context: Context
+    ) -> pb.LoadModelResponse:
+        """Load a configured model."""
+        async with error_boundary(context, "Admin.LoadModel"):
+            name = ModelName(request.model)
+            if name not in self._models:
+                raise NotFound("no such model is configured on this device")
+            config, options = self._models[name]
+            await self._engine.load(name, config.file, options=options, sha256=config.sha256)
+            return pb.LoadModelResponse(status=self._status_of(name))
+
+    async def UnloadModel(
+        self, request: pb.UnloadModelRequest, context: Context
+    ) -> pb.UnloadModelResponse:
+        """Let a model's calls end, then free its memory."""
+        async with error_boundary(context, "Admin.UnloadModel"):
+            await self._engine.unload(ModelName(request.model))
+            gone = pb.ModelStatus(model=request.model, state=pb.MODEL_STATE_UNLOADED)
+            return pb.UnloadModelResponse(status=gone)
+
+    async def ExportLedger(
+        self, request: pb.ExportLedgerRequest, context: Context
+    ) -> AsyncIterator[pb.ExportLedgerResponse]:
+        """Stream the ledger's entries, oldest first."""
+        async with error_boundary(context, "Admin.ExportLedger"):
+            entries = read_entries(self._ledger, first_position=request.from_position)
+            while batch := await asyncio.to_thread(_take, entries):
+                for entry in batch:
+                    yield pb.ExportLedgerResponse(entry=encode_ledger_entry(entry))
+
+    async def PullModel(
+        self, request: pb.PullModelRequest, context: Context
+    ) -> AsyncIterator[pb.PullModelResponse]:
+        """Not served yet; `leeward edge pull` does it from the command line."""
+        async with error_boundary(context, "Admin.PullModel"):
+            raise NotImplementedYet("pull models with `leeward edge pull`")
+        yield pb.PullModelResponse()  # makes this a stream
+
+    async def ListApprovals(
+        self, request: pb.ListApprovalsRequest, context: Context
+    ) -> pb.ListApprovalsResponse:
+        """Not served yet: the approval release comes with the privacy work."""
+        async with error_boundary(context, "Admin.ListApprovals"):
+            raise NotImplementedYet("approvals are not served yet")
+
+    async def DecideApproval(
+        self, request: pb.DecideApprovalRequest, context: Context
+    ) -> pb.DecideApprovalResponse:
+        """Not served yet: the approval release comes with the privacy work."""
+        async with error_boundary(context, "Admin.DecideApproval"):
+            raise NotImplementedYet("approvals are not served yet")
+
+    def _status_of(self, name: ModelName) -> pb.ModelStatus:
+        return next(_encode_model(item) for item in self._engine.models() if item.name == name)
+
+
+def _take(entries: Iterator[Entry]) -> list[Entry]:
+    return list(islice(entries, _BATCH))
+
+
+def _encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
+    head = status.ledger_head
+    recorded_at = Timestamp()
+    recorded_at.FromDatetime(head.at)
+    answer = pb.GetStatusResponse(
+        node=status.node,
+        software_version=status.version,
+        device_id=status.device or "",
+        models=[_encode_model(model) for model in status.models],
+        nodes=[
+            pb.NodeStatus(
+                node=node.node,
+                zone=ZONES.encode(node.zone),
+                reachable=node.is_reachable,
+                round_trip_s=node.round_trip_s,
+            )
+            for node in status.nodes
+        ],
+        ledger_head=ledger_pb2.LedgerHead(
+            device_id=status.device or "",
+            position=head.position,
+            hash=head.hash,
+            mac=head.mac,
+            recorded_at=recorded_at,
+        ),
+        uptime_s=status.uptime_s,
+    )
+    if status.certificate_expires_at is not None:
+        answer.certificate_expires_at.FromDatetime(status.certificate_expires_at)
+    return answer
+
+
+def _encode_model(status: ModelStatus) -> pb.ModelStatus:
+    return pb.ModelStatus(
+        model=status.name,
+        state=_STATES[status.state],
+        file_bytes=status.facts.size_bytes if status.facts else 0,
+        context_tokens=status.facts.context_tokens if status.facts else 0,
+        restarts=status.restarts,
+        last_error=status.last_failure,
+    )

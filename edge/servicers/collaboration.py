@@ -1,0 +1,64 @@
+"""``leeward.v1.Collaboration`` on the edge: where a gRPC request of a local application enters."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from edge.collaboration import Collaboration, CollaborationRequest
+from edge.graphs import Auto, GraphChoice, Inline, choice_of_name
+from leeward.v1 import collaboration_pb2 as pb
+from leeward.v1 import collaboration_pb2_grpc as pb_grpc
+from runtime.codec.collaboration import (
+    CollaborationCall,
+    decode_plan_request,
+    decode_run_request,
+    encode_plan_response,
+)
+from runtime.codec.events import encode_event
+from runtime.graph.model import Graph
+from runtime.rpc.boundary import error_boundary
+from runtime.rpc.deadlines import remaining_s
+
+__all__ = ["CollaborationServicer"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class CollaborationServicer(pb_grpc.CollaborationServicer):
+    """Plans and runs graphs for local applications."""
+
+    def __init__(self, collaboration: Collaboration, *, default_timeout_s: float) -> None:
+        self._collaboration = collaboration
+        self._default_timeout_s = default_timeout_s
+
+    async def Plan(self, request: pb.PlanRequest, context: Context) -> pb.PlanResponse:
+        """Decide what ``Run`` would do."""
+        async with error_boundary(context, "Collaboration.Plan"):
+            call = self._request(decode_plan_request(request), context)
+            return encode_plan_response(await self._collaboration.plan(call))
+
+    async def Run(self, request: pb.RunRequest, context: Context) -> AsyncIterator[pb.RunResponse]:
+        """Run a graph and stream its events."""
+        async with error_boundary(context, "Collaboration.Run"):
+            call = self._request(decode_run_request(request), context)
+            async with aclosing(self._collaboration.run(call)) as events:
+                async for event in events:
+                    yield encode_event(event)
+
+    def _request(self, call: CollaborationCall, context: Context) -> CollaborationRequest:
+        return CollaborationRequest(
+            choice=_choice(call.graph),
+            messages=call.messages,
+            declared=call.declared_label,
+            session_id=call.session_id,
+            sampling=call.sampling,
+            deadline_s=remaining_s(context, default_s=self._default_timeout_s),
+        )
+
+
+def _choice(graph: str | Graph | None) -> GraphChoice:
+    if graph is None:
+        return Auto()
+    return Inline(graph) if isinstance(graph, Graph) else choice_of_name(graph)

@@ -1,0 +1,76 @@
+"""``leeward.v1.Inference`` on the edge: the device's own models, for local callers."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from edge.engine.engine import LlamaEngine
+from leeward.v1 import inference_pb2 as pb
+from leeward.v1 import inference_pb2_grpc as pb_grpc
+from runtime.catalog.model import Catalog
+from runtime.codec.embedding import decode_embed_request, encode_embed_response
+from runtime.codec.inference import (
+    ServedModel,
+    decode_generate_request,
+    encode_chunk,
+    encode_served_models,
+)
+from runtime.ids import NodeName
+from runtime.ports import Usage
+from runtime.rpc.boundary import error_boundary
+from runtime.rpc.deadlines import remaining_s
+
+__all__ = ["InferenceServicer"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class InferenceServicer(pb_grpc.InferenceServicer):
+    """Serves the models of this device. Nothing called here can leave it."""
+
+    def __init__(
+        self, engine: LlamaEngine, *, catalog: Catalog, node: NodeName, default_timeout_s: float
+    ) -> None:
+        self._engine = engine
+        self._catalog = catalog
+        self._node = node
+        self._default_timeout_s = default_timeout_s
+
+    async def Generate(
+        self, request: pb.GenerateRequest, context: Context
+    ) -> AsyncIterator[pb.GenerateResponse]:
+        """Stream one answer."""
+        async with error_boundary(context, "Inference.Generate"):
+            timeout_s = remaining_s(context, default_s=self._default_timeout_s)
+            call = decode_generate_request(request, timeout_s=timeout_s)
+            async with aclosing(self._engine.generate(call)) as chunks:
+                async for chunk in chunks:
+                    yield encode_chunk(chunk)
+
+    async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
+        """Embed texts."""
+        async with error_boundary(context, "Inference.Embed"):
+            call = decode_embed_request(request)
+            vectors = await self._engine.embed(call.model, call.texts)
+            return encode_embed_response(vectors, model=call.model, usage=Usage())
+
+    async def ListModels(
+        self, request: pb.ListModelsRequest, context: Context
+    ) -> pb.ListModelsResponse:
+        """List the models of this device."""
+        async with error_boundary(context, "Inference.ListModels"):
+            loaded = {status.name for status in self._engine.models()}
+            return encode_served_models(
+                ServedModel(
+                    name=model.name,
+                    node=self._node,
+                    zone="edge",
+                    family=model.family,
+                    context_tokens=model.context_tokens,
+                    loaded=model.name in loaded,
+                )
+                for model in self._catalog.models
+                if model.node == self._node
+            )

@@ -1,0 +1,85 @@
+"""How the daemon stands: models, reachable nodes, ledger, identity. Content-free."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from edge.engine.engine import LlamaEngine
+from edge.engine.process import ModelStatus
+from runtime.catalog.model import Catalog
+from runtime.clock import Clock
+from runtime.ids import DeviceId, NodeName
+from runtime.ledger.entry import Head
+from runtime.ledger.writer import LedgerWriter
+from runtime.policy.model import Zone
+
+__all__ = ["DaemonStatus", "NodeStatus", "StatusBoard"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """One node of the catalog as seen from here."""
+
+    node: NodeName
+    zone: Zone
+    is_reachable: bool
+    round_trip_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStatus:
+    """The daemon at one moment."""
+
+    node: NodeName
+    version: str
+    device: DeviceId | None
+    certificate_expires_at: datetime | None
+    models: tuple[ModelStatus, ...]
+    nodes: tuple[NodeStatus, ...]
+    ledger_head: Head
+    uptime_s: float
+
+
+class StatusBoard:
+    """Collects the status when asked."""
+
+    def __init__(
+        self,
+        *,
+        node: NodeName,
+        version: str,
+        device: DeviceId | None,
+        certificate_expires_at: datetime | None,
+        engine: LlamaEngine,
+        catalog: Catalog,
+        healthy: Callable[[], frozenset[NodeName]],
+        ledger: LedgerWriter,
+        clock: Clock,
+    ) -> None:
+        self._node = node
+        self._version = version
+        self._device = device
+        self._certificate_expires_at = certificate_expires_at
+        self._engine = engine
+        self._catalog = catalog
+        self._healthy = healthy
+        self._ledger = ledger
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
+
+    def status(self) -> DaemonStatus:
+        """Return how everything stands now."""
+        healthy = self._healthy()
+        return DaemonStatus(
+            node=self._node,
+            version=self._version,
+            device=self._device,
+            certificate_expires_at=self._certificate_expires_at,
+            models=self._engine.models(),
+            nodes=tuple(
+                NodeStatus(node.name, node.zone, node.name in healthy, node.round_trip_s)
+                for node in self._catalog.nodes
+            ),
+            ledger_head=self._ledger.head(),
+            uptime_s=self._clock.monotonic_s() - self._started_s,
+        )

@@ -1,0 +1,389 @@
+"""The real engine on the smaller reference model: what it answers, and how."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from edge.engine.engine import LlamaEngine
+from edge.engine.options import EngineOptions
+from runtime.clock import SystemClock
+from runtime.errors import (
+    CapacityExhausted,
+    ContextOverflow,
+    DeadlineExceeded,
+    NotFound,
+    NotImplementedYet,
+    RequestInvalid,
+)
+from runtime.ids import ModelName, NodeName
+from runtime.ports import (
+    ChatMessage,
+    Completion,
+    FinishReason,
+    GenerateRequest,
+    Sampling,
+    TextDelta,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
+NAME = ModelName("tern-s")
+OPTIONS = EngineOptions(threads=1, queue_limit=3)
+QUESTION = "A ward has 4 beds. Each bed needs 3 sheets. How many sheets are needed?"
+RAMBLE = "Hello"
+"""Not what the model was trained on: it goes on until the limit."""
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def engine() -> AsyncIterator[LlamaEngine]:
+    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+        await engine.load(NAME, MODEL)
+        yield engine
+
+
+def ask(content: str = QUESTION, *, timeout_s: float = 30.0, **sampling: Any) -> GenerateRequest:
+    messages = (ChatMessage("user", content),)
+    return GenerateRequest(NAME, messages, Sampling(**sampling), timeout_s=timeout_s)
+
+
+async def collect(
+    engine: LlamaEngine, request: GenerateRequest
+) -> tuple[str, Completion, list[TextDelta]]:
+    chunks = [chunk async for chunk in engine.generate(request)]
+    last = chunks.pop()
+    assert isinstance(last, Completion)
+    deltas = [chunk for chunk in chunks if isinstance(chunk, TextDelta)]
+    assert len(deltas) == len(chunks)
+    return "".join(delta.text for delta in deltas), last, deltas
+
+
+async def wait_idle(engine: LlamaEngine, limit_s: float = 5.0) -> None:
+    async with asyncio.timeout(limit_s):
+        while engine.models()[0].open_calls:  # noqa: ASYNC110 - a process gives no event
+            await asyncio.sleep(0.005)
+
+
+async def test_an_answer_streams_and_ends_with_one_completion(engine: LlamaEngine) -> None:
+    text, completion, deltas = await collect(engine, ask())
+
+    assert "Answer:" in text
+    assert len(deltas) > 3
+    assert completion.finish_reason is FinishReason.STOP
+    assert completion.usage.completion_tokens == sum(delta.tokens for delta in deltas)
+    assert completion.usage.prompt_tokens > 10
+    assert 0 < completion.timings.first_token_s <= completion.timings.total_s
+    assert (completion.model, completion.node) == (NAME, "edge-1")
+
+
+async def test_greedy_answers_repeat_whatever_was_asked_in_between(engine: LlamaEngine) -> None:
+    first, _, _ = await collect(engine, ask())
+    await collect(engine, ask("Something else entirely", temperature=1.0, max_tokens=30))
+
+    again, completion, _ = await collect(engine, ask())
+
+    assert again == first
+    assert completion.usage.cached_tokens == 0
+
+
+async def test_a_seed_repeats_an_answer_and_another_seed_changes_it(engine: LlamaEngine) -> None:
+    hot = {"temperature": 1.5, "max_tokens": 60}
+
+    one, _, _ = await collect(engine, ask(RAMBLE, seed=1, **hot))
+    same, _, _ = await collect(engine, ask(RAMBLE, seed=1, **hot))
+    other, _, _ = await collect(engine, ask(RAMBLE, seed=2, **hot))
+    free, _, _ = await collect(engine, ask(RAMBLE, **hot))
+    free_again, _, _ = await collect(engine, ask(RAMBLE, **hot))
+
+    assert one == same
+    assert one != other
+    assert free != free_again
+
+
+async def test_sampling_settings_reach_the_sampler(engine: LlamaEngine) -> None:
+    greedy, _, _ = await collect(engine, ask(RAMBLE, max_tokens=40))
+
+    for cut in ({"top_k": 1}, {"top_p": 1e-6}, {"min_p": 0.999}):
+        text, _, _ = await collect(engine, ask(RAMBLE, max_tokens=40, temperature=1.0, **cut))
+        assert text == greedy
+    penalised, _, _ = await collect(engine, ask(RAMBLE, max_tokens=40, repeat_penalty=1.8))
+    assert penalised != greedy
+
+
+async def test_max_tokens_ends_an_answer_with_length(engine: LlamaEngine) -> None:
+    _, completion, _ = await collect(engine, ask(RAMBLE, max_tokens=7))
+
+    assert completion.finish_reason is FinishReason.LENGTH
+    assert completion.usage.completion_tokens == 7
+
+
+async def test_a_stop_string_across_tokens_is_cut_and_not_shown(engine: LlamaEngine) -> None:
+    whole, _, _ = await collect(engine, ask())
+    at = whole.index("Answer")
+    stop = whole[at - 2 : at + 3]
+
+    text, completion, deltas = await collect(engine, ask(stop=(stop, "never")))
+
+    assert text == whole[: whole.index(stop)]
+    assert completion.finish_reason is FinishReason.STOP
+    assert not any("Answ" in delta.text for delta in deltas)
+
+
+async def test_every_piece_is_whole_characters(engine: LlamaEngine) -> None:
+    grammar = 'root ::= "é€𝄞é€𝄞é"'
+
+    text, completion, deltas = await collect(engine, ask(grammar=grammar))
+
+    assert text == "é€𝄞é€𝄞é"
+    assert "\ufffd" not in text
+    assert sum(delta.tokens for delta in deltas) == completion.usage.completion_tokens
+    assert completion.usage.completion_tokens > len(text)  # the vocabulary spells them in bytes
+
+
+async def test_an_answer_cut_inside_a_character_ends_in_a_replacement(engine: LlamaEngine) -> None:
+    text, _, _ = await collect(engine, ask(grammar='root ::= "𝄞"', max_tokens=2))
+
+    assert text == "\ufffd"
+
+
+async def test_a_grammar_restricts_the_answer(engine: LlamaEngine) -> None:
+    for temperature in (0.0, 1.5):
+        request = ask(grammar="root ::= [0-9]{5}", temperature=temperature, seed=4)
+
+        text, completion, _ = await collect(engine, request)
+
+        assert text.isdecimal()
+        assert len(text) == 5
+        assert completion.finish_reason is FinishReason.STOP
+
+
+NODE = {
+    "type": "object",
+    "properties": {"v": {"type": "boolean"}, "next": {"$ref": "#/$defs/node"}},
+    "required": ["v"],
+}
+SCHEMAS: list[tuple[dict[str, Any], Callable[[Any], bool]]] = [
+    (
+        {
+            "type": "object",
+            "properties": {
+                "dose": {"type": "integer", "minimum": 1},
+                "unit": {"type": "string", "enum": ["mg", 'm"l', "a\\b\n"]},
+                "notes": {"type": "array", "items": {"type": "boolean"}, "minItems": 2,
+                          "maxItems": 3},
+                "drug": {"type": "string", "maxLength": 20},
+            },
+            "required": ["dose", "unit", "notes", "drug"],
+            "additionalProperties": False,
+        },
+        lambda it: list(it) == ["dose", "unit", "notes", "drug"]
+        and it["dose"] >= 1
+        and it["unit"] in {"mg", 'm"l', "a\\b\n"}
+        and len(it["notes"]) in {2, 3}
+        and len(it["drug"]) <= 20,
+    ),
+    (
+        {"properties": {name: {"type": "null"} for name in "abc"}, "required": ["b"]},
+        lambda it: "b" in it and list(it) == sorted(it) and set(it) <= set("abc"),
+    ),
+    ({"$ref": "#/$defs/node", "$defs": {"node": NODE}}, lambda it: isinstance(it["v"], bool)),
+    ({"type": "string", "pattern": "^[A-C]{2}-\\d{3}(x|y\\.)?$"}, lambda it: it[2] == "-"),
+    ({"type": "string", "pattern": '^"[^a-z]{2}.$'}, lambda it: it[0] == '"' and len(it) == 4),
+    ({"type": "string", "pattern": r"^[\^\-\]\[]{3}\\$"}, lambda it: set(it) <= set("^-[]\\")),
+    ({"type": "string", "format": "date"}, lambda it: len(it) == 10),
+    ({"type": "integer", "minimum": -3, "maximum": 3}, lambda it: it in range(-3, 4)),
+    ({"type": ["number", "null"]}, lambda it: it is None or it == it + 0),
+    ({"anyOf": [{"const": 1.5}, {"enum": [None, "é"]}]}, lambda it: it in {1.5, None, "é"}),
+    ({"type": "array", "items": {"type": "null"}, "maxItems": 0}, lambda it: it == []),
+    ({"type": "array", "prefixItems": [{"type": "null"}, True]}, lambda it: len(it) == 2),
+    ({"type": "object", "additionalProperties": False}, lambda it: it == {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "holds"), SCHEMAS)
+async def test_a_json_schema_holds_for_every_answer(
+    engine: LlamaEngine, schema: dict[str, Any], holds: Callable[[Any], bool]
+) -> None:
+    for seed in range(4):
+        request = ask(
+            json_schema=json.dumps(schema), temperature=1.5 * (seed > 0), seed=seed, max_tokens=400
+        )
+
+        text, completion, _ = await collect(engine, request)
+
+        if completion.finish_reason is FinishReason.STOP:
+            assert holds(json.loads(text)), text
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        {"grammar": "root ::= " + "(" * 20_000 + '"a"' + ")" * 20_000},
+        {"grammar": 'root ::= "a'},
+        {"grammar": 'other ::= "a"'},
+        {"grammar": 'root ::= root "a"'},
+        {"grammar": "root ::= missing"},
+        {"json_schema": '{"type": "unknown"}'},
+        {"json_schema": '{"$ref": "https://example.com/schema"}'},
+        {"json_schema": '{"$ref": "#/missing"}'},
+        {"json_schema": '{"pattern": "(((", "type": "string"}'},
+    ],
+)
+async def test_a_hostile_grammar_or_schema_is_refused_and_nothing_dies(
+    engine: LlamaEngine, sampling: dict[str, str]
+) -> None:
+    with pytest.raises(RequestInvalid):
+        await collect(engine, ask(**sampling))
+
+    assert engine.models()[0].restarts == 0
+
+
+async def test_logprobs_are_the_models_own(engine: LlamaEngine) -> None:
+    text, completion, deltas = await collect(engine, ask(logprobs=3, max_tokens=12))
+
+    entries = [entry for delta in deltas for entry in delta.logprobs]
+    assert len(entries) == completion.usage.completion_tokens
+    assert "".join(entry.token for entry in entries) == text
+    for entry in entries:
+        values = [logprob for _, logprob in entry.top]
+        assert values == sorted(values, reverse=True)
+        assert entry.top[0] == (entry.token, entry.logprob)  # greedy takes the best
+        assert entry.logprob <= 0
+
+
+async def test_a_control_token_in_a_message_is_read_as_text(engine: LlamaEngine) -> None:
+    _, plain, _ = await collect(engine, ask("x", max_tokens=1))
+
+    _, spelled, _ = await collect(engine, ask("x<|end|>", max_tokens=1))
+
+    assert spelled.usage.prompt_tokens > plain.usage.prompt_tokens + 1
+
+
+async def test_a_prompt_beyond_the_context_is_refused_with_numbers(engine: LlamaEngine) -> None:
+    with pytest.raises(ContextOverflow, match=r"prompt of \d{4,} tokens .* context of 1024"):
+        await collect(engine, ask("seven " * 2000))
+
+
+async def test_an_answer_ends_where_the_context_does(engine: LlamaEngine) -> None:
+    _, completion, _ = await collect(engine, ask(RAMBLE, max_tokens=100_000))
+
+    assert completion.finish_reason is FinishReason.LENGTH
+    assert completion.usage.prompt_tokens + completion.usage.completion_tokens == 1024
+
+
+async def test_a_deadline_ends_a_running_answer(engine: LlamaEngine) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await collect(engine, ask(RAMBLE, max_tokens=100_000, timeout_s=0.05))
+
+    await wait_idle(engine)
+
+
+async def test_a_deadline_ends_a_waiting_call(engine: LlamaEngine) -> None:
+    async with aclosing(engine.generate(ask(RAMBLE, max_tokens=100_000))) as running:
+        await anext(running)
+
+        with pytest.raises(DeadlineExceeded):
+            await collect(engine, ask(timeout_s=0.1))
+
+    await wait_idle(engine)
+
+
+async def test_closing_a_stream_frees_the_slot_at_once(engine: LlamaEngine) -> None:
+    _, whole, _ = await collect(engine, ask(RAMBLE, max_tokens=100_000))
+    async with aclosing(engine.generate(ask(RAMBLE, max_tokens=100_000))) as running:
+        await anext(running)
+        waiting = asyncio.create_task(collect(engine, ask(max_tokens=1)))
+        await asyncio.sleep(0)
+
+    _, next_one, _ = await waiting
+
+    assert next_one.timings.queued_s < whole.timings.total_s / 3
+    await wait_idle(engine)
+
+
+async def test_cancelling_a_task_frees_the_slot(engine: LlamaEngine) -> None:
+    task = asyncio.create_task(collect(engine, ask(RAMBLE, max_tokens=100_000)))
+    await asyncio.sleep(0)  # lets the call begin
+    assert engine.models()[0].open_calls == 1
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await wait_idle(engine)
+
+
+async def test_more_calls_than_allowed_are_refused(engine: LlamaEngine) -> None:
+    requests = [ask(RAMBLE, max_tokens=20) for _ in range(OPTIONS.queue_limit + 2)]
+
+    results = await asyncio.gather(
+        *(collect(engine, request) for request in requests), return_exceptions=True
+    )
+
+    refused = [result for result in results if isinstance(result, CapacityExhausted)]
+    assert len(refused) == 2
+    assert refused[0].retry_after_s > 0
+    assert sum(isinstance(result, tuple) for result in results) == OPTIONS.queue_limit
+
+
+async def test_concurrent_callers_get_their_own_answers(engine: LlamaEngine) -> None:
+    alone = [(await collect(engine, ask(text, max_tokens=25)))[0] for text in (QUESTION, RAMBLE)]
+
+    together = await asyncio.gather(
+        *(collect(engine, ask(text, max_tokens=25)) for text in (QUESTION, RAMBLE))
+    )
+
+    assert [text for text, _, _ in together] == alone
+
+
+async def test_names_are_known_or_not(engine: LlamaEngine) -> None:
+    with pytest.raises(NotFound, match="other"):
+        await collect(engine, replace(ask(), model=ModelName("other")))
+    with pytest.raises(NotFound):
+        await engine.unload(ModelName("other"))
+    with pytest.raises(RequestInvalid, match="loaded already"):
+        await engine.load(NAME, MODEL)
+    with pytest.raises(NotImplementedYet):
+        await engine.embed(NAME, ["x"])
+
+
+async def test_the_status_says_what_is_loaded(engine: LlamaEngine) -> None:
+    (status,) = engine.models()
+
+    assert (status.name, status.state, status.restarts) == (NAME, "ready", 0)
+    assert status.facts is not None
+    assert status.facts.context_tokens == 1024
+    assert status.facts.has_chat_template
+    assert status.facts.parameters > 100_000
+
+
+PEER = """
+import json, sys
+from llama_cpp import Llama
+model = Llama(sys.argv[1], n_ctx=1024, n_batch=256, n_threads=1, seed=0, verbose=False)
+for content in json.loads(sys.argv[2]):
+    reply = model.create_chat_completion(
+        [{"role": "user", "content": content}], temperature=0.0, max_tokens=80)
+    print(json.dumps(reply["choices"][0]["message"]["content"]))
+"""
+
+
+async def test_greedy_answers_equal_those_of_the_packaged_llama(engine: LlamaEngine) -> None:
+    questions = [QUESTION, RAMBLE, "Kari López has phone +46 70 174 06 99. What is the phone?"]
+    command = [sys.executable, "-W", "ignore", "-c", PEER, str(MODEL), json.dumps(questions)]
+    peer = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, check=True, timeout=60
+    )
+
+    ours = [(await collect(engine, ask(text, max_tokens=80)))[0] for text in questions]
+
+    assert ours == [json.loads(line) for line in peer.stdout.splitlines()]

@@ -1,0 +1,199 @@
+"""The stock ``openai`` client, and hand-made bodies, against a real front."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from runtime.errors import EngineCrashed, LeewardError
+from runtime.testing.fakes import Script
+from tests.unit.edge.http.conftest import Front, running_front
+
+PUBLIC = [{"role": "user", "content": "How many legs do two cats have?"}]
+PERSONAL = [{"role": "user", "content": "Patient Anna Kowalska takes 2 mg. How much?"}]
+
+
+@pytest.fixture
+async def client(front: Front) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{front.url}/v1", api_key="none", max_retries=0) as opened:
+        yield opened
+
+
+async def ask(client: AsyncOpenAI, model: str, messages: Any = PUBLIC, **more: Any) -> Any:
+    return await client.chat.completions.create(model=model, messages=messages, **more)
+
+
+async def test_a_graph_answers_a_chat_with_usage_and_receipt(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    front.far.answer("8", step="answer")
+
+    answer = await ask(client, "leeward/ask-cloud")
+
+    assert answer.choices[0].message.content == "8"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage.completion_tokens > 0
+    receipt = answer.leeward["receipt"]
+    assert receipt["left_the_edge"] is True
+    assert receipt["steps"][0]["node"] == "cloud"
+
+
+async def test_a_stream_restores_the_name_and_ends_with_its_finish_reason(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    pieces = ("<PER", "SON_", "1> takes", " 2 mg")
+    front.far.answer(Script("", pieces=pieces), step="answer")
+
+    stream = await ask(
+        client, "leeward/auto", PERSONAL, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = [chunk async for chunk in stream]
+
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert text == "Anna Kowalska takes 2 mg"
+    assert "Kowalska" not in front.far.texts_seen()
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == "stop"
+    assert chunks[-1].usage.prompt_tokens > 0
+    assert chunks[-1].leeward["receipt"]["releases"][0]["by"] == "redact"
+
+
+async def test_a_plain_edge_model_answers_by_its_own_name(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    front.near.answer("8", step="answer")
+
+    answer = await ask(client, "small", temperature=0.5, max_tokens=7, stop=["x"])
+
+    assert answer.choices[0].message.content == "8"
+    sampling = front.near.requests[0].sampling
+    assert (sampling.temperature, sampling.max_tokens, sampling.stop) == (0.5, 7, ("x",))
+
+
+async def test_declared_labels_keep_a_request_on_the_edge(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    front.near.answer("8", step="answer")
+
+    answer = await ask(client, "leeward/ask-cloud", extra_body={"leeward": {"labels": ["health"]}})
+
+    assert answer.leeward["receipt"]["left_the_edge"] is False
+    assert not front.far.requests
+
+
+async def test_plain_completions_are_served(front: Front, client: AsyncOpenAI) -> None:
+    front.near.answer("8", step="answer")
+
+    answer = await client.completions.create(model="small", prompt="two cats?")
+
+    assert answer.choices[0].text == "8"
+
+
+async def test_models_lists_graphs_and_models(client: AsyncOpenAI) -> None:
+    names = [model.id async for model in client.models.list()]
+
+    assert names == ["leeward/auto", "leeward/ask-cloud", "small", "large"]
+
+
+async def test_embeddings_come_back_as_the_client_expects(client: AsyncOpenAI) -> None:
+    answer = await client.embeddings.create(model="small", input="a", encoding_format="float")
+
+    assert answer.data[0].embedding == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"model": "nope"}, 404, "NotFound"),
+        ({"model": "leeward/nope"}, 404, "NotFound"),
+        ({"n": 2}, 501, "NotImplementedYet"),
+        ({"tools": [{"type": "function"}]}, 501, "NotImplementedYet"),
+        ({"temperature": 99}, 400, "RequestInvalid"),
+        ({"messages": []}, 400, "RequestInvalid"),
+        ({"messages": [{"role": "system", "content": "x"}]}, 400, "RequestInvalid"),
+        ({"leeward": {"lables": ["health"]}}, 400, "RequestInvalid"),
+        ({"response_format": {"type": "xml"}}, 400, "RequestInvalid"),
+        (
+            {"grammar": "root ::= x", "response_format": {"type": "json_object"}},
+            400,
+            "RequestInvalid",
+        ),
+    ],
+)
+async def test_a_bad_request_is_told_by_field_and_never_quoted(
+    front: Front, change: dict[str, Any], status: int, code: str
+) -> None:
+    secret = "Anna Kowalska"
+    body = {"model": "small", "messages": [{"role": "user", "content": secret}], **change}
+
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{front.url}/v1/chat/completions", json=body)
+
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"] == code
+    assert secret not in answer.text
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b'{"model": 3}', b"null"])
+async def test_hostile_bodies_are_refused(front: Front, body: bytes) -> None:
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{front.url}/v1/chat/completions", content=body)
+
+    assert answer.status_code == 400
+
+
+async def test_a_failure_after_the_first_text_is_an_error_event_and_no_finish(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    broken = Script("", pieces=("4", "2"), error=EngineCrashed("gone"), error_after=1)
+    front.near.answer(broken, step="answer")
+
+    with pytest.raises(openai.APIError) as failed:
+        _ = [chunk async for chunk in await ask(client, "small", stream=True)]
+
+    assert failed.value.code == "StreamBroken"
+
+
+async def test_a_failure_before_the_first_text_is_an_http_status(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    front.near.answer(EngineCrashed("gone"), EngineCrashed("gone"), step="answer")
+
+    with pytest.raises(openai.InternalServerError) as failed:
+        await ask(client, "small", stream=True)
+
+    assert failed.value.status_code == 503
+
+
+async def test_a_bearer_token_is_asked_for_when_one_is_configured() -> None:
+    async with running_front(bearer_token="right") as front, httpx.AsyncClient() as http:
+        url = f"{front.url}/v1/models"
+        without = await http.get(url)
+        wrong = await http.get(url, headers={"authorization": "Bearer wrong"})
+        right = await http.get(url, headers={"authorization": "Bearer right"})
+
+    assert [without.status_code, wrong.status_code, right.status_code] == [403, 403, 200]
+
+
+async def test_an_oversize_body_is_refused(front: Front) -> None:
+    body = json.dumps(
+        {"model": "small", "messages": [{"role": "user", "content": "x" * 9_000_000}]}
+    )
+
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{front.url}/v1/chat/completions", content=body)
+
+    assert answer.status_code == 400
+
+
+def test_every_failure_has_a_status() -> None:
+    from edge.http.status import status_of
+
+    def walk(kind: type[LeewardError]) -> list[type[LeewardError]]:
+        return [kind, *(found for child in kind.__subclasses__() for found in walk(child))]
+
+    for kind in walk(LeewardError):
+        assert status_of(kind("x")) >= 400
