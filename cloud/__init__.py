@@ -1,0 +1,1 @@
+"""The cloud gateway: large models over gRPC through any OpenAI-compatible upstream."""

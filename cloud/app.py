@@ -1,0 +1,244 @@
+"""The gateway's composition root: reads settings, wires everything, serves until told to stop."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cloud.access import Access
+from cloud.config import CloudConfig, UpstreamConfig
+from cloud.enrolment.desk import EnrolmentDesk
+from cloud.enrolment.pace import Pace
+from cloud.metering import Metering
+from cloud.servicers.enrolment import EnrolmentServicer
+from cloud.servicers.inference import InferenceServicer
+from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
+from cloud.stores.database import Database
+from cloud.stores.devices import DeviceStore
+from cloud.stores.usage import UsageStore
+from cloud.upstreams.model import UpstreamSpec
+from cloud.upstreams.openai_upstream import OpenAIUpstream
+from cloud.upstreams.router import UpstreamRouter
+from leeward.v1 import (
+    collaboration_pb2,
+    collaboration_pb2_grpc,
+    enrolment_pb2,
+    enrolment_pb2_grpc,
+    fleet_pb2,
+    fleet_pb2_grpc,
+    inference_pb2,
+    inference_pb2_grpc,
+)
+from runtime.clock import Clock, SystemClock
+from runtime.errors import ConfigInvalid, NotFound
+from runtime.identity.authority import CertificateAuthority
+from runtime.identity.keys import private_key_pem
+from runtime.identity.tokens import SqliteTokenStore
+from runtime.private_files import ensure_private_directory
+from runtime.rpc.ready import announce, wait_stop_signal
+from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
+from runtime.rpc.tls import KeyPair, ServerTls
+
+__all__ = ["GatewayState", "opened_state", "serve"]
+
+_logger = logging.getLogger("leeward.cloud")
+_GRACE_S = 10.0
+_AUTHORITY_LIFETIME_S = 10 * 365 * 86_400.0
+_SERVER_LIFETIME_S = 90 * 86_400.0
+_ENROLMENT_STREAMS = 32
+
+DEVICE_SERVICES = (
+    inference_pb2.DESCRIPTOR.services_by_name["Inference"].full_name,
+    collaboration_pb2.DESCRIPTOR.services_by_name["Collaboration"].full_name,
+    fleet_pb2.DESCRIPTOR.services_by_name["Fleet"].full_name,
+)
+ENROLMENT_SERVICES = (enrolment_pb2.DESCRIPTOR.services_by_name["Enrolment"].full_name,)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayState:
+    """What the gateway keeps on disk; the command line opens it too."""
+
+    authority: CertificateAuthority
+    devices: DeviceStore
+    usage: UsageStore
+    desk: EnrolmentDesk
+
+
+@asynccontextmanager
+async def opened_state(config: CloudConfig, *, clock: Clock) -> AsyncIterator[GatewayState]:
+    """Open the gateway's state directory, making it as needed."""
+    ensure_private_directory(config.state)
+    authority = _authority(config.state / "authority", clock=clock)
+    database = await Database.open(config.state / "gateway.sqlite")
+    try:
+        devices = DeviceStore(database)
+        tokens = await asyncio.to_thread(
+            SqliteTokenStore, config.state / "join-tokens.sqlite", clock=clock
+        )
+        desk = EnrolmentDesk(
+            authority=authority,
+            tokens=tokens,
+            devices=devices,
+            pace=Pace(config.enrolments_per_minute, clock=clock),
+            lifetime=config.device_certificate_lifetime,
+            clock=clock,
+        )
+        yield GatewayState(authority, devices, UsageStore(database), desk)
+    finally:
+        await database.close()
+
+
+async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
+    """Serve devices and enrolment until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigInvalid: A provider's key is missing, or an address cannot be bound.
+        AddressInUse: A port is taken.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        state = await stack.enter_async_context(opened_state(config, clock=clock))
+        upstreams = {
+            upstream.name: OpenAIUpstream(_spec(upstream, os.environ))
+            for upstream in config.upstreams
+        }
+        router = UpstreamRouter(upstreams, config.routes, node=config.name, clock=clock)
+        stack.push_async_callback(router.close)
+        identity = _server_identity(state.authority, config)
+        port = await _serve_devices(stack, config, state, router, identity, clock=clock)
+        gateway = _advertised(config, config.listen, port)
+        enrolment_port = await _serve_enrolment(stack, config, state, identity, gateway=gateway)
+        addresses = {
+            "grpc": gateway,
+            "enrolment": _advertised(config, config.enrolment, enrolment_port),
+        }
+        announce(ready_file, addresses)
+        _logger.info("gateway_serving", extra={"node": config.name, "port": port})
+        await wait_stop_signal()
+        _logger.info("gateway_stopping", extra={"node": config.name})
+
+
+async def _serve_devices(
+    stack: AsyncExitStack,
+    config: CloudConfig,
+    state: GatewayState,
+    router: UpstreamRouter,
+    identity: KeyPair,
+    *,
+    clock: Clock,
+) -> int:
+    server = new_server(max_concurrent_rpcs=config.max_streams)
+    inference_pb2_grpc.add_InferenceServicer_to_server(
+        InferenceServicer(
+            access=Access(state.devices),
+            metering=Metering(router, state.usage, clock),
+            router=router,
+            devices=state.devices,
+            node=config.name,
+        ),
+        server,
+    )
+    collaboration_pb2_grpc.add_CollaborationServicer_to_server(UnservedCollaboration(), server)
+    fleet_pb2_grpc.add_FleetServicer_to_server(UnservedFleet(), server)
+    tls = ServerTls(identity, client_ca_bundle_pem=state.authority.certificate_pem)
+    return await _start(
+        stack, server, config.listen, tls, DEVICE_SERVICES, served=DEVICE_SERVICES[:1]
+    )
+
+
+async def _serve_enrolment(
+    stack: AsyncExitStack,
+    config: CloudConfig,
+    state: GatewayState,
+    identity: KeyPair,
+    *,
+    gateway: str,
+) -> int:
+    server = new_server(max_concurrent_rpcs=_ENROLMENT_STREAMS)
+    enrolment_pb2_grpc.add_EnrolmentServicer_to_server(
+        EnrolmentServicer(state.desk, gateway=gateway), server
+    )
+    tls = ServerTls(identity, client_ca_bundle_pem=None)
+    return await _start(
+        stack, server, config.enrolment, tls, ENROLMENT_SERVICES, served=ENROLMENT_SERVICES
+    )
+
+
+async def _start(
+    stack: AsyncExitStack,
+    server: grpc.aio.Server,
+    address: str,
+    tls: ServerTls,
+    services: tuple[str, ...],
+    *,
+    served: tuple[str, ...],
+) -> int:
+    health = ServerHealth(server, served)
+    add_reflection(server, services)
+    port = bind(server, address, tls=tls)
+    await health.start()
+    await server.start()
+    stack.push_async_callback(stop, server, health, grace_s=_GRACE_S)
+    await health.set_all_serving()
+    return port
+
+
+def _authority(directory: Path, *, clock: Clock) -> CertificateAuthority:
+    try:
+        return CertificateAuthority.load(directory, clock=clock)
+    except NotFound:
+        made = CertificateAuthority.create(
+            "Leeward fleet authority", clock=clock, lifetime_s=_AUTHORITY_LIFETIME_S
+        )
+        made.store(directory)
+        return made
+
+
+def _server_identity(authority: CertificateAuthority, config: CloudConfig) -> KeyPair:
+    # A fresh key and certificate at every start; devices pin the authority, not the server.
+    key = ec.generate_private_key(ec.SECP256R1())
+    issued = authority.issue_server(
+        key.public_key(), config.hostnames, lifetime_s=_SERVER_LIFETIME_S
+    )
+    return KeyPair(issued.chain_pem, private_key_pem(key))
+
+
+def _spec(config: UpstreamConfig, environment: Mapping[str, str]) -> UpstreamSpec:
+    return UpstreamSpec(
+        name=config.name,
+        base_url=config.base_url,
+        api_key=_api_key(config, environment),
+        connect_timeout_s=config.connect_timeout_s,
+        first_token_timeout_s=config.first_token_timeout_s,
+        idle_timeout_s=config.idle_timeout_s,
+        max_concurrency=config.max_concurrency,
+    )
+
+
+def _api_key(config: UpstreamConfig, environment: Mapping[str, str]) -> str:
+    field = f"upstreams.{config.name}"
+    if config.api_key_env is not None:
+        key = environment.get(config.api_key_env, "").strip()
+        if not key:
+            reason = f"the environment variable {config.api_key_env} holds no key"
+            raise ConfigInvalid(reason, field=field)
+        return key
+    assert config.api_key_file is not None  # noqa: S101 - the configuration has one of the two
+    try:
+        return config.api_key_file.read_text().strip()
+    except OSError as error:
+        reason = f"the key file cannot be read: {error.strerror}"
+        raise ConfigInvalid(reason, file=str(config.api_key_file), field=field) from error
+
+
+def _advertised(config: CloudConfig, listen: str, port: int) -> str:
+    host = listen.rpartition(":")[0]
+    is_wildcard = host in {"0.0.0.0", "[::]", ""}  # noqa: S104 - compared, not bound
+    return f"{config.hostnames[0] if is_wildcard else host}:{port}"

@@ -1,0 +1,89 @@
+"""``leeward.v1.Inference`` on the gateway: where a device's call enters the cloud."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from cloud.access import Access
+from cloud.metering import Metering
+from cloud.stores.devices import DeviceStore
+from cloud.upstreams.router import UpstreamRouter
+from leeward.v1 import inference_pb2 as pb
+from leeward.v1 import inference_pb2_grpc as pb_grpc
+from runtime.codec.inference import (
+    ServedModel,
+    decode_generate_request,
+    decode_passage,
+    encode_chunk,
+    encode_served_models,
+)
+from runtime.errors import NotImplementedYet
+from runtime.ids import NodeName
+from runtime.rpc.boundary import error_boundary
+from runtime.rpc.deadlines import remaining_s
+from runtime.rpc.peer import verified_peer
+
+__all__ = ["InferenceServicer"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class InferenceServicer(pb_grpc.InferenceServicer):
+    """Serves the gateway's models to enrolled devices."""
+
+    def __init__(
+        self,
+        *,
+        access: Access,
+        metering: Metering,
+        router: UpstreamRouter,
+        devices: DeviceStore,
+        node: NodeName,
+    ) -> None:
+        self._access = access
+        self._metering = metering
+        self._router = router
+        self._devices = devices
+        self._node = node
+
+    async def Generate(
+        self, request: pb.GenerateRequest, context: Context
+    ) -> AsyncIterator[pb.GenerateResponse]:
+        """Stream one answer."""
+        async with error_boundary(context, "Inference.Generate"):
+            device = await self._access.admit(verified_peer(context))
+            call = decode_generate_request(request, timeout_s=remaining_s(context))
+            passage = decode_passage(request)
+            if passage is not None:
+                await self._devices.note_head(
+                    device, position=passage.position, head_mac=passage.head_mac
+                )
+            async with aclosing(self._metering.generate(call, device)) as chunks:
+                async for chunk in chunks:
+                    yield encode_chunk(chunk)
+
+    async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
+        """Not served yet: embeddings come with the gateway's own work."""
+        async with error_boundary(context, "Inference.Embed"):
+            await self._access.admit(verified_peer(context))
+            raise NotImplementedYet("this gateway serves no embedding models yet")
+
+    async def ListModels(
+        self, request: pb.ListModelsRequest, context: Context
+    ) -> pb.ListModelsResponse:
+        """List the aliases served."""
+        async with error_boundary(context, "Inference.ListModels"):
+            await self._access.admit(verified_peer(context))
+            return encode_served_models(
+                ServedModel(
+                    name=route.model,
+                    node=self._node,
+                    zone="cloud",
+                    family=route.family,
+                    context_tokens=route.context_tokens,
+                    loaded=True,
+                )
+                for route in self._router.routes
+            )

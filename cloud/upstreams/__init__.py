@@ -1,0 +1,1 @@
+"""LLM providers behind the gateway: one client per base URL, one route per model alias."""

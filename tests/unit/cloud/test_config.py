@@ -1,0 +1,47 @@
+"""The gateway's configuration file: what is read, and how mistakes are told."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud.config import parse_config
+from runtime.errors import ConfigInvalid
+
+GOOD = """\
+leeward: cloud/v1
+upstreams:
+  local: {base_url: "http://127.0.0.1:8000/v1", api_key_env: KEY}
+models:
+  big:
+    targets: [{upstream: local, model: real}]
+    prices: [{valid_from: 2026-01-01, prompt_usd_per_mtok: 1, completion_usd_per_mtok: 2}]
+"""
+
+
+def test_a_short_file_is_enough() -> None:
+    config = parse_config(GOOD, base=Path("/etc/leeward"))
+
+    assert config.state == Path("/etc/leeward/gateway-state")
+    assert config.routes[0].targets[0].upstream_model == "real"
+    assert config.routes[0].prices[0].completion_usd_per_mtok == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "line", "words"),
+    [
+        ("api_key_env: KEY", "timeout: 3", 3, "timeout"),
+        ('"http://127.0.0.1:8000/v1"', "nowhere", 3, "base_url"),
+        ("upstream: local", "upstream: lokal", 6, "known: local"),
+        (", api_key_env: KEY", "", 3, "api_key_env"),
+        ("prompt_usd_per_mtok: 1", "prompt_usd_per_mtok: -1", 7, "at least 0"),
+        ("cloud/v1", "edge/v1", 1, "cloud/v1"),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_and_reason(
+    change: str, to: str, line: int, words: str
+) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        parse_config(GOOD.replace(change, to), base=Path(), file="cloud.yaml")
+
+    assert str(refused.value).startswith(f"cloud.yaml:{line}: ")
+    assert words in str(refused.value)
