@@ -21,7 +21,10 @@ from runtime.telemetry.logs import configure_logging
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="cloud", help="The cloud gateway: large models for enrolled devices.", no_args_is_help=True
+    name="cloud",
+    help="The cloud gateway: large models for enrolled devices.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (cloud/v1).")]
 _Result = TypeVar("_Result")

@@ -15,6 +15,7 @@ from edge.collaboration import Collaboration
 from edge.config import EdgeConfig, ModelConfig
 from edge.documents import EdgeDocuments, load_documents
 from edge.egress.cloud_link import CloudLink, opened_link
+from edge.egress.control import ControlLog, opened_control
 from edge.egress.gate import Gate
 from edge.engine.engine import LlamaEngine
 from edge.engine.options import EngineOptions
@@ -137,6 +138,7 @@ async def _core(
         LedgerWriter.open, config.state / "ledger", clock=clock, software_version=VERSION
     )
     stack.push_async_callback(ledger.close)
+    control = await stack.enter_async_context(opened_control(config.state / "ledger", ledger))
     vault = await asyncio.to_thread(
         Vault, config.state / "vault", clock=clock, ttl_s=config.session_hours * _HOUR_S
     )
@@ -147,7 +149,7 @@ async def _core(
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
     for model, options in _model_options(config).values():
         await engine.load(model.name, model.file, options=options, sha256=model.sha256)
-    cloud = await _cloud(stack, config, clock=clock)
+    cloud = await _cloud(stack, config, clock=clock, control=control)
     ports: dict[NodeName, ModelPort] = {config.name: engine}
     if cloud is not None and config.gateway is not None:
         ports[config.gateway] = Gate(
@@ -196,7 +198,9 @@ async def _core(
     )
 
 
-async def _cloud(stack: AsyncExitStack, config: EdgeConfig, *, clock: Clock) -> _Cloud | None:
+async def _cloud(
+    stack: AsyncExitStack, config: EdgeConfig, *, clock: Clock, control: ControlLog
+) -> _Cloud | None:
     """Open the link to the gateway; a device that is not enrolled serves from the edge alone."""
     if config.gateway is None:
         return None
@@ -207,7 +211,9 @@ async def _cloud(stack: AsyncExitStack, config: EdgeConfig, *, clock: Clock) -> 
         # Not fatal: what the edge can answer alone it answers.
         _logger.warning("no_cloud_identity", extra={"reason": str(error)})
         return None
-    return _Cloud(identity, await stack.enter_async_context(opened_link(identity)))
+    destination = Destination(config.gateway, identity.gateway)
+    link = opened_link(identity, destination, control=control, clock=clock)
+    return _Cloud(identity, await stack.enter_async_context(link))
 
 
 def _healthy(config: EdgeConfig, cloud: _Cloud | None) -> Callable[[], frozenset[NodeName]]:

@@ -10,19 +10,23 @@ import typer
 from edge.app import serve
 from edge.config import EdgeConfig, load_config
 from edge.documents import load_documents
+from edge.egress.control import command_log
 from edge.egress.enrol import enrol
 from edge.egress.local import read_status
 from edge.identity import DeviceIdentity, IdentityStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
 from runtime.errors import CertificateInvalid
-from runtime.identity.token_file import load_token_file
+from runtime.identity.token_file import JoinTokenFile, load_token_file
 from runtime.telemetry.logs import configure_logging
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    name="edge", help="The edge daemon: small models, privacy, the way out.", no_args_is_help=True
+    name="edge",
+    help="The edge daemon: small models, privacy, the way out.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
 _DEFAULT_CONFIG = Path("edge.yaml")
@@ -73,7 +77,7 @@ def enroll(
     def work() -> None:
         loaded = load_config(config)
         file = load_token_file(token)
-        identity = asyncio.run(enrol(file, _store(loaded), force=force))
+        identity = asyncio.run(_enrol(loaded, file, force=force))
         until = identity.expires_at.isoformat(timespec="minutes")
         line = f"enrolled as {identity.device}, gateway {identity.gateway}, until {until}"
         show(_identity_data(identity), line, as_json=as_json)
@@ -110,6 +114,11 @@ def status(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = Fals
         show(data, *_status_texts(data), as_json=as_json)
 
     run_command(work, as_json=as_json)
+
+
+async def _enrol(config: EdgeConfig, file: JoinTokenFile, *, force: bool) -> DeviceIdentity:
+    async with command_log(config.state / "ledger", clock=SystemClock()) as control:
+        return await enrol(file, _store(config), force=force, control=control)
 
 
 def _store(config: EdgeConfig) -> IdentityStore:

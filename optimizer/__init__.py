@@ -1,1 +1,1 @@
-"""optimizer."""
+"""The optimizer: searches collaboration graphs under latency, privacy and cost (next work)."""

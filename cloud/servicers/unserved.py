@@ -1,10 +1,12 @@
 """Services of the contract that later work fills in: they answer UNIMPLEMENTED, to devices only."""
 
+from collections.abc import AsyncIterator
 from typing import Any, NoReturn
 
 import grpc
 
 from leeward.v1 import collaboration_pb2_grpc, fleet_pb2_grpc
+from leeward.v1.collaboration_pb2 import RunResponse
 from runtime.errors import NotImplementedYet
 from runtime.rpc.boundary import error_boundary
 
@@ -25,9 +27,10 @@ class UnservedCollaboration(collaboration_pb2_grpc.CollaborationServicer):
         """Refuse."""
         await _refuse(context, "Collaboration.Plan")
 
-    async def Run(self, request: Any, context: Context) -> NoReturn:
+    async def Run(self, request: Any, context: Context) -> AsyncIterator[RunResponse]:
         """Refuse."""
         await _refuse(context, "Collaboration.Run")
+        yield RunResponse()  # makes this a stream; never reached
 
 
 class UnservedFleet(fleet_pb2_grpc.FleetServicer):

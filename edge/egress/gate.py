@@ -1,30 +1,51 @@
 """The gate: where content passes, one call at a time.
 
-In this order: the policy's clearance, a scan of everything that would leave, a durable ledger
-entry, and only then the bytes.
+In this order: label and releases against the policy, a scan of every string that would leave, a
+durable ledger entry, and only then the bytes. A step that fails ends the call with nothing sent.
 """
 
+from __future__ import annotations
+
+import hashlib
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Final
 
+from edge.egress.admission import Admission, is_minted
 from runtime.clock import Clock
-from runtime.codec.inference import generate_payload
+from runtime.codec.inference import encode_generate_request
 from runtime.codec.ledger import reference_to
-from runtime.errors import GateRefused, LeewardError, PolicyViolation
-from runtime.labels import join
+from runtime.errors import GateRefused, LedgerUnavailable, LeewardError, RequestInvalid
+from runtime.ids import SessionId
+from runtime.labels import Label
+from runtime.ledger.entry import Head
 from runtime.ledger.record import ContentPassage, Destination, Outcome
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.model import Policy, Zone
-from runtime.ports import Chunk, GenerateRequest, TextDelta
+from runtime.ports import Chunk, GenerateRequest, Provenance, TextDelta
 from runtime.rpc.inference_client import InferenceClient
 from runtime.sentinel.scan import Sentinel
 
 __all__ = ["Gate"]
 
+_logger: Final = logging.getLogger("leeward.edge.gate")
+
 
 class Gate:
-    """The ``ModelPort`` of a cloud node, as the edge's executor sees it."""
+    """The ``ModelPort`` of a cloud node, as the edge's executor sees it.
+
+    Args:
+        client: Speaks to the node.
+        destination: The node, as policy and ledger name it.
+        zone: Where it stands.
+        policy: What it may receive.
+        policy_hash: Names the policy in the ledger.
+        sentinel: Scans what would leave.
+        ledger: Records it first.
+        clock: Times the calls.
+    """
 
     def __init__(
         self,
@@ -40,24 +61,35 @@ class Gate:
     ) -> None:
         self._client = client
         self._destination = destination
-        self._zone = zone
-        self._policy = policy
         self._policy_hash = policy_hash
-        self._sentinel = sentinel
         self._ledger = ledger
         self._clock = clock
+        self._admission = Admission(destination.node, zone, policy=policy, sentinel=sentinel)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
-        """Let a call pass, or refuse it."""
-        node = self._destination.node
-        if not self._policy.may_receive(node, self._zone, request.label):
-            raise PolicyViolation(f"{request.label} is above the clearance of {node}")
-        await self._scan(request)
-        passage = self._passage(request)
-        head = await self._ledger.append(passage)
+        """Let a call pass, or refuse it.
+
+        Raises:
+            PolicyViolation: Its label or a release is not allowed towards this node.
+            GateRefused: Something in it should have been released, or could not be scanned.
+            LedgerUnavailable: It could not be recorded.
+            LeewardError: Whatever the node reported; the content has left then.
+        """
+        where = self._admission.check_claims(request)
+        request = replace(request, provenance=self._without_chosen_name(where))
+        message = encode_generate_request(request)
+        found = await self._admission.check_strings(message, where.releases)
+        # The client encodes the same request again, and adds the ledger reference alone.
+        payload = message.SerializeToString(deterministic=True)
+        head = await self._record(request, found, payload)
+        async with aclosing(self._passed(request, head)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _passed(self, request: GenerateRequest, head: Head) -> AsyncGenerator[Chunk, None]:
         started_s = self._clock.monotonic_s()
         received_bytes = 0
-        status = "cancelled"
+        status = "abandoned"
         try:
             calls = self._client.generate(request, ledger=reference_to(head))
             async with aclosing(calls) as chunks:
@@ -73,25 +105,15 @@ class Gate:
             raise
         finally:
             duration_s = self._clock.monotonic_s() - started_s
-            self._ledger.note(Outcome(head.position, status, received_bytes, duration_s))
+            self._note(Outcome(head.position, status, received_bytes, duration_s))
 
-    async def _scan(self, request: GenerateRequest) -> None:
-        sampling = request.sampling
-        texts = [turn.content for turn in request.messages]
-        texts += [*sampling.stop, sampling.grammar, sampling.json_schema]
-        scans = [await self._sentinel.scan(text) for text in texts if text]
-        label = join(scan.label for scan in scans)
-        node = self._destination.node
-        if not self._policy.may_receive(node, self._zone, label):
-            raise GateRefused(f"the gate's own scan found {label}, above the clearance of {node}")
-
-    def _passage(self, request: GenerateRequest) -> ContentPassage:
+    async def _record(self, request: GenerateRequest, found: Label, payload: bytes) -> Head:
         where = request.provenance
         if where is None:
             raise GateRefused("a call without provenance does not pass")
-        payload = generate_payload(request)
-        removed = frozenset(c for record in where.releases for c in record.categories)
-        return ContentPassage(
+        removed = Label(frozenset(name for record in where.releases for name in record.categories))
+        label = request.label.join(found)
+        passage = ContentPassage(
             destination=self._destination,
             model=request.model,
             request_id=where.request_id,
@@ -99,10 +121,32 @@ class Gate:
             plan_id=where.plan_id,
             step_id=where.step_id,
             graph=where.graph,
-            label_before=replace(request.label, categories=request.label.categories | removed),
-            label=request.label,
+            label_before=label.join(removed),
+            label=label,
             releases=where.releases,
             payload_digest=self._ledger.payload_digest(payload),
             payload_bytes=len(payload),
             policy_hash=self._policy_hash,
         )
+        try:
+            return await self._ledger.append(passage)
+        except RequestInvalid as error:
+            raise GateRefused("a name in the call could be content") from error
+
+    def _without_chosen_name(self, where: Provenance) -> Provenance:
+        """Replace a session name that an application chose: it may say who the session is with.
+
+        The pseudonym is keyed, and the same for the same name.
+        """
+        if not where.session_id or is_minted(where.session_id):
+            return where
+        keyed = self._ledger.payload_digest(b"session\n" + where.session_id.encode())
+        pseudonym = hashlib.sha256(keyed).hexdigest()[:32]
+        return replace(where, session_id=SessionId(pseudonym))
+
+    def _note(self, outcome: Outcome) -> None:
+        try:
+            self._ledger.note(outcome)
+        except LedgerUnavailable as error:
+            # The passage itself is recorded; the next one will be refused.
+            _logger.warning("outcome_not_recorded", extra={"error": type(error).__name__})

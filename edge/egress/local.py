@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
+from edge.egress.door import open_local
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc
 from leeward.v1.zone_pb2 import Zone
 from runtime.rpc.calls import read_answer
-from runtime.rpc.channels import ChannelSettings, open_channel
 
 __all__ = ["read_status"]
 
@@ -20,7 +20,7 @@ async def read_status(listen: str) -> dict[str, Any]:
         BackendUnavailable: No daemon answers at ``listen``.
         ConfigInvalid: ``listen`` is not a loopback address.
     """
-    async with open_channel(ChannelSettings(target=listen, tls=None)) as channel:
+    async with open_local(listen) as channel:
         stub = admin_pb2_grpc.AdminStub(channel)
         return await read_answer(stub.GetStatus(pb.GetStatusRequest(), timeout=_TIMEOUT_S), _plain)
 

@@ -14,7 +14,11 @@ class EngineOptions:
     batch_tokens: int = 256
     """Prompt tokens per decode; a cancellation waits for one decode at most."""
     threads: int = 0
-    """Threads of a decode; 0 takes every core that the process may use."""
+    """Threads of a decode; 0 takes all cores but one.
+
+    Threads of a decode wait for each other by spinning: when the daemon needs one's core, all
+    stand still (on 2 busy cores, 2 threads were over 100 times slower than 1).
+    """
     gpu_layers: int = 0
     """Layers on an accelerator, for builds of libllama that have one."""
     is_mapped: bool = True

@@ -3,13 +3,21 @@
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from edge.http.status import error_body
 from runtime.errors import LeewardError, StreamBroken
-from runtime.executor.events import AnswerDelta, AnswerFinished, Event, Receipt, RunFinished
+from runtime.executor.events import (
+    AnswerDelta,
+    AnswerFinished,
+    Event,
+    Receipt,
+    RunFinished,
+    RunPlanned,
+)
 from runtime.executor.plain import receipt_to_data
+from runtime.planner.model import Plan
 from runtime.ports import FinishReason, Usage
 
 __all__ = ["Envelope", "whole", "sse"]
@@ -49,12 +57,18 @@ async def whole(events: AsyncGenerator[Event, None], envelope: Envelope) -> dict
     """
     answer: AnswerFinished | None = None
     receipt: Receipt | None = None
+    plan: Plan | None = None
     async with aclosing(events):
         async for event in events:
-            if isinstance(event, AnswerFinished):
-                answer = event
-            elif isinstance(event, RunFinished):
-                receipt = event.receipt
+            match event:
+                case RunPlanned():
+                    plan = event.plan
+                case AnswerFinished():
+                    answer = event
+                case RunFinished():
+                    receipt = event.receipt
+                case _:
+                    pass
     if answer is None or receipt is None:
         raise StreamBroken("the run ended without an answer")
     choice: dict[str, Any] = {"index": 0, "finish_reason": answer.finish_reason.value}
@@ -64,11 +78,12 @@ async def whole(events: AsyncGenerator[Event, None], envelope: Envelope) -> dict
         choice |= {"text": answer.text, "logprobs": None}
     return envelope.body([choice]) | {
         "usage": _usage(receipt.usage),
-        "leeward": {"receipt": receipt_to_data(receipt)},
+        "leeward": _extension(receipt, plan),
     }
 
 
 async def sse(
+    plan: Plan | None,
     first: Event,
     events: AsyncGenerator[Event, None],
     envelope: Envelope,
@@ -80,27 +95,35 @@ async def sse(
         async with aclosing(events):
             if envelope.kind == "chat":
                 yield _event(envelope.chunk([_delta({"role": "assistant", "content": ""})]))
-            for item in _items(first, envelope, with_usage=with_usage):
+            for item in _items(first, envelope, plan, with_usage=with_usage):
                 yield _event(item)
             async for event in events:
-                for item in _items(event, envelope, with_usage=with_usage):
+                for item in _items(event, envelope, plan, with_usage=with_usage):
                     yield _event(item)
     except LeewardError as error:
         yield _event(error_body(error))
     yield _DONE
 
 
-def _items(event: Event, envelope: Envelope, *, with_usage: bool) -> list[dict[str, Any]]:
+def _items(
+    event: Event, envelope: Envelope, plan: Plan | None, *, with_usage: bool
+) -> list[dict[str, Any]]:
     match event:
         case AnswerDelta(text):
             return [envelope.chunk([_text(envelope, text)])]
         case AnswerFinished(_, reason, _):
             return [envelope.chunk([_end(envelope, reason)])]
         case RunFinished(receipt):
-            last = envelope.chunk([]) | {"leeward": {"receipt": receipt_to_data(receipt)}}
+            last = envelope.chunk([]) | {"leeward": _extension(receipt, plan)}
             return [last | {"usage": _usage(receipt.usage)} if with_usage else last]
         case _:
             return []
+
+
+def _extension(receipt: Receipt, plan: Plan | None) -> dict[str, Any]:
+    """Leeward's own part of an answer: the receipt, and what the planner changed and why."""
+    repairs = [] if plan is None else [asdict(repair) for repair in plan.repairs]
+    return {"receipt": receipt_to_data(receipt), "repairs": repairs}
 
 
 def _text(envelope: Envelope, text: str) -> dict[str, Any]:

@@ -31,8 +31,9 @@ from runtime.errors import (
     RequestInvalid,
     StreamBroken,
 )
-from runtime.executor.events import AnswerDelta, AnswerFinished, Event
+from runtime.executor.events import AnswerDelta, AnswerFinished, Event, RunPlanned
 from runtime.ids import ModelName, SessionId
+from runtime.planner.model import Plan
 from runtime.ports import EmbeddingPort
 
 __all__ = ["HttpFront"]
@@ -130,9 +131,9 @@ class HttpFront:
         if not body.stream:
             return JSONResponse(await whole(events, envelope), headers=headers)
         # Failures before the first text become an HTTP status; later ones an error event.
-        first = await _first_answer(events)
+        plan, first = await _first_answer(events)
         return StreamingResponse(
-            sse(first, events, envelope, with_usage=body.wants_usage),
+            sse(plan, first, events, envelope, with_usage=body.wants_usage),
             media_type="text/event-stream",
             headers=headers | {"cache-control": "no-store"},
         )
@@ -162,10 +163,13 @@ async def _alive(_request: Request) -> Response:
     return JSONResponse({"status": "serving"})
 
 
-async def _first_answer(events: AsyncGenerator[Event, None]) -> Event:
+async def _first_answer(events: AsyncGenerator[Event, None]) -> tuple[Plan | None, Event]:
+    plan: Plan | None = None
     async for event in events:
-        if isinstance(event, AnswerDelta | AnswerFinished):
-            return event
+        if isinstance(event, RunPlanned):
+            plan = event.plan
+        elif isinstance(event, AnswerDelta | AnswerFinished):
+            return plan, event
     raise StreamBroken("the run ended without an answer")
 
 

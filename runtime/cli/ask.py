@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from runtime.cli.output import JsonOption, run_command, show
-from runtime.cli.run_view import RunOutcome, show_receipt, show_repairs
+from runtime.cli.run_view import RunOutcome, show_changes, show_receipt
 from runtime.codec.collaboration import CollaborationCall
 from runtime.errors import StreamBroken
 from runtime.executor.events import AnswerDelta
@@ -51,17 +51,18 @@ def ask(
         outcome = asyncio.run(_run(call, edge, timeout_s=timeout_s, console=console))
         if outcome.answer is None or outcome.receipt is None:
             raise StreamBroken("the run ended without a receipt")
+        receipt = receipt_to_data(outcome.receipt)
         if as_json:
             data = {
                 "answer": outcome.answer.text,
                 "finish_reason": outcome.answer.finish_reason.value,
-                "receipt": receipt_to_data(outcome.receipt),
+                "receipt": receipt,
             }
             show(data, as_json=True)
             return
         console.print()
-        show_repairs(console, outcome)
-        show_receipt(console, outcome.receipt)
+        show_changes(console, outcome)
+        show_receipt(console, receipt)
 
     run_command(work, as_json=as_json)
 

@@ -25,7 +25,7 @@ def check(file: CatalogFile, *, as_json: JsonOption = False) -> None:
     def work() -> None:
         catalog = load_catalog(file)
         data = {"file": str(file), "nodes": len(catalog.nodes), "models": len(catalog.models)}
-        line = f"{file}: ok, {len(catalog.nodes)} nodes, {len(catalog.models)} models"
+        line = f"{file}: ok, nodes {len(catalog.nodes)}, models {len(catalog.models)}"
         show(data, line, as_json=as_json)
 
     run_command(work, as_json=as_json)

@@ -44,7 +44,7 @@ def check(files: GraphFiles, *, as_json: JsonOption = False) -> None:
             for file, graph in graphs
         ]
         lines = [
-            f"{file}: ok, {graph.name} ({len(graph.steps)} steps, {len(graph.edges)} edges)"
+            f"{file}: ok, {graph.name}, steps {len(graph.steps)}, edges {len(graph.edges)}"
             for file, graph in graphs
         ]
         show({"graphs": data}, "\n".join(lines), as_json=as_json)

@@ -78,12 +78,12 @@ def _found_commands() -> dict[str, EntryPoint]:
 def _load(entry: EntryPoint) -> Command:
     try:
         found = entry.load()
+        return _command(entry.name, found if isinstance(found, typer.Typer) else _alone(found))
     except ModuleNotFoundError as failure:
         is_ours = (failure.name or "").partition(".")[0] == entry.module.partition(".")[0]
         return _broken(entry, failure) if is_ours else _absent(entry, failure)
     except Exception as failure:  # noqa: BLE001 - one broken group must not take the others along
         return _broken(entry, failure)
-    return _command(entry.name, found if isinstance(found, typer.Typer) else _alone(found))
 
 
 def _alone(function: Callable[..., None]) -> typer.Typer:

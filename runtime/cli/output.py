@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from runtime.cli.exit_codes import CRASHED, INTERRUPTED, OUTPUT_CLOSED, exit_code_of
 from runtime.errors import DocumentInvalid, LeakFound, LeewardError
@@ -60,7 +61,7 @@ def show(data: object, *texts: RenderableType, as_json: bool) -> None:
     console = stdout_console()
     for part in texts:
         # Names and texts of documents are data: no markup, no colours guessed from them.
-        console.print(part, markup=False, highlight=False)
+        console.print(part, markup=False, highlight=False, emoji=False)
 
 
 def make_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -69,7 +70,7 @@ def make_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Tab
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell).replace("[", r"\[") for cell in row))
+        table.add_row(*(Text(str(cell)) for cell in row))
     return table
 
 

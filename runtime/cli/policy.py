@@ -18,7 +18,7 @@ from runtime.ids import Category, NodeName
 from runtime.labels import Label
 from runtime.policy.check import Finding, check_policy
 from runtime.policy.document import dump_policy, load_policy, policy_hash, policy_schema
-from runtime.policy.explain import Passage, passage_to
+from runtime.policy.explain import Passage, is_refused, passage_to
 from runtime.policy.model import Policy, Zone
 from runtime.sentinel.categories import KINDS
 from runtime.sentinel.defaults import default_detectors
@@ -63,7 +63,7 @@ def check(
             f"{file}:{line}: {finding.severity}: {dotted(finding.path)}: {finding.reason}"
             for line, finding in places
         ]
-        show(data, *lines, f"{file}: ok, {len(findings)} warnings", as_json=as_json)
+        show(data, *lines, f"{file}: ok, warnings {len(findings)}", as_json=as_json)
         if strict and findings:
             raise typer.Exit(FINDINGS)
 
@@ -125,6 +125,7 @@ def explain(
         data = {
             "label": list(label.names()),
             "level": policy.level_of(label).name.lower(),
+            "refused": is_refused(policy, label),
             "detectors_failed": list(scan.failed),
             "spans": _spans_data(scan),
             "passages": {node: _passage_data(passage) for node, passage in passages.items()},
@@ -141,6 +142,8 @@ def explain(
         ]
         headings = ("kind", "category", "level", "characters", "text")
         verdicts = [f"{node}: {_passage_text(passage)}" for node, passage in passages.items()]
+        if is_refused(policy, label):
+            verdicts = ["refused: the policy does not serve what it cannot judge"]
         summary = f"label {label}, level {policy.level_of(label).name.lower()}"
         failed = [f"failed detectors: {', '.join(scan.failed)}"] if scan.failed else []
         table = [make_table(headings, rows), ""] if rows else ["nothing sensitive found\n"]

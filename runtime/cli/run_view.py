@@ -1,12 +1,13 @@
-"""Show a run to a person: its answer, every step, and the receipt.
+"""Show a run to a person: what was changed, every step, and the receipt.
 
 Knows events and the terminal; knows nothing of how the run came about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,16 +15,14 @@ from runtime.executor.events import (
     AnswerFinished,
     Event,
     Receipt,
-    ReceiptStep,
     RunFinished,
     RunPlanned,
     StepFellBack,
     StepSkipped,
 )
 from runtime.planner.model import Repair
-from runtime.ports import ReleaseRecord
 
-__all__ = ["RunOutcome", "show_receipt", "show_repairs"]
+__all__ = ["RunOutcome", "show_changes", "show_receipt", "show_repairs"]
 
 
 @dataclass(slots=True)
@@ -53,68 +52,82 @@ class RunOutcome:
                 pass
 
 
-def show_repairs(console: Console, outcome: RunOutcome) -> None:
-    """Print what planner and executor changed, one line each."""
-    for repair in outcome.repairs:
-        words = repair.change.replace("_", " ")
-        console.print(
-            f"  [dim]plan[/]     {repair.step}: {words} ({repair.reason})", highlight=False
-        )
+def show_changes(console: Console, outcome: RunOutcome) -> None:
+    """Print what planner and executor changed, and why, one line each."""
+    show_repairs(
+        console, [(repair.step, repair.change, repair.reason) for repair in outcome.repairs]
+    )
     for event in outcome.fell_back:
-        where = f"{event.model} on {event.node}"
-        console.print(f"  [dim]fallback[/] {event.step}: {event.error}, then {where}")
+        _note(console, "fallback", f"{event.step}: {event.error}, so {event.model} on {event.node}")
     for step in outcome.skipped:
-        console.print(f"  [dim]skipped[/]  {step}: no edge into it fired")
+        _note(console, "skipped", f"{step}: no edge into it fired")
 
 
-def show_receipt(console: Console, receipt: Receipt) -> None:
-    """Print every step as a table, and the receipt's totals under it."""
-    console.print(Group(_steps_table(receipt.steps), _totals(receipt)))
+def show_repairs(console: Console, repairs: Iterable[tuple[str, str, str]]) -> None:
+    """Print the planner's repairs: step, change and reason of each."""
+    for step, change, reason in repairs:
+        _note(console, "plan", f"{step}: {change.replace('_', ' ')} ({reason})")
 
 
-def _steps_table(steps: Sequence[ReceiptStep]) -> RenderableType:
+def show_receipt(console: Console, receipt: Mapping[str, Any]) -> None:
+    """Print every step as a table, and the receipt's totals under it.
+
+    Args:
+        console: Where to.
+        receipt: Plain data, as ``runtime.executor.plain`` makes it and HTTP answers carry it.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("  step", "node", "model", "reads", "label", "releases"):
-        table.add_column(heading, no_wrap=heading != "releases")
-    for heading in ("tokens", "first", "total", "cost", "ledger"):
+    table.add_column("  step", no_wrap=True)
+    for heading in ("node", "model", "reads", "label"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("tokens", "first/total ms", "cost", "ledger"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for step in steps:
-        style = "cyan" if step.zone == "cloud" else "green"
-        calls = f" x{step.calls}" if step.calls > 1 else ""
-        estimated = "~" if step.usage.estimated else ""
-        table.add_row(
-            f"  {step.step}{calls}",
-            Text(step.node, style=style),
-            step.model,
-            step.form.value,
-            str(step.label),
-            _releases(step.releases),
-            f"{estimated}{step.usage.prompt_tokens}+{step.usage.completion_tokens}",
-            f"{step.first_token_s * 1000:.0f} ms",
-            f"{step.latency_s * 1000:.0f} ms",
-            f"{step.usage.cost_usd * 1e6:.1f} µ$" if step.usage.cost_usd else "-",
-            ", ".join(f"#{position}" for position in step.ledger_positions) or "-",
-        )
-    return table
+    for step in receipt["steps"]:
+        table.add_row(*_cells(step))
+    console.print(table)
+    for name, text in _totals(receipt):
+        _note(console, name, text)
 
 
-def _totals(receipt: Receipt) -> RenderableType:
-    left = "content left the edge" if receipt.left_the_edge else "nothing left the edge"
-    parts = (
-        f"  receipt {receipt.request_id[:12]}",
-        f"graph {receipt.graph} ({receipt.graph_hash.removeprefix('sha256:')[:12]})",
-        f"request {receipt.label}",
-        left,
-        f"{receipt.usage.prompt_tokens}+{receipt.usage.completion_tokens} tokens",
-        f"{receipt.latency_s * 1000:.0f} ms",
-        f"{receipt.cost_usd * 1e6:.1f} µ$",
-    )
-    return Text(" · ".join(parts), style="dim")
+def _cells(step: Mapping[str, Any]) -> Iterator[str | Text]:
+    usage = step["usage"]
+    calls = f" x{step['calls']}" if step["calls"] > 1 else ""
+    yield f"  {step['step']}{calls}"
+    yield Text(step["node"], style="cyan" if step["zone"] == "cloud" else "green")
+    yield step["model"]
+    yield step["form"]
+    yield _label(step["label"])
+    estimated = "~" if usage["estimated"] else ""
+    yield f"{estimated}{usage['prompt_tokens']}+{usage['completion_tokens']}"
+    yield f"{step['first_token_s'] * 1000:.0f}/{step['latency_s'] * 1000:.0f}"
+    yield _cost(usage["cost_usd"])
+    yield ", ".join(f"#{position}" for position in step["ledger_positions"]) or "-"
 
 
-def _releases(records: Sequence[ReleaseRecord]) -> str:
-    if not records:
-        return "-"
-    return ", ".join(
-        f"{record.by} {{{', '.join(record.categories)}}} x{record.spans}" for record in records
-    )
+def _totals(receipt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if receipt["releases"]:
+        yield "released", ", ".join(_release(record) for record in receipt["releases"])
+    left = "content left the edge" if receipt["left_the_edge"] else "nothing left the edge"
+    usage = receipt["usage"]
+    tokens = f"{usage['prompt_tokens']}+{usage['completion_tokens']} tokens"
+    total = f"{receipt['latency_s'] * 1000:.0f} ms, {_cost(receipt['cost_usd'])}"
+    request = f"{receipt['request_id'][:12]}, request {_label(receipt['label'])}"
+    yield "receipt", f"{request}, {left}, {tokens}, {total}"
+
+
+def _release(record: Mapping[str, Any]) -> str:
+    spans = "span" if record["spans"] == 1 else "spans"
+    return f"{record['by']} {_label(record['categories'])}, {record['spans']} {spans}"
+
+
+def _label(categories: Sequence[str]) -> str:
+    return "{" + ", ".join(categories) + "}"
+
+
+def _cost(usd: float) -> str:
+    """Write a cost in millionths of a dollar, which is what one call of a small model costs."""
+    return f"{usd * 1e6:.1f} u$" if usd else "-"
+
+
+def _note(console: Console, kind: str, text: str) -> None:
+    console.print(Text.assemble((f"  {kind:<10}", "dim"), text), soft_wrap=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sized
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Iterable, Sized
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 from runtime.errors import RequestInvalid
 from runtime.ids import Category
@@ -40,6 +40,9 @@ __all__ = [
     "text",
     "whole",
 ]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_NAME_CHARS: Final = 256
 """Longest name or identifier."""
@@ -144,11 +147,21 @@ def categories(names: Iterable[str], field: str) -> tuple[Category, ...]:
     return tuple(Category(item) for item in unique)
 
 
-@contextmanager
-def encodable() -> Iterator[None]:
-    """Turn what protobuf cannot carry (a lone surrogate, a number too large) into a named error."""
-    try:
-        yield
-    except (ValueError, TypeError):
-        # The cause's text would quote the value.
-        raise RequestInvalid("holds a value that the wire cannot carry") from None
+def encodable() -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Turn what protobuf cannot carry (a lone surrogate, a number too large) into a named error.
+
+    A plain decorator: as a context manager it cost more than encoding a token does.
+    """
+
+    def decorate(encode: Callable[P, T]) -> Callable[P, T]:
+        @wraps(encode)
+        def encode_or_refuse(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return encode(*args, **kwargs)
+            except (ValueError, TypeError):
+                # The cause's text would quote the value.
+                raise RequestInvalid("holds a value that the wire cannot carry") from None
+
+        return encode_or_refuse
+
+    return decorate

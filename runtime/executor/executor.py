@@ -144,7 +144,7 @@ class Executor:
         )
         # A TaskGroup cannot span a `yield` (it would cancel whoever iterates), so the run has a
         # task of its own, which holds the group, and which this generator outlives in any case.
-        driver = asyncio.create_task(_within(run, deadline_s), name=f"run {request_id}")
+        driver = asyncio.create_task(_within(run, deadline_s, channel), name=f"run {request_id}")
         driver.add_done_callback(lambda _: channel.close())
         try:
             while (event := await channel.get()) is not None:
@@ -159,8 +159,8 @@ class Executor:
             raise failure
 
 
-async def _within(run: _Run, deadline_s: float) -> None:
-    """Carry out a run within its caller's time."""
+async def _within(run: _Run, deadline_s: float, channel: EventChannel) -> None:
+    """Carry out a run within its caller's time; close the pipe right behind its last event."""
     try:
         async with asyncio.timeout(deadline_s) as timer:
             await run.execute()
@@ -168,6 +168,7 @@ async def _within(run: _Run, deadline_s: float) -> None:
         if not timer.expired():
             raise
         raise DeadlineExceeded("the caller's time ran out") from None
+    channel.close()  # not left to the callback: the reader would take two more turns to see it
 
 
 class _Run:

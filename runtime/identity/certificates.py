@@ -107,7 +107,7 @@ def check_device_chain(
     check_validity(leaf, now, skew_s=skew_s)
     verifier = (
         verification.PolicyBuilder()
-        .store(verification.Store(authorities))
+        .store(verification.Store(list(authorities)))
         .time(max(now, leaf.not_valid_before_utc).astimezone(UTC))
         .build_client_verifier()
     )

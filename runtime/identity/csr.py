@@ -19,9 +19,10 @@ from runtime.ids import DeviceId
 __all__ = ["create_csr", "public_key_of_csr"]
 
 _MAX_CSR_BYTES: Final = 16 * 1024
+_NO_NAME_YET: Final = DeviceId("new")
 
 
-def create_csr(key: ec.EllipticCurvePrivateKey, wished: DeviceId = DeviceId("new")) -> bytes:
+def create_csr(key: ec.EllipticCurvePrivateKey, wished: DeviceId = _NO_NAME_YET) -> bytes:
     """Return a signing request for ``key``, PEM.
 
     Args:

@@ -1,6 +1,7 @@
 """A real OpenAI-compatible LLM server on loopback: llama-cpp-python's packaged one."""
 
 import asyncio
+import os
 import secrets
 import sys
 import urllib.request
@@ -29,6 +30,7 @@ class RunningLlm:
     port: int
     api_key: str
     process: LocalProcess
+    model: str = MODEL
 
     @property
     def base_url(self) -> str:
@@ -55,6 +57,9 @@ async def running_llm(
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model)]
     command += ["--model_alias", MODEL, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--n_ctx", str(context_tokens), "--verbose", "false"]
+    # ggml's threads spin while they wait for each other: leave a core to everybody else.
+    threads = str(max(1, len(os.sched_getaffinity(0)) - 1))
+    command += ["--n_threads", threads, "--n_threads_batch", threads]
     # By default a second caller cuts the first one's stream.
     command += ["--interrupt_requests", "false"]
     # The packaged server reads any setting from the environment (HOST, MODEL, ...): give it only

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.errors import BackendUnavailable, ConfigInvalid
@@ -50,6 +50,11 @@ class StackPlan:
     edge_http_port: int = 0
     cloud_port: int = 0
     enrolment_port: int = 0
+
+    def with_provider(self, provider: ProviderLlm, *, upstream_model: str) -> "StackPlan":
+        """Return the same plan over a provider that is already there."""
+        cloud = replace(self.cloud_model, upstream_model=upstream_model)
+        return replace(self, llm=provider, cloud_model=cloud)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +114,7 @@ async def running_stack(
         write_layout(
             layout,
             edge_model=plan.edge_model,
-            cloud_model=CloudModel(
-                name=plan.cloud_model.name,
-                upstream_model=upstream_model,
-                context_tokens=plan.cloud_model.context_tokens,
-                prompt_usd_per_mtok=plan.cloud_model.prompt_usd_per_mtok,
-                completion_usd_per_mtok=plan.cloud_model.completion_usd_per_mtok,
-            ),
+            cloud_model=replace(plan.cloud_model, upstream_model=upstream_model),
             upstream_url=url,
             policy_text=plan.policy_text,
             ports=(

@@ -12,7 +12,7 @@ from runtime.ids import Category, NodeName
 from runtime.labels import Label, Level
 from runtime.policy.model import Policy, ReleaseKind, Zone
 
-__all__ = ["Passage", "passage_to"]
+__all__ = ["Passage", "is_refused", "passage_to"]
 
 _OF_REQUESTS: Final = (
     ReleaseKind.REDACT,
@@ -38,6 +38,13 @@ class Passage:
     def is_open(self) -> bool:
         """Whether there is a way at all."""
         return not self.blocked_by
+
+
+def is_refused(policy: Policy, label: Label) -> bool:
+    """Whether a request with ``label`` is not served at all, because it cannot be judged."""
+    return policy.when_unsure.refuse and any(
+        category not in policy.categories for category in label.categories
+    )
 
 
 def passage_to(policy: Policy, label: Label, *, node: NodeName, zone: Zone) -> Passage:

@@ -18,9 +18,7 @@ def drop_misreadings(spans: Iterable[Span]) -> list[Span]:
     """Drop spans that lie within a stronger span which explains all of its characters."""
     kept: list[Span] = []
     containers: list[Span] = []
-    for span in sorted(
-        set(spans), key=lambda span: (span.start, -span.end, -priority_of(span.kind))
-    ):
+    for span in sorted(sorted(set(spans)), key=_outermost_first):
         containers = [outer for outer in containers if outer.end > span.start]
         if any(_explains(outer, span) for outer in containers):
             continue

@@ -44,6 +44,11 @@ def found_on_disk(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
+def everything_in(folder: Path) -> bytes:
+    """Return the bytes of all files, one after another."""
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+
+
 async def used(vault: Vault) -> None:
     releases = EdgeReleases(Sentinel(default_detectors()), vault, clock=SystemClock())
     released, _ = await releases.release([ChatMessage("user", TEXT)], REMOVED, WHERE)
@@ -55,7 +60,7 @@ async def test_no_file_shows_an_original_while_the_vault_is_open(tmp_path: Path)
     with closing(Vault(tmp_path, clock=SystemClock())) as vault:
         await used(vault)
 
-        assert any(file.name.endswith("-wal") for file in tmp_path.iterdir())
+        assert (tmp_path / "vault.sqlite-wal").exists()
         assert found_on_disk(tmp_path) == []
 
 
@@ -80,7 +85,7 @@ async def test_forgetting_wipes_the_ciphertext_too(tmp_path: Path) -> None:
 
         vault.forget(SessionId(SESSION))
 
-        left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        left = everything_in(tmp_path)
         assert len(sealed) == 3
         assert not any(secret in left for secret in sealed)
 

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from runtime.errors import LeakFound, PolicyViolation
 from runtime.executor.taint import TaintTracker
 from runtime.flow.check import check_flow
-from runtime.flow.model import FlowProof, Placement
+from runtime.flow.model import FlowProof, Form, Placement, PlannedRelease
 from runtime.graph.model import Edge, Graph
-from runtime.ids import Category, StepId
-from runtime.labels import Label
-from runtime.policy.model import Policy
+from runtime.ids import Category, ModelName, StepId
+from runtime.labels import Label, Level
+from runtime.policy.model import Policy, ReleaseKind, ReleaseRule
 from runtime.testing.strategies import (
+    NODES,
     graphs,
     labels,
     placements,
@@ -68,6 +69,42 @@ def static_covers_dynamic(data: st.DataObject) -> None:
     label, policy = data.draw(labels()), data.draw(policies())
     placed = data.draw(placements(graph))
     releases = data.draw(planned_releases(graph, policy, of_steps=True))
+
+    hold_a_run_against_its_proof(graph, label, placed, releases, policy, data)
+
+
+def releases_of_steps_agree(data: st.DataObject) -> None:
+    """One secret, so that messages, decisions and the rules for them make the difference."""
+    graph = data.draw(graphs(max_steps=4))
+    person = frozenset({Category("person")})
+    addressees = st.sampled_from(("cloud", "cloud-1", "cloud-2", "edge"))
+    kinds = (ReleaseKind.MODEL_WRITTEN, ReleaseKind.DECISION_BIT)
+    rules = [ReleaseRule(person, data.draw(addressees), kind) for kind in kinds * 2]
+    policy = Policy(
+        categories={Category("person"): Level.CONFIDENTIAL},
+        clearance={"edge": Level.RESTRICTED, "cloud": Level.INTERNAL},
+        releases=(ReleaseRule(person, "cloud", ReleaseKind.REDACT), *rules),
+    )
+    placed: dict[StepId, Placement] = {}
+    releases = [PlannedRelease(ReleaseKind.REDACT, person)]
+    for step in graph.steps:
+        node, zone = data.draw(st.sampled_from((NODES[0], *NODES[2:])))
+        form = Form.RELEASED if zone == "cloud" else data.draw(st.sampled_from(Form))
+        placed[step.id] = Placement(step.id, ModelName("m"), node, zone, form)
+        drawn = [kind for kind in kinds if data.draw(st.booleans())]
+        releases += [PlannedRelease(kind, person, step.id) for kind in drawn]
+
+    hold_a_run_against_its_proof(graph, Label(person), placed, tuple(releases), policy, data)
+
+
+def hold_a_run_against_its_proof(
+    graph: Graph,
+    label: Label,
+    placed: Mapping[StepId, Placement],
+    releases: tuple[PlannedRelease, ...],
+    policy: Policy,
+    data: st.DataObject,
+) -> None:
     tracker = TaintTracker(graph, label, placed.values(), releases=releases, policy=policy)
     try:
         proof = check_flow(
@@ -128,6 +165,12 @@ def test_what_the_flow_check_accepts_the_taint_check_never_stops(data: st.DataOb
 
 @quick
 @given(data=st.data())
+def test_both_checks_agree_on_releases_of_messages_and_decisions(data: st.DataObject) -> None:
+    releases_of_steps_agree(data)
+
+
+@quick
+@given(data=st.data())
 def test_without_branches_both_checks_say_the_same(data: st.DataObject) -> None:
     dynamic_refusal_implies_static(data)
 
@@ -138,3 +181,11 @@ def test_without_branches_both_checks_say_the_same(data: st.DataObject) -> None:
 @given(data=st.data())
 def test_what_the_flow_check_accepts_is_never_stopped_at_length(data: st.DataObject) -> None:
     static_covers_dynamic(data)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+@long
+@given(data=st.data())
+def test_both_checks_agree_on_releases_at_length(data: st.DataObject) -> None:
+    releases_of_steps_agree(data)

@@ -191,7 +191,7 @@ class LlamaModel:
 
     def _make_context(self, load: Load) -> Any:
         trained = int(llama_cpp.llama_model_n_ctx_train(self._model))
-        threads = load.threads or len(os.sched_getaffinity(0))
+        threads = load.threads or max(1, len(os.sched_getaffinity(0)) - 1)
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = min(trained, load.context_tokens or _DEFAULT_CONTEXT_TOKENS)
         parameters.n_batch = parameters.n_ubatch = min(load.batch_tokens, parameters.n_ctx)

@@ -148,7 +148,7 @@ async def test_hostile_bodies_are_refused(front: Front, body: bytes) -> None:
 async def test_a_failure_after_the_first_text_is_an_error_event_and_no_finish(
     front: Front, client: AsyncOpenAI
 ) -> None:
-    broken = Script("", pieces=("4", "2"), error=EngineCrashed("gone"), error_after=1)
+    broken = Script("", pieces=("4", "2"), error=EngineCrashed("gone"), fails_after=1)
     front.near.answer(broken, step="answer")
 
     with pytest.raises(openai.APIError) as failed:

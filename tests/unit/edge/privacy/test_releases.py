@@ -285,6 +285,7 @@ async def test_a_failed_release_uses_up_no_placeholder(
     vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     releases = releases_with(vault)
+    await releases.release(user("Patient Jonas Berg"), REMOVED, provenance("r0"))
 
     def full(*_: object) -> None:
         raise VaultLocked("disk full")
@@ -295,4 +296,4 @@ async def test_a_failed_release_uses_up_no_placeholder(
             await releases.release(user("Patient Anna Kowalska"), REMOVED, provenance("r1"))
     released, _ = await releases.release(user("Patient Wei Chen"), REMOVED, provenance("r2"))
 
-    assert released[0].content == "Patient <PERSON_1>"
+    assert released[0].content == "Patient <PERSON_2>"

@@ -109,3 +109,11 @@ def test_a_bare_placeholder_waits_for_the_character_after_it() -> None:
     assert stream.feed("PERSON_1") == ""
     assert stream.feed("2") == ""
     assert stream.feed(".") == "Jonas."
+
+
+def test_a_stream_remembers_the_character_before_a_chunk() -> None:
+    stream = StreamRestorer({"<PERSON_1>": "Anna"}, GRAMMAR)
+
+    shown = stream.feed("x") + stream.feed("PERSON_1 ") + stream.feed("PERSON_1") + stream.finish()
+
+    assert shown == "xPERSON_1 Anna"

@@ -2,15 +2,15 @@
 
 import pytest
 
-from runtime.errors import PolicyViolation
+from runtime.errors import PolicyViolation, UpstreamUnavailable
 from runtime.executor.events import AnswerDelta, AnswerFinished, ReleaseApplied, StepStarted
 from runtime.flow.model import PlannedRelease
 from runtime.ids import Category, StepId
-from runtime.labels import PUBLIC, Label
-from runtime.policy.model import ReleaseKind, ReleaseRule
+from runtime.labels import PUBLIC, Label, Level
+from runtime.policy.model import Policy, ReleaseKind, ReleaseRule
 from runtime.ports import ReleaseRecord
 from runtime.testing.fakes import FakeReleases, Script
-from runtime.testing.plans import POLICY, graph_of, plan_of, redact
+from runtime.testing.plans import EDGE, POLICY, graph_of, plan_of, redact
 
 NAME = "Anna Kowalska"
 QUESTION = f"How old is {NAME}?"
@@ -223,3 +223,15 @@ async def test_a_branch_decided_from_labelled_data_cannot_guard_a_cloud_call(ben
         await bench.run(plan, QUESTION)
 
     assert bench.far.requests == []
+
+
+async def test_a_fallback_that_may_not_see_the_request_is_not_asked(bench) -> None:
+    clearance = {**POLICY.clearance, EDGE: Level.PUBLIC}
+    bench.policy = Policy(POLICY.categories, clearance, POLICY.releases)
+    bench.far.answer(UpstreamUnavailable("503"))
+    plan = plan_of(ONE, label=Label.of("project_name"), cloud={"only"}, has_fallback=True)
+
+    with pytest.raises(PolicyViolation):
+        await bench.run(plan, QUESTION)
+
+    assert bench.near.requests == []

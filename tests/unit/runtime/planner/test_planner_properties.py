@@ -108,12 +108,12 @@ def test_a_fallback_stands_on_the_edge_and_may_see_the_request(request: PlanRequ
 
 
 @quick
-@given(request=plan_requests())
-def test_a_plan_holds_the_budget(request: PlanRequest) -> None:
-    made = outcome(request)
+@given(request=plan_requests(), budget_usd=st.floats(0, 0.005))
+def test_a_plan_holds_the_budget(request: PlanRequest, budget_usd: float) -> None:
+    made = outcome(replace(request, budget_left_usd=budget_usd))
 
-    if isinstance(made, Plan) and request.budget_left_usd is not None:
-        assert made.estimated_cost_usd <= request.budget_left_usd
+    if isinstance(made, Plan):
+        assert made.estimated_cost_usd <= budget_usd
 
 
 @quick

@@ -1,0 +1,232 @@
+"""``leeward edge pull`` and ``leeward edge models``: the model files of this device.
+
+Parses, calls, prints; mounted by ``edge.cli``.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from edge.config import EdgeConfig, load_config
+from edge.egress.fetch import Progress as ProgressSink
+from edge.egress.hub import DEFAULT_ENDPOINT
+from edge.egress.pull import Puller, PullRequest, ledger_recorder
+from edge.models.gguf_check import check_gguf
+from edge.models.source import check_model_name, name_for, parse_source
+from edge.models.store import ModelStore, StoredModel
+from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.clock import SystemClock
+from runtime.errors import ConfigInvalid, RequestInvalid
+
+__all__ = ["models_app", "pull"]
+
+models_app = typer.Typer(name="models", help="The models pulled to this device.")
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
+_DEFAULT_CONFIG = Path("edge.yaml")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_CHECKS: Final = {
+    "given": "equals the SHA-256 that was given",
+    "hub": "equals the SHA-256 that the hub gives",
+    "structure": "is a whole GGUF file; nobody gave a SHA-256",
+}
+
+
+def pull(
+    source: Annotated[
+        str, typer.Argument(help="owner/repo/file.gguf, hf:owner/repo:file.gguf, a URL or a file.")
+    ],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    name: Annotated[str, typer.Option(help="Name to store it under; default: the file's.")] = "",
+    sha256: Annotated[str, typer.Option(help="Refuse the file unless this is its SHA-256.")] = "",
+    endpoint: Annotated[
+        str, typer.Option(envvar="HF_ENDPOINT", help="The hub; a mirror of yours, for example.")
+    ] = DEFAULT_ENDPOINT,
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit in the hub.")] = "main",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with a hub token, for gated repositories.")
+    ] = None,
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace another model of that name.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch a GGUF model, check it and store it; interrupted, run it again to go on.
+
+    No token is sent unless --token-file names one. Bytes and destination go into the ledger.
+    """
+
+    def work() -> None:
+        loaded = load_config(config)
+        clock = SystemClock()
+        store = ModelStore(loaded.state, clock=clock)
+        parsed = parse_source(source)
+        request = PullRequest(
+            source=parsed,
+            name=check_model_name(name) if name else name_for(parsed),
+            sha256=_digest(sha256),
+            is_replacing=replace,
+            endpoint=endpoint,
+            revision=revision,
+            token=_token(token_file),
+        )
+        with _progress_bar(request.name) as progress:
+            puller = Puller(
+                store,
+                record=ledger_recorder(loaded.state / "ledger", clock=clock),
+                progress=progress,
+                sleep=time.sleep,
+            )
+            stored = puller.pull(request)
+        hint = f"use it with `file: {stored.name}` under `models` in {config}"
+        show(_data(stored), f"stored {stored.file}", _check_line(stored), hint, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@models_app.command(name="list")
+def list_models(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+    """List them."""
+
+    def work() -> None:
+        found = _store(load_config(config)).all()
+        rows = [
+            (
+                model.name,
+                f"{model.size_bytes / 1e6:,.1f} MB",
+                model.manifest.sha256[:12] if model.manifest else "-",
+                f"{model.manifest.pulled_at:%Y-%m-%d %H:%M}" if model.manifest else "-",
+                model.manifest.source if model.manifest else "unknown",
+            )
+            for model in found
+        ]
+        table = make_table(("model", "size", "sha256", "pulled", "from"), rows)
+        show([_data(model) for model in found], table, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@models_app.command(name="show")
+def show_model(
+    name: Annotated[str, typer.Argument(help="The model.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read the file whole and compare its SHA-256.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one, and what its file's header says."""
+
+    def work() -> None:
+        store = _store(load_config(config))
+        model = store.verify(name) if verify else store.get(name)
+        summary = check_gguf(model.file)
+        data = _data(model) | {
+            "architecture": summary.architecture,
+            "parameters": summary.parameters,
+            "verified": verify,
+        }
+        rows = [(key, "-" if value is None else value) for key, value in data.items()]
+        show(data, make_table(("field", "value"), rows), as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@models_app.command(name="remove")
+def remove_model(
+    name: Annotated[str, typer.Argument(help="The model.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete one from this device; refused while the configuration names it."""
+
+    def work() -> None:
+        loaded = load_config(config)
+        store = _store(loaded)
+        target = store.get(name).file
+        users = [model.name for model in loaded.models if model.file == target]
+        if users:
+            raise RequestInvalid(f"{config} still serves it as {', '.join(users)}")
+        removed = store.remove(name)
+        line = f"removed {removed.file}, {removed.size_bytes / 1e6:,.1f} MB"
+        show({"removed": removed.name, "bytes": removed.size_bytes}, line, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@contextmanager
+def _progress_bar(name: str) -> Iterator[ProgressSink]:
+    """Show a bar on stderr, if a person looks at it."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=None)
+
+        def advance(here_bytes: int, total_bytes: int) -> None:
+            bar.update(task, completed=here_bytes, total=total_bytes or None)
+
+        yield advance
+
+
+def _store(config: EdgeConfig) -> ModelStore:
+    return ModelStore(config.state, clock=SystemClock())
+
+
+def _digest(text: str) -> str:
+    digest = text.strip().lower().removeprefix("sha256:")
+    if digest and not _SHA256.fullmatch(digest):
+        raise RequestInvalid("--sha256 takes 64 hexadecimal digits")
+    return digest
+
+
+def _token(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigInvalid("the token cannot be read", file=str(file)) from None
+    if not token:
+        raise ConfigInvalid("holds no token", file=str(file))
+    return token
+
+
+def _check_line(model: StoredModel) -> str:
+    if model.manifest is None:
+        return "unchecked"
+    return f"sha256 {model.manifest.sha256}: {_CHECKS[model.manifest.checked_by]}"
+
+
+def _data(model: StoredModel) -> dict[str, Any]:
+    manifest = model.manifest
+    return {
+        "name": model.name,
+        "file": str(model.file),
+        "bytes": model.size_bytes,
+        "sha256": manifest.sha256 if manifest else None,
+        "source": manifest.source if manifest else None,
+        "pulled_at": manifest.pulled_at.isoformat() if manifest else None,
+        "checked_by": manifest.checked_by if manifest else None,
+    }

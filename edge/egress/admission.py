@@ -1,0 +1,114 @@
+"""Whether a call may leave: by what it says of itself, then by what a scan of it finds.
+
+Trusts neither planner nor executor: label, releases and every string are checked against the
+policy once more. Opens nothing and records nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from google.protobuf.message import Message
+
+from edge.egress.outgoing import strings_of
+from runtime.errors import GateRefused, PolicyViolation
+from runtime.ids import Category, NodeName
+from runtime.labels import Label, join
+from runtime.ledger.record import is_identifier
+from runtime.policy.model import Policy, ReleaseKind, Zone
+from runtime.ports import GenerateRequest, Provenance, ReleaseRecord
+from runtime.sentinel.scan import Sentinel
+
+__all__ = ["Admission", "is_minted"]
+
+_MINTED: Final = re.compile(r"[0-9a-f]{32}(?:/[a-z0-9_-]{1,40}(?:/[0-9]{1,6})?)?", re.ASCII)
+_LEFT_IN_PLACE: Final = frozenset({ReleaseKind.APPROVAL, ReleaseKind.MODEL_WRITTEN})
+"""Releases that remove nothing from the text: what they name may be found in it."""
+
+
+def is_minted(name: str) -> bool:
+    """Whether ``name`` has the form of the ids that this daemon draws at random."""
+    return _MINTED.fullmatch(name) is not None
+
+
+class Admission:
+    """The gate's own judgement for one destination.
+
+    Args:
+        node: Where the call would go.
+        zone: Where the node stands.
+        policy: Says what the node may receive, and which releases there are.
+        sentinel: Looks at what would leave.
+    """
+
+    def __init__(self, node: NodeName, zone: Zone, *, policy: Policy, sentinel: Sentinel) -> None:
+        self._node = node
+        self._zone = zone
+        self._policy = policy
+        self._sentinel = sentinel
+
+    def check_claims(self, request: GenerateRequest) -> Provenance:
+        """Check label and releases against the policy; return where the call comes from.
+
+        Raises:
+            GateRefused: The call does not say where it comes from.
+            PolicyViolation: The label is above the node's clearance, or a release was applied
+                that the policy does not allow on the way to the node.
+        """
+        where = request.provenance
+        if where is None:
+            raise GateRefused("a call without provenance does not pass")
+        if not self._policy.may_receive(self._node, self._zone, request.label):
+            raise PolicyViolation(f"{request.label} is above the clearance of {self._node}")
+        for release in where.releases:
+            removed = frozenset(release.categories)
+            if removed - self._allowed(release):
+                names = Label(removed - self._allowed(release))
+                raise PolicyViolation(
+                    f"no rule allows to release {names} by {release.by} to {self._node}"
+                )
+        return where
+
+    async def check_strings(self, message: Message, releases: Sequence[ReleaseRecord]) -> Label:
+        """Scan everything in ``message`` that is written; return what was found and may pass.
+
+        Raises:
+            GateRefused: A detector failed, or something was found that is above the node's
+                clearance and no release lets through.
+        """
+        outgoing = strings_of(message)
+        if not all(is_identifier(name) for name in outgoing.names):
+            raise GateRefused("a name in the call could be content")
+        names = "\n".join(name for name in outgoing.names if not is_minted(name))
+        texts = (*outgoing.texts, names) if names else outgoing.texts
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._sentinel.scan(text)) for text in texts]
+        scans = [task.result() for task in tasks]
+        failed = sorted({name for scan in scans for name in scan.failed})
+        if failed:
+            raise GateRefused(f"detectors failed at the gate: {', '.join(failed)}")
+        found = join(scan.label for scan in scans)
+        left = found.without(self._let_through(releases))
+        if not self._policy.may_receive(self._node, self._zone, left):
+            raise GateRefused(f"the gate found {left}, above the clearance of {self._node}")
+        return found
+
+    def _let_through(self, releases: Sequence[ReleaseRecord]) -> frozenset[Category]:
+        return frozenset[Category]().union(
+            *(
+                self._allowed(release) & frozenset(release.categories)
+                for release in releases
+                if ReleaseKind(release.by) in _LEFT_IN_PLACE
+            )
+        )
+
+    def _allowed(self, release: ReleaseRecord) -> frozenset[Category]:
+        try:
+            kind = ReleaseKind(release.by)
+        except ValueError:
+            return frozenset()
+        label = Label(frozenset(release.categories))
+        return self._policy.releasable(label, self._node, self._zone, by=kind)

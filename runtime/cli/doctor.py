@@ -1,0 +1,57 @@
+"""``leeward doctor``: what is missing on this machine, and what to do about it."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from runtime.cli.exit_codes import FINDINGS
+from runtime.cli.installation import check_installation
+from runtime.cli.machine import Check, check_machine
+from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.clock import SystemClock
+
+__all__ = ["DEFAULT_PORTS", "doctor"]
+
+DEFAULT_PORTS: Final = (7450, 8450)
+"""gRPC and HTTP of ``leeward up``."""
+_SOURCE_ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+def doctor(
+    *,
+    state: Annotated[
+        Path, typer.Option(help="Where keys, ledger and logs are, or will be.")
+    ] = Path(".leeward"),
+    port: Annotated[
+        list[int] | None, typer.Option(min=1, max=65_535, help="A port to look at; repeatable.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at this machine and explain what is missing; exits with 3 when something is."""
+
+    def work() -> None:
+        ports = tuple(port) if port else DEFAULT_PORTS
+        checks = [
+            *check_machine(state, ports=ports, clock=SystemClock()),
+            *check_installation(_SOURCE_ROOT),
+        ]
+        missing = [check for check in checks if check.status == "missing"]
+        data = {"ready": not missing, "checks": [_check_data(check) for check in checks]}
+        rows = [(check.status, check.name, check.detail, check.advice) for check in checks]
+        verdict = f"missing: {', '.join(c.name for c in missing)}" if missing else "ready"
+        table = make_table(("", "what", "found", "to do"), rows)
+        show(data, table, f"\n{verdict}", as_json=as_json)
+        if missing:
+            raise typer.Exit(FINDINGS)
+
+    run_command(work, as_json=as_json)
+
+
+def _check_data(check: Check) -> dict[str, str]:
+    return {
+        "name": check.name,
+        "status": check.status,
+        "detail": check.detail,
+        "advice": check.advice,
+    }

@@ -1,0 +1,118 @@
+"""The enrolment desk: one token, one device."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cloud.enrolment.desk import EnrolmentDesk
+from cloud.enrolment.pace import Pace
+from cloud.stores.database import Database
+from cloud.stores.devices import DeviceStore
+from runtime.errors import CapacityExhausted, CertificateInvalid, TokenRefused
+from runtime.identity.authority import CertificateAuthority
+from runtime.identity.certificates import device_id_of, load_certificates
+from runtime.identity.csr import create_csr
+from runtime.identity.keys import create_device_keys
+from runtime.identity.tokens import SqliteTokenStore
+from runtime.testing.fakes import ManualClock
+
+CSR = create_csr(create_device_keys().tls)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def devices(tmp_path: Path) -> AsyncIterator[DeviceStore]:
+    database = await Database.open(tmp_path / "gateway.sqlite")
+    yield DeviceStore(database)
+    await database.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, clock: ManualClock, devices: DeviceStore) -> EnrolmentDesk:
+    return EnrolmentDesk(
+        authority=CertificateAuthority.create("test", clock=clock, lifetime_s=1e9),
+        tokens=SqliteTokenStore(tmp_path / "tokens.sqlite", clock=clock),
+        devices=devices,
+        pace=Pace(60, clock=clock),
+        lifetime=timedelta(days=1),
+        clock=clock,
+    )
+
+
+async def test_a_token_buys_a_certificate_for_the_device_that_the_gateway_chose(
+    desk: EnrolmentDesk, devices: DeviceStore
+) -> None:
+    token = await desk.issue_token(timedelta(hours=1))
+
+    enrolled = await desk.enrol(token.text, CSR)
+
+    assert device_id_of(load_certificates(enrolled.chain_pem)[0]) == token.device_id
+    assert await devices.is_admitted(token.device_id)
+
+
+async def test_of_two_devices_with_one_token_exactly_one_wins(desk: EnrolmentDesk) -> None:
+    token = await desk.issue_token(timedelta(hours=1))
+
+    outcomes = await asyncio.gather(
+        *(desk.enrol(token.text, CSR) for _ in range(8)), return_exceptions=True
+    )
+
+    assert sum(not isinstance(outcome, Exception) for outcome in outcomes) == 1
+    assert all(isinstance(o, TokenRefused) for o in outcomes if isinstance(o, Exception))
+
+
+async def test_an_expired_token_is_refused(desk: EnrolmentDesk, clock: ManualClock) -> None:
+    token = await desk.issue_token(timedelta(hours=1))
+    clock.advance(3601)
+
+    with pytest.raises(TokenRefused):
+        await desk.enrol(token.text, CSR)
+
+
+async def test_a_malformed_request_does_not_use_the_token_up(desk: EnrolmentDesk) -> None:
+    token = await desk.issue_token(timedelta(hours=1))
+
+    with pytest.raises(CertificateInvalid):
+        await desk.enrol(token.text, b"not a request")
+
+    assert await desk.enrol(token.text, CSR)
+
+
+async def test_unknown_used_and_expired_tokens_are_told_apart_by_nobody(
+    desk: EnrolmentDesk, clock: ManualClock
+) -> None:
+    used, old = (
+        await desk.issue_token(timedelta(hours=9)),
+        await desk.issue_token(timedelta(1 / 24)),
+    )
+    await desk.enrol(used.text, CSR)
+    clock.advance(2 * 3600)
+
+    words = set()
+    for text in (used.text, old.text, "lwjoin.0.unknown", ""):
+        with pytest.raises(TokenRefused) as refused:
+            await desk.enrol(text, CSR)
+        words.add(str(refused.value))
+
+    assert len(words) == 1
+
+
+def test_attempts_are_paced_and_the_wait_is_told() -> None:
+    clock = ManualClock()
+    pace = Pace(60, clock=clock)
+    for _ in range(60):
+        pace.admit()
+
+    with pytest.raises(CapacityExhausted) as full:
+        pace.admit()
+
+    assert full.value.retry_after_s == pytest.approx(1.0)
+    clock.advance(1.0)
+    pace.admit()

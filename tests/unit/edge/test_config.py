@@ -1,0 +1,107 @@
+"""The edge's configuration: what is read, how mistakes are told, what must fit together."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import is_loopback, parse_config
+from edge.documents import load_documents
+from runtime.errors import ConfigInvalid, DocumentInvalid, GraphInvalid
+
+GOOD = """\
+leeward: edge/v1
+policy: policy.yaml
+catalog: catalog.yaml
+graphs: graphs
+default_graph: g
+models:
+  small: {file: small.gguf}
+"""
+POLICY = """\
+leeward: policy/v1
+categories: {person: confidential}
+clearance: {edge: restricted, cloud: public}
+"""
+CATALOG = """\
+leeward: catalog/v1
+nodes: {edge: {zone: edge}, cloud: {zone: cloud}}
+models: {small: {node: edge}, large: {node: cloud, fallback: small}}
+"""
+GRAPH = "leeward: graph/v1\nname: g\nsteps: {a: {role: assistant, model: large}}\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "line", "words"),
+    [
+        ("default_graph: g\n", "default_graph: g\nsentinal: {}\n", 6, "sentinel"),
+        ("small.gguf}", "small.gguf, threads: -1}", 7, "at least 0"),
+        ("default_graph: g\n", "default_graph: g\nlisten: 0.0.0.0:7450\n", 6, "loopback"),
+        ("default_graph: g\n", "default_graph: g\nhttp: 0.0.0.0:80\n", 6, "http_token_file"),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_and_reason(
+    change: str, to: str, line: int, words: str
+) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        parse_config(GOOD.replace(change, to), base=Path(), file="edge.yaml")
+
+    assert str(refused.value).startswith(f"edge.yaml:{line}: ")
+    assert words in str(refused.value)
+
+
+def test_beyond_loopback_is_allowed_with_a_token_file() -> None:
+    text = GOOD + "http: 0.0.0.0:80\nhttp_token_file: token\n"
+
+    assert parse_config(text, base=Path("/x")).http_token_file == Path("/x/token")
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [("127.0.0.1:1", True), ("[::1]:1", True), ("localhost:1", True), ("10.0.0.1:1", False)],
+)
+def test_loopback_is_told_from_the_rest(address: str, local: bool) -> None:
+    assert is_loopback(address) is local
+
+
+def write(folder: Path, **changes: str) -> None:
+    files = {"policy.yaml": POLICY, "catalog.yaml": CATALOG, "graphs/g.yaml": GRAPH}
+    (folder / "graphs").mkdir()
+    for name, text in (files | changes).items():
+        (folder / name).write_text(text)
+
+
+def test_documents_that_fit_are_loaded(tmp_path: Path) -> None:
+    write(tmp_path)
+
+    documents = load_documents(parse_config(GOOD, base=tmp_path))
+
+    assert list(documents.graphs) == ["g"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("catalog.yaml", CATALOG.replace("small: {node: edge}", "tiny: {node: edge}")
+         .replace("fallback: small", "fallback: tiny"), "small"),
+        ("catalog.yaml", CATALOG.replace("cloud: {zone: cloud}", "cloud: {zone: edge}"), "cloud"),
+        ("catalog.yaml", CATALOG.replace("small: {node: edge}",
+                                         "small: {node: edge}, other: {node: edge}"), "other"),
+        ("graphs/g.yaml", GRAPH.replace("large", "nobody"), "nobody"),
+        ("graphs/g.yaml", GRAPH.replace("name: g", "name: h"), "default_graph"),
+        ("policy.yaml", "leeward: policy/v1\n", "policy.yaml"),
+    ],
+)  # fmt: skip
+def test_documents_that_do_not_fit_are_refused_before_anything_starts(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    write(tmp_path, **{name: text})
+
+    with pytest.raises(DocumentInvalid, match=words):
+        load_documents(parse_config(GOOD, base=tmp_path))
+
+
+def test_two_graphs_of_one_name_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, **{"graphs/again.yaml": GRAPH})
+
+    with pytest.raises(GraphInvalid, match="another file"):
+        load_documents(parse_config(GOOD, base=tmp_path))
