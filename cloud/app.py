@@ -44,6 +44,7 @@ from runtime.private_files import ensure_private_directory
 from runtime.rpc.ready import announce, wait_stop_signal
 from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
 from runtime.rpc.tls import KeyPair, ServerTls
+from runtime.telemetry.span_log import log_tracing
 
 __all__ = ["GatewayState", "opened_state", "serve"]
 
@@ -135,6 +136,8 @@ async def _serve_devices(
     clock: Clock,
 ) -> int:
     server = new_server(max_concurrent_rpcs=config.max_streams)
+    tracing = log_tracing()
+    stack.callback(tracing.shutdown)
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
             access=Access(state.devices),
@@ -142,6 +145,7 @@ async def _serve_devices(
             router=router,
             devices=state.devices,
             node=config.name,
+            tracer=tracing.get_tracer("leeward.cloud"),
         ),
         server,
     )

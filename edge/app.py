@@ -23,6 +23,7 @@ from edge.graphs import GraphBook
 from edge.http.front import HttpFront
 from edge.http.server import bind_http, serving_http
 from edge.identity import DeviceIdentity, IdentityStore
+from edge.metrics import EdgeMetrics
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
 from edge.servicers.admin import AdminServicer
@@ -52,6 +53,9 @@ from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, 
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detectors.dictionary import Term
 from runtime.sentinel.scan import Sentinel
+from runtime.telemetry.span_log import log_tracing
+from runtime.telemetry.traced import TracedModel
+from runtime.telemetry.tracing import inject
 from runtime.version import VERSION
 
 __all__ = ["serve"]
@@ -85,6 +89,7 @@ class _Core:
     collaboration: Collaboration
     graphs: GraphBook
     board: StatusBoard
+    metrics: EdgeMetrics
 
 
 async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
@@ -119,6 +124,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
             clock=clock,
             deadline_s=config.request_timeout_s,
             bearer_token=_bearer_token(config),
+            exposition=core.metrics.exposition,
         )
         await stack.enter_async_context(serving_http(front.app(), bound))
         await health.set_all_serving()
@@ -150,10 +156,12 @@ async def _core(
     for model, options in _model_options(config).values():
         await engine.load(model.name, model.file, options=options, sha256=model.sha256)
     cloud = await _cloud(stack, config, clock=clock, control=control)
+    tracing = log_tracing()
+    stack.callback(tracing.shutdown)
     ports: dict[NodeName, ModelPort] = {config.name: engine}
     if cloud is not None and config.gateway is not None:
         ports[config.gateway] = Gate(
-            InferenceClient(cloud.link.channel),
+            InferenceClient(cloud.link.channel, metadata=inject),
             Destination(config.gateway, cloud.identity.gateway),
             zone="cloud",
             policy=documents.policy,
@@ -163,8 +171,9 @@ async def _core(
             clock=clock,
         )
     healthy = _healthy(config, cloud)
+    tracer = tracing.get_tracer("leeward.edge")
     executor = Executor(
-        ports,
+        {node: TracedModel(port, tracer, node=node) for node, port in ports.items()},
         releases,
         policy=documents.policy,
         catalog=documents.catalog,
@@ -172,30 +181,30 @@ async def _core(
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - jitter of retries
     )
     graphs = GraphBook(documents.graphs, documents.catalog, default=config.default_graph)
-    return _Core(
+    board = StatusBoard(
+        node=config.name,
+        version=VERSION,
+        device=cloud.identity.device if cloud else None,
+        certificate_expires_at=cloud.identity.expires_at if cloud else None,
         engine=engine,
-        graphs=graphs,
-        collaboration=Collaboration(
-            graphs=graphs,
-            policy=documents.policy,
-            catalog=documents.catalog,
-            sentinel=sentinel,
-            executor=executor,
-            healthy=healthy,
-            clock=clock,
-        ),
-        board=StatusBoard(
-            node=config.name,
-            version=VERSION,
-            device=cloud.identity.device if cloud else None,
-            certificate_expires_at=cloud.identity.expires_at if cloud else None,
-            engine=engine,
-            catalog=documents.catalog,
-            healthy=healthy,
-            ledger=ledger,
-            clock=clock,
-        ),
+        catalog=documents.catalog,
+        healthy=healthy,
+        ledger=ledger,
+        clock=clock,
     )
+    metrics = EdgeMetrics(board)
+    collaboration = Collaboration(
+        graphs=graphs,
+        policy=documents.policy,
+        catalog=documents.catalog,
+        sentinel=sentinel,
+        executor=executor,
+        healthy=healthy,
+        clock=clock,
+        observed=metrics.counted,
+        ended=releases.finish,
+    )
+    return _Core(engine, collaboration, graphs, board, metrics)
 
 
 async def _cloud(

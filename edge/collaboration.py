@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from edge.graphs import GraphBook, GraphChoice
+from edge.graphs import GraphBook, GraphChoice, known_as
 from edge.intake import label_of_request
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
@@ -25,6 +25,9 @@ from runtime.ports import ChatMessage, SamplingOverrides
 from runtime.sentinel.scan import Sentinel
 
 __all__ = ["Collaboration", "CollaborationRequest"]
+
+Observer = Callable[[str, AsyncGenerator[Event, None]], AsyncGenerator[Event, None]]
+"""Passes the events of a run of the named graph on, and may look at them."""
 
 _BYTES_PER_TOKEN = 4
 """Enough for an estimate; the receipt holds what was really counted."""
@@ -58,6 +61,8 @@ class Collaboration:
         executor: Executor,
         healthy: Callable[[], frozenset[NodeName]],
         clock: Clock,
+        observed: Observer = lambda _, events: events,
+        ended: Callable[[SessionId, RequestId], None] = lambda _session, _request: None,
     ) -> None:
         self._graphs = graphs
         self._policy = policy
@@ -66,6 +71,8 @@ class Collaboration:
         self._executor = executor
         self._healthy = healthy
         self._clock = clock
+        self._observed = observed
+        self._ended = ended
 
     async def plan(self, request: CollaborationRequest) -> Plan:
         """Decide what ``run`` would do, without doing it.
@@ -108,6 +115,9 @@ class Collaboration:
             overrides=request.sampling,
             deadline_s=request.deadline_s,
         )
-        async with aclosing(events):
-            async for event in events:
-                yield event
+        try:
+            async with aclosing(self._observed(known_as(request.choice), events)) as seen:
+                async for event in seen:
+                    yield event
+        finally:
+            self._ended(session_id, request.request_id)

@@ -19,6 +19,7 @@ __all__ = [
     "PlainModel",
     "choice_of",
     "choice_of_name",
+    "known_as",
 ]
 
 PREFIX = "leeward/"
@@ -64,6 +65,19 @@ def choice_of(model: str) -> GraphChoice:
 def choice_of_name(graph: str) -> GraphChoice:
     """Read a graph's name, ``auto`` included."""
     return Auto() if graph == AUTO else Named(graph)
+
+
+def known_as(choice: GraphChoice) -> str:
+    """Return what metrics call a choice: never a name that came with a request."""
+    match choice:
+        case Named(name):
+            return name
+        case Inline():
+            return "inline"
+        case Auto():
+            return AUTO
+        case PlainModel():
+            return "model"
 
 
 class GraphBook:

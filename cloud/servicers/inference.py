@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+from opentelemetry.trace import SpanKind, Tracer
 
 from cloud.access import Access
 from cloud.metering import Metering
@@ -24,6 +25,7 @@ from runtime.ids import NodeName
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
 from runtime.rpc.peer import verified_peer
+from runtime.telemetry.tracing import extract
 
 __all__ = ["InferenceServicer"]
 
@@ -41,12 +43,14 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         router: UpstreamRouter,
         devices: DeviceStore,
         node: NodeName,
+        tracer: Tracer,
     ) -> None:
         self._access = access
         self._metering = metering
         self._router = router
         self._devices = devices
         self._node = node
+        self._tracer = tracer
 
     async def Generate(
         self, request: pb.GenerateRequest, context: Context
@@ -60,9 +64,18 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                 await self._devices.note_head(
                     device, position=passage.position, head_mac=passage.head_mac
                 )
-            async with aclosing(self._metering.generate(call, device)) as chunks:
-                async for chunk in chunks:
-                    yield encode_chunk(chunk)
+            span = self._tracer.start_span(
+                f"call {call.model}",
+                context=extract(context.invocation_metadata() or ()),
+                kind=SpanKind.SERVER,
+                attributes={"device": device, "model": call.model, "node": self._node},
+            )
+            try:
+                async with aclosing(self._metering.generate(call, device)) as chunks:
+                    async for chunk in chunks:
+                        yield encode_chunk(chunk)
+            finally:
+                span.end()
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Not served yet: embeddings come with the gateway's own work."""

@@ -28,7 +28,7 @@ _SERVICE: Final = "leeward.v1.Inference"
 _RETRY_S: Final = 1.0
 _FIRST_ANSWER_S: Final = 3.0
 _EXPIRY_CHECK_S: Final = 60.0
-_EXPIRY_WARNING_S: Final = 7 * 86_400.0
+_EXPIRY_WARNING_S: Final = 86_400.0
 
 _logger: Final = logging.getLogger("leeward.edge.link")
 

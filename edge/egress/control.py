@@ -110,15 +110,13 @@ class ControlLog:
             self._take_in(self._ledger)
 
     async def keep_writing(self) -> None:
-        """Write the counts at once and every now and then, until cancelled; then once more."""
-        try:
-            while True:
-                self._write_or_log()
-                await asyncio.sleep(self._interval_s)
-        finally:
-            self._write_or_log()
+        """Write the counts at once and every now and then, until cancelled."""
+        while True:
+            self.write_or_log()
+            await asyncio.sleep(self._interval_s)
 
-    def _write_or_log(self) -> None:
+    def write_or_log(self) -> None:
+        """Do as :meth:`write`, and only log when it fails: the counts are kept for later."""
         try:
             self.write()
         except (LeewardError, OSError) as error:
@@ -155,6 +153,7 @@ async def opened_control(directory: Path, ledger: LedgerWriter) -> AsyncIterator
             yield log
         finally:
             writing.cancel()
+            log.write_or_log()
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ but the request for the file; does not know what the bytes are.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 import httpx2
@@ -28,7 +29,7 @@ _READ_TIMEOUT_S: Final = 30.0
 _MAX_REDIRECTS: Final = 5
 _MAX_BARREN_ATTEMPTS: Final = 4
 _FIRST_WAIT_S: Final = 1.0
-_CHUNK_BYTES: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 16
 _PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _FRAMING_BYTES: Final = 4
@@ -184,7 +185,7 @@ class Fetcher:
     def _attempt(self, remote: RemoteFile, incoming: Incoming, progress: Progress) -> None:
         headers = remote.headers | _range_headers(remote, incoming)
         with self._client.stream("GET", remote.url, headers=headers) as response:
-            if response.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 incoming.restart()
                 raise BackendUnavailable("the server has nothing more, yet the file is not whole")
             _require_ok(response, remote)
@@ -234,12 +235,12 @@ def _range_headers(remote: RemoteFile, incoming: Incoming) -> dict[str, str]:
 
 def _require_ok(response: httpx2.Response, remote: RemoteFile) -> None:
     code = response.status_code
-    if code in {httpx2.codes.OK, httpx2.codes.PARTIAL_CONTENT}:
+    if code in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return
     host = response.url.host
-    if code in {httpx2.codes.NOT_FOUND, httpx2.codes.GONE}:
+    if code in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         raise NotFound(f"{remote.source}: {host} has no such file")
-    if code in {httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN}:
+    if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise NotPermitted(f"{remote.source}: {host} refuses it without (other) credentials")
     raise BackendUnavailable(f"{remote.source}: {host} answered with HTTP {code}")
 
@@ -251,7 +252,7 @@ def _require_size(remote: RemoteFile, total_bytes: int) -> None:
 
 
 def _total_bytes(response: httpx2.Response) -> int:
-    if response.status_code == httpx2.codes.PARTIAL_CONTENT:
+    if response.status_code == HTTPStatus.PARTIAL_CONTENT:
         text = response.headers.get("content-range", "").rpartition("/")[2]
     else:
         text = response.headers.get("content-length", "")
@@ -259,7 +260,7 @@ def _total_bytes(response: httpx2.Response) -> int:
 
 
 def _first_byte(response: httpx2.Response) -> int:
-    if response.status_code != httpx2.codes.PARTIAL_CONTENT:
+    if response.status_code != HTTPStatus.PARTIAL_CONTENT:
         return 0
     text = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
     return int(text) if text.isdecimal() else 0

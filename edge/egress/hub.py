@@ -4,6 +4,7 @@ Takes addresses and error codes from ``huggingface_hub``, and asks with our own 
 library's would add telemetry, and a token that it finds on the machine.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 import httpx2
@@ -115,9 +116,9 @@ def _require_ok(answer: httpx2.Response, source: HubSource) -> None:
 def _failure(answer: httpx2.Response, source: HubSource) -> LeewardError:
     """Name an error that the hub did not name."""
     code = answer.status_code
-    if code == httpx2.codes.NOT_FOUND:
+    if code == HTTPStatus.NOT_FOUND:
         return NotFound(f"{source}: the hub has no such file")
-    if code in {httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN}:
+    if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return NotPermitted(f"{source}: the hub refuses it; give a valid --token-file")
     return BackendUnavailable(f"{answer.url.host} answered with HTTP {code}")
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
 import pydantic
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -56,6 +57,7 @@ class HttpFront:
         clock: Clock,
         deadline_s: float,
         bearer_token: str | None,
+        exposition: Callable[[], bytes],
     ) -> None:
         self._collaboration = collaboration
         self._graphs = graphs
@@ -64,6 +66,7 @@ class HttpFront:
         self._clock = clock
         self._deadline_s = deadline_s
         self._bearer_token = bearer_token
+        self._exposition = exposition
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -73,6 +76,7 @@ class HttpFront:
                 Route("/v1/completions", self._guarded(self._completion), methods=["POST"]),
                 Route("/v1/embeddings", self._guarded(self._embeddings), methods=["POST"]),
                 Route("/v1/models", self._guarded(self._models), methods=["GET"]),
+                Route("/metrics", self._guarded(self._metrics), methods=["GET"]),
                 Route("/healthz", _alive, methods=["GET"]),
             ]
         )
@@ -157,6 +161,9 @@ class HttpFront:
             for name, owner in entries
         ]
         return JSONResponse({"object": "list", "data": data})
+
+    async def _metrics(self, _request: Request) -> Response:
+        return Response(self._exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 async def _alive(_request: Request) -> Response:

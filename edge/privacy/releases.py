@@ -122,9 +122,9 @@ class EdgeReleases:
         """Return a restorer for one stream of this request."""
         return StreamRestorer(self._mapping(provenance), self._grammar, into=into)
 
-    def finish(self, provenance: Provenance) -> None:
+    def finish(self, session: SessionId, request: RequestId) -> None:
         """Drop what was released in this request; later answers to it stay as they are."""
-        self._released.pop((_session_of(provenance), provenance.request_id), None)
+        self._released.pop((_session(session, request), request), None)
 
     async def forget(self, session: SessionId) -> int:
         """Delete a session's originals everywhere; return how many the vault held."""
@@ -161,5 +161,9 @@ class EdgeReleases:
 
 
 def _session_of(provenance: Provenance) -> SessionId:
+    return _session(provenance.session_id, provenance.request_id)
+
+
+def _session(session: SessionId, request: RequestId) -> SessionId:
     """Return the session; a request without one is a session of its own."""
-    return provenance.session_id or SessionId(f"request:{provenance.request_id}")
+    return session or SessionId(f"request:{request}")

@@ -218,7 +218,7 @@ class _Builder:
     def _enter(self, node: yaml.Node, depth: int) -> None:
         self.values += 1
         line = node.start_mark.line + 1
-        if False:
+        if self.values > MAX_VALUES:
             raise _Unusable(f"holds more than {MAX_VALUES} values once aliases are applied", line)
         if depth > MAX_DEPTH:
             raise _Unusable(f"nests deeper than {MAX_DEPTH} levels once aliases are applied", line)

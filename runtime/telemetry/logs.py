@@ -26,13 +26,13 @@ ALLOWED_FIELDS: Final = frozenset(
     {
         "address", "attempt", "bytes_in", "bytes_out", "categories", "clearance", "code",
         "cost_usd", "count", "destination", "detector", "device", "device_id", "dropped_bytes",
-        "duration_s", "error",
-        "exit_code", "expires_at", "file", "finish_reason", "frames", "graph", "graph_hash",
-        "kind", "label", "latency_s", "level", "line", "method", "model", "node", "path_count",
-        "pid", "plan_id", "policy_hash", "port", "position", "queue_depth", "reason", "release",
-        "request_id", "retry_after_s", "role", "rpc", "serial", "session_id", "signal", "span_id",
-        "spans", "state", "status", "step_id", "tokens_in", "tokens_out", "trace_id", "upstream",
-        "version", "zone",
+        "duration_s", "error", "exit_code", "expires_at", "file", "finish_reason", "frames",
+        "graph", "graph_hash", "kind", "label", "latency_s", "left_s", "level", "line", "method",
+        "model", "node", "parent_span_id", "path_count", "pause_s", "pid", "plan_id",
+        "policy_hash", "port", "position", "queue_depth", "reason", "release", "request_id",
+        "retry_after_s", "role", "rpc", "serial", "session_id", "signal", "span", "span_id",
+        "spans", "state", "status", "step_id", "token_id", "tokens_in", "tokens_out", "trace_id",
+        "upstream", "version", "zone",
     }
 )  # fmt: skip
 """Names of fields that may be logged. None of them ever holds text that a person or a model

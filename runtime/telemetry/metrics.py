@@ -30,7 +30,7 @@ class Row:
 TABLE: Final[tuple[Row, ...]] = (
     Row("leeward_runs_total", "counter", "Runs that ended", ("graph", "outcome")),
     Row("leeward_run_seconds", "histogram", "Duration of runs", ("graph",), _SECONDS),
-    Row("leeward_steps_total", "counter", "Steps that ended", ("node", "model", "outcome")),
+    Row("leeward_steps_total", "counter", "Steps that ended", ("node", "model")),
     Row("leeward_step_seconds", "histogram", "Duration of steps", ("node", "model"), _SECONDS),
     Row(
         "leeward_first_token_seconds",
@@ -41,27 +41,16 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     Row("leeward_tokens_total", "counter", "Tokens, by direction", ("node", "model", "direction")),
     Row("leeward_cost_usd_total", "counter", "Cost of calls", ("node", "model")),
-    Row("leeward_calls_in_flight_count", "gauge", "Calls that a node is serving", ("node",)),
-    Row("leeward_rpc_failures_total", "counter", "RPCs that failed", ("rpc", "error")),
-    Row("leeward_released_spans_total", "counter", "Spans replaced", ("release", "category")),
-    Row("leeward_gate_passages_total", "counter", "Content through the gate", ("destination",)),
-    Row("leeward_gate_refusals_total", "counter", "Content that the gate held back", ("reason",)),
-    Row("leeward_gate_bytes_total", "counter", "Content bytes sent", ("destination",)),
-    Row("leeward_control_bytes_total", "counter", "Control bytes sent", ("destination",)),
-    Row("leeward_ledger_entries_total", "counter", "Ledger entries written", ("kind",)),
-    Row(
-        "leeward_ledger_fsync_seconds",
-        "histogram",
-        "Wait for an entry to be durable",
-        (),
-        (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5),
-    ),
-    Row("leeward_detector_failures_total", "counter", "Detectors that failed", ("detector",)),
-    Row("leeward_engine_restarts_total", "counter", "Engine processes restarted", ("model",)),
-    Row("leeward_link_up_ratio", "gauge", "1 while the gateway can be reached", ()),
+    Row("leeward_fallbacks_total", "counter", "Steps taken over by the edge", ("error",)),
+    Row("leeward_released_spans_total", "counter", "Spans replaced", ("release",)),
+    Row("leeward_passages_total", "counter", "Content calls that left the edge", ("node",)),
+    Row("leeward_ledger_position_count", "gauge", "Position of the newest ledger entry", ()),
+    Row("leeward_node_reachable_ratio", "gauge", "1 while the node can be reached", ("node",)),
+    Row("leeward_engine_restarts_count", "gauge", "Restarts of a model's process", ("model",)),
+    Row("leeward_engine_open_calls_count", "gauge", "Calls that a model is serving", ("model",)),
     Row("leeward_certificate_expiry_timestamp_seconds", "gauge", "When our certificate ends", ()),
 )
-"""Every metric of edge and cloud."""
+"""Every metric of the edge; the gateway's come with its own work."""
 
 
 class Metrics:

@@ -248,7 +248,7 @@ async def test_the_digest_is_keyed_and_of_the_very_bytes_that_left(house: House)
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 @pytest.mark.parametrize(
-    "place", ["user", "system", "assistant", "stop", "grammar", "json_schema", "session"]
+    "place", ["user", "system", "assistant", "stop", "grammar", "json_schema", "key"]
 )
 async def test_a_planted_secret_is_refused_wherever_it_stands(
     house: House, secret: str, place: str
@@ -260,7 +260,7 @@ async def test_a_planted_secret_is_refused_wherever_it_stands(
         request = replace(request, sampling=Sampling(grammar=f'root ::= "{secret}"'))
     elif place == "json_schema":
         request = replace(request, sampling=Sampling(json_schema=f'{{"const": "{secret}"}}'))
-    elif place == "session":
+    elif place == "key":
         request = replace(request, idempotency_key=secret)
     else:
         messages = (ChatMessage(place, f"{secret} has 3 tablets."), *request.messages)

@@ -22,14 +22,16 @@ def _control_entries(directory: Path) -> list[ControlPassage]:
 
 
 async def test_counts_are_added_up_by_destination_purpose_and_outcome(tmp_path: Path) -> None:
-    async with LedgerWriter.open(tmp_path, clock=SystemClock()) as ledger:
-        async with opened_control(tmp_path, ledger) as log:
-            for _ in range(100):
-                log.count(GATEWAY, ControlPurpose.HEALTH, sent_bytes=10, received_bytes=2)
-            log.count(
-                GATEWAY, ControlPurpose.HEALTH, sent_bytes=10, received_bytes=0, status="CloudAway"
-            )
-            log.count(HUB, ControlPurpose.PULL, sent_bytes=1, received_bytes=5000)
+    async with (
+        LedgerWriter.open(tmp_path, clock=SystemClock()) as ledger,
+        opened_control(tmp_path, ledger) as log,
+    ):
+        for _ in range(100):
+            log.count(GATEWAY, ControlPurpose.HEALTH, sent_bytes=10, received_bytes=2)
+        log.count(
+            GATEWAY, ControlPurpose.HEALTH, sent_bytes=10, received_bytes=0, status="CloudAway"
+        )
+        log.count(HUB, ControlPurpose.PULL, sent_bytes=1, received_bytes=5000)
 
     assert _control_entries(tmp_path) == [
         ControlPassage(GATEWAY, ControlPurpose.HEALTH, 1000, 200),
@@ -40,10 +42,13 @@ async def test_counts_are_added_up_by_destination_purpose_and_outcome(tmp_path: 
 
 
 async def test_a_command_writes_the_ledger_itself_when_it_is_free(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fail_in_the_middle() -> None:
         async with command_log(tmp_path / "ledger", clock=SystemClock()) as log:
             log.count(HUB, ControlPurpose.PULL, sent_bytes=1, received_bytes=2)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_in_the_middle()
 
     assert _control_entries(tmp_path / "ledger") == [ControlPassage(HUB, ControlPurpose.PULL, 1, 2)]
 

@@ -93,6 +93,7 @@ async def running_front(*, bearer_token: str | None = None) -> AsyncIterator[Fro
         clock=clock,
         deadline_s=10.0,
         bearer_token=bearer_token,
+        exposition=lambda: b"leeward_runs_total 1",
     ).app()
     bound = bind_http("127.0.0.1:0")
     front.port = bound.getsockname()[1]

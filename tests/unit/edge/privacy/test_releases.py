@@ -189,7 +189,8 @@ async def test_a_finished_request_and_a_forgotten_session_restore_nothing(vault:
     await releases.release(user("Patient Anna Kowalska"), REMOVED, provenance("r1"))
     await releases.release(user("Patient Anna Kowalska"), REMOVED, provenance("r2"))
 
-    releases.finish(provenance("r1"))
+    where = provenance("r1")
+    releases.finish(where.session_id, where.request_id)
     finished = await releases.restore("<PERSON_1>", provenance("r1"))
     deleted = await releases.forget(SessionId("s1"))
 

@@ -150,7 +150,8 @@ def test_message_and_decision_need_a_release_each(
         released={"far"},
         releases=(redact("person"), *(of_step(kind, "near", "person") for kind in kinds)),
     )
-    tracker = tracker_of(plan, policy_with(*(rule(kind, "person") for kind in kinds)))
+    both = (ReleaseKind.MODEL_WRITTEN, ReleaseKind.DECISION_BIT)
+    tracker = tracker_of(plan, policy_with(*(rule(kind, "person") for kind in both)))
     edge = graph.incoming[StepId("far")]
     tracker.receive(StepId("near"), [])
     tracker.receive(StepId("far"), edge)
@@ -180,7 +181,7 @@ def test_nothing_is_lowered_on_the_way_to_an_edge_node() -> None:
     graph = graph_of("near: {role: assistant}\nnext: {role: assistant}", "near -> next")
     written = of_step(ReleaseKind.MODEL_WRITTEN, "near", "person")
     plan = plan_of(graph, label=PERSON, released={"next"}, releases=(redact("person"), written))
-    tracker = tracker_of(plan, policy_with(rule(ReleaseKind.MODEL_WRITTEN, "person")))
+    tracker = tracker_of(plan, policy_with(rule(ReleaseKind.MODEL_WRITTEN, "person", to="edge")))
 
     walk(tracker, graph, silent=set())
 

@@ -10,7 +10,7 @@ from runtime.labels import Label
 from runtime.ports import ChatMessage
 from runtime.sentinel.categories import CONTACT, HEALTH, PERSON
 from runtime.sentinel.defaults import default_detectors
-from runtime.sentinel.detectors.dictionary import DictionaryDetector, Term
+from runtime.sentinel.detectors.dictionary import Term
 from runtime.sentinel.request import scan_request
 from runtime.sentinel.scan import Sentinel
 from runtime.sentinel.span import Span

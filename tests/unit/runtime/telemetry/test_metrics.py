@@ -29,16 +29,16 @@ def test_labels_never_come_from_requests(row: Row) -> None:
 def test_what_is_counted_is_what_is_exposed() -> None:
     metrics = Metrics(CollectorRegistry())
 
-    metrics.count("leeward_steps_total", "edge-1", "tern-s", "ok")
+    metrics.count("leeward_steps_total", "edge-1", "tern-s")
     metrics.count("leeward_cost_usd_total", "cloud", "heron", by=0.25)
-    metrics.set_gauge("leeward_link_up_ratio", to=1)
-    metrics.observe("leeward_ledger_fsync_seconds", value=0.002)
+    metrics.set_gauge("leeward_node_reachable_ratio", "cloud", to=1)
+    metrics.observe("leeward_run_seconds", "ask", value=0.002)
     exposed = generate_latest(metrics.registry).decode()
 
-    assert 'leeward_steps_total{model="tern-s",node="edge-1",outcome="ok"} 1.0' in exposed
+    assert 'leeward_steps_total{model="tern-s",node="edge-1"} 1.0' in exposed
     assert 'leeward_cost_usd_total{model="heron",node="cloud"} 0.25' in exposed
-    assert "leeward_link_up_ratio 1.0" in exposed
-    assert 'leeward_ledger_fsync_seconds_bucket{le="0.005"} 1.0' in exposed
+    assert 'leeward_node_reachable_ratio{node="cloud"} 1.0' in exposed
+    assert 'leeward_run_seconds_bucket{graph="ask",le="0.005"} 1.0' in exposed
 
 
 def test_two_roles_in_one_process_do_not_meet() -> None:

@@ -1,0 +1,176 @@
+"""Promise 3 on the whole daemon: every connection that it makes is recorded, by whatever library.
+
+A small shared object is preloaded into the real processes and writes down each ``connect``; the
+engine's child, which gets no environment, is looked at through ``/proc``. The provider behind the
+gateway is a scripted server that keeps what it was sent.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runtime.codec.collaboration import CollaborationCall
+from runtime.executor.events import Receipt, RunFinished
+from runtime.labels import Label
+from runtime.ledger.read import read_entries
+from runtime.ledger.record import ContentPassage, ControlPassage, ControlPurpose
+from runtime.ledger.verify import verify_ledger
+from runtime.local.layout import CloudModel, EdgeModel
+from runtime.local.stack import ProviderLlm, RunningStack, StackPlan, running_stack
+from runtime.ports import ChatMessage
+from runtime.rpc.channels import ChannelSettings, open_channel
+from runtime.rpc.collaboration_client import CollaborationClient
+from runtime.testing.scripted_provider import Provider, running_provider
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLIC = "How much is 6 times 7?"
+PERSONAL = "Patient Anna Kowalska (phone +48 601 234 567) takes 3 tablets a day. How many a week?"
+RESTRICTED = "Patient Anna Kowalska has diabetes and takes 3 tablets a day. How many a week?"
+CANARIES = ("Kowalska", "601 234 567", "diabetes")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A running stack, its provider, and where its connections are written down."""
+
+    stack: RunningStack
+    provider: Provider
+    watch_file: Path
+
+    @property
+    def edge_pid(self) -> int:
+        return next(process.pid for process in self.stack.processes if process.name == "edge")
+
+    def connections(self) -> set[tuple[int, str]]:
+        """Pid and ``host:port`` of every connection so far."""
+        lines = [line.split() for line in self.watch_file.read_text().splitlines()]
+        return {(int(pid), f"{host}:{port}") for pid, host, port in lines}
+
+    async def ask(self, graph: str, text: str) -> Receipt:
+        call = CollaborationCall(graph, (ChatMessage("user", text),))
+        async with (
+            open_channel(ChannelSettings(target=self.stack.edge_grpc, tls=None)) as channel,
+            aclosing(CollaborationClient(channel).run(call, timeout_s=60)) as events,
+        ):
+            last = [event async for event in events][-1]
+        assert isinstance(last, RunFinished)
+        return last.receipt
+
+
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    library = tmp_path_factory.mktemp("recorder") / "record_connections.so"
+    source = Path(__file__).with_name("record_connections.c")
+    command = ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source, "-ldl"]
+    subprocess.run(command, check=True)
+    return library
+
+
+@pytest.fixture
+async def house(tmp_path: Path, recorder: Path) -> AsyncIterator[House]:
+    watch_file = tmp_path / "connections"
+    watch_file.touch()
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": str(recorder),
+        "LEEWARD_WATCH_FILE": str(watch_file),
+    }
+    async with running_provider() as provider:
+        plan = StackPlan(
+            edge_model=EdgeModel("tern-s", ROOT / "reference" / "weights" / "tern-s.gguf", 512),
+            cloud_model=CloudModel("gannet-m", "scripted", 512),
+            llm=ProviderLlm(provider.base_url, "key-for-tests"),
+            policy_text=(ROOT / "deploy" / "policies" / "clinic.yaml").read_text(),
+        )
+        async with running_stack(plan, tmp_path / "stack", environment=environment) as stack:
+            yield House(stack, provider, watch_file)
+
+
+async def test_a_daemon_at_work_connects_to_its_gateway_and_to_nothing_else(
+    house: House,
+) -> None:
+    public = await house.ask("ask-cloud", PUBLIC)
+    personal = await house.ask("ask-cloud", PERSONAL)
+    restricted = await house.ask("ask-cloud", RESTRICTED)
+    await house.ask("parallel-fuse", PERSONAL)
+
+    assert public.left_the_edge
+    assert personal.left_the_edge
+    assert not restricted.left_the_edge
+    connections = house.connections()
+    of_edge = {address for pid, address in connections if pid == house.edge_pid}
+    assert of_edge == {house.stack.gateway}
+    # The recorder sees other processes' connections too, so it would have seen the edge's.
+    assert f"127.0.0.1:{house.provider.port}" in {address for _, address in connections}
+
+
+async def test_the_engines_child_has_no_internet_socket(house: House) -> None:
+    await house.ask("ask-edge", PUBLIC)
+
+    children = psutil.Process(house.edge_pid).children(recursive=True)
+
+    assert children
+    assert [child.net_connections(kind="inet") for child in children] == [[]] * len(children)
+
+
+async def test_each_call_at_the_provider_has_its_entry_and_none_holds_a_secret(
+    house: House,
+) -> None:
+    receipts = [
+        await house.ask("ask-cloud", PUBLIC),
+        await house.ask("ask-cloud", PERSONAL),
+        await house.ask("ask-cloud", RESTRICTED),
+        await house.ask("parallel-fuse", PERSONAL),
+    ]
+
+    sent = json.dumps(house.provider.calls, ensure_ascii=False)
+    assert "<PERSON_1>" in sent
+    assert [canary for canary in CANARIES if canary in sent] == []
+    entries = list(read_entries(house.stack.layout.ledger))
+    passages = {e.position: e.record for e in entries if isinstance(e.record, ContentPassage)}
+    assert len(passages) == len(house.provider.calls) > 0
+    assert verify_ledger(house.stack.layout.ledger, every_signature=True).is_intact
+    shown = {
+        position: receipt.request_id
+        for receipt in receipts
+        for step in receipt.steps
+        for position in step.ledger_positions
+    }
+    assert shown == {position: record.request_id for position, record in passages.items()}
+    personal = [r for r in passages.values() if r.request_id == receipts[1].request_id]
+    assert {record.label for record in personal} == {Label()}
+    assert {record.label_before for record in personal} == {Label.of("contact", "person")}
+    ledger = b"".join(f.read_bytes() for f in house.stack.layout.ledger.glob("*.jsonl"))
+    assert [canary for canary in CANARIES if canary.encode() in ledger] == []
+
+
+async def test_enrolment_is_counted_with_its_destination(house: House) -> None:
+    entries = read_entries(house.stack.layout.ledger)
+    control = [e.record for e in entries if isinstance(e.record, ControlPassage)]
+
+    enrolments = [record for record in control if record.purpose is ControlPurpose.ENROL]
+    assert [record.destination.address for record in enrolments] == [house.stack.enrolment]
+    assert enrolments[0].sent_bytes > 0
+
+
+async def test_no_file_of_the_daemon_holds_a_secret_in_the_clear(house: House) -> None:
+    await house.ask("ask-cloud", PERSONAL)
+    await house.ask("ask-cloud", RESTRICTED)
+
+    files = [file for file in house.stack.layout.root.rglob("*") if file.is_file()]
+    found = [
+        (file.name, canary)
+        for file in files
+        for canary in CANARIES
+        if canary.encode() in file.read_bytes()
+    ]
+    assert found == []
