@@ -5,6 +5,7 @@ import logging
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,7 @@ _logger = logging.getLogger("leeward.edge")
 _GRACE_S = 10.0
 _MAX_CALLS = 256
 _PURGE_INTERVAL_S = 3600.0
+_SCANS_AT_ONCE = 4
 _HOUR_S = 3600.0
 
 SERVICES = (
@@ -149,7 +151,10 @@ async def _core(
         Vault, config.state / "vault", clock=clock, ttl_s=config.session_hours * _HOUR_S
     )
     stack.callback(vault.close)
-    sentinel = _sentinel(config)
+    # A pool of its own: a detector that hangs must not hold up the vault.
+    scanning = ThreadPoolExecutor(_SCANS_AT_ONCE, thread_name_prefix="leeward-scan")
+    stack.callback(scanning.shutdown, wait=False, cancel_futures=True)
+    sentinel = _sentinel(config, scanning)
     releases = EdgeReleases(sentinel, vault, clock=clock)
     await stack.enter_async_context(_purging(releases))
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
@@ -262,7 +267,7 @@ def _add_services(
     )
 
 
-def _sentinel(config: EdgeConfig) -> Sentinel:
+def _sentinel(config: EdgeConfig, scanning: ThreadPoolExecutor) -> Sentinel:
     terms = [
         Term(text, kind=category, category=Category(category))
         for category, texts in config.sentinel.dictionaries.items()
@@ -272,7 +277,7 @@ def _sentinel(config: EdgeConfig) -> Sentinel:
         detectors = default_detectors(dictionary=terms, regions=config.sentinel.regions)
     except ValueError as error:
         raise ConfigInvalid(str(error), field="sentinel") from error
-    return Sentinel(detectors, timeout_s=config.sentinel.timeout_s)
+    return Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=scanning)
 
 
 def _model_options(config: EdgeConfig) -> Mapping[ModelName, tuple[ModelConfig, EngineOptions]]:

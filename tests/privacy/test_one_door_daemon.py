@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from runtime.codec.collaboration import CollaborationCall
 from runtime.executor.events import Receipt, RunFinished
@@ -35,16 +36,24 @@ PERSONAL = "Patient Anna Kowalska (phone +48 601 234 567) takes 3 tablets a day.
 RESTRICTED = "Patient Anna Kowalska has diabetes and takes 3 tablets a day. How many a week?"
 CANARIES = ("Kowalska", "601 234 567", "diabetes")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A running stack, its provider, and where its connections are written down."""
+    """A running stack, what was asked of it, and where its connections are written down."""
 
     stack: RunningStack
     provider: Provider
     watch_file: Path
+    public: Receipt
+    personal: Receipt
+    restricted: Receipt
+    parallel: Receipt
 
     @property
     def edge_pid(self) -> int:
@@ -53,17 +62,18 @@ class House:
     def connections(self) -> set[tuple[int, str]]:
         """Pid and ``host:port`` of every connection so far."""
         lines = [line.split() for line in self.watch_file.read_text().splitlines()]
-        return {(int(pid), f"{host}:{port}") for pid, host, port in lines}
+        return {(int(pid), f"{host.removeprefix('::ffff:')}:{port}") for pid, host, port in lines}
 
-    async def ask(self, graph: str, text: str) -> Receipt:
-        call = CollaborationCall(graph, (ChatMessage("user", text),))
-        async with (
-            open_channel(ChannelSettings(target=self.stack.edge_grpc, tls=None)) as channel,
-            aclosing(CollaborationClient(channel).run(call, timeout_s=60)) as events,
-        ):
-            last = [event async for event in events][-1]
-        assert isinstance(last, RunFinished)
-        return last.receipt
+
+async def _ask(stack: RunningStack, graph: str, text: str) -> Receipt:
+    call = CollaborationCall(graph, (ChatMessage("user", text),))
+    async with (
+        open_channel(ChannelSettings(target=stack.edge_grpc, tls=None)) as channel,
+        aclosing(CollaborationClient(channel).run(call, timeout_s=60)) as events,
+    ):
+        last = [event async for event in events][-1]
+    assert isinstance(last, RunFinished)
+    return last.receipt
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +85,10 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-@pytest.fixture
-async def house(tmp_path: Path, recorder: Path) -> AsyncIterator[House]:
-    watch_file = tmp_path / "connections"
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory, recorder: Path) -> AsyncIterator[House]:
+    root = tmp_path_factory.mktemp("house")
+    watch_file = root / "connections"
     watch_file.touch()
     environment = {
         **os.environ,
@@ -91,66 +102,70 @@ async def house(tmp_path: Path, recorder: Path) -> AsyncIterator[House]:
             llm=ProviderLlm(provider.base_url, "key-for-tests"),
             policy_text=(ROOT / "deploy" / "policies" / "clinic.yaml").read_text(),
         )
-        async with running_stack(plan, tmp_path / "stack", environment=environment) as stack:
-            yield House(stack, provider, watch_file)
+        async with running_stack(plan, root / "stack", environment=environment) as stack:
+            yield House(
+                stack=stack,
+                provider=provider,
+                watch_file=watch_file,
+                public=await _ask(stack, "ask-cloud", PUBLIC),
+                personal=await _ask(stack, "ask-cloud", PERSONAL),
+                restricted=await _ask(stack, "ask-cloud", RESTRICTED),
+                parallel=await _ask(stack, "parallel-fuse", PERSONAL),
+            )
 
 
-async def test_a_daemon_at_work_connects_to_its_gateway_and_to_nothing_else(
-    house: House,
-) -> None:
-    public = await house.ask("ask-cloud", PUBLIC)
-    personal = await house.ask("ask-cloud", PERSONAL)
-    restricted = await house.ask("ask-cloud", RESTRICTED)
-    await house.ask("parallel-fuse", PERSONAL)
+async def test_what_may_leave_left_and_what_may_not_stayed(house: House) -> None:
+    assert house.public.left_the_edge
+    assert house.personal.left_the_edge
+    assert house.parallel.left_the_edge
+    assert not house.restricted.left_the_edge
 
-    assert public.left_the_edge
-    assert personal.left_the_edge
-    assert not restricted.left_the_edge
+
+async def test_the_daemon_connected_to_its_gateway_and_to_nothing_else(house: House) -> None:
     connections = house.connections()
-    of_edge = {address for pid, address in connections if pid == house.edge_pid}
-    assert of_edge == {house.stack.gateway}
-    # The recorder sees other processes' connections too, so it would have seen the edge's.
+
+    assert {address for pid, address in connections if pid == house.edge_pid} == {
+        house.stack.gateway
+    }
+    # The recorder saw other processes' connections too, so it would have seen the edge's.
     assert f"127.0.0.1:{house.provider.port}" in {address for _, address in connections}
 
 
 async def test_the_engines_child_has_no_internet_socket(house: House) -> None:
-    await house.ask("ask-edge", PUBLIC)
-
     children = psutil.Process(house.edge_pid).children(recursive=True)
 
     assert children
     assert [child.net_connections(kind="inet") for child in children] == [[]] * len(children)
 
 
-async def test_each_call_at_the_provider_has_its_entry_and_none_holds_a_secret(
-    house: House,
-) -> None:
-    receipts = [
-        await house.ask("ask-cloud", PUBLIC),
-        await house.ask("ask-cloud", PERSONAL),
-        await house.ask("ask-cloud", RESTRICTED),
-        await house.ask("parallel-fuse", PERSONAL),
-    ]
-
+async def test_the_provider_saw_placeholders_and_no_secret(house: House) -> None:
     sent = json.dumps(house.provider.calls, ensure_ascii=False)
+
     assert "<PERSON_1>" in sent
     assert [canary for canary in CANARIES if canary in sent] == []
+
+
+async def test_each_call_at_the_provider_has_its_entry_and_each_entry_its_receipt(
+    house: House,
+) -> None:
     entries = list(read_entries(house.stack.layout.ledger))
     passages = {e.position: e.record for e in entries if isinstance(e.record, ContentPassage)}
+
     assert len(passages) == len(house.provider.calls) > 0
-    assert verify_ledger(house.stack.layout.ledger, every_signature=True).is_intact
     shown = {
         position: receipt.request_id
-        for receipt in receipts
+        for receipt in (house.public, house.personal, house.restricted, house.parallel)
         for step in receipt.steps
         for position in step.ledger_positions
     }
     assert shown == {position: record.request_id for position, record in passages.items()}
-    personal = [r for r in passages.values() if r.request_id == receipts[1].request_id]
+    personal = [r for r in passages.values() if r.request_id == house.personal.request_id]
     assert {record.label for record in personal} == {Label()}
     assert {record.label_before for record in personal} == {Label.of("contact", "person")}
-    ledger = b"".join(f.read_bytes() for f in house.stack.layout.ledger.glob("*.jsonl"))
-    assert [canary for canary in CANARIES if canary.encode() in ledger] == []
+
+
+async def test_the_ledger_of_a_daemon_at_work_verifies(house: House) -> None:
+    assert verify_ledger(house.stack.layout.ledger, every_signature=True).is_intact
 
 
 async def test_enrolment_is_counted_with_its_destination(house: House) -> None:
@@ -162,11 +177,9 @@ async def test_enrolment_is_counted_with_its_destination(house: House) -> None:
     assert enrolments[0].sent_bytes > 0
 
 
-async def test_no_file_of_the_daemon_holds_a_secret_in_the_clear(house: House) -> None:
-    await house.ask("ask-cloud", PERSONAL)
-    await house.ask("ask-cloud", RESTRICTED)
-
+async def test_no_file_of_the_stack_holds_a_secret_in_the_clear(house: House) -> None:
     files = [file for file in house.stack.layout.root.rglob("*") if file.is_file()]
+
     found = [
         (file.name, canary)
         for file in files

@@ -107,8 +107,11 @@ async def test_a_request_without_a_session_shares_with_nobody(vault: Vault) -> N
     released, _ = await releases.release(user("Patient Wei Chen"), REMOVED, provenance("r2", ""))
     answer = await releases.restore("<PERSON_1>", provenance("r2", ""))
 
+    releases.finish(SessionId(""), RequestId("r2"))
+
     assert released[0].content == "Patient <PERSON_1>"
     assert answer == "Wei Chen"
+    assert await releases.restore("<PERSON_1>", provenance("r2", "")) == "<PERSON_1>"
 
 
 async def test_only_what_this_request_released_is_restored(

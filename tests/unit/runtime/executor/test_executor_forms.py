@@ -235,3 +235,16 @@ async def test_a_fallback_that_may_not_see_the_request_is_not_asked(bench) -> No
         await bench.run(plan, QUESTION)
 
     assert bench.near.requests == []
+
+
+async def test_what_a_raw_step_wrote_is_never_taken_for_a_placeholder(bench, text_read) -> None:
+    graph = graph_of(
+        "a: {role: assistant}\nb: {role: assistant}\nfinal: {role: fuser}", "[a, b] -> final"
+    )
+    plan = plan_of(graph, label=PERSON, cloud={"b"}, released={"b"}, releases=(redact("person"),))
+    bench.near.answer("it prints <PERSON_1>", step="a")
+    bench.far.answer("<PERSON_1> is 40")
+
+    await bench.run(plan, QUESTION)
+
+    assert f"[1] it prints <PERSON_1>\n[2] {NAME} is 40" in text_read("final")
