@@ -34,7 +34,12 @@ from runtime.errors import ConfigInvalid, RequestInvalid
 
 __all__ = ["models_app", "pull"]
 
-models_app = typer.Typer(name="models", help="The models pulled to this device.")
+models_app = typer.Typer(
+    name="models",
+    help="The models pulled to this device.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
 _DEFAULT_CONFIG = Path("edge.yaml")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")

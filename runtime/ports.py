@@ -192,7 +192,7 @@ class ModelPort(Protocol):
     def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer: any number of deltas, then exactly one completion.
 
-        Closing the generator (``aclose``) cancels the call. Raises the errors of ``runtime.errors``.
+        Closing the generator (``aclose``) cancels the call. Raises ``runtime.errors``.
         """
         ...
 

@@ -102,6 +102,7 @@ class Gate:
                         yield replace(chunk, ledger_position=head.position)
         except LeewardError as error:
             status = type(error).__name__
+            error.ledger_position = head.position  # the receipt shows that content left
             raise
         finally:
             duration_s = self._clock.monotonic_s() - started_s

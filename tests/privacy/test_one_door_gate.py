@@ -373,6 +373,7 @@ async def test_a_name_that_could_be_content_is_refused(house: House) -> None:
         _from(_request(), graph="two words"),
         _from(_request(), step_id=StepId("+48601234567")),
         _request(label=Label.of("Anna Kowalska")),
+        _request(idempotency_key="two words"),
         _request(model=ModelName("4111111111111111")),
     ):
         assert isinstance(await house.refusal(request), GateRefused | PolicyViolation)

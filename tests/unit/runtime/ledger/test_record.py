@@ -2,7 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import LedgerCorrupt, RequestInvalid
@@ -67,6 +67,7 @@ def test_a_string_that_could_be_content_is_refused(
         assert text not in str(refused.value)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(EntryKind),
     st.dictionaries(

@@ -27,7 +27,7 @@ class Lister(pb_grpc.InferenceServicer):
     def __init__(self, behave: Behaviour) -> None:
         self._behave = behave
 
-    async def ListModels(  # noqa: N802 - the contract says so
+    async def ListModels(
         self, request: pb.ListModelsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.ListModelsResponse:
         async with error_boundary(context, "Inference.ListModels"):

@@ -58,7 +58,7 @@ class Node(pb_grpc.CollaborationServicer):
         self._failure = failure
         self.calls: list[CollaborationCall] = []
 
-    async def Plan(  # noqa: N802 - the contract says so
+    async def Plan(
         self, request: pb.PlanRequest, context: Context
     ) -> pb.PlanResponse:
         async with error_boundary(context, "Collaboration.Plan"):
@@ -67,7 +67,7 @@ class Node(pb_grpc.CollaborationServicer):
                 raise self._failure
             return encode_plan_response(PLAN)
 
-    async def Run(  # noqa: N802 - the contract says so
+    async def Run(
         self, request: pb.RunRequest, context: Context
     ) -> AsyncIterator[pb.RunResponse]:
         async with error_boundary(context, "Collaboration.Run"):

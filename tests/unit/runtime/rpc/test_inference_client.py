@@ -71,7 +71,7 @@ class Node(pb_grpc.InferenceServicer):
         self.has_call = asyncio.Event()
         self.was_cancelled = asyncio.Event()
 
-    async def Generate(  # noqa: N802 - the contract says so
+    async def Generate(
         self, request: pb.GenerateRequest, context: Context
     ) -> AsyncIterator[pb.GenerateResponse]:
         async with error_boundary(context, "Inference.Generate"):
@@ -83,7 +83,7 @@ class Node(pb_grpc.InferenceServicer):
             async for message in self._answer(self, context):
                 yield message
 
-    async def Embed(  # noqa: N802 - the contract says so
+    async def Embed(
         self, request: pb.EmbedRequest, context: Context
     ) -> pb.EmbedResponse:
         async with error_boundary(context, "Inference.Embed"):
@@ -91,7 +91,7 @@ class Node(pb_grpc.InferenceServicer):
             vectors = [[float(len(text)), 0.0] for text in call.texts]
             return encode_embed_response(vectors, model=call.model, usage=Usage(4))
 
-    async def ListModels(  # noqa: N802 - the contract says so
+    async def ListModels(
         self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
         return encode_served_models([ServedModel(ModelName("tern"), NodeName("near"), "edge")])
