@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from cloud.app import GatewayState, opened_state, serve
+from cloud.cli_status import status
 from cloud.config import CloudConfig, load_config
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
@@ -26,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+app.command()(status)
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (cloud/v1).")]
 _Result = TypeVar("_Result")
 _DEFAULT_CONFIG = Path("cloud.yaml")

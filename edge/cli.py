@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from edge.app import serve
+from edge.cli_models import models_app, pull
 from edge.config import EdgeConfig, load_config
 from edge.documents import load_documents
 from edge.egress.control import command_log
@@ -28,6 +29,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+app.command()(pull)
+app.add_typer(models_app)
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
 _DEFAULT_CONFIG = Path("edge.yaml")
 
@@ -106,11 +109,16 @@ def identity(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = Fa
 
 
 @app.command()
-def status(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+def status(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    address: Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")] = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
     """Show how the running daemon stands."""
 
     def work() -> None:
-        data = asyncio.run(read_status(load_config(config).listen))
+        data = asyncio.run(read_status(address or load_config(config).listen))
         show(data, *_status_texts(data), as_json=as_json)
 
     run_command(work, as_json=as_json)

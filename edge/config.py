@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from edge.models.store import resolve_model_file
 from runtime.documents.document import Document, Problem
 from runtime.documents.names import CategoryName, ModelText, Name
 from runtime.documents.reader import parse_document, read_document
@@ -156,7 +157,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         models=tuple(
             ModelConfig(
                 name=ModelName(name),
-                file=base / model.file,
+                file=resolve_model_file(model.file, base / shape.state, base=base),
                 sha256=model.sha256,
                 context_tokens=model.context_tokens,
                 threads=model.threads,

@@ -80,7 +80,9 @@ def _load(entry: EntryPoint) -> Command:
         found = entry.load()
         return _command(entry.name, found if isinstance(found, typer.Typer) else _alone(found))
     except ModuleNotFoundError as failure:
+        # A role that is not installed here is an empty package: its commands' module is missing.
         is_ours = (failure.name or "").partition(".")[0] == entry.module.partition(".")[0]
+        is_ours = is_ours and failure.name != entry.module
         return _broken(entry, failure) if is_ours else _absent(entry, failure)
     except Exception as failure:  # noqa: BLE001 - one broken group must not take the others along
         return _broken(entry, failure)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from runtime.errors import NotFound
 from runtime.ledger.entry import Unsealed, hash_of_line, parse_line, seal_line
-from runtime.ledger.keys import load_or_create_keys
+from runtime.ledger.keys import load_or_create_keys, public_bytes_of
 from runtime.ledger.read import read_entries
-from runtime.ledger.record import ContentPassage, record_to_fields
+from runtime.ledger.record import ContentPassage, KeyChanged, kind_of, record_to_fields
 from runtime.ledger.verify import Anchor, verify_ledger
 from runtime.ledger.writer import LedgerWriter
 
@@ -173,6 +173,55 @@ def test_a_swapped_public_key_does_not_help(ledger: Path, tmp_path: Path) -> Non
     assert not verify_ledger(ledger).is_intact
 
 
+def test_dropped_entries_are_named(ledger: Path) -> None:
+    lines = _segment(ledger).read_bytes().splitlines(keepends=True)
+    _segment(ledger).write_bytes(b"".join(lines[:2] + lines[4:]))
+
+    (problem,) = verify_ledger(ledger).problems
+
+    assert problem.reason == "entries 2 to 3 are missing"
+    assert problem.line == 3
+
+
+def test_a_mac_of_another_secret_is_found_by_whoever_has_the_secret(ledger: Path) -> None:
+    lines = _segment(ledger).read_bytes().splitlines()
+    lines[-1] = _resealed(ledger, lines[-1], with_key=True, with_secret=False)
+    _segment(ledger).write_bytes(b"\n".join([*lines, b""]))
+
+    (problem,) = verify_ledger(ledger).problems
+
+    assert problem.position == ENTRIES - 1
+    assert "MAC" in problem.reason
+
+
+def test_a_key_that_only_its_owner_vouches_for_signs_nothing(ledger: Path) -> None:
+    """A forged key change, and an entry signed with the key that it announces."""
+    lines = _segment(ledger).read_bytes().splitlines()
+    forger = load_or_create_keys(ledger.parent / "forger")
+    public = forger.signing_key(forger.first_key_id).public_key()
+    change = KeyChanged(key_id=forger.first_key_id, public_key=public_bytes_of(public))
+    end = parse_line(lines[-1])
+    for record in (change, end.record):
+        line, _ = seal_line(
+            Unsealed(
+                position=len(lines),
+                kind=kind_of(record),
+                at=end.at,
+                previous=hash_of_line(lines[-1]),
+                key_id=forger.first_key_id,
+                fields=record_to_fields(record),
+            ),
+            signing_key=forger.signing_key(forger.first_key_id),
+            mac_key=load_or_create_keys(ledger).secret.mac_key,
+        )
+        lines.append(line)
+    _segment(ledger).write_bytes(b"\n".join([*lines, b""]))
+
+    problems = verify_ledger(ledger, every_signature=True).problems
+
+    assert [problem.position for problem in problems] == [ENTRIES, ENTRIES + 1]
+
+
 def test_a_missing_segment_is_found(tmp_path: Path, ledger: Path, clock: object) -> None:
     (ledger / "000000000003.jsonl").write_bytes(
         b"".join(_segment(ledger).read_bytes().splitlines(keepends=True)[3:])
@@ -213,6 +262,7 @@ def _resealed(
     request: str = "",
     previous: bytes = b"",
     with_key: bool,
+    with_secret: bool = True,
 ) -> bytes:
     entry = parse_line(line)
     fields = record_to_fields(entry.record)
@@ -233,6 +283,6 @@ def _resealed(
             fields=fields,
         ),
         signing_key=signing_key,
-        mac_key=keys.secret.mac_key,
+        mac_key=(keys if with_secret else forger).secret.mac_key,
     )
     return sealed

@@ -265,6 +265,21 @@ async def test_an_altered_ledger_is_not_written_on(
     assert segment.read_bytes() == altered
 
 
+async def test_a_reordered_ledger_is_not_written_on(
+    tmp_path: Path, clock: Clock, passage: Passage
+) -> None:
+    directory = tmp_path / "ledger"
+    async with LedgerWriter.open(directory, clock=clock) as writer:
+        for number in range(3):
+            await writer.append(passage(f"request-{number}"))
+    segment = directory / "000000000000.jsonl"
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join([lines[0], lines[2], lines[1], lines[3]]))
+
+    with pytest.raises(LedgerCorrupt, match="does not follow"):
+        LedgerWriter.open(directory, clock=clock)
+
+
 async def test_a_dropped_newest_but_one_segment_is_noticed_at_the_start(
     tmp_path: Path, clock: Clock, passage: Passage
 ) -> None:
