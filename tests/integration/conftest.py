@@ -1,17 +1,22 @@
-"""A model hub on loopback that speaks the part of the Hugging Face API that a pull uses.
+"""What several integration tests share: a model hub on loopback, and a house full of faults.
 
-Resolve answers by HEAD with the file's facts and a redirect to a storage host, which serves
-ranges. Tests tell it how to misbehave.
+The hub speaks the part of the Hugging Face API that a pull uses: resolve answers by HEAD with the
+file's facts and a redirect to a storage host, which serves ranges. Tests tell it how to misbehave.
 """
 
 import hashlib
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
+
+from runtime.testing.faulty_house import FaultyHouse, running_house
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -156,3 +161,11 @@ def hub() -> Iterator[LoopbackHub]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FaultyHouse]:
+    weights = Path(__file__).resolve().parents[2] / "reference" / "weights"
+    root = tmp_path_factory.mktemp("house")
+    async with running_house(root, weights / "tern-s.gguf", os.environ) as running:
+        yield running
