@@ -74,8 +74,16 @@ class GatewayState:
 
 @asynccontextmanager
 async def opened_state(config: CloudConfig, *, clock: Clock) -> AsyncIterator[GatewayState]:
-    """Open the gateway's state directory, making it as needed."""
-    ensure_private_directory(config.state)
+    """Open the gateway's state directory, making it as needed.
+
+    Raises:
+        ConfigInvalid: The directory or what is in it cannot be used.
+    """
+    try:
+        ensure_private_directory(config.state)
+    except OSError as error:
+        reason = f"{config.state} cannot be used as a directory: {error.strerror}"
+        raise ConfigInvalid(reason, field="state") from error
     authority = _authority(config.state / "authority", clock=clock)
     database = await Database.open(config.state / "gateway.sqlite")
     try:
@@ -236,10 +244,13 @@ def _api_key(config: UpstreamConfig, environment: Mapping[str, str]) -> str:
         return key
     assert config.api_key_file is not None  # noqa: S101 - the configuration has one of the two
     try:
-        return config.api_key_file.read_text().strip()
+        key = config.api_key_file.read_text().strip()
     except OSError as error:
         reason = f"the key file cannot be read: {error.strerror}"
         raise ConfigInvalid(reason, file=str(config.api_key_file), field=field) from error
+    if not key:
+        raise ConfigInvalid("the key file holds no key", file=str(config.api_key_file), field=field)
+    return key
 
 
 def _advertised(config: CloudConfig, listen: str, port: int) -> str:

@@ -141,7 +141,11 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
 async def _core(
     stack: AsyncExitStack, config: EdgeConfig, documents: EdgeDocuments, *, clock: Clock
 ) -> _Core:
-    ensure_private_directory(config.state)
+    try:
+        ensure_private_directory(config.state)
+    except OSError as error:
+        reason = f"{config.state} cannot be used as a directory: {error.strerror}"
+        raise ConfigInvalid(reason, field="state") from error
     ledger = await asyncio.to_thread(
         LedgerWriter.open, config.state / "ledger", clock=clock, software_version=VERSION
     )

@@ -63,6 +63,7 @@ class Collaboration:
         clock: Clock,
         observed: Observer = lambda _, events: events,
         ended: Callable[[SessionId, RequestId], None] = lambda _session, _request: None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._graphs = graphs
         self._policy = policy
@@ -73,6 +74,7 @@ class Collaboration:
         self._clock = clock
         self._observed = observed
         self._ended = ended
+        self._new_id = new_id
 
     async def plan(self, request: CollaborationRequest) -> Plan:
         """Decide what ``run`` would do, without doing it.
@@ -99,7 +101,7 @@ class Collaboration:
                 prompt_tokens=size_bytes // _BYTES_PER_TOKEN,
                 deadline_s=request.deadline_s,
             ),
-            plan_id=PlanId(uuid.uuid4().hex),
+            plan_id=PlanId(self._new_id()),
             graph_hash=graph_hash(graph),
         )
 

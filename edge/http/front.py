@@ -21,6 +21,7 @@ from starlette.routing import Route
 from edge.collaboration import Collaboration, CollaborationRequest
 from edge.graphs import AUTO, PREFIX, GraphBook, choice_of
 from edge.http.answers import Envelope, Kind, sse, whole
+from edge.http.hangup import unless_gone
 from edge.http.status import error_body, status_of
 from edge.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
 from runtime.catalog.model import Catalog
@@ -108,13 +109,15 @@ class HttpFront:
 
     async def _chat(self, request: Request) -> Response:
         body = await _read(request, ChatRequest)
-        return await self._answer(body, "chat")
+        return await self._answer(request, body, "chat")
 
     async def _completion(self, request: Request) -> Response:
         body = await _read(request, CompletionRequest)
-        return await self._answer(body, "text")
+        return await self._answer(request, body, "text")
 
-    async def _answer(self, body: ChatRequest | CompletionRequest, kind: Kind) -> Response:
+    async def _answer(
+        self, request: Request, body: ChatRequest | CompletionRequest, kind: Kind
+    ) -> Response:
         asked = CollaborationRequest(
             choice=choice_of(body.model),
             messages=body.to_messages(),
@@ -133,9 +136,11 @@ class HttpFront:
         events = self._collaboration.run(asked)
         headers = {"x-leeward-request-id": asked.request_id}
         if not body.stream:
-            return JSONResponse(await whole(events, envelope), headers=headers)
+            return JSONResponse(
+                await unless_gone(request, whole(events, envelope)), headers=headers
+            )
         # Failures before the first text become an HTTP status; later ones an error event.
-        plan, first = await _first_answer(events)
+        plan, first = await unless_gone(request, _first_answer(events))
         return StreamingResponse(
             sse(plan, first, events, envelope, with_usage=body.wants_usage),
             media_type="text/event-stream",

@@ -70,13 +70,16 @@ def bind(
     is_loopback = is_local(address)
     if tls is None and not is_loopback:
         raise ConfigInvalid("a port that others can reach needs TLS certificates", field="address")
+    # First by a plain attempt: gRPC says only that it failed, and prints its own line about it.
+    failure = _bind_failure(address)
+    if failure is not None:
+        raise failure
     try:
         if tls is None:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, _credentials(tls, renewed))
     except RuntimeError:
-        # gRPC says only that it failed.
-        raise _bind_failure(address) from None
+        raise _bind_failure(address) or _cannot_bind(address) from None
 
 
 def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
@@ -160,18 +163,28 @@ def _status(*, is_serving: bool) -> health_pb2.HealthCheckResponse.ServingStatus
     return statuses.SERVING if is_serving else statuses.NOT_SERVING
 
 
-def _bind_failure(address: str) -> AddressInUse | ConfigInvalid:
-    """Find out by one plain attempt why gRPC could not bind."""
+def _bind_failure(address: str) -> AddressInUse | ConfigInvalid | None:
+    """Try by one plain attempt whether the address can be bound, and say why not."""
     if address.startswith("unix"):
-        return ConfigInvalid(f"{address} cannot be bound", field="address")
+        return None
     host, port = host_of(address), int(address.rpartition(":")[2])
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as probe:
+            # As gRPC does: connections of a daemon that just ended do not hold its port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(place)
+    except OverflowError:
+        return _cannot_bind(address, "there is no such port")
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            return ConfigInvalid(f"{address} cannot be bound: {error.strerror}", field="address")
-    return AddressInUse(f"{address} is taken by another process")
+        if error.errno == errno.EADDRINUSE:
+            return AddressInUse(f"{address} is taken by another process")
+        return _cannot_bind(address, error.strerror or "")
+    return None
+
+
+def _cannot_bind(address: str, why: str = "") -> ConfigInvalid:
+    reason = f"{address} cannot be bound"
+    return ConfigInvalid(f"{reason}: {why}" if why else reason, field="address")

@@ -36,7 +36,7 @@ EDGE_MODEL: Final = "tern-s"
 CLOUD_MODEL: Final = "gannet-m"
 ABSENT_MODEL: Final = "absent-m"
 """A cloud model whose provider was never there."""
-SILENCE_S: Final = 2.0
+SILENCE_S: Final = 1.0
 """How long the gateway lets the provider be silent."""
 _KEY: Final = "key-for-tests"
 _ENROLMENTS_PER_MINUTE: Final = 1000
@@ -90,6 +90,7 @@ class FaultyHouse:
         """Let the provider do this from now on, and forget what it was asked."""
         self.provider.script = script
         self.provider.calls.clear()
+        self.provider.asked.clear()
         self.provider.hung_up.clear()
 
 

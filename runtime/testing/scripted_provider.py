@@ -41,6 +41,8 @@ class Provider:
     port: int = 0
     script: Script = field(default_factory=Script)
     calls: list[dict[str, Any]] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a call arrives."""
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a caller goes away before the end."""
 
@@ -98,6 +100,7 @@ async def _serve(
         await _answer(writer, 200, {"object": "list", "data": []})
         return
     provider.calls.append(json.loads(body))
+    provider.asked.set()
     script = provider.script
     if script.status != 200:
         error = {"error": {"message": "no: " + body.decode(), "code": script.error_code}}

@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from runtime.testing.faulty_house import FaultyHouse, running_house
 
+EDGE_WEIGHTS = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -165,7 +166,6 @@ def hub() -> Iterator[LoopbackHub]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FaultyHouse]:
-    weights = Path(__file__).resolve().parents[2] / "reference" / "weights"
     root = tmp_path_factory.mktemp("house")
-    async with running_house(root, weights / "tern-s.gguf", os.environ) as running:
+    async with running_house(root, EDGE_WEIGHTS, os.environ) as running:
         yield running

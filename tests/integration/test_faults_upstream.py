@@ -3,6 +3,7 @@
 Each case goes the whole way, edge to gateway to provider, through real processes.
 """
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import httpx
@@ -14,9 +15,9 @@ from runtime.errors import (
     StreamBroken,
     UpstreamUnavailable,
 )
-from runtime.executor.events import AnswerDelta
-from runtime.graph.model import Graph
+from runtime.executor.events import AnswerDelta, Event
 from runtime.graph.document import parse_graph
+from runtime.graph.model import Graph
 from runtime.testing.faulty_house import ABSENT_MODEL, EDGE_MODEL, FaultyHouse, ask
 from runtime.testing.local_roles import run_graph
 from runtime.testing.scripted_provider import Script
@@ -55,6 +56,16 @@ def _absent() -> Graph:
         "leeward: graph/v1\nname: absent\n"
         f"steps: {{answer: {{role: assistant, model: {ABSENT_MODEL}}}}}\nedges: []\n"
     )
+
+
+async def _shown_before_the_break(events: AsyncGenerator[Event]) -> str:
+    shown = ""
+    try:
+        async for event in events:
+            shown += event.text if isinstance(event, AnswerDelta) else ""
+    except StreamBroken:
+        return shown
+    pytest.fail("the stream did not break")
 
 
 async def test_a_good_upstream_answers(house: FaultyHouse) -> None:
@@ -103,14 +114,10 @@ async def test_an_answer_that_breaks_off_after_its_beginning_was_shown_is_a_brok
     house: FaultyHouse, script: Script, edge: str
 ) -> None:
     house.play(script)
-    shown = ""
 
-    with pytest.raises(StreamBroken):
-        async for event in run_graph(getattr(house, edge), "ask-cloud", PUBLIC):
-            shown += event.text if isinstance(event, AnswerDelta) else ""
+    shown = await _shown_before_the_break(run_graph(getattr(house, edge), "ask-cloud", PUBLIC))
 
-    assert "four".startswith(shown[:4])
-    assert shown
+    assert shown.startswith("four")
 
 
 @pytest.mark.parametrize("script", PARTS)
