@@ -6,7 +6,7 @@ Knows pydantic's error catalogue; knows no particular document.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -56,8 +56,8 @@ def read_shape(document: Document, shape: type[ShapeT], *, version: str) -> Shap
         return shape.model_validate_json(json.dumps(document.data), strict=True)
     except ValidationError as failure:
         schema = schema_of(shape)
-        details = failure.errors(include_url=False)
-        # An unknown key often explains a missing one on the same line, so it goes first.
+        details = _without_echoes(failure.errors(include_url=False))
+        # On one line, an unknown key goes before what else is wrong there.
         details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
         document.refuse(_problem(detail, document, schema) for detail in details)
         raise document.invalid("has an unknown problem") from None
@@ -67,6 +67,20 @@ def schema_of(shape: type[Shape]) -> dict[str, Any]:
     """Return the JSON schema (2020-12) of a document, for editors."""
     schema = shape.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _without_echoes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out a missing key where its misspelling stands: the unknown key says it better."""
+    unknown: dict[tuple[str | int, ...], list[str]] = {}
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            unknown.setdefault(detail["loc"][:-1], []).append(str(detail["loc"][-1]))
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "missing"
+        or not did_you_mean(str(detail["loc"][-1]), unknown.get(detail["loc"][:-1], []))
+    ]
 
 
 def _problem(detail: ErrorDetails, document: Document, schema: Mapping[str, Any]) -> Problem:

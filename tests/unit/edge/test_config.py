@@ -34,6 +34,7 @@ GRAPH = "leeward: graph/v1\nname: g\nsteps: {a: {role: assistant, model: large}}
     ("change", "to", "line", "words"),
     [
         ("default_graph: g\n", "default_graph: g\nsentinal: {}\n", 6, "sentinel"),
+        ("policy: policy.yaml", "polciy: policy.yaml", 2, 'did you mean "policy"'),
         ("small.gguf}", "small.gguf, threads: -1}", 7, "at least 0"),
         ("default_graph: g\n", "default_graph: g\nlisten: 0.0.0.0:7450\n", 6, "loopback"),
         ("default_graph: g\n", "default_graph: g\nhttp: 0.0.0.0:80\n", 6, "http_token_file"),
