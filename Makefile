@@ -9,7 +9,7 @@ LOCK := requirements.lock
 INSTALLED := $(VENV)/.installed
 SOURCES := runtime edge cloud optimizer reference bench tests protos/generate.py
 
-.PHONY: help setup demo up test lint format types imports protos protos-check unit test-long bench lock wheel clean
+.PHONY: help setup demo readme up test lint format types imports protos protos-check unit test-long bench lock wheel clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ $(INSTALLED): $(LOCK) pyproject.toml
 
 demo: setup ## the main job, end to end, on real models
 	$(BIN)/python -m reference.demo
+
+readme: setup ## run the demo and put its output into README.md
+	$(BIN)/python -m reference.readme
 
 up: setup ## start the same and stay up
 	$(BIN)/leeward up

@@ -66,7 +66,9 @@ def example_of(question: Question, format_name: Format, rng: random.Random) -> E
         case "plain":
             messages = tuple(request)
         case "fuser":
-            messages = compose(Role.FUSER, request, _candidates(question, rng, rng.choice(_CANDIDATE_COUNTS)))
+            messages = compose(
+                Role.FUSER, request, _candidates(question, rng, rng.choice(_CANDIDATE_COUNTS))
+            )
         case "refine":
             messages = compose(Role.ASSISTANT, request, _earlier(question, rng))
     return Example(question, format_name, messages, question.solution)

@@ -58,18 +58,14 @@ class Node(pb_grpc.CollaborationServicer):
         self._failure = failure
         self.calls: list[CollaborationCall] = []
 
-    async def Plan(
-        self, request: pb.PlanRequest, context: Context
-    ) -> pb.PlanResponse:
+    async def Plan(self, request: pb.PlanRequest, context: Context) -> pb.PlanResponse:
         async with error_boundary(context, "Collaboration.Plan"):
             self.calls.append(decode_plan_request(request))
             if self._failure is not None:
                 raise self._failure
             return encode_plan_response(PLAN)
 
-    async def Run(
-        self, request: pb.RunRequest, context: Context
-    ) -> AsyncIterator[pb.RunResponse]:
+    async def Run(self, request: pb.RunRequest, context: Context) -> AsyncIterator[pb.RunResponse]:
         async with error_boundary(context, "Collaboration.Run"):
             self.calls.append(decode_run_request(request))
             for event in self._events:

@@ -83,9 +83,7 @@ class Node(pb_grpc.InferenceServicer):
             async for message in self._answer(self, context):
                 yield message
 
-    async def Embed(
-        self, request: pb.EmbedRequest, context: Context
-    ) -> pb.EmbedResponse:
+    async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         async with error_boundary(context, "Inference.Embed"):
             call = decode_embed_request(request)
             vectors = [[float(len(text)), 0.0] for text in call.texts]
