@@ -5,7 +5,7 @@ its key, and ``cloud.app`` reads it.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from cloud.upstreams.model import Route, Target
 from runtime.catalog.model import Price
+from runtime.catalog.shape import PriceShape
 from runtime.documents.document import Document, Problem
 from runtime.documents.names import ModelText, Name
 from runtime.documents.reader import parse_document, read_document
@@ -25,12 +26,6 @@ __all__ = ["CLOUD_VERSION", "CloudConfig", "UpstreamConfig", "load_config", "par
 CLOUD_VERSION = "cloud/v1"
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", max_length=255)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$", max_length=253)]
-
-
-class _PriceShape(Shape):
-    valid_from: date
-    prompt_usd_per_mtok: float = Field(ge=0, le=1e6)
-    completion_usd_per_mtok: float = Field(ge=0, le=1e6)
 
 
 class _UpstreamShape(Shape):
@@ -57,7 +52,7 @@ class _ModelShape(Shape):
     """In order of preference; the next one answers when one is down."""
     family: str = Field(default="", max_length=80)
     context_tokens: int = Field(default=0, ge=0, le=100_000_000)
-    prices: list[_PriceShape] = Field(default=[], max_length=100)
+    prices: list[PriceShape] = Field(default=[], max_length=100)
 
 
 class _CloudShape(Shape):

@@ -16,6 +16,7 @@ from runtime.documents.reader import parse_document, read_document
 from runtime.documents.shape import Shape, read_shape
 from runtime.errors import ConfigInvalid
 from runtime.ids import ModelName, NodeName
+from runtime.rpc.address import is_local
 
 __all__ = [
     "EDGE_VERSION",
@@ -180,16 +181,10 @@ def _config(document: Document, base: Path) -> EdgeConfig:
 
 def _problems(shape: _EdgeShape) -> list[Problem]:
     found = []
-    if not is_loopback(shape.listen):
+    if not is_local(shape.listen):
         reason = "must be a loopback address: local applications are not authenticated there"
         found.append(Problem(("listen",), reason))
-    if not is_loopback(shape.http) and shape.http_token_file is None:
+    if not is_local(shape.http) and shape.http_token_file is None:
         reason = "listens beyond loopback, so it needs `http_token_file`"
         found.append(Problem(("http",), reason))
     return found
-
-
-def is_loopback(address: str) -> bool:
-    """Whether ``host:port`` can be reached from this machine only."""
-    host = address.rpartition(":")[0].strip("[]")
-    return host in {"localhost", "::1"} or host.startswith("127.")

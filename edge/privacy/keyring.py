@@ -8,7 +8,6 @@ import base64
 import binascii
 import hmac
 import json
-import os
 import secrets
 import stat
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from runtime.errors import VaultLocked
+from runtime.private_files import ensure_private_directory, write_private_file
 
 __all__ = ["DataKey", "Keyring"]
 
@@ -100,7 +100,7 @@ class Keyring:
 
     def store(self, active: DataKey, *retiring: DataKey) -> None:
         """Replace the file by one with exactly these keys, atomically and durably."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ensure_private_directory(self._path.parent)
         document = {
             "format": _FORMAT,
             "keys": [
@@ -108,19 +108,7 @@ class Keyring:
                 for key in (active, *retiring)
             ],
         }
-        fresh = self._path.with_name(f"{self._path.name}.new")
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(json.dumps(document).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_private_file(self._path, json.dumps(document).encode())
 
     @staticmethod
     def new_key() -> DataKey:

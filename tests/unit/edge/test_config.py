@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import is_loopback, parse_config
+from edge.config import parse_config
 from edge.documents import load_documents
 from runtime.errors import ConfigInvalid, DocumentInvalid, GraphInvalid
 
@@ -54,14 +54,6 @@ def test_beyond_loopback_is_allowed_with_a_token_file() -> None:
     text = GOOD + "http: 0.0.0.0:80\nhttp_token_file: token\n"
 
     assert parse_config(text, base=Path("/x")).http_token_file == Path("/x/token")
-
-
-@pytest.mark.parametrize(
-    ("address", "local"),
-    [("127.0.0.1:1", True), ("[::1]:1", True), ("localhost:1", True), ("10.0.0.1:1", False)],
-)
-def test_loopback_is_told_from_the_rest(address: str, local: bool) -> None:
-    assert is_loopback(address) is local
 
 
 def write(folder: Path, **changes: str) -> None:
