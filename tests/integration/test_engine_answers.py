@@ -41,6 +41,8 @@ NAME = ModelName("tern-s")
 OPTIONS = EngineOptions(threads=1, queue_limit=3)
 QUESTION = "A ward has 4 beds. Each bed needs 3 sheets. How many sheets are needed?"
 RAMBLE = "Hello"
+ENDLESS = "root ::= [a-z] root"
+"""A model that is good at its task would stop too soon for what is tested here."""
 """Not what the model was trained on: it goes on until the limit."""
 
 
@@ -274,7 +276,7 @@ async def test_a_prompt_beyond_the_context_is_refused_with_numbers(engine: Llama
 
 
 async def test_an_answer_ends_where_the_context_does(engine: LlamaEngine) -> None:
-    _, completion, _ = await collect(engine, ask(RAMBLE, max_tokens=100_000))
+    _, completion, _ = await collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
 
     assert completion.finish_reason is FinishReason.LENGTH
     assert completion.usage.prompt_tokens + completion.usage.completion_tokens == 1024
@@ -282,13 +284,15 @@ async def test_an_answer_ends_where_the_context_does(engine: LlamaEngine) -> Non
 
 async def test_a_deadline_ends_a_running_answer(engine: LlamaEngine) -> None:
     with pytest.raises(DeadlineExceeded):
-        await collect(engine, ask(RAMBLE, max_tokens=100_000, timeout_s=0.05))
+        await collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000, timeout_s=0.05))
 
     await wait_idle(engine)
 
 
 async def test_a_deadline_ends_a_waiting_call(engine: LlamaEngine) -> None:
-    async with aclosing(engine.generate(ask(RAMBLE, max_tokens=100_000))) as running:
+    async with aclosing(
+        engine.generate(ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
+    ) as running:
         await anext(running)
 
         with pytest.raises(DeadlineExceeded):
@@ -298,8 +302,10 @@ async def test_a_deadline_ends_a_waiting_call(engine: LlamaEngine) -> None:
 
 
 async def test_closing_a_stream_frees_the_slot_at_once(engine: LlamaEngine) -> None:
-    _, whole, _ = await collect(engine, ask(RAMBLE, max_tokens=100_000))
-    async with aclosing(engine.generate(ask(RAMBLE, max_tokens=100_000))) as running:
+    _, whole, _ = await collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
+    async with aclosing(
+        engine.generate(ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
+    ) as running:
         await anext(running)
         waiting = asyncio.create_task(collect(engine, ask(max_tokens=1)))
         await asyncio.sleep(0)
@@ -311,7 +317,7 @@ async def test_closing_a_stream_frees_the_slot_at_once(engine: LlamaEngine) -> N
 
 
 async def test_cancelling_a_task_frees_the_slot(engine: LlamaEngine) -> None:
-    task = asyncio.create_task(collect(engine, ask(RAMBLE, max_tokens=100_000)))
+    task = asyncio.create_task(collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000)))
     await asyncio.sleep(0)  # lets the call begin
     assert engine.models()[0].open_calls == 1
 

@@ -26,6 +26,8 @@ MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
 NAME = ModelName("tern-s")
 OPTIONS = EngineOptions(threads=1, ping_interval_s=0.05, hang_limit_s=2.0, step_limit_s=2.0)
 RAMBLE = "Hello"
+ENDLESS = "root ::= [a-z] root"
+"""A model that is good at its task would stop too soon for what is tested here."""
 EXPLODING = (
     "\n".join(f'{f"r{i}" if i else "root"} ::= r{i + 1}? r{i + 1}? "b"?' for i in range(12))
     + '\nr12 ::= "a"'
@@ -79,7 +81,7 @@ async def test_a_kill_fails_every_open_call_at_once_and_the_next_one_works(
     engine: LlamaEngine,
 ) -> None:
     loop = asyncio.get_running_loop()
-    async with aclosing(engine.generate(ask(max_tokens=100_000))) as running:
+    async with aclosing(engine.generate(ask(grammar=ENDLESS, max_tokens=100_000))) as running:
         await anext(running)
         waiting = asyncio.create_task(finish(engine, ask(max_tokens=3)))
         await asyncio.sleep(0)
@@ -110,7 +112,7 @@ async def test_an_idle_child_that_dies_is_back_before_anyone_asks(engine: LlamaE
 async def test_a_stopped_child_is_killed_and_its_call_gets_a_typed_error(
     engine: LlamaEngine,
 ) -> None:
-    async with aclosing(engine.generate(ask(max_tokens=100_000))) as running:
+    async with aclosing(engine.generate(ask(grammar=ENDLESS, max_tokens=100_000))) as running:
         await anext(running)
         os.kill(pid_of(engine), signal.SIGSTOP)
 
@@ -160,7 +162,7 @@ async def test_a_grammar_that_eats_memory_meets_a_wall(engine: LlamaEngine) -> N
     await engine.unload(NAME)
     options = replace(OPTIONS, memory_headroom_bytes=16 << 20, step_limit_s=60.0)
     await engine.load(NAME, MODEL, options=options)
-    assert (await finish(engine, ask(max_tokens=50))).usage.completion_tokens == 50
+    assert (await finish(engine, ask(grammar=ENDLESS, max_tokens=50))).usage.completion_tokens == 50
 
     async with asyncio.timeout(20.0):
         with pytest.raises(EngineCrashed, match=r"SIGABRT.*bad_alloc"):
@@ -189,7 +191,7 @@ async def test_a_crash_loop_fails_calls_instead_of_holding_them(tmp_path: Path) 
 
 async def test_unloading_lets_open_calls_end_and_leaves_no_process(engine: LlamaEngine) -> None:
     pid = pid_of(engine)
-    call = asyncio.create_task(finish(engine, ask(max_tokens=200)))
+    call = asyncio.create_task(finish(engine, ask(grammar=ENDLESS, max_tokens=200)))
     await wait_until(lambda: status(engine).open_calls == 1)
 
     unloading = asyncio.create_task(engine.unload(NAME))
@@ -206,7 +208,7 @@ async def test_unloading_lets_open_calls_end_and_leaves_no_process(engine: Llama
 async def test_a_call_that_outlives_the_drain_is_ended(engine: LlamaEngine) -> None:
     await engine.unload(NAME)
     await engine.load(NAME, MODEL, options=replace(OPTIONS, drain_limit_s=0.05))
-    async with aclosing(engine.generate(ask(max_tokens=100_000))) as running:
+    async with aclosing(engine.generate(ask(grammar=ENDLESS, max_tokens=100_000))) as running:
         await anext(running)
 
         await engine.unload(NAME)
@@ -234,8 +236,8 @@ from runtime.ports import ChatMessage, GenerateRequest, Sampling
 async def main() -> None:
     async with LlamaEngine(node="edge-1", clock=SystemClock()) as engine:
         await engine.load("m", Path(sys.argv[1]))
-        request = GenerateRequest(
-            "m", (ChatMessage("user", "Hello"),), Sampling(max_tokens=100_000))
+        endless = Sampling(grammar="root ::= [a-z] root", max_tokens=100_000)
+        request = GenerateRequest("m", (ChatMessage("user", "Hello"),), endless)
         async for _ in engine.generate(request):
             print(engine.models()[0].pid, flush=True)
 
