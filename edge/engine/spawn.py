@@ -47,6 +47,9 @@ class Child:
         errors: asyncio.StreamReader,
     ) -> None:
         self._process = process
+        # asyncio's own kill() first polls, and so may reap the process before its watcher does,
+        # which then reports exit code 255 for whatever happened. A pidfd never does.
+        self._pidfd = _pidfd_of(process.pid)
         self._errors = errors
         self._notes = CrashNotes()
         self._verdict = ""
@@ -66,9 +69,9 @@ class Child:
     def condemn(self, verdict: str) -> None:
         """Send SIGKILL, which also ends a stopped process; the first verdict is kept."""
         self._verdict = self._verdict or verdict
-        if self._process.returncode is None:
+        if self._pidfd >= 0:
             with suppress(ProcessLookupError):
-                self._process.kill()
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def wait_dead(self) -> int:
         """Close the connection and wait until the process is gone; return its exit code."""
@@ -76,13 +79,25 @@ class Child:
         with suppress(ConnectionError):
             await self.writer.wait_closed()
         await self.read_notes()  # asyncio reaps a process only when its pipes are at their end
-        return await self._process.wait()
+        code = await self._process.wait()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+        return code
 
     def death(self, code: int) -> str:
         """Describe an exit in one line, free of content."""
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         details = (self._verdict, self._notes.summary())
         return "; ".join([how, *(detail for detail in details if detail)])
+
+
+def _pidfd_of(pid: int) -> int:
+    """Return a handle on a process, or -1 when it is gone already."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return -1
 
 
 async def spawn(path: Path, options: EngineOptions) -> tuple[Child, ModelFacts]:
