@@ -92,11 +92,25 @@ class Redactor:
         either side and so can neither lengthen nor border a look-alike.
         """
         position = 0
-        while match := self._grammar.find(gap, position):
-            builder.keep(match.start() - position)
-            builder.replace(len(match[0]), LITERAL)
-            position = match.end()
+        while found := self._next_look_alike(gap, position):
+            start, end = found
+            builder.keep(start - position)
+            builder.replace(end - start, LITERAL)
+            position = end
         builder.keep(len(gap) - position)
+
+    def _next_look_alike(self, gap: str, position: int) -> tuple[int, int] | None:
+        r"""Return where the next look-alike at or after ``position`` stands.
+
+        What stood before ``position`` is a placeholder by now and ends with a bracket, also when
+        it ended with a letter as ``\u003e`` does: so what follows is first judged alone.
+        """
+        alone = gap[position : position + self._grammar.max_characters + 1]
+        match = self._grammar.find(alone) if position else None
+        if match and not match.start():
+            return position, position + match.end()
+        match = self._grammar.find(gap, position)
+        return match.span() if match else None
 
 
 class _Builder:

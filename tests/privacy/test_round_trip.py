@@ -56,6 +56,8 @@ def redacted(text: str, spans: list[Span]) -> Redacted:
 @example(("<<PERSON_1>PERSON_1", [Span(1, 10, "person", Category("person"))]))
 @example(("AnnaPERSON_1Anna", [Span(0, 4, "person", Category("person"))]))
 @example(("PERSON_Anna", [Span(7, 11, "person", Category("person"))]))
+@example(("\\u003cPERSON_1\\u003eLITERAL_2", []))
+@example(("<PERSON_1>\\u003cPERSON_1\\u003eLITERAL_2PERSON_3", []))
 def test_restoring_a_redacted_text_gives_it_back_exactly(marked: tuple[str, list[Span]]) -> None:
     text, spans = marked
 
