@@ -63,7 +63,7 @@ unit: setup ## the tests alone
 	$(BIN)/pytest
 
 test-long: setup ## the long property profiles (hours)
-	$(BIN)/pytest -m long --timeout 0 -o addopts="--import-mode=importlib --strict-markers -ra"
+	$(BIN)/pytest -m long --timeout 0 --hypothesis-profile=searching -o addopts="--import-mode=importlib --strict-markers -ra"
 
 bench: setup ## the headline figures, quick
 	$(BIN)/python -m bench.runtime_overhead --json --quick
