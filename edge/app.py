@@ -212,6 +212,7 @@ async def _core(
         clock=clock,
         observed=metrics.counted,
         ended=releases.finish,
+        people_of=releases.people_of,
     )
     return _Core(engine, collaboration, graphs, board, metrics)
 

@@ -5,14 +5,15 @@ them in order and is shared by the gRPC servicer and the HTTP front.
 """
 
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from edge.graphs import GraphBook, GraphChoice, known_as
-from edge.intake import label_of_request
+from edge.intake import take_in
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
+from runtime.errors import VaultLocked
 from runtime.executor.events import Event
 from runtime.executor.executor import Executor
 from runtime.graph.hash import graph_hash
@@ -28,9 +29,6 @@ __all__ = ["Collaboration", "CollaborationRequest"]
 
 Observer = Callable[[str, AsyncGenerator[Event, None]], AsyncGenerator[Event, None]]
 """Passes the events of a run of the named graph on, and may look at them."""
-
-_BYTES_PER_TOKEN = 4
-"""Enough for an estimate; the receipt holds what was really counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ class Collaboration:
         observed: Observer = lambda _, events: events,
         ended: Callable[[SessionId, RequestId], None] = lambda _session, _request: None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        people_of: Callable[[SessionId], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
         self._graphs = graphs
         self._policy = policy
@@ -75,6 +74,7 @@ class Collaboration:
         self._observed = observed
         self._ended = ended
         self._new_id = new_id
+        self._people_of = people_of
 
     async def plan(self, request: CollaborationRequest) -> Plan:
         """Decide what ``run`` would do, without doing it.
@@ -86,19 +86,22 @@ class Collaboration:
             CloudAway: The cloud is away and the policy allows no other way.
         """
         graph = self._graphs.find(request.choice)
-        label = await label_of_request(
-            request.messages, request.declared, sentinel=self._sentinel, policy=self._policy
+        taken_in = await take_in(
+            request.messages,
+            request.declared,
+            sentinel=self._sentinel,
+            policy=self._policy,
+            people=await self._known_people(request.session_id),
         )
-        size_bytes = sum(len(turn.content.encode()) for turn in request.messages)
         return plan(
             PlanRequest(
                 graph=graph,
-                label=label,
+                label=taken_in.label,
                 policy=self._policy,
                 catalog=self._catalog,
                 today=self._clock.now().date(),
                 healthy=self._healthy(),
-                prompt_tokens=size_bytes // _BYTES_PER_TOKEN,
+                prompt_tokens=taken_in.prompt_tokens,
                 deadline_s=request.deadline_s,
             ),
             plan_id=PlanId(self._new_id()),
@@ -123,3 +126,12 @@ class Collaboration:
                     yield event
         finally:
             self._ended(session_id, request.request_id)
+
+    async def _known_people(self, session: SessionId | None) -> Sequence[str] | None:
+        """Return whom a session has named before, ``None`` when it cannot be read."""
+        if session is None or self._people_of is None:
+            return ()
+        try:
+            return await self._people_of(session)
+        except VaultLocked:
+            return None

@@ -102,6 +102,15 @@ class EdgeReleases:
         )
         return released, ReleaseRecord(by, removed, sum(item.spans for item in redacted))
 
+    async def people_of(self, session: SessionId) -> tuple[str, ...]:
+        """Return the names of people that have been replaced in a session so far.
+
+        Raises:
+            VaultLocked: The session cannot be read.
+        """
+        async with self._sessions.writing(session) as book:
+            return book.people()
+
     async def restore(self, text: str, provenance: Provenance, *, into: Into = "text") -> str:
         """Return ``text`` with the originals released in this request put back.
 

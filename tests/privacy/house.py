@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,11 @@ from edge.privacy.vault import Vault
 from runtime.catalog.document import parse_catalog
 from runtime.codec.inference import encode_generate_request
 from runtime.codec.ledger import LedgerReference
-from runtime.errors import LeewardError
+from runtime.errors import ContextOverflow, LeewardError
 from runtime.executor.events import AnswerFinished, Receipt, RunFinished
 from runtime.executor.executor import Executor
 from runtime.graph.model import Graph
-from runtime.ids import NodeName, RequestId
+from runtime.ids import NodeName, RequestId, SessionId
 from runtime.ledger.keys import load_or_create_keys
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
@@ -77,15 +77,32 @@ def digest_of(request: GenerateRequest) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
+def values_of(number: int) -> str:
+    """Outputs of every name that a graph of these tests declares, as JSON."""
+    return json.dumps(
+        {
+            "score": number % 10 / 9,
+            "verdict": ("yes", "no")[number % 2],
+            "branch": ("left", "right")[number // 2 % 2],
+            "items": [f"item {at} of {number % 97}" for at in range(1 + number % 3)],
+            "parts": [f"part {at} of {number % 89}" for at in range(1 + number % 4)],
+        }
+    )
+
+
+@dataclass
 class SwayedModel:
     """An edge model that lets its input show in answer, length, certainty and decisions."""
 
+    fails: bool = False
+    """Whether it also fails on every third input."""
+
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
         number = digest_of(request)
+        if self.fails and number % 3 == 0:
+            raise ContextOverflow("the prompt is longer than the context")
         read = request.messages[-1].content
-        values = {"score": number % 10, "verdict": ["yes", "no"][number % 2]}
-        values["items"] = [f"part {at} of {number % 97}" for at in range(1 + number % 3)]
-        text = f"{read[: number % 40]}\n{json.dumps(values)}\nAnswer: {number % 3}"
+        text = f"{read[: number % 40]}\n{values_of(number)}\nAnswer: {number % 3}"
         for word in text.split(" "):
             logprob = -((number % 7) / 7)
             yield TextDelta(word + " ", logprobs=(TokenLogprob(word, logprob),))
@@ -109,7 +126,7 @@ class Recorder:
         self.passages.append(message.SerializeToString(deterministic=True) + deadline)
         number = digest_of(request)
         seen = request.messages[-1].content[:60]
-        yield TextDelta(f'About {seen}: {number % 89}. {{"score": {number % 10}}} ')
+        yield TextDelta(f"About {seen}: {number % 89}. {values_of(number)} ")
         yield TextDelta(f"Answer: {number % 5}")
         yield Completion(FinishReason.STOP, usage=Usage(10, 10), node=CLOUD)
 
@@ -119,8 +136,8 @@ class Outcome:
     """What one run came to."""
 
     passages: list[bytes]
-    """Sorted: of passages that run side by side the machine's threads decide the order; those
-    that depend on each other hold each other's text."""
+    """Request by request, sorted within each: of passages that run side by side the machine's
+    threads decide the order; those that depend on each other hold each other's text."""
     answer: str = ""
     receipt: Receipt | None = None
     failure: str = ""
@@ -128,13 +145,13 @@ class Outcome:
 
 @asynccontextmanager
 async def opened_house(
-    root: Path, keys: Path, *, policy: str = POLICY
+    root: Path, keys: Path, *, fails: bool = False
 ) -> AsyncIterator[tuple[Collaboration, Recorder]]:
     """A fresh edge in ``root``, with the ledger keys of ``keys``: nonces are arguments here."""
     clock = ManualClock()
     ledger = await asyncio.to_thread(_open_ledger, root / "ledger", keys, clock)
     vault = Vault(root / "vault", clock=clock)
-    rules, catalog = parse_policy(policy), parse_catalog(CATALOG)
+    rules, catalog = parse_policy(POLICY), parse_catalog(CATALOG)
     sentinel = Sentinel(default_detectors())
     recorder = Recorder()
     gate = Gate(
@@ -147,9 +164,10 @@ async def opened_house(
         ledger=ledger,
         clock=clock,
     )
+    releases = EdgeReleases(sentinel, vault, clock=clock)
     executor = Executor(
-        {EDGE: SwayedModel(), CLOUD: gate},
-        EdgeReleases(sentinel, vault, clock=clock),
+        {EDGE: SwayedModel(fails), CLOUD: gate},
+        releases,
         policy=rules,
         catalog=catalog,
         clock=clock,
@@ -167,6 +185,7 @@ async def opened_house(
                 healthy=lambda: frozenset({EDGE, CLOUD}),
                 clock=clock,
                 new_id=lambda: str(ids.plan()),
+                people_of=releases.people_of,
             ),
             recorder,
         )
@@ -183,25 +202,34 @@ def _open_ledger(directory: Path, keys: Path, clock: ManualClock) -> LedgerWrite
 
 
 async def run_once(
-    root: Path, keys: Path, graph: Graph, text: str, *, policy: str = POLICY
+    root: Path, keys: Path, graph: Graph, texts: Sequence[str], *, fails: bool = False
 ) -> Outcome:
-    """Run one request in a fresh edge, and return all that passed the gate."""
-    async with opened_house(root, keys, policy=policy) as (collaboration, recorder):
+    """Run the requests of one session in a fresh edge, and return all that passed the gate."""
+    async with opened_house(root, keys, fails=fails) as (collaboration, recorder):
         outcome = Outcome([])
-        request = CollaborationRequest(
-            choice=Inline(graph),
-            messages=(ChatMessage("user", text),),
-            request_id=RequestId("0" * 32),
-            deadline_s=30.0,
-        )
-        try:
-            async with aclosing(collaboration.run(request)) as events:
-                async for event in events:
-                    if isinstance(event, AnswerFinished):
-                        outcome.answer = event.text
-                    elif isinstance(event, RunFinished):
-                        outcome.receipt = event.receipt
-        except LeewardError as error:
-            outcome.failure = type(error).__name__
-        outcome.passages = sorted(recorder.passages)
+        for number, text in enumerate(texts):
+            request = CollaborationRequest(
+                choice=Inline(graph),
+                messages=(ChatMessage("user", text),),
+                session_id=SessionId("a" * 32),
+                request_id=RequestId(f"{number:032x}"),
+                deadline_s=30.0,
+            )
+            await _run(collaboration, request, outcome)
+            outcome.passages += sorted(recorder.passages)
+            recorder.passages.clear()
         return outcome
+
+
+async def _run(
+    collaboration: Collaboration, request: CollaborationRequest, outcome: Outcome
+) -> None:
+    try:
+        async with aclosing(collaboration.run(request)) as events:
+            async for event in events:
+                if isinstance(event, AnswerFinished):
+                    outcome.answer = event.text
+                elif isinstance(event, RunFinished):
+                    outcome.receipt = event.receipt
+    except LeewardError as error:
+        outcome.failure = type(error).__name__

@@ -2,17 +2,33 @@
  *
  * One line per call: pid, address, port. Catches what gRPC's C core, uvloop and Python alike do,
  * because all of them connect through libc. Only internet addresses are recorded: a Unix socket
- * does not leave the machine. A datagram with a destination counts as a connection. */
+ * does not leave the machine. A datagram with a destination counts as a connection, and so does
+ * a name that is looked up, because libc's own resolver talks to its server behind our back. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static void write_line(const char *host, int port) {
+  const char *path = getenv("LEEWARD_WATCH_FILE");
+  if (path != NULL) {
+    char line[512];
+    int length = snprintf(line, sizeof line, "%d %s %d\n", (int)getpid(), host, port);
+    if (length >= (int)sizeof line) abort();
+    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (file >= 0) {
+      if (write(file, line, (size_t)length) != length) abort();
+      close(file);
+    }
+  }
+}
 
 static void record(const struct sockaddr *address) {
   char host[INET6_ADDRSTRLEN] = "?";
@@ -31,16 +47,7 @@ static void record(const struct sockaddr *address) {
     errno = saved;
     return;
   }
-  const char *path = getenv("LEEWARD_WATCH_FILE");
-  if (path != NULL) {
-    char line[128];
-    int length = snprintf(line, sizeof line, "%d %s %d\n", (int)getpid(), host, port);
-    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (file >= 0) {
-      if (write(file, line, (size_t)length) != length) abort();
-      close(file);
-    }
-  }
+  write_line(host, port);
   errno = saved;
 }
 
@@ -68,4 +75,29 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags) {
   int (*real)(int, struct mmsghdr *, unsigned int, int) = dlsym(RTLD_NEXT, "sendmmsg");
   for (unsigned int i = 0; i < count; i++) record(messages[i].msg_hdr.msg_name);
   return real(fd, messages, count, flags);
+}
+
+/* A literal address needs no server; port 53 stands for the question itself. */
+static void record_name(const char *name) {
+  unsigned char address[sizeof(struct in6_addr)];
+  int saved = errno;
+  if (name != NULL && inet_pton(AF_INET, name, address) != 1 &&
+      inet_pton(AF_INET6, name, address) != 1) {
+    write_line(name, 53);
+  }
+  errno = saved;
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found) {
+  int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+      dlsym(RTLD_NEXT, "getaddrinfo");
+  record_name(name);
+  return real(name, service, hints, found);
+}
+
+struct hostent *gethostbyname(const char *name) {
+  struct hostent *(*real)(const char *) = dlsym(RTLD_NEXT, "gethostbyname");
+  record_name(name);
+  return real(name);
 }

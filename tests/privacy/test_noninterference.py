@@ -6,15 +6,19 @@ ledger's keys are injected. The edge's model lets its input show wherever it can
 
 import asyncio
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from runtime.graph.document import load_graph, parse_graph
 from runtime.graph.model import Graph
+from runtime.ids import ModelName
+from runtime.testing.strategies import graphs
 from tests.privacy.house import Outcome, run_once
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +45,7 @@ steps:
   other: {role: assistant, model: tern-s}
   final: {role: fuser, model: tern-s}
 edges:
-  - {from: near, to: other, when: "near.score > 4"}
+  - {from: near, to: other, when: "near.score > 0.4"}
   - {from: near, to: far, otherwise: true}
   - near -> final
   - other -> final
@@ -78,7 +82,7 @@ edges:
   - near -> judge
   - near -> final
   - judge -> final
-  - {from: judge, to: again, when: "judge.score < 6"}
+  - {from: judge, to: again, when: "judge.score < 0.6"}
   - again -> final
 """,
     "a cloud sink": """
@@ -92,7 +96,7 @@ GRAPHS: dict[str, Graph] = {path.stem: load_graph(path) for path in SHIPPED} | {
 }
 
 GIVEN = ["Anna", "Bartholomew", "Li", "Fatima", "Zdeněk", "Ruth", "Omar", "Ingeborg"]
-FAMILY = ["Kowalska", "Ng", "Featherstone", "Černá", "Bo", "Nagy", "Müller", "Okonkwo"]
+FAMILY = ["Kowalska", "Nguyen", "Featherstone", "Černá", "Bosch", "Nagy", "Müller", "Okonkwo"]
 PHONES = ["+48 601 234 567", "+44 20 7946 0958", "+1 212 555 0123", "+49 30 23125 000"]
 IBANS = ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "FR1420041010050500013M02606"]
 
@@ -129,12 +133,40 @@ TEMPLATES = (
 )
 
 
-def run_both(graph: Graph, template: str, one: Secret, other: Secret) -> tuple[Outcome, Outcome]:
-    async def both(folder: Path) -> tuple[Outcome, Outcome]:
+# What a session goes on with: the same people, the same numbers, and nothing about anybody.
+LATER = ("And what does {0.name} get if it is 3 times as much?", "Call {0.phone}.", "Thank you.")
+# Says whom only to those who remember the first request; a family name alone is not detected.
+REMEMBERED = "{0.family} again: and 4 times as much?"
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> list[str]:
+    """Up to three requests, to be filled in with a secret."""
+    first = draw(st.sampled_from(TEMPLATES))
+    later = (*LATER, REMEMBERED) if "{0.name}" in first else LATER
+    return [first, *draw(st.lists(st.sampled_from(later), max_size=2))]
+
+
+@st.composite
+def random_graphs(draw: st.DrawFn) -> Graph:
+    """Valid graphs of any shape, with every step on the edge's model or the cloud's."""
+    drawn = draw(graphs(max_steps=5))
+    models = st.sampled_from((ModelName("tern-s"), ModelName("gannet-m")))
+    return replace(drawn, steps=tuple(replace(step, model=draw(models)) for step in drawn.steps))
+
+
+Runs = tuple[Outcome, Outcome]
+
+
+def run_both(
+    graph: Graph, templates: Sequence[str], one: Secret, other: Secret, *, fails: bool = False
+) -> Runs:
+    async def both(folder: Path) -> Runs:
         keys = folder / "keys"
+        texts = [[template.format(secret) for template in templates] for secret in (one, other)]
         return (
-            await run_once(folder / "one", keys, graph, template.format(one)),
-            await run_once(folder / "other", keys, graph, template.format(other)),
+            await run_once(folder / "one", keys, graph, texts[0], fails=fails),
+            await run_once(folder / "other", keys, graph, texts[1], fails=fails),
         )
 
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
@@ -143,14 +175,15 @@ def run_both(graph: Graph, template: str, one: Secret, other: Secret) -> tuple[O
         return asyncio.run(both(Path(folder)))
 
 
-def check(graph: Graph, template: str, one: Secret, other: Secret) -> None:
-    first, second = run_both(graph, template, one, other)
+def check(graph: Graph, templates: Sequence[str], one: Secret, other: Secret) -> Runs:
+    first, second = run_both(graph, templates, one, other)
 
     assert first.passages == second.passages
     assert first.failure == second.failure
     for secret in (one, other):
-        for part in (secret.name, secret.phone, secret.mail, secret.iban):
+        for part in (secret.name, secret.family, secret.phone, secret.mail, secret.iban):
             assert not any(part.encode() in passage for passage in first.passages)
+    return first, second
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -159,28 +192,80 @@ def test_two_secrets_pass_the_gate_alike(name: str, template: str) -> None:
     one = Secret("Anna", "Kowalska", PHONES[0], "anna.k@example.org", IBANS[0])
     other = Secret("Bartholomew", "Ng", PHONES[1], "b.featherstone-x@example.com", IBANS[1])
 
-    check(GRAPHS[name], template, one, other)
+    check(GRAPHS[name], [template], one, other)
+
+
+def test_a_person_whom_the_session_knows_does_not_leave_by_family_name_alone() -> None:
+    one = Secret("Anna", "Featherstone", PHONES[0], "a.a@example.org", IBANS[0])
+    other = Secret("Omar", "Kowalska", PHONES[1], "b.b@example.org", IBANS[1])
+
+    first, _ = check(GRAPHS["ask-cloud"], [TEMPLATES[1], REMEMBERED], one, other)
+
+    assert len(first.passages) == 2
+    assert b"<PERSON_1b> again" in first.passages[1]
+
+
+named = {"graph": st.sampled_from(sorted(GRAPHS)).map(GRAPHS.__getitem__)}
+drawn = {"graph": random_graphs()}
+pairs = {"session": sessions(), "one": secrets, "other": secrets}
+some = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.slow
-@given(
-    name=st.sampled_from(sorted(GRAPHS)),
-    template=st.sampled_from(TEMPLATES),
-    one=secrets,
-    other=secrets,
-)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(**named, **pairs)
+@settings(some, max_examples=150)
 def test_any_two_secrets_pass_the_gate_alike(
-    name: str, template: str, one: Secret, other: Secret
+    graph: Graph, session: list[str], one: Secret, other: Secret
 ) -> None:
-    check(GRAPHS[name], template, one, other)
+    check(graph, session, one, other)
+
+
+@pytest.mark.slow
+@given(**drawn, **pairs)
+@settings(some, max_examples=80)
+def test_any_two_secrets_pass_the_gate_alike_through_any_graph(
+    graph: Graph, session: list[str], one: Secret, other: Secret
+) -> None:
+    first, second = check(graph, session, one, other)
+
+    event(f"passages: {min(len(first.passages), 3)}")
+    event(f"the edge was swayed: {first.answer != second.answer}")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+@given(**(named | {"graph": st.one_of(named["graph"], drawn["graph"])}), **pairs)
+@settings(some, max_examples=3000)
+def test_two_secrets_pass_alike_at_length(
+    graph: Graph, session: list[str], one: Secret, other: Secret
+) -> None:
+    check(graph, session, one, other)
+
+
+@pytest.mark.slow
+@given(graph=st.one_of(named["graph"], drawn["graph"]), one=secrets, other=secrets)
+@settings(some, max_examples=60)
+def test_a_failure_on_the_edge_can_only_withhold_what_would_have_passed(
+    graph: Graph, one: Secret, other: Secret
+) -> None:
+    # The one thing that a secret can change: an edge step that fails on it ends the run.
+    whole, _ = run_both(graph, TEMPLATES[:1], one, one)
+
+    failed = run_both(graph, TEMPLATES[:1], one, other, fails=True)
+
+    for run in failed:
+        event(f"failed: {run.failure or None}, withheld: {run.passages != whole.passages}")
+        if run.failure:
+            assert not Counter(run.passages) - Counter(whole.passages)
+        else:
+            assert run.passages == whole.passages
 
 
 def test_the_gate_is_really_passed_and_the_edge_really_swayed() -> None:
     one = Secret("Anna", "Kowalska", PHONES[0], "a.k@example.org", IBANS[0])
     other = Secret("Omar", "Nagy", PHONES[1], "o.n@example.org", IBANS[1])
 
-    first, second = run_both(GRAPHS["parallel-fuse"], TEMPLATES[0], one, other)
+    first, second = run_both(GRAPHS["parallel-fuse"], TEMPLATES[:1], one, other)
 
     assert len(first.passages) == 1
     assert first.answer != second.answer

@@ -1,17 +1,21 @@
 """Promise 3 on the whole daemon: every connection that it makes is recorded, by whatever library.
 
-A small shared object is preloaded into the real processes and writes down each ``connect``; the
-engine's child, which gets no environment, is looked at through ``/proc``. The provider behind the
-gateway is a scripted server that keeps what it was sent.
+A small shared object is preloaded into the real processes and writes down each ``connect`` and
+each name that is looked up; the engine's child, which gets no environment, is looked at through
+``/proc``. The provider behind the gateway is a scripted server that keeps what it was sent, and
+breaks in the end; then the gateway is killed.
 """
 
+import ipaddress
 import json
 import os
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -28,7 +32,7 @@ from runtime.local.stack import ProviderLlm, RunningStack, StackPlan, running_st
 from runtime.ports import ChatMessage
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.collaboration_client import CollaborationClient
-from runtime.testing.scripted_provider import Provider, running_provider
+from runtime.testing.scripted_provider import Provider, Script, running_provider
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = "How much is 6 times 7?"
@@ -54,15 +58,36 @@ class House:
     personal: Receipt
     restricted: Receipt
     parallel: Receipt
+    calls: list[dict[str, Any]]
+    """What the provider was asked before it broke."""
+    failed: tuple[Receipt, ...]
+    """Of requests that the edge answered because provider or gateway could not."""
+
+    @property
+    def sound(self) -> tuple[Receipt, ...]:
+        return self.public, self.personal, self.restricted, self.parallel
 
     @property
     def edge_pid(self) -> int:
-        return next(process.pid for process in self.stack.processes if process.name == "edge")
+        return pid_of(self.stack, "edge")
 
     def connections(self) -> set[tuple[int, str]]:
         """Pid and ``host:port`` of every connection so far."""
         lines = [line.split() for line in self.watch_file.read_text().splitlines()]
         return {(int(pid), f"{host.removeprefix('::ffff:')}:{port}") for pid, host, port in lines}
+
+
+def pid_of(stack: RunningStack, name: str) -> int:
+    return next(process.pid for process in stack.processes if process.name == name)
+
+
+async def _break_and_ask(stack: RunningStack, provider: Provider) -> AsyncIterator[Receipt]:
+    """Ask while the provider fails in two ways, and once the gateway is gone."""
+    for script in (Script(status=500), Script(cut_before=1)):
+        provider.script = script
+        yield await _ask(stack, "parallel-fuse", PERSONAL)
+    os.kill(pid_of(stack, "cloud"), signal.SIGKILL)
+    yield await _ask(stack, "ask-cloud", PERSONAL)
 
 
 async def _ask(stack: RunningStack, graph: str, text: str) -> Receipt:
@@ -111,6 +136,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory, recorder: Path) -> Asy
                 personal=await _ask(stack, "ask-cloud", PERSONAL),
                 restricted=await _ask(stack, "ask-cloud", RESTRICTED),
                 parallel=await _ask(stack, "parallel-fuse", PERSONAL),
+                calls=list(provider.calls),
+                failed=tuple([receipt async for receipt in _break_and_ask(stack, provider)]),
             )
 
 
@@ -121,6 +148,13 @@ async def test_what_may_leave_left_and_what_may_not_stayed(house: House) -> None
     assert not house.restricted.left_the_edge
 
 
+async def test_the_edge_answered_what_the_cloud_could_not(house: House) -> None:
+    seats = {step.node for receipt in house.failed for step in receipt.steps}
+
+    assert len(house.failed) == 3
+    assert seats == {"edge"}
+
+
 async def test_the_daemon_connected_to_its_gateway_and_to_nothing_else(house: House) -> None:
     connections = house.connections()
 
@@ -129,6 +163,28 @@ async def test_the_daemon_connected_to_its_gateway_and_to_nothing_else(house: Ho
     }
     # The recorder saw other processes' connections too, so it would have seen the edge's.
     assert f"127.0.0.1:{house.provider.port}" in {address for _, address in connections}
+
+
+async def test_enrolment_and_the_other_commands_connect_to_the_gateway_and_to_nothing_else(
+    house: House,
+) -> None:
+    cloud = pid_of(house.stack, "cloud")
+
+    addresses = {address for pid, address in house.connections() if pid != cloud}
+
+    assert addresses == {house.stack.gateway, house.stack.enrolment}
+
+
+async def test_the_daemon_can_be_reached_from_this_machine_alone(house: House) -> None:
+    sockets = psutil.Process(house.edge_pid).net_connections(kind="inet")
+    listening = {
+        str(socket.laddr.ip).removeprefix("::ffff:")
+        for socket in sockets
+        if socket.status == psutil.CONN_LISTEN
+    }
+
+    assert listening
+    assert [a for a in listening if not ipaddress.ip_address(a).is_loopback] == []
 
 
 @pytest.mark.skipif(
@@ -153,11 +209,13 @@ async def test_each_call_at_the_provider_has_its_entry_and_each_entry_its_receip
 ) -> None:
     entries = list(read_entries(house.stack.layout.ledger))
     passages = {e.position: e.record for e in entries if isinstance(e.record, ContentPassage)}
+    asked_for = {receipt.request_id for receipt in house.sound}
 
-    assert len(passages) == len(house.provider.calls) > 0
+    left = [record for record in passages.values() if record.request_id in asked_for]
+    assert len(left) == len(house.calls) > 0
     shown = {
         position: receipt.request_id
-        for receipt in (house.public, house.personal, house.restricted, house.parallel)
+        for receipt in (*house.sound, *house.failed)
         for step in receipt.steps
         for position in step.ledger_positions
     }
