@@ -37,7 +37,7 @@ CLOUD_MODEL: Final = "gannet-m"
 ABSENT_MODEL: Final = "absent-m"
 """A cloud model whose provider was never there."""
 SILENCE_S: Final = 1.0
-"""How long the gateway lets the provider be silent."""
+"""How long the gateway lets the provider be silent, unless told otherwise."""
 _KEY: Final = "key-for-tests"
 _ENROLMENTS_PER_MINUTE: Final = 1000
 _CONTEXT_TOKENS: Final = 512
@@ -96,14 +96,21 @@ class FaultyHouse:
 
 @asynccontextmanager
 async def running_house(
-    root: Path, edge_model: Path, environment: Mapping[str, str]
+    root: Path, edge_model: Path, environment: Mapping[str, str], *, silence_s: float = SILENCE_S
 ) -> AsyncIterator[FaultyHouse]:
-    """Bring everything up; take it down when the block ends."""
+    """Bring everything up; take it down when the block ends.
+
+    Args:
+        root: Where files go.
+        edge_model: Weights of the edge's model.
+        environment: What the programs inherit.
+        silence_s: How long the gateway lets the provider be silent.
+    """
     layout = Layout(root)
     inherited = {**environment, API_KEY_VARIABLE: _KEY}
     roles = LocalRoles(root, inherited)
     async with running_provider() as provider:
-        _write(layout, edge_model, provider)
+        _write(layout, edge_model, provider, silence_s)
         try:
             cloud = await roles.serve("cloud", "cloud", layout.cloud_config)
             strict_config = root / "strict.yaml"
@@ -170,7 +177,7 @@ async def ask(target: str, graph: str | Graph, text: str, *, timeout_s: float = 
     return await tell(run_graph(target, graph, text, timeout_s=timeout_s))
 
 
-def _write(layout: Layout, edge_model: Path, provider: Provider) -> None:
+def _write(layout: Layout, edge_model: Path, provider: Provider, silence_s: float) -> None:
     """Write the files: what ``leeward up`` writes, with short patience and a second edge."""
     write_layout(
         layout,
@@ -187,8 +194,8 @@ def _write(layout: Layout, edge_model: Path, provider: Provider) -> None:
         layout.cloud_config,
         {
             "enrolments_per_minute": _ENROLMENTS_PER_MINUTE,
-            "upstreams.llm.first_token_timeout_s": SILENCE_S,
-            "upstreams.llm.idle_timeout_s": SILENCE_S,
+            "upstreams.llm.first_token_timeout_s": silence_s,
+            "upstreams.llm.idle_timeout_s": silence_s,
             "upstreams.absent": absent,
             f"models.{ABSENT_MODEL}": {"targets": [{"upstream": "absent", "model": "none"}]},
         },

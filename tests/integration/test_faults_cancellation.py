@@ -1,14 +1,18 @@
 """A caller that goes away stops the work that was done for it, down to the provider."""
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from runtime.errors import DeadlineExceeded
 from runtime.executor.events import AnswerDelta
-from runtime.testing.faulty_house import FaultyHouse, ask
+from runtime.testing.faulty_house import FaultyHouse, ask, running_house
 from runtime.testing.local_roles import run_graph
 from runtime.testing.scripted_provider import Script
 
@@ -21,8 +25,17 @@ pytestmark = [
 PUBLIC = "How much is 6 times 7?"
 SILENT = Script(stall_before=0)
 STALLS = Script(stall_before=1)
-SOON_S = 0.8
-"""Well below the silence after which the gateway itself would hang up."""
+EDGE_WEIGHTS = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
+PATIENCE_S = 600.0
+"""The gateway of this house would wait so long: whoever hangs up here was told to."""
+SOON_S = 15.0
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FaultyHouse]:
+    root = tmp_path_factory.mktemp("patient-house")
+    async with running_house(root, EDGE_WEIGHTS, os.environ, silence_s=PATIENCE_S) as running:
+        yield running
 
 
 async def _wait_asked(house: FaultyHouse) -> None:
