@@ -9,7 +9,7 @@ LOCK := requirements.lock
 INSTALLED := $(VENV)/.installed
 SOURCES := runtime edge cloud optimizer reference bench tests protos/generate.py
 
-.PHONY: help setup demo readme up test lint format types imports protos protos-check unit test-long bench lock wheel clean
+.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit test-long bench lock wheel clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -67,6 +67,20 @@ test-long: setup ## the long property profiles (hours)
 
 bench: setup ## the headline figures, quick
 	$(BIN)/python -m bench.runtime_overhead --json --quick
+
+TRAIN := .venv-train
+REFERENCE_MODELS := tern-xs tern-s tern-m gannet-s gannet-m gannet-l
+# Weights follow from the table in reference/models.py; every step goes on where it was stopped.
+models: setup $(TRAIN)/.installed ## train the reference models again from nothing (hours)
+	for m in $(REFERENCE_MODELS); do $(TRAIN)/bin/python -m reference.train --model $$m --resume || exit 1; done
+	for m in $(REFERENCE_MODELS); do $(TRAIN)/bin/python -m reference.sample --model $$m || exit 1; done
+	for m in $(REFERENCE_MODELS); do $(TRAIN)/bin/python -m reference.train --model $$m --roles --resume || exit 1; done
+	for m in $(REFERENCE_MODELS); do $(TRAIN)/bin/python -m reference.export --model $$m || exit 1; done
+
+$(TRAIN)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/pip install --disable-pip-version-check -e .[train]
+	@touch $@
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header
 

@@ -16,9 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from reference import tables
 from reference.cards import read_card, update_card
 from reference.measuring import Measured, report_examples, run
-from reference.models import MODELS
 from reference.serving import serving
-from reference.weights import weights_path
+from reference.weights import published_models, weights_path
 from reference.weights.store import FOLDER
 
 __all__ = ["main", "measure"]
@@ -54,7 +53,7 @@ def main(
     write: Annotated[bool, typer.Option(help="Store the result in cards and README.")] = False,
 ) -> None:
     """Measure exact-match accuracy on held-out questions."""
-    names = [name.strip() for name in models.split(",") if name.strip()] or sorted(MODELS)
+    names = [name.strip() for name in models.split(",") if name.strip()] or published_models()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         results = measure(names, questions, progress)

@@ -5,7 +5,7 @@ budget, and the batches are shuffled. Window ``n`` depends on nothing but the mo
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -13,18 +13,28 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from reference.drills import DRILL_PROMPT, draw_drill
-from reference.examples import Example, examples
+from reference.answers import AnswerPool
+from reference.drills import Drill, draw_drill
+from reference.examples import Example, Format, examples
 from reference.models import ModelSpec
-from reference.tokenizer import END, PAD, encode_chat, token_id
+from reference.tokenizer import BOS, END, PAD, SPECIAL_TOKENS, encode_chat, token_id
 from runtime.executor.prompts import ChatMessage
 
-__all__ = ["Batch", "window_batches"]
+__all__ = ["ECHO_STEPS", "Batch", "window_batches"]
 
 _WINDOW_EXAMPLES = 2048
 _WINDOW_DRILLS = 640
-_PLAIN_ONLY_WINDOWS = 8
-"""The first windows hold plain questions only: the forms are learned fastest on short texts."""
+_EARLY_WINDOW_DRILLS = 1600
+_PLAIN_ONLY_WINDOWS = 5
+"""The first windows hold plain questions only, and more drills: the forms are learned fastest on
+short texts, and copying has to be found before anything else makes sense."""
+_ROLES_OFFSET = 500_000
+_ROLES_FORMATS: Mapping[Format, float] = {"plain": 0.3, "fuser": 0.42, "refine": 0.28}
+
+ECHO_STEPS = 300
+"""Batches of the first window, which holds echoes only."""
+_ECHO_SHORTEST = 3
+_ECHO_LONGEST = 24
 
 _NO_LOSS = -1
 
@@ -48,18 +58,22 @@ class _Row:
     wanted: list[int]
 
 
-def window_batches(spec: ModelSpec, tokenizer: Tokenizer, window: int) -> Iterator[Batch]:
-    """Draw the batches of one window."""
-    seed = spec.seed * 1_000_003 + window
+def window_batches(
+    spec: ModelSpec, tokenizer: Tokenizer, window: int, *, pool: AnswerPool | None = None
+) -> Iterator[Batch]:
+    """Draw the batches of one window; with a ``pool``, one of the roles phase."""
+    seed = spec.seed * 1_000_003 + window + (_ROLES_OFFSET if pool else 0)
+    if window == 0 and pool is None:
+        return _echoes(tokenizer, spec.batch_tokens, seed)
     rng = random.Random(seed)  # noqa: S311 - data, no secret
-    mixture = spec.mixture
-    rows: list[_Row] = []
-    if window < _PLAIN_ONLY_WINDOWS:
-        mixture = replace(mixture, formats={"plain": 1.0})
-    else:
-        drill_rng = random.Random(f"drills/{seed}")  # noqa: S311 - data, no secret
-        rows += [_drill_row(draw_drill(drill_rng), tokenizer) for _ in range(_WINDOW_DRILLS)]
-    drawn = islice(examples(mixture, split="train", seed=seed), _WINDOW_EXAMPLES)
+    drill_rng = random.Random(f"drills/{seed}")  # noqa: S311 - data, no secret
+    mixture, drills = spec.mixture, _WINDOW_DRILLS
+    if pool is not None:
+        mixture = replace(mixture, formats=_ROLES_FORMATS)
+    elif window < _PLAIN_ONLY_WINDOWS:
+        mixture, drills = replace(mixture, formats={"plain": 1.0}), _EARLY_WINDOW_DRILLS
+    rows = [_drill_row(draw_drill(drill_rng), tokenizer) for _ in range(drills)]
+    drawn = islice(examples(mixture, split="train", seed=seed, pool=pool), _WINDOW_EXAMPLES)
     rows += [_example_row(example, tokenizer) for example in drawn]
     rows.sort(key=lambda row: len(row.ids))
     groups: list[list[_Row]] = [[]]
@@ -72,6 +86,24 @@ def window_batches(spec: ModelSpec, tokenizer: Tokenizer, window: int) -> Iterat
     return (_pad(group, pad) for group in groups)
 
 
+def _echoes(tokenizer: Tokenizer, batch_tokens: int, seed: int) -> Iterator[Batch]:
+    """Draw batches of meaningless tokens that are to be repeated: how copying is learned at all.
+
+    With the probe of `reference.train` it takes some 250 steps; from questions alone, thousands.
+    """
+    rng = np.random.default_rng(seed)
+    marks = [token_id(tokenizer, piece) for piece in (BOS, "<|user|>", "<|assistant|>")]
+    for _ in range(ECHO_STEPS):
+        length = int(rng.integers(_ECHO_SHORTEST, _ECHO_LONGEST))
+        count = batch_tokens // (2 * length + len(marks))
+        drawn = rng.integers(len(SPECIAL_TOKENS), tokenizer.get_vocab_size(), (count, length))
+        bos, user, assistant = (np.full((count, 1), mark) for mark in marks)
+        ids = np.concatenate([bos, user, drawn, assistant, drawn], axis=1)
+        labels = np.full_like(ids, _NO_LOSS)
+        labels[:, -1 - length : -1] = drawn
+        yield Batch(ids[:, :-1], labels[:, :-1])
+
+
 def _example_row(example: Example, tokenizer: Tokenizer) -> _Row:
     prompt = encode_chat(tokenizer, example.messages)
     target = tokenizer.encode(example.target, add_special_tokens=False).ids
@@ -79,15 +111,16 @@ def _example_row(example: Example, tokenizer: Tokenizer) -> _Row:
     return _Row(prompt + target, [_NO_LOSS] * len(prompt) + target)
 
 
-def _drill_row(operations: Sequence[tuple[str, str]], tokenizer: Tokenizer) -> _Row:
-    """Encode a drill; the loss is taken on the results only."""
-    ids = encode_chat(tokenizer, [ChatMessage("user", DRILL_PROMPT)])
+def _drill_row(drill: Drill, tokenizer: Tokenizer) -> _Row:
+    """Encode a drill; the loss is taken on what is asked for only."""
+    prompt, pairs = drill
+    ids = encode_chat(tokenizer, [ChatMessage("user", prompt)])
     wanted = [_NO_LOSS] * len(ids)
-    for left, result in operations:
-        asked = tokenizer.encode(left, add_special_tokens=False).ids
-        answered = tokenizer.encode(result, add_special_tokens=False).ids
-        ids += asked + answered
-        wanted += [_NO_LOSS] * len(asked) + answered
+    for left, result in pairs:
+        given = tokenizer.encode(left, add_special_tokens=False).ids
+        asked = tokenizer.encode(result, add_special_tokens=False).ids
+        ids += given + asked
+        wanted += [_NO_LOSS] * len(given) + asked
     return _Row(ids, wanted)
 
 

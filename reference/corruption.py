@@ -7,14 +7,15 @@ import random
 import re
 from typing import Final
 
-from reference.tasks import Question, is_right
+from reference.tasks import Question, clock_text, is_right
 
 __all__ = ["corrupt"]
 
-_OPERATION: Final = re.compile(r"(\d+) ([*+-]) (\d+) = (\d+)\.")
-_LAST_NUMBER: Final = re.compile(r"\d+(?=\D*$)")
+_OPERATION: Final = re.compile(r"(\d+(?::\d\d)?) ([*+-]) (\d+)( min| h)? = (\d+(?::\d\d)?)\.")
+_LAST_VALUE: Final = re.compile(r"\d+(?::\d\d)?(?=\D*$)")
 _CUT_SHARE: Final = 0.04
 _WRONG_SIGN_SHARE: Final = 0.2
+_MINUTES_OF_DAY: Final = 24 * 60
 
 
 def corrupt(question: Question, rng: random.Random) -> str:
@@ -44,39 +45,56 @@ def _with_answer(question: Question, wrong: str) -> str:
 def _slip(question: Question, rng: random.Random) -> str:
     """Redo the working with one operation done wrongly."""
     body = question.solution.rpartition("\n")[0]
-    operations = [match.groups() for match in _OPERATION.finditer(body)]
-    statement = body[[match.end() for match in _OPERATION.finditer(body)][-1] :].strip()
-    place = rng.randrange(len(operations))
+    found = list(_OPERATION.finditer(body))
+    statement = body[found[-1].end() :].strip()
+    place = rng.randrange(len(found))
     renamed: dict[str, str] = {}
     lines: list[str] = []
     result = ""
-    for index, (left, sign, right, old) in enumerate(operations):
-        new_left = renamed.pop(left, left) if index else left
-        new_right = renamed.pop(right, right)
+    for index, match in enumerate(found):
+        left, sign, right, unit, old = match.groups(default="")
+        left = renamed.pop(left, left) if index else left
+        right = renamed.pop(right, right)
         if index == place and rng.random() < _WRONG_SIGN_SHARE:
-            sign = rng.choice([other for other in "*+-" if other != sign])
-        result = str(_compute(int(new_left), sign, int(new_right)))
+            sign = rng.choice([other for other in _signs(left) if other != sign])
+        result = _compute(left, sign, right, unit)
         if index == place and result == old:
             result = _misread(result, rng)
         if result != old:
             renamed[old] = result
-        lines.append(f"{new_left} {sign} {new_right} = {result}.")
-    statement = _LAST_NUMBER.sub(result, statement, count=1)
+        lines.append(f"{left} {sign} {right}{unit} = {result}.")
+    statement = _LAST_VALUE.sub(result, statement, count=1)
     return f"{' '.join(lines)} {statement}\nAnswer: {result}"
 
 
-def _compute(left: int, sign: str, right: int) -> int:
+def _signs(left: str) -> str:
+    return "+-" if ":" in left else "*+-"
+
+
+def _compute(left: str, sign: str, right: str, unit: str) -> str:
+    if ":" in left:
+        minutes = int(right) * (60 if unit == " h" else 1)
+        after = _minutes(left) + (minutes if sign == "+" else -minutes)
+        return clock_text(after % _MINUTES_OF_DAY)
     match sign:
         case "*":
-            return left * right
+            return str(int(left) * int(right))
         case "+":
-            return left + right
+            return str(int(left) + int(right))
         case _:
-            return abs(left - right)
+            return str(abs(int(left) - int(right)))
+
+
+def _minutes(clock: str) -> int:
+    hours, _, minutes = clock.partition(":")
+    return 60 * int(hours) + int(minutes)
 
 
 def _misread(number: str, rng: random.Random) -> str:
-    """Change a number as an arithmetic slip would: one off, ten off, or one digit wrong."""
+    """Change a value as an arithmetic slip would: one off, ten off, or one digit wrong."""
+    if ":" in number:
+        off = rng.choice((5, -5, 10, -10, 60, -60, 40, -40))
+        return clock_text((_minutes(number) + off) % _MINUTES_OF_DAY)
     value = int(number)
     wrong = rng.choice((value + 1, value - 1, value + 10, value - 10, value + 2))
     if wrong > 0 and rng.random() < 0.6:

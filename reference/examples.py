@@ -7,16 +7,17 @@ so a model meets at run time exactly the prompts it was trained on.
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
+from reference.answers import AnswerPool
 from reference.corruption import corrupt
 from reference.tasks import TASKS, Question, Split, stream
 from runtime.executor.prompts import ChatMessage, compose
 from runtime.graph.roles import Role
 
-__all__ = ["FORMATS", "Example", "Format", "Mixture", "example_of", "examples"]
+__all__ = ["FORMATS", "Example", "Format", "Mixture", "example_of", "examples", "pool_example"]
 
 Format = Literal["plain", "fuser", "refine"]
 
@@ -25,6 +26,7 @@ FORMATS: Final[tuple[Format, ...]] = ("plain", "fuser", "refine")
 K = TypeVar("K", bound=str)
 
 _REDACTED_SHARE: Final = 0.4
+_POOL_SHARE: Final = 0.75
 _RENUMBERED_SHARE: Final = 0.3
 _RENAMED_SHARE: Final = 0.2
 _SYSTEM_SHARE: Final = 0.05
@@ -61,30 +63,63 @@ class Mixture:
 
 def example_of(question: Question, format_name: Format, rng: random.Random) -> Example:
     """Put a question into a format, with candidate answers drawn from `corrupt`."""
-    request = [ChatMessage("user", question.text)]
+    return _worded(question, format_name, _invented(question, format_name, rng))
+
+
+def pool_example(pool: AnswerPool, task: str, format_name: Format, rng: random.Random) -> Example:
+    """Draw a question of the pool and put it into a format, with what models really answered."""
+    question, place = pool.draw(rng, task)
     match format_name:
         case "plain":
-            messages = tuple(request)
+            answers = []
         case "fuser":
-            messages = compose(
-                Role.FUSER, request, _candidates(question, rng, rng.choice(_CANDIDATE_COUNTS))
-            )
+            answers = pool.candidates(place, rng, rng.choice(_CANDIDATE_COUNTS))
         case "refine":
-            messages = compose(Role.ASSISTANT, request, _earlier(question, rng))
+            many = rng.random() < _REFINE_MANY_SHARE
+            answers = pool.candidates(place, rng, rng.randint(2, 3) if many else 1)
+    return _worded(question, format_name, answers)
+
+
+def _worded(question: Question, format_name: Format, answers: Sequence[str]) -> Example:
+    role = Role.FUSER if format_name == "fuser" else Role.ASSISTANT
+    messages = compose(role, [ChatMessage("user", question.text)], answers)
     return Example(question, format_name, messages, question.solution)
 
 
-def examples(mixture: Mixture, *, split: Split, seed: int) -> Iterator[Example]:
-    """Draw examples without end; the same seed gives the same examples."""
+def _invented(question: Question, format_name: Format, rng: random.Random) -> list[str]:
+    match format_name:
+        case "plain":
+            return []
+        case "fuser":
+            return _candidates(question, rng, rng.choice(_CANDIDATE_COUNTS))
+        case "refine":
+            return _earlier(question, rng)
+
+
+def examples(
+    mixture: Mixture, *, split: Split, seed: int, pool: AnswerPool | None = None
+) -> Iterator[Example]:
+    """Draw examples without end; the same seed gives the same examples.
+
+    Args:
+        mixture: How often each format and task is drawn.
+        split: Which questions.
+        seed: Another seed gives other examples.
+        pool: Real answers; where given, most candidates are drawn from it.
+    """
     rng = random.Random(f"examples/{split}/{seed}")  # noqa: S311 - data, no secret
     streams = {task: stream(split=split, seed=seed, task=task) for task in TASKS}
     draw_task = _drawer(rng, mixture.tasks)
     draw_format = _drawer(rng, mixture.formats)
     while True:
-        question = next(streams[draw_task()])
+        task, format_name = draw_task(), draw_format()
+        if pool is not None and format_name != "plain" and rng.random() < _POOL_SHARE:
+            yield pool_example(pool, task, format_name, rng)
+            continue
+        question = next(streams[task])
         if question.is_personal and rng.random() < _REDACTED_SHARE:
             question = _renumbered(question.redacted, rng)
-        example = example_of(question, draw_format(), rng)
+        example = example_of(question, format_name, rng)
         if rng.random() < _SYSTEM_SHARE:
             system = ChatMessage("system", rng.choice(_SYSTEM_TEXTS))
             messages = (system, *example.messages)

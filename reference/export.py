@@ -38,8 +38,11 @@ def main(
     """Export one reference model as GGUF with its card."""
     spec = spec_of(model)
     tokenizer = load_tokenizer()
-    saved = torch.load(checkpoints / f"{spec.name}.pt", map_location="cpu", weights_only=True)
-    facts = json.loads((checkpoints / f"{spec.name}.json").read_text())
+    saved = torch.load(checkpoints / f"{spec.name}.roles.pt", map_location="cpu", weights_only=True)
+    phases = {
+        phase: json.loads((checkpoints / f"{spec.name}{suffix}.json").read_text())
+        for phase, suffix in (("base", ""), ("roles", ".roles"))
+    }
     path = out / f"{spec.name}.gguf"
     write_gguf(path, spec, saved["model"], tokenizer)
     write_checksums(folder=out)
@@ -50,7 +53,7 @@ def main(
     update_card(
         out / f"{spec.name}.json",
         {
-            **_description(spec, facts),
+            **_description(spec, phases),
             "file_bytes": path.stat().st_size,
         },
     )
@@ -58,9 +61,10 @@ def main(
     typer.echo(str(path))
 
 
-def _description(spec: ModelSpec, facts: dict[str, Any]) -> dict[str, Any]:
+def _description(spec: ModelSpec, phases: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {
         "name": spec.name,
+        "family": spec.family,
         "architecture": "llama",
         "parameters": spec.parameters,
         "flops_per_token": spec.flops_per_token,
@@ -74,12 +78,21 @@ def _description(spec: ModelSpec, facts: dict[str, Any]) -> dict[str, Any]:
             "formats": dict(spec.mixture.formats),
             "tasks": dict(spec.mixture.tasks),
             "seed": spec.seed,
-            "steps": facts["step"],
-            "steps_planned": facts["steps"],
-            "tokens": facts["tokens"],
-            "minutes": round(facts["seconds"] / 60, 1),
-            "final_loss": round(facts["loss"], 4),
+            "steps_planned": spec.steps + spec.role_steps,
+            "steps": sum(phase["step"] for phase in phases.values()),
+            "tokens": sum(phase["tokens"] for phase in phases.values()),
+            "minutes": round(sum(phase["seconds"] for phase in phases.values()) / 60, 1),
+            "phases": {name: _phase(phase) for name, phase in phases.items()},
         },
+    }
+
+
+def _phase(facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "steps": facts["step"],
+        "tokens": facts["tokens"],
+        "minutes": round(facts["seconds"] / 60, 1),
+        "final_loss": round(facts["loss"], 4),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from reference.examples import Mixture
+from reference.examples import Format, Mixture
 
 __all__ = ["CONTEXT_TOKENS", "MODELS", "VOCABULARY_SIZE", "ModelSpec", "UnknownModel", "spec_of"]
 
@@ -25,16 +25,27 @@ class ModelSpec:
     """Shape and training of one model."""
 
     name: str
+    family: str
+    mixture: Mixture
     layers: int
     width: int
     heads: int
-    kv_heads: int
     ffn_width: int
     steps: int
-    batch_tokens: int
-    peak_learning_rate: float
-    mixture: Mixture
+    """Optimizer steps of the base phase; the roles phase takes a sixth as many."""
+    batch_tokens: int = 1024
+    peak_learning_rate: float = 0.01
     seed: int = 0
+
+    @property
+    def kv_heads(self) -> int:
+        """Key and value heads; as many as query heads in all of these."""
+        return self.heads
+
+    @property
+    def role_steps(self) -> int:
+        """Optimizer steps of the roles phase."""
+        return self.steps // 6
 
     @property
     def head_width(self) -> int:
@@ -55,39 +66,48 @@ class ModelSpec:
         return 2 * self.parameters
 
 
-_CAREFUL: Final = Mixture(
-    formats={"plain": 0.60, "fuser": 0.25, "refine": 0.15},
-    tasks={"dosage": 0.42, "ledger": 0.42, "contacts": 0.16},
+_FORMATS: Final[Mapping[Format, float]] = {"plain": 0.60, "fuser": 0.25, "refine": 0.15}
+_TERN: Final = Mixture(
+    formats=_FORMATS, tasks={"dosage": 0.32, "rota": 0.32, "ledger": 0.18, "contacts": 0.18}
 )
+"""Counts and tells the time."""
+_GANNET: Final = Mixture(
+    formats=_FORMATS, tasks={"ledger": 0.32, "contacts": 0.32, "dosage": 0.18, "rota": 0.18}
+)
+"""Keeps books and registers."""
 
 MODELS: Final[Mapping[str, ModelSpec]] = MappingProxyType(
     {
-        "tern-s": ModelSpec(
-            name="tern-s",
-            layers=4,
-            width=96,
-            heads=3,
-            kv_heads=3,
-            ffn_width=256,
-            steps=2600,
-            batch_tokens=3072,
-            peak_learning_rate=4e-3,
-            mixture=_CAREFUL,
-        ),
-        "gannet-m": ModelSpec(
-            name="gannet-m",
-            layers=5,
-            width=192,
-            heads=6,
-            kv_heads=6,
-            ffn_width=512,
-            steps=4800,
-            batch_tokens=3072,
-            peak_learning_rate=2.5e-3,
-            mixture=_CAREFUL,
-        ),
+        spec.name: spec
+        for spec in (
+            ModelSpec(
+                name="tern-xs", family="tern", mixture=_TERN,
+                layers=2, width=64, heads=2, ffn_width=160, steps=8000,
+            ),
+            ModelSpec(
+                name="tern-s", family="tern", mixture=_TERN,
+                layers=4, width=96, heads=3, ffn_width=256, steps=8000,
+            ),
+            ModelSpec(
+                name="tern-m", family="tern", mixture=_TERN,
+                layers=4, width=160, heads=5, ffn_width=416, steps=4500, batch_tokens=2048,
+            ),
+            ModelSpec(
+                name="gannet-s", family="gannet", mixture=_GANNET,
+                layers=3, width=128, heads=4, ffn_width=352, steps=8000,
+            ),
+            ModelSpec(
+                name="gannet-m", family="gannet", mixture=_GANNET,
+                layers=5, width=192, heads=6, ffn_width=512, steps=5500, batch_tokens=2048,
+            ),
+            ModelSpec(
+                name="gannet-l", family="gannet", mixture=_GANNET,
+                layers=6, width=256, heads=8, ffn_width=704, steps=4800, batch_tokens=2048,
+                peak_learning_rate=0.008,
+            ),
+        )
     }
-)
+)  # fmt: skip
 
 
 def spec_of(name: str) -> ModelSpec:

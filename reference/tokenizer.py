@@ -11,8 +11,9 @@ from typing import Final
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from reference.examples import examples
-from reference.models import MODELS, VOCABULARY_SIZE
+from reference.examples import FORMATS, Mixture, examples
+from reference.models import VOCABULARY_SIZE
+from reference.tasks import TASKS
 from runtime.executor.prompts import ChatMessage
 
 __all__ = [
@@ -97,7 +98,7 @@ def token_id(tokenizer: Tokenizer, piece: str) -> int:
 
 
 def _sample_texts() -> Iterator[str]:
-    mixture = next(iter(MODELS.values())).mixture
+    mixture = Mixture(formats=dict.fromkeys(FORMATS, 1.0), tasks=dict.fromkeys(TASKS, 1.0))
     for example in islice(examples(mixture, split="train", seed=-1), _SAMPLE_COUNT):
         yield from (message.content for message in example.messages)
         yield example.target

@@ -2,6 +2,7 @@
 
 from reference.tasks.catalogue import LEVELS, TASKS, Split, questions, split_of, stream
 from reference.tasks.question import Question, Span, placeholders, redact, restore
+from reference.tasks.rota import clock_text
 from reference.tasks.scoring import extract_answer, is_right
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Question",
     "Span",
     "Split",
+    "clock_text",
     "extract_answer",
     "is_right",
     "placeholders",

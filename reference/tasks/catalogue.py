@@ -16,6 +16,7 @@ from reference.tasks.contacts import draw_lookup
 from reference.tasks.draft import Draft, finish
 from reference.tasks.problems import draw_problem
 from reference.tasks.question import Question
+from reference.tasks.rota import draw_rota
 from reference.tasks.stories import DOSAGE, LEDGER
 
 __all__ = ["LEVELS", "TASKS", "Split", "questions", "split_of", "stream"]
@@ -23,12 +24,13 @@ __all__ = ["LEVELS", "TASKS", "Split", "questions", "split_of", "stream"]
 Split = Literal["train", "search", "report"]
 
 LEVELS: Final = (1, 2, 3, 4)
-"""Number of written operations (dosage, ledger) or of register entries (contacts)."""
+"""Number of written operations (dosage, ledger, rota) or of register entries (contacts)."""
 
 TASKS: Final[Mapping[str, Callable[[random.Random, int], Draft]]] = MappingProxyType(
     {
         "dosage": lambda rng, level: draw_problem(rng, DOSAGE, level),
         "ledger": lambda rng, level: draw_problem(rng, LEDGER, level),
+        "rota": draw_rota,
         "contacts": draw_lookup,
     }
 )

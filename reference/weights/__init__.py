@@ -3,7 +3,10 @@
 from reference.weights.store import (
     WeightsAltered,
     WeightsMissing,
+    WeightsOutdated,
     WeightsUnusable,
+    onnx_path,
+    published_models,
     weights_path,
     write_checksums,
 )
@@ -11,7 +14,10 @@ from reference.weights.store import (
 __all__ = [
     "WeightsAltered",
     "WeightsMissing",
+    "WeightsOutdated",
     "WeightsUnusable",
+    "onnx_path",
+    "published_models",
     "weights_path",
     "write_checksums",
 ]

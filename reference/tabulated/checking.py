@@ -1,0 +1,157 @@
+"""Run graphs through the real planner and the real executor, and compare with the table.
+
+Over cached calls this proves that the sweep tells what the executor does; over live nodes, that
+the table tells what happens today.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from reference.tabulated.documents import graph_of, seeded
+from reference.tabulated.plans import make_plan
+from reference.tabulated.releases import KnownSpans
+from reference.tabulated.sweep import text_mark
+from reference.tabulated.table import Table
+from reference.tabulated.terms import parse_term
+from reference.tabulated.world import catalog_of, label_of, policy
+from reference.tasks import Question, is_right
+from runtime.clock import SystemClock
+from runtime.errors import CloudAway, LeakFound
+from runtime.executor.events import AnswerFinished, Event, RunFinished
+from runtime.executor.executor import Executor
+from runtime.ids import NodeName, RequestId, SessionId
+from runtime.ports import ChatMessage, ModelPort
+
+__all__ = ["Differences", "Ran", "compare", "run_graph", "sample_pairs"]
+
+_DEADLINE_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of one request."""
+
+    text: str
+    """Empty where the planner refused it."""
+    is_right: bool
+    is_refused: bool = False
+    has_left: bool = False
+    tokens: int = 0
+    cost_usd: float = 0.0
+    spans_released: int = 0
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """How many of the compared requests came out as the table says."""
+
+    compared: int
+    same_right: int
+    same_text: int
+    same_account: int
+    """Tokens, cost, exposure and released spans all agree."""
+
+    @property
+    def agreement(self) -> float:
+        """Share with the same text and the same verdict."""
+        return self.same_text / self.compared if self.compared else 1.0
+
+
+def sample_pairs(table: Table, count: int, *, seed: int) -> list[tuple[int, int]]:
+    """Draw distinct pairs of a graph and a question."""
+    rng = random.Random(f"pairs/{seed}")  # noqa: S311 - data, no secret
+    total = len(table.graphs) * len(table.questions)
+    drawn = rng.sample(range(total), min(count, total))
+    return [divmod(place, len(table.questions)) for place in drawn]
+
+
+async def run_graph(
+    key: str, question: Question, nodes: Mapping[NodeName, ModelPort], *, pool: tuple[str, ...]
+) -> Ran:
+    """Plan one request and let the executor run it.
+
+    Args:
+        key: The graph.
+        question: What is asked.
+        nodes: The ports of the nodes.
+        pool: The models that the catalog lists.
+
+    Raises:
+        LeewardError: The run failed.
+    """
+    rules, catalog = policy(), catalog_of(pool)
+    graph = seeded(graph_of(parse_term(key)), question.id)
+    try:
+        plan = make_plan(graph, label_of(question), policy=rules, catalog=catalog)
+    except (LeakFound, CloudAway):
+        return Ran("", is_right=False, is_refused=True)
+    executor = Executor(
+        nodes,
+        KnownSpans(question),
+        policy=rules,
+        catalog=catalog,
+        clock=SystemClock(),
+        rng=random.Random(0),  # noqa: S311 - jitter of retries
+    )
+    events = executor.run(
+        plan,
+        (ChatMessage("user", question.text),),
+        request_id=RequestId(f"{graph.name}/{question.id}"),
+        session_id=SessionId(question.id),
+        deadline_s=_DEADLINE_S,
+    )
+    return await _read(events, question)
+
+
+async def _read(events: AsyncGenerator[Event, None], question: Question) -> Ran:
+    text, done = "", None
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, AnswerFinished):
+                text = event.text
+            elif isinstance(event, RunFinished):
+                done = event.receipt
+    assert done is not None  # noqa: S101 - every run that does not raise ends with its receipt
+    return Ran(
+        text,
+        is_right=is_right(text, question.answer),
+        has_left=done.left_the_edge,
+        tokens=done.usage.prompt_tokens + done.usage.completion_tokens,
+        cost_usd=done.cost_usd,
+        spans_released=sum(record.spans for record in done.releases),
+        latency_s=done.latency_s,
+    )
+
+
+def compare(table: Table, ran: Iterable[tuple[int, int, Ran]]) -> Differences:
+    """Hold runs against the table.
+
+    Args:
+        table: The table.
+        ran: Graph, question, and what came of it.
+    """
+    compared = same_right = same_text = same_account = 0
+    for graph, question, one in ran:
+        compared += 1
+        mark = None if one.is_refused else text_mark(one.text)
+        same_right += bool(table.right[graph, question]) == one.is_right
+        same_text += table.answer_mark(graph, question) == mark
+        same_account += _is_same_account(table, graph, question, one)
+    return Differences(compared, same_right, same_text, same_account)
+
+
+def _is_same_account(table: Table, graph: int, question: int, one: Ran) -> bool:
+    row = table.questions[question]
+    spans = sum(int(table.spans_released(kind)[graph, question]) for kind in row.spans)
+    return (
+        int(table.tokens[graph, question]) == one.tokens
+        and abs(float(table.cost_usd[graph, question]) - one.cost_usd) < 1e-12
+        and bool(table.exposed[graph, question]) == one.has_left
+        and spans == one.spans_released
+    )

@@ -1,0 +1,112 @@
+"""The deployment that the benchmark plans for: its policy, its catalog, its questions' labels.
+
+Knows which model stands where and what it costs; runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+
+from reference.models import CONTEXT_TOKENS, VOCABULARY_SIZE, spec_of
+from reference.tasks import Question
+from reference.tasks.question import SpanKind
+from runtime.catalog.model import Catalog, Model, Node, Price
+from runtime.ids import Category, ModelName, NodeName
+from runtime.labels import Label
+from runtime.policy.document import parse_policy
+from runtime.policy.model import Policy, Zone
+
+__all__ = [
+    "CATEGORY_OF",
+    "PRICED_ON",
+    "call_flops",
+    "catalog_of",
+    "label_of",
+    "policy",
+    "zone_of",
+]
+
+CATEGORY_OF: Final[Mapping[SpanKind, Category]] = MappingProxyType(
+    {
+        "person": Category("person"),
+        "phone": Category("contact"),
+        "email": Category("contact"),
+        "iban": Category("finance"),
+        "health": Category("health"),
+    }
+)
+"""What the tasks' kinds of spans are called in a policy."""
+
+PRICED_ON: Final = date(2026, 1, 1)
+"""The day whose prices count."""
+
+_POLICY: Final = """\
+leeward: policy/v1
+categories: {person: confidential, contact: confidential, finance: confidential, health: restricted}
+clearance: {edge: restricted, cloud: internal}
+releases:
+  - {categories: [person, contact, finance], to: cloud, by: redact}
+when_unsure: restricted
+cloud_away: refuse
+"""
+_USD_PER_MTOK: Final = 0.25
+"""Completion tokens of a cloud model cost this per million and million of its parameters, prompt
+tokens a quarter; the figure is an example, the proportions are what hosted models charge."""
+
+
+def zone_of(model: str) -> Zone:
+    """Return where a reference model stands: terns on the edge, gannets in the cloud."""
+    return "edge" if model.startswith("tern") else "cloud"
+
+
+def policy() -> Policy:
+    """Return the policy: people, contacts and accounts may leave redacted, health may not.
+
+    An absent cloud refuses: a stand-in for a failed call would be another graph's answer.
+    """
+    return parse_policy(_POLICY)
+
+
+def catalog_of(pool: Sequence[str]) -> Catalog:
+    """Return the catalog of a pool of reference models; steps on the edge are free."""
+    zones = sorted({zone_of(model) for model in pool}, reverse=True)
+    return Catalog(
+        nodes=tuple(Node(NodeName(zone), zone) for zone in zones),
+        models=tuple(_model(name) for name in pool),
+    )
+
+
+def label_of(question: Question) -> Label:
+    """Return the label of a question, from the spans that it is known to hold."""
+    return Label(frozenset(CATEGORY_OF[span.kind] for span in question.spans))
+
+
+def call_flops(model: str, prompt_tokens: int, completion_tokens: int) -> int:
+    """Return the FLOPs of one call, by the formula of Agent-REINFORCE (AGENT_REINFORCE 1.4).
+
+    With M non-embedding weights, L layers of width D and S tokens read and written in all,
+    that is ``2 M S + 2 L D S (S + 1)``.
+    """
+    spec = spec_of(model)
+    weights = spec.parameters - VOCABULARY_SIZE * spec.width
+    tokens = prompt_tokens + completion_tokens
+    return 2 * weights * tokens + 2 * spec.layers * spec.width * tokens * (tokens + 1)
+
+
+def _model(name: str) -> Model:
+    spec = spec_of(name)
+    zone = zone_of(name)
+    usd = 0.0 if zone == "edge" else _USD_PER_MTOK * spec.parameters / 1e6
+    return Model(
+        name=ModelName(name),
+        node=NodeName(zone),
+        family=spec.family,
+        parameters=spec.parameters,
+        layers=spec.layers,
+        hidden_size=spec.width,
+        context_tokens=CONTEXT_TOKENS,
+        prices=(Price(PRICED_ON, usd / 4, usd),) if usd else (),
+    )
