@@ -32,6 +32,8 @@ class Script:
     status: int = 200
     headers: Sequence[tuple[str, str]] = ()
     error_code: str = ""
+    raw: bytes = b""
+    """Sent as it is before the pieces: events that no well-behaved provider sends."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class Provider:
 
     port: int = 0
     script: Script = field(default_factory=Script)
+    queue: list[Script] = field(default_factory=list)
+    """Scripts of the next calls, one each; ``script`` is for those after them."""
     calls: list[dict[str, Any]] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a call arrives."""
@@ -101,12 +105,12 @@ async def _serve(
         return
     provider.calls.append(json.loads(body))
     provider.asked.set()
-    script = provider.script
+    script = provider.queue.pop(0) if provider.queue else provider.script
     if script.status != 200:
         error = {"error": {"message": "no: " + body.decode(), "code": script.error_code}}
         await _answer(writer, script.status, error, script.headers)
         return
-    writer.write(_HEAD)
+    writer.write(_HEAD + script.raw)
     await _stream(provider, script, reader, writer)
 
 

@@ -1,0 +1,122 @@
+"""From a search's outcomes to the statistics that briefs hold; questions themselves are not seen.
+
+Also lists the model-count vectors of insight 1.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizer.agents.model import Estimate, Scored, Shape
+from optimizer.search.model import Candidate, Measure, Outcomes, Space
+from runtime.errors import RequestInvalid
+from runtime.graph.model import Graph
+from runtime.ids import StepId
+
+__all__ = ["count_vectors", "scored", "shape_of", "share_estimate"]
+
+_Z: Final = 1.959963984540054
+"""Two-sided 95 % of the normal distribution."""
+_P95: Final = 0.95
+_MAX_VECTORS: Final = 10_000
+
+
+def scored(space: Space, candidate: Candidate, outcomes: Outcomes) -> Scored:
+    """Summarise what one graph did."""
+    latency = _p95_estimate(outcomes.latency_s)
+    return Scored(
+        choices=candidate.choices,
+        questions=len(outcomes.questions),
+        accuracy=share_estimate(float(outcomes.right.mean()), len(outcomes.questions)),
+        measures=(
+            (
+                Measure.CLOUD_SHARE,
+                share_estimate(float(outcomes.exposed.mean()), len(outcomes.questions)),
+            ),
+            (Measure.COST_USD, _mean_estimate(outcomes.cost_usd)),
+            (Measure.FLOPS, _mean_estimate(outcomes.flops)),
+            (Measure.LATENCY_P95_S, latency),
+        ),
+        shape=shape_of(space.graph(candidate)),
+    )
+
+
+def shape_of(graph: Graph) -> Shape:
+    """Return width, depth and in-degree of a graph."""
+    level: dict[StepId, int] = {}
+    for step in graph.topological:
+        before = [level[edge.source] for edge in graph.incoming[step.id]]
+        level[step.id] = max(before, default=0) + 1
+    return Shape(
+        steps=len(graph.steps),
+        width=max(Counter(level.values()).values()),
+        depth=max(level.values()),
+        in_degree=max(len(edges) for edges in graph.incoming.values()),
+    )
+
+
+def share_estimate(share: float, count: int) -> Estimate:
+    """Return a share of ``count`` questions with its Wilson interval."""
+    spread = _Z * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    middle = share + _Z**2 / (2 * count)
+    scale = 1 + _Z**2 / count
+    low, high = (middle - spread) / scale, (middle + spread) / scale
+    return Estimate(share, min(max(0.0, low), share), max(min(1.0, high), share))
+
+
+def count_vectors(unit_costs: Sequence[int], budget: int) -> tuple[tuple[int, ...], ...]:
+    """Return the copies per model that spend a node budget as fully as possible.
+
+    Args:
+        unit_costs: Cost of one step of each model, in calls of the smallest, each at least 1.
+        budget: Node budget in the same unit.
+
+    Raises:
+        RequestInvalid: No model fits, or there are too many vectors to list.
+    """
+    if min(unit_costs, default=0) < 1 or budget < min(unit_costs):
+        raise RequestInvalid("every unit cost must be 1 or more, and the budget fit one step")
+    # Down from the whole budget: the first leftover that can be met exactly is the smallest.
+    for spent in range(budget, 0, -1):
+        found: list[tuple[int, ...]] = []
+        for vector in _exact(tuple(unit_costs), spent):
+            found.append(vector)
+            if len(found) > _MAX_VECTORS:
+                raise RequestInvalid(f"more than {_MAX_VECTORS} model-count vectors; budget less")
+        if found:
+            return tuple(sorted(found, reverse=True))
+    raise AssertionError  # the cheapest model's cost itself can always be met
+
+
+def _exact(costs: tuple[int, ...], budget: int) -> Iterator[tuple[int, ...]]:
+    """Yield the vectors that cost exactly ``budget``."""
+    if not costs:
+        if not budget:
+            yield ()
+        return
+    for copies in range(budget // costs[0] + 1):
+        for rest in _exact(costs[1:], budget - copies * costs[0]):
+            yield (copies, *rest)
+
+
+def _mean_estimate(values: npt.NDArray[np.float64]) -> Estimate:
+    mean = float(values.mean())
+    spread = _Z * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Estimate(mean, mean - spread, mean + spread)
+
+
+def _p95_estimate(values: npt.NDArray[np.float64]) -> Estimate:
+    """Return the 95th percentile with the order statistics that bracket it (normal ranks)."""
+    ordered = np.sort(values)
+    count = len(ordered)
+    spread = _Z * math.sqrt(count * _P95 * (1 - _P95))
+    low, high = math.floor(count * _P95 - spread), math.ceil(count * _P95 + spread)
+    return Estimate(
+        float(np.quantile(ordered, _P95)),
+        float(ordered[min(max(low - 1, 0), count - 1)]),
+        float(ordered[min(max(high - 1, 0), count - 1)]),
+    )

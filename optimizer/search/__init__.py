@@ -1,0 +1,1 @@
+"""Searching collaboration graphs: spaces, searchers, agents."""
