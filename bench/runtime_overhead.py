@@ -222,12 +222,14 @@ async def _server(tls: LoopbackTls) -> AsyncIterator[int]:
     try:
         process.stdin.write(json.dumps(setup).encode() + b"\n")
         await process.stdin.drain()
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        async with asyncio.timeout(30):
+            line = await process.stdout.readline()
         yield int(json.loads(line)["port"])
     finally:
         process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), 5)
+            async with asyncio.timeout(5):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -124,8 +124,10 @@ async def test_cancellation_passes_through_unlogged(caplog: pytest.LogCaptureFix
 
     async with serving(wait) as stub:
         call = stub.ListModels(pb.ListModelsRequest(), timeout=30)
-        await asyncio.wait_for(entered.wait(), 5)
+        async with asyncio.timeout(5):
+            await entered.wait()
         call.cancel()
-        await asyncio.wait_for(cancelled.wait(), 5)
+        async with asyncio.timeout(5):
+            await cancelled.wait()
 
     assert not [record for record in caplog.records if record.name == "leeward.rpc"]

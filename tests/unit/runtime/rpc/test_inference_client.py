@@ -255,18 +255,21 @@ async def test_closing_the_stream_cancels_the_call_on_the_node() -> None:
         async with aclosing(client.generate(ASK)) as chunks:
             assert await anext(chunks) == TextDelta("Be")
 
-        await asyncio.wait_for(node.was_cancelled.wait(), 5)
+        async with asyncio.timeout(5):
+            await node.was_cancelled.wait()
 
 
 async def test_cancelling_the_reader_cancels_the_call_on_the_node() -> None:
     async with serving(endless) as (node, client):
         reader = asyncio.create_task(collect(client))
-        await asyncio.wait_for(node.has_call.wait(), 5)
+        async with asyncio.timeout(5):
+            await node.has_call.wait()
         reader.cancel()
 
         with pytest.raises(asyncio.CancelledError):
             await reader
-        await asyncio.wait_for(node.was_cancelled.wait(), 5)
+        async with asyncio.timeout(5):
+            await node.was_cancelled.wait()
 
 
 async def test_an_answer_that_takes_too_long_is_a_named_failure() -> None:

@@ -270,9 +270,11 @@ async def test_running_calls_may_end_before_the_server_does() -> None:
     await server.start()
     async with open_channel(ChannelSettings(f"127.0.0.1:{port}", tls=None)) as channel:
         call = channel.unary_unary("/test.Slow/Wait")(b"done", timeout=10)
-        await asyncio.wait_for(started.wait(), 5)
+        async with asyncio.timeout(5):
+            await started.wait()
         stopping = asyncio.create_task(stop(server, None, grace_s=10))
         may_end.set()
 
         assert await call == b"done"
-        await asyncio.wait_for(stopping, 5)
+        async with asyncio.timeout(5):
+            await stopping

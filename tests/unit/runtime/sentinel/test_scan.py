@@ -87,7 +87,8 @@ async def test_a_detector_that_raises_makes_the_text_unsure_and_keeps_what_other
 async def test_a_detector_that_hangs_makes_the_text_unsure_in_time(hangs: Hangs) -> None:
     sentinel = Sentinel([Says(PHONE), hangs, Says(name="after")], timeout_s=0.05)
 
-    scan = await asyncio.wait_for(sentinel.scan("0123"), 5)
+    async with asyncio.timeout(5):
+        scan = await sentinel.scan("0123")
     hangs.release.set()
 
     assert scan.failed == ("hangs", "after")
