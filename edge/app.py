@@ -13,7 +13,7 @@ from pathlib import Path
 import grpc
 
 from edge.collaboration import Collaboration
-from edge.config import EdgeConfig, ModelConfig
+from edge.config import EdgeConfig, ModelConfig, prepare_state
 from edge.documents import EdgeDocuments, load_documents
 from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
@@ -47,7 +47,6 @@ from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.document import policy_hash
 from runtime.ports import ModelPort
-from runtime.private_files import ensure_private_directory
 from runtime.rpc.inference_client import InferenceClient
 from runtime.rpc.ready import announce, wait_stop_signal
 from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
@@ -141,11 +140,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
 async def _core(
     stack: AsyncExitStack, config: EdgeConfig, documents: EdgeDocuments, *, clock: Clock
 ) -> _Core:
-    try:
-        ensure_private_directory(config.state)
-    except OSError as error:
-        reason = f"{config.state} cannot be used as a directory: {error.strerror}"
-        raise ConfigInvalid(reason, field="state") from error
+    prepare_state(config)
     ledger = await asyncio.to_thread(
         LedgerWriter.open, config.state / "ledger", clock=clock, software_version=VERSION
     )

@@ -9,7 +9,7 @@ import typer
 
 from edge.app import serve
 from edge.cli_models import models_app, pull
-from edge.config import EdgeConfig, load_config
+from edge.config import EdgeConfig, load_config, prepare_state
 from edge.documents import load_documents
 from edge.egress.control import command_log
 from edge.egress.enrol import enrol
@@ -125,6 +125,7 @@ def status(
 
 
 async def _enrol(config: EdgeConfig, file: JoinTokenFile, *, force: bool) -> DeviceIdentity:
+    prepare_state(config)
     async with command_log(config.state / "ledger", clock=SystemClock()) as control:
         return await enrol(file, _store(config), force=force, control=control)
 

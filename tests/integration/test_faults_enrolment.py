@@ -219,3 +219,23 @@ async def test_what_is_no_token_file_is_named(
 
     assert (refused.exit_code, refused.stderr.count("\n")) == (14, 1)
     assert str(file) in refused.stderr
+
+
+async def test_a_state_directory_that_is_a_file_is_named_and_the_token_is_kept(
+    house: FaultyHouse, tmp_path: Path
+) -> None:
+    authority = CertificateAuthority.load(_state(house) / "authority", clock=SystemClock())
+    token = _token(_state(house))
+    file = _token_file(house, tmp_path / "t.json", token=token, ca_pem=authority.certificate_pem)
+    config = house.layout.root / "blocked.yaml"
+    edit_yaml(house.layout.edge_config, config, {"state": "blocked-state"})
+    (house.layout.root / "blocked-state").touch()
+
+    refused = await leeward(
+        "edge", "enroll", "--config", str(config), "--token", str(file),
+        environment=house.environment,
+    )  # fmt: skip
+
+    assert (refused.exit_code, refused.stderr.count("\n")) == (14, 1)
+    assert "blocked-state" in refused.stderr
+    assert await _enrol(house.enrolment, _state(house), token, _csr())
