@@ -5,6 +5,7 @@ LeewardError
 │   ├── GraphInvalid            a graph that cannot run as written
 │   ├── PolicyInvalid           a policy that cannot be applied as written
 │   ├── CatalogInvalid          a catalog that cannot be used as written
+│   ├── StudyInvalid            a study, its tasks or its journal that cannot be used as written
 │   └── ConfigInvalid           settings or a configuration file
 ├── RequestInvalid              the caller's message cannot be served as sent
 ├── NotFound                    no graph, model, session or record of that name
@@ -70,6 +71,7 @@ __all__ = [
     "PrivacyError",
     "RequestInvalid",
     "StreamBroken",
+    "StudyInvalid",
     "TokenRefused",
     "UpstreamUnavailable",
     "VaultLocked",
@@ -116,6 +118,10 @@ class PolicyInvalid(DocumentInvalid):
 
 class CatalogInvalid(DocumentInvalid):
     """A catalog cannot be used as written."""
+
+
+class StudyInvalid(DocumentInvalid):
+    """A study, its tasks or its journal cannot be used as written."""
 
 
 class ConfigInvalid(DocumentInvalid):

@@ -73,6 +73,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.ConfigInvalid: 14,
         errors.RequestInvalid: 15,
         errors.NotFound: 16,
+        errors.StudyInvalid: 17,
         errors.PrivacyError: 20,
         errors.LeakFound: 21,
         errors.PolicyViolation: 22,

@@ -44,6 +44,7 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.ConfigInvalid: PublicStatus(
         StatusCode.FAILED_PRECONDITION, "this node's settings cannot be used"
     ),
+    errors.StudyInvalid: PublicStatus(StatusCode.FAILED_PRECONDITION, "study cannot be used"),
     # Content stays where it is.
     errors.PrivacyError: PublicStatus(
         StatusCode.PERMISSION_DENIED, "refused so that content stays where it is"

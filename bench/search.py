@@ -1,0 +1,217 @@
+"""How many executions and calls a search needs, Agent-REINFORCE beside its peers.
+
+``python -m bench.search --json [--quick] [--data MATRIX.json.gz --space SPACE.yaml]...``
+replays recorded answers: every graph's outcome is known, so regret is exact. Without ``--data`` it
+runs space S1 on the answers that the bench ships. Progress and a table go to standard error; the
+last line of standard output is one JSON object. ``bench/README.md`` explains the keys.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import Progress
+
+from bench.machine import describe_machine
+from bench.search_figures import Cell
+from bench.search_report import figures_of, print_table
+from bench.search_runs import CONFIDENCE, Accounting, Run, Setting, World, run_once
+from optimizer.replay.matrix import load_matrix
+from optimizer.replay.space_document import S1, HashClass, TeamSpec, load_space
+from optimizer.replay.team_space import TeamSpace
+from optimizer.replay.team_table import build_table
+from optimizer.search.registry import ABLATIONS, AGENT_REINFORCE, SEARCHERS
+from runtime.errors import LeewardError
+
+__all__ = ["main"]
+
+_SHIPPED: Final = Path(__file__).parent / "data" / "zeroeval_gsm8k.json.gz"
+_SENSITIVE: Final = HashClass(5)
+_OPTUNA: Final = ("tpe", "gp", "nsga2")
+_QUICK_LEFT_OUT: Final = frozenset({*ABLATIONS, *_OPTUNA, "maas_penalty"})
+_QUICK_S: Final = 38.0
+"""After so long, a quick run begins no further seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A matrix file and the space to search on it."""
+
+    data: Path
+    spec: TeamSpec
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    pair: _Pair
+    cap: float
+    method: str
+    accounting: Accounting
+    seed: int
+    evaluations: int
+    confidence: float | None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run and print."""
+    options = _parser().parse_args(arguments)
+    try:
+        pairs = _pairs(options.data, options.space)
+        methods = _methods(options.methods, is_quick=options.quick)
+        evaluations = 100 if options.quick else options.evaluations
+        cells = _run_all(options, pairs, methods, evaluations)
+    except LeewardError as failure:
+        print(f"bench.search: {failure}", file=sys.stderr)
+        return 2
+    figures = figures_of(cells, evaluations)
+    figures["machine"] = describe_machine(("leeward", "numpy"))
+    figures["is_quick"] = bool(options.quick)
+    print_table(cells, figures, Console(stderr=True))
+    print(json.dumps(figures) if options.json else json.dumps(figures, indent=1))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench.search", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, last line")
+    parser.add_argument("--quick", action="store_true", help="under 50 seconds, few seeds")
+    parser.add_argument("--data", action="append", type=Path, default=[], help="matrix file")
+    parser.add_argument("--space", action="append", type=Path, default=[], help="space/v1 file")
+    parser.add_argument("--seeds", type=int, help="seeds per method")
+    parser.add_argument("--methods", help="searchers, separated by commas; default: all there are")
+    parser.add_argument("--evaluations", type=int, default=300, help="budget, full evaluations")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument(
+        "--plain-caps", action="store_true", help="caps as they stand, without confidence bound"
+    )
+    return parser
+
+
+def _pairs(data: Sequence[Path], spaces: Sequence[Path]) -> list[_Pair]:
+    """Pair files in order; data alone means S1, and S1 comes with and without privacy."""
+    if spaces and len(spaces) != len(data):
+        raise LeewardError("give one --space per --data, in the same order")
+    if spaces:
+        return [_Pair(one, load_space(space)) for one, space in zip(data, spaces, strict=True)]
+    private = dataclasses.replace(S1, name="S1-private", sensitive=_SENSITIVE)
+    return [_Pair(one, spec) for one in (data or [_SHIPPED]) for spec in (S1, private)]
+
+
+def _methods(wanted: str | None, *, is_quick: bool) -> list[str]:
+    """Return the searchers to run, ours first; those that lack a package are left out, and said."""
+    if wanted:
+        named = [AGENT_REINFORCE, *wanted.split(",")]
+        return list(dict.fromkeys(named))
+    left_out = _QUICK_LEFT_OUT if is_quick else frozenset[str]()
+    names = [one for one in SEARCHERS if one != "exhaustive" and one not in left_out]
+    return [one for one in names if one not in _OPTUNA or _has_optuna(one)]
+
+
+def _has_optuna(sampler: str) -> bool:
+    needed = ("optuna", "torch") if sampler == "gp" else ("optuna",)
+    try:
+        for name in needed:
+            __import__(name)
+    except ImportError:
+        print(f"{sampler} is left out: it needs {' and '.join(needed)}", file=sys.stderr)
+        return False
+    return True
+
+
+def _run_all(
+    options: argparse.Namespace, pairs: Sequence[_Pair], methods: Sequence[str], evaluations: int
+) -> list[Cell]:
+    """Run seed after seed, so that a run that ends early has whole seeds."""
+    seeds = options.seeds or (10 if options.quick else 100)
+    confidence = None if options.plain_caps else CONFIDENCE
+    settings = [(pair, cap) for pair in pairs for cap in pair.spec.caps]
+    started = time.monotonic()
+    runs: list[tuple[_Task, Run]] = []
+    console = Console(stderr=True)
+    with (
+        ProcessPoolExecutor(max_workers=max(1, options.workers)) as executor,
+        Progress(console=console, transient=True) as progress,
+    ):
+        bar = progress.add_task("seeds", total=seeds * len(settings) * (len(methods) + 1))
+        for seed in range(seeds):
+            tasks = [
+                _Task(pair, cap, method, accounting, seed, evaluations, confidence)
+                for pair, cap in settings
+                for method, accounting in _accounted(methods)
+            ]
+            for task, run in _run_seed(executor, tasks):
+                runs.append((task, run))
+                progress.advance(bar)
+            elapsed = time.monotonic() - started
+            is_late = elapsed + elapsed / (seed + 1) > _QUICK_S
+            if options.quick and options.seeds is None and is_late:
+                break
+    return [_cell(pair, cap, confidence, evaluations, runs) for pair, cap in settings]
+
+
+def _accounted(methods: Sequence[str]) -> Iterator[tuple[str, Accounting]]:
+    """Yield the slow ones first, so that the last process does not wait alone."""
+    yield AGENT_REINFORCE, "B"
+    for method in methods:
+        yield method, "A"
+
+
+def _run_seed(executor: ProcessPoolExecutor, tasks: Sequence[_Task]) -> Iterator[tuple[_Task, Run]]:
+    futures: dict[Future[Run], _Task] = {executor.submit(_run, task): task for task in tasks}
+    for future in as_completed(futures):
+        yield futures[future], future.result()
+
+
+def _run(task: _Task) -> Run:
+    """Run one task; runs in a worker process, which keeps what it has loaded."""
+    setting = _setting(task.pair, task.cap, task.confidence)
+    return run_once(
+        setting,
+        task.method,
+        accounting=task.accounting,
+        seed=task.seed,
+        evaluations=task.evaluations,
+    )
+
+
+@cache
+def _setting(pair: _Pair, cap: float, confidence: float | None) -> Setting:
+    return Setting(_world(pair), cap, confidence)
+
+
+@cache
+def _world(pair: _Pair) -> World:
+    matrix = load_matrix(pair.data)
+    return World(TeamSpace(pair.spec), build_table(matrix, pair.spec))
+
+
+def _cell(
+    pair: _Pair,
+    cap: float,
+    confidence: float | None,
+    evaluations: int,
+    runs: Sequence[tuple[_Task, Run]],
+) -> Cell:
+    """Gather the runs of one setting, by method and seed."""
+    plain: dict[str, list[Run]] = {}
+    virtual: dict[str, list[Run]] = {}
+    mine = (one for one in runs if one[0].pair == pair and one[0].cap == cap)
+    for task, run in sorted(mine, key=lambda one: one[0].seed):
+        (virtual if task.accounting == "B" else plain).setdefault(task.method, []).append(run)
+    name = f"{pair.spec.name} cap {cap:g}"
+    return Cell(name, _setting(pair, cap, confidence), plain, virtual, evaluations)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

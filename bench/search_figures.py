@@ -1,0 +1,171 @@
+"""From runs to the figures of the benchmark: regrets, speed-ups, intervals, violations.
+
+Knows runs and seeds; knows no searcher. Regrets are reported in percentage points.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.search_runs import Accounting, Run, Setting
+
+__all__ = ["BUDGETS", "Cell", "auc_pp", "holm", "mean_regret", "paired", "speedup", "to_within"]
+
+BUDGETS: Final = (10, 30, 100, 300)
+"""Evaluations' worth of question executions."""
+_WITHIN: Final = 0.01
+_WORTH_COMPARING_PP: Final = 0.2
+_RESAMPLES: Final = 2000
+_AXES: Final[Mapping[Accounting, str]] = {"A": "executions", "B": "calls"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All runs of one setting, by method; every method has the same seeds."""
+
+    name: str
+    setting: Setting
+    runs: Mapping[str, Sequence[Run]]
+    """Accounting A for peers (their trials are the same under B)."""
+    virtual_runs: Mapping[str, Sequence[Run]]
+    """Accounting B, for methods that make use of it."""
+    evaluations: int
+
+    def of(self, method: str, accounting: Accounting) -> Sequence[Run]:
+        """Return a method's runs under an accounting."""
+        if accounting == "B" and method in self.virtual_runs:
+            return self.virtual_runs[method]
+        return self.runs[method]
+
+    def most_calls(self) -> int:
+        """Return the budget of accounting B: every call there is."""
+        world = self.setting.world
+        models = len(world.table.edge_right) + len(world.table.cloud_right)
+        return models * len(world.table.search)
+
+
+def mean_regret(cell: Cell, method: str, evaluations: int, *, plain: bool = False) -> float:
+    """Return the mean regret at a budget, accounting A, in points."""
+    return float(np.mean(_regrets(cell, method, evaluations, plain=plain)))
+
+
+def _regrets(
+    cell: Cell, method: str, evaluations: float, *, plain: bool = False
+) -> npt.NDArray[np.float64]:
+    optimum = cell.setting.plain_optimum if plain else cell.setting.optimum
+    values = []
+    for run in cell.runs[method]:
+        point = run.at(evaluations * run.questions, axis="executions")
+        if point is None:
+            values.append(optimum)
+        else:
+            values.append(point.plain_regret if plain else point.regret)
+    return 100.0 * np.array(values)
+
+
+def to_within(
+    cell: Cell, method: str, accounting: Accounting, *, plain: bool = False
+) -> tuple[float, int]:
+    """Return the median amount after which regret stays within a point, and how many never do.
+
+    Executions under A, fresh calls under B; a seed that never gets there counts as the budget.
+    """
+    axis = _AXES[accounting]
+    amounts, misses = [], 0
+    for run in cell.of(method, accounting):
+        budget = float(cell.evaluations * run.questions)
+        if accounting == "B":
+            budget = float(cell.most_calls())
+        first = run.first_within(_WITHIN, axis=axis, budget=budget, plain=plain)
+        misses += first is None
+        amounts.append(budget if first is None else first)
+    return statistics.median(amounts), misses
+
+
+def speedup(
+    cell: Cell, ours: str, others: Sequence[str], accounting: Accounting, *, plain: bool = False
+) -> tuple[float, str]:
+    """Return the best other's amount to a point over ours, and who that is."""
+    amounts = {one: to_within(cell, one, accounting, plain=plain)[0] for one in others}
+    best = min(amounts, key=lambda one: (amounts[one], one))
+    own, _ = to_within(cell, ours, accounting, plain=plain)
+    return amounts[best] / max(own, 1.0), best
+
+
+def auc_pp(cell: Cell, method: str) -> float:
+    """Return the mean regret over budgets that are even in the logarithm, from 1 on."""
+    grid = np.geomspace(1.0, cell.evaluations, 25)
+    return float(np.mean([np.minimum(_regrets(cell, method, one), 20.0).mean() for one in grid]))
+
+
+def paired(
+    cell: Cell, ours: str, others: Sequence[str], budgets: Sequence[int]
+) -> list[dict[str, object]]:
+    """Compare by seed where the best other still has 0.2 points of regret or more.
+
+    A positive difference is the other's regret above ours. Intervals are bootstrapped over
+    seeds; p-values are corrected by Holm over the methods.
+    """
+    rows: list[dict[str, object]] = []
+    for budget in budgets:
+        means = {one: mean_regret(cell, one, budget) for one in others}
+        best = min(means, key=lambda one: (means[one], one))
+        if means[best] < _WORTH_COMPARING_PP:
+            continue
+        own = _regrets(cell, ours, budget)
+        tests = {one: _bootstrap(_regrets(cell, one, budget) - own) for one in others}
+        corrected = holm({one: test.p for one, test in tests.items()})
+        test = tests[best]
+        rows.append(
+            {
+                "cell": cell.name,
+                "evaluations": budget,
+                "best_other": best,
+                "best_other_regret_pp": round(means[best], 3),
+                "own_regret_pp": round(float(own.mean()), 3),
+                "difference_pp": round(test.mean, 3),
+                "interval_95_pp": [round(test.low, 3), round(test.high, 3)],
+                "p_holm": round(corrected[best], 4),
+                "verdict": _verdict(test, corrected[best]),
+            }
+        )
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    mean: float
+    low: float
+    high: float
+    p: float
+
+
+def _bootstrap(differences: npt.NDArray[np.float64]) -> _Test:
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(differences), size=(_RESAMPLES, len(differences)))
+    means = differences[drawn].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    one_sided = min(float((means <= 0).mean()), float((means >= 0).mean()))
+    return _Test(float(differences.mean()), float(low), float(high), min(1.0, 2 * one_sided))
+
+
+def _verdict(test: _Test, p_holm: float) -> str:
+    if p_holm >= 0.05 or test.low <= 0.0 <= test.high:
+        return "no claim"
+    return "better" if test.mean > 0 else "worse"
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Return p-values corrected for their number."""
+    corrected: dict[str, float] = {}
+    largest = 0.0
+    for position, name in enumerate(sorted(p_values, key=lambda one: (p_values[one], one))):
+        largest = max(largest, (len(p_values) - position) * p_values[name])
+        corrected[name] = min(1.0, largest)
+    return corrected

@@ -1,0 +1,200 @@
+"""One run of one searcher on one space under one cap, replayed, with what it cost by then.
+
+Knows regret, because it may see the truth; the searcher may not.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal
+
+from optimizer.replay.evaluator import TeamEvaluator
+from optimizer.replay.space_document import TeamSpec
+from optimizer.replay.team_space import TeamSpace
+from optimizer.replay.team_table import TeamTable
+from optimizer.replay.truth import Scores, optimum, score_all
+from optimizer.search.caps import CapRule
+from optimizer.search.model import Constraint, Measure, Recommendation
+from optimizer.search.problem import Problem
+from optimizer.search.registry import AGENT_REINFORCE, make_search
+
+__all__ = ["CONFIDENCE", "Accounting", "Point", "Run", "Setting", "World", "run_once"]
+
+CONFIDENCE: Final = 0.99
+"""One-sided, on every cap, for every method alike."""
+_BATCH: Final = 1024
+_SLACK: Final = 1e-9
+
+Accounting = Literal["A", "B"]
+
+
+@dataclass(frozen=True)
+class World:
+    """A space on a matrix, with everything that enumeration says about it."""
+
+    space: TeamSpace
+    table: TeamTable
+
+    @cached_property
+    def search(self) -> Scores:
+        """All graphs on the search half."""
+        return score_all(self.space, self.table, self.table.search)
+
+    @cached_property
+    def report(self) -> Scores:
+        """All graphs on the report half."""
+        return score_all(self.space, self.table, self.table.report)
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Row of every candidate by key."""
+        return {one.key: row for row, one in enumerate(self.space.candidates())}
+
+    @property
+    def spec(self) -> TeamSpec:
+        """What the space was made of."""
+        return self.space.spec
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A world under a cap, with or without a confidence bound."""
+
+    world: World
+    cap: float
+    confidence: float | None
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What every searcher is given."""
+        constraint = Constraint(Measure.CLOUD_SHARE, self.cap)
+        questions = len(self.world.table.search)
+        return Problem(
+            self.world.space, CapRule((constraint,), self.confidence, questions), questions
+        )
+
+    @cached_property
+    def optimum(self) -> float:
+        """The best accuracy on the search half that the bounded cap allows."""
+        scores, rule = self.world.search, self.problem.rule
+        allowed = scores.exposed <= rule.most_exposed(scores.questions)
+        allowed |= self.world.space.choice_rows[:, -1] == 0  # these cannot expose anything
+        best = optimum(scores, allowed)
+        return 0.0 if best is None else best.accuracy
+
+    @cached_property
+    def plain_optimum(self) -> float:
+        """The best accuracy on the search half under the cap as it stands."""
+        best = optimum(self.world.search, self.world.search.share <= self.cap + _SLACK)
+        return 0.0 if best is None else best.accuracy
+
+    def point(self, executions: int, calls: int, chosen: Recommendation | None) -> Point:
+        """Judge a recommendation."""
+        if chosen is None:
+            return Point(executions, calls, self.optimum, self.plain_optimum, -1)
+        row = self.world.row_of[chosen.candidate.key]
+        if self.world.search.share[row] > self.cap + _SLACK:
+            return Point(executions, calls, self.optimum, self.plain_optimum, row)
+        accuracy = float(self.world.search.accuracy[row])
+        return Point(
+            executions,
+            calls,
+            # Nobody gains by leaning over the bound that all were given.
+            max(0.0, self.optimum - accuracy),
+            max(0.0, self.plain_optimum - accuracy),
+            row,
+        )
+
+    def breaks(self, row: int) -> bool:
+        """Say whether a graph breaks the cap on the report half."""
+        return row >= 0 and bool(self.world.report.share[row] > self.cap + _SLACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The state of a run after some batch; regrets are shares, not points."""
+
+    executions: int
+    calls: int
+    regret: float
+    """Against the best under the same bounded caps."""
+    plain_regret: float
+    """Against the best under the caps as they stand."""
+    row: int
+    """The recommended graph, -1 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's points, each where the recommendation or its regret changed, and its overhead."""
+
+    method: str
+    accounting: Accounting
+    seed: int
+    points: tuple[Point, ...]
+    questions: int
+    ask_s: float
+    trials: int
+    violations: int
+
+    def at(self, amount: float, *, axis: str) -> Point | None:
+        """Return the last point within an amount of executions or calls."""
+        within = [one for one in self.points if getattr(one, axis) <= amount + _SLACK]
+        return within[-1] if within else None
+
+    def first_within(self, regret: float, *, axis: str, budget: float, plain: bool) -> float | None:
+        """Return the first amount from which the regret stays within a bound, up to a budget."""
+        inside: float | None = None
+        for one in self.points:
+            if getattr(one, axis) > budget:
+                break
+            value = one.plain_regret if plain else one.regret
+            if value > regret + _SLACK:
+                inside = None
+            elif inside is None:
+                inside = float(getattr(one, axis))
+        return inside
+
+
+def run_once(
+    setting: Setting, method: str, *, accounting: Accounting, seed: int, evaluations: int
+) -> Run:
+    """Run a searcher until it has spent ``evaluations`` times the search half, or asks no more.
+
+    Under accounting B only Agent-REINFORCE sees what cached calls decide; all methods have the
+    same cache, so the same calls are free to all.
+    """
+    evaluator = TeamEvaluator(setting.world.space, setting.world.table)
+    virtual = evaluator if accounting == "B" and method.startswith(AGENT_REINFORCE) else None
+    search = make_search(method, setting.problem, seed=seed, virtual=virtual)
+    budget = evaluations * evaluator.questions
+    points: list[Point] = []
+    ask_s = 0.0
+    while evaluator.accounts.question_executions < budget:
+        started = time.perf_counter()
+        trials = search.ask(_BATCH)
+        ask_s += time.perf_counter() - started
+        if not trials:
+            break
+        for trial in trials:
+            outcomes = evaluator.evaluate(trial)
+            search.tell(trial, outcomes)
+        started = time.perf_counter()
+        chosen = search.recommend()
+        ask_s += time.perf_counter() - started
+        spent = evaluator.accounts
+        point = setting.point(spent.question_executions, spent.calls, chosen)
+        if not points or point.row != points[-1].row:
+            points.append(point)
+    return Run(
+        method=method,
+        accounting=accounting,
+        seed=seed,
+        points=tuple(points),
+        questions=evaluator.questions,
+        ask_s=ask_s,
+        trials=search.asked,
+        violations=evaluator.violations,
+    )

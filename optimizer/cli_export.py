@@ -1,0 +1,124 @@
+"""``leeward optimizer report`` and ``export``: take a study's results elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from optimizer.cli_options import (
+    DirectoryOption,
+    GraphArgument,
+    StudyArgument,
+    UnprovenOption,
+    opened,
+    place_of,
+)
+from optimizer.report.page import ReportSource, render_page
+from optimizer.study.bundle import load_or_create_key, write_bundle
+from optimizer.study.journal import read_journal
+from runtime.cli.output import JsonOption, run_command, show
+from runtime.clock import SystemClock
+from runtime.errors import NotPermitted, RequestInvalid
+
+__all__ = ["export", "report"]
+
+_KEY_FILE = "signing.pem"
+
+
+def report(
+    study: StudyArgument,
+    *,
+    directory: DirectoryOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="HTML file; default: report.html beside the journal.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one HTML page with everything that the study found and cost."""
+
+    def work() -> None:
+        one = opened(study)
+        place = place_of(one, directory)
+        file = out or place.directory / "report.html"
+        live = one.live
+        page = render_page(
+            ReportSource(
+                study=one.study,
+                space=one.space,
+                catalog=live.source.catalog if live else None,
+                events=read_journal(place.journal),
+                archive=one.archive(place),
+                question_names=[task.id for task in live.source.tasks] if live else [],
+            )
+        )
+        try:
+            file.write_text(page, encoding="utf-8")
+        except OSError as failure:
+            raise RequestInvalid(f"{file} cannot be written: {failure.strerror}") from None
+        show({"report": str(file), "bytes": len(page.encode())}, str(file), as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+def export(
+    study: StudyArgument,
+    graph: GraphArgument = "recommended",
+    *,
+    out: Annotated[Path, typer.Option(help="Directory, such as an edge's graphs.")],
+    directory: DirectoryOption = None,
+    name: Annotated[str, typer.Option(help="What callers will call it; default: the study's.")] = (
+        ""
+    ),
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Ed25519 key that vouches for it; default: made beside the journal."),
+    ] = None,
+    unproven: UnprovenOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a graph as a document that edges load, and its signature beside it."""
+
+    def work() -> None:
+        one = opened(study)
+        if one.live is None:
+            raise RequestInvalid("a replay's graphs are votes that no edge can run as they are")
+        place = place_of(one, directory)
+        found = one.archive(place).find(graph)
+        if not found.is_proven and not (unproven and found.is_possible):
+            raise NotPermitted(
+                f"{found.name} keeps the constraints so far, unproven; --unproven exports it"
+                if found.is_possible
+                else f"{found.name} breaks a constraint of the study"
+            )
+        signing, is_new = load_or_create_key(key or place.directory / _KEY_FILE)
+        provenance = {
+            "study": one.study.name,
+            "study_hash": one.study.hash,
+            "graph": str(found.candidate.key),
+            "searcher": one.study.searcher.name,
+            "seed": one.study.seed,
+            "questions": len(found.outcomes.questions),
+            "accuracy": found.accuracy,
+            "exported_at": SystemClock().now().isoformat(timespec="seconds"),
+        }
+        document, signature = write_bundle(
+            out,
+            one.space.graph(found.candidate),
+            name=name or one.study.name,
+            key=signing,
+            provenance=provenance,
+        )
+        data = {
+            "graph": found.name,
+            "document": str(document),
+            "signature": str(signature),
+            "key_made": is_new,
+            "provenance": provenance,
+        }
+        made = f"\nmade a new signing key: {place.directory / _KEY_FILE}" if is_new else ""
+        call = f'callers name it model="leeward/{name or one.study.name}"'
+        show(data, f"{document}\n{signature}{made}\n{call}", as_json=as_json)
+
+    run_command(work, as_json=as_json)

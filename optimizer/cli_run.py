@@ -1,0 +1,246 @@
+"""``leeward optimizer plan``, ``run`` and ``resume``: what a search will cost, and doing it."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
+from optimizer.cli_options import CacheOption, DirectoryOption, StudyArgument, opened, place_of
+from optimizer.cli_progress import RunWatcher, watching
+from optimizer.cli_views import (
+    amounts_table,
+    estimate_data,
+    front_data,
+    measured_data,
+    measured_table,
+    spend_data,
+    spend_line,
+)
+from optimizer.study.estimate import Estimate, breaks, estimate_study
+from optimizer.study.front import front_of
+from optimizer.study.opening import OpenStudy
+from optimizer.study.running import RunPlace, RunResult, run_study
+from optimizer.study.searchers import make_searcher
+from runtime.cli.exit_codes import CODES, FINDINGS
+from runtime.cli.output import JsonOption, diagnose, make_table, run_command, show
+from runtime.clock import SystemClock
+from runtime.errors import BackendUnavailable, NotImplementedYet, StudyInvalid
+
+__all__ = ["plan", "resume", "run"]
+
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Executions at once, instead of the study's.")
+]
+UntilCapOption = Annotated[
+    bool,
+    typer.Option(
+        "--until-cap", help="Run although the worst case breaks a cap; the cap then ends the run."
+    ),
+]
+
+
+class Engine(Enum):
+    """Who runs the executions."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+EngineOption = Annotated[Engine, typer.Option(help="Who runs the executions.")]
+
+
+def plan(study: StudyArgument, *, as_json: JsonOption = False) -> None:
+    """Say what a study will cost, before anything is spent.
+
+    Exit code 3 when the worst case breaks a cap, 17 when the study cannot end well.
+    """
+
+    def work() -> None:
+        one = opened(study)
+        one.check_possible()
+        if one.live is None:
+            _show_replay_plan(one, as_json=as_json)
+            return
+        estimate = _estimate(one)
+        broken = breaks(estimate.worst, one.study.caps)
+        data = {"study": one.study.name, **estimate_data(estimate, broken)}
+        calls = make_table(
+            ("model", "calls expected"),
+            [(model, f"{count:,.0f}") for model, count in estimate.calls_by_model.items()],
+        )
+        size = "too many to list" if estimate.graphs is None else f"{estimate.graphs:,}"
+        first = (
+            f"{one.study.name}: {estimate.combinations:,} combinations, {size} different allowed"
+            f" graphs, {estimate.questions} questions, searcher {one.study.searcher.name}"
+        )
+        show(data, first, amounts_table(estimate, one.study.caps), calls, as_json=as_json)
+        if broken:
+            diagnose(_refusal(broken))
+            raise typer.Exit(FINDINGS)
+
+    run_command(work, as_json=as_json)
+
+
+def run(
+    study: StudyArgument,
+    *,
+    directory: DirectoryOption = None,
+    cache: CacheOption = None,
+    workers: WorkersOption = None,
+    until_cap: UntilCapOption = False,
+    engine: EngineOption = Engine.LOCAL,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study, or go on with it where it was; typing the same again is how to resume.
+
+    Exit code 3, and nothing spent, when the worst case breaks a cap (see --until-cap). A file
+    named `stop` in the study's directory ends the run; what was paid for is kept.
+    """
+
+    def work() -> None:
+        one = opened(study)
+        place = place_of(one, directory, cache)
+        _run(one, place, workers=workers, until_cap=until_cap, engine=engine, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+def resume(
+    study: StudyArgument,
+    *,
+    directory: DirectoryOption = None,
+    cache: CacheOption = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a study that was begun; the same as run, but never begins one."""
+
+    def work() -> None:
+        one = opened(study)
+        place = place_of(one, directory, cache)
+        if not place.journal.exists():
+            reason = "does not exist; `leeward optimizer run` begins the study"
+            raise StudyInvalid(reason, file=str(place.journal))
+        place.stop.unlink(missing_ok=True)
+        _run(one, place, workers=workers, until_cap=True, engine=Engine.LOCAL, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+def _run(
+    one: OpenStudy,
+    place: RunPlace,
+    *,
+    workers: int | None,
+    until_cap: bool,
+    engine: Engine,
+    as_json: bool,
+) -> None:
+    if engine is Engine.RAY:
+        raise NotImplementedYet("this version runs executions on this machine only")
+    one.check_possible()
+    _check_plan(one, until_cap=until_cap or place.journal.exists(), as_json=as_json)
+    total = one.study.trials * one.questions
+    with watching(executions=total, is_quiet=as_json) as watcher:
+        result = asyncio.run(_search(one, place, watcher, workers=workers))
+    _show_result(one, place, watcher, result, as_json=as_json)
+    if result.reason.startswith("failures"):
+        # What was paid for is shown as after any run, so this is no second JSON object.
+        last = result.reason.removeprefix("failures: ")
+        diagnose(f"error: ten executions in a row failed, the last with {last}")
+        raise typer.Exit(CODES[BackendUnavailable])
+
+
+async def _search(
+    one: OpenStudy, place: RunPlace, watcher: RunWatcher, *, workers: int | None
+) -> RunResult:
+    async with one.evaluator(place, progress=watcher.phase) as evaluator:
+        return await run_study(
+            one.study,
+            make_searcher(one.study, one.space, questions=one.questions),
+            evaluator,
+            place,
+            clock=SystemClock(),
+            observer=watcher,
+            workers=workers,
+        )
+
+
+def _check_plan(one: OpenStudy, *, until_cap: bool, as_json: bool) -> None:
+    """Refuse a run whose worst case breaks a cap, unless the cap itself is to end it."""
+    if one.live is None or until_cap:
+        return
+    broken = breaks(_estimate(one).worst, one.study.caps)
+    if broken:
+        if as_json:
+            show({"refused": {"caps_that_the_worst_case_breaks": broken}}, as_json=True)
+        diagnose(_refusal(broken))
+        raise typer.Exit(FINDINGS)
+
+
+def _estimate(one: OpenStudy) -> Estimate:
+    assert one.live is not None  # noqa: S101 - callers asked
+    return estimate_study(one.study, one.live.source, one.live.space, one.live.rules)
+
+
+def _refusal(broken: list[str]) -> str:
+    return (
+        f"the worst case breaks the cap on {', '.join(broken)}; raise it, lower `trials` or"
+        " `questions`, or let the cap end the run: `run --until-cap`"
+    )
+
+
+def _show_replay_plan(one: OpenStudy, *, as_json: bool) -> None:
+    listed = one.space.candidates()
+    data: dict[str, Any] = {
+        "study": one.study.name,
+        "graphs": None if listed is None else len(listed),
+        "questions": one.questions,
+        "executions": one.study.trials * one.questions,
+        "usd": 0.0,
+    }
+    size = "too many to list" if listed is None else f"{len(listed):,} graphs"
+    line = (
+        f"{one.study.name}: {size}, {one.questions} questions, up to {data['executions']:,}"
+        " executions from a record; nothing is run and nothing is spent"
+    )
+    show(data, line, as_json=as_json)
+
+
+def _show_result(
+    one: OpenStudy, place: RunPlace, watcher: RunWatcher, result: RunResult, *, as_json: bool
+) -> None:
+    archive = one.archive(place)
+    front = front_of(archive.measured, one.study.objectives)
+    chosen = archive.chosen
+    budget = watcher.budget
+    assert budget is not None  # noqa: S101 - every run shows its first line
+    data = {
+        "study": one.study.name,
+        "ended": result.reason,
+        "trials": watcher.trials,
+        "graphs": len(archive.measured),
+        "answered": watcher.answered,
+        "failed": watcher.failed,
+        "spent": spend_data(budget.spent, budget.elapsed_s),
+        "cache": {"hits": result.cache_hits, "misses": result.cache_misses},
+        "recommended": chosen and measured_data(chosen),
+        "front": front_data(front),
+        "journal": str(place.journal),
+    }
+    spent = spend_line(budget.spent, budget.caps)
+    summary = (
+        f"{result.reason}: {watcher.trials} trials, {len(archive.measured)} graphs, {spent};"
+        f" cache {result.cache_hits} hits, {result.cache_misses} misses"
+    )
+    lines = [summary]
+    if watcher.failed:
+        lines.append(f"{watcher.failed} attempts failed; none counts as a wrong answer")
+    if chosen:
+        lines.append(f"recommended: {chosen.name} {chosen.candidate.key}")
+    else:
+        lines.append("recommended: none yet; the front shows what was measured")
+    show(data, "\n".join(lines), measured_table(front.members), as_json=as_json)

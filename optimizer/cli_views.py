@@ -1,0 +1,189 @@
+"""Show studies to people and to scripts: graphs, fronts, estimates, spends. Knows no command."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.table import Table
+
+from optimizer.evaluation.model import Spend
+from optimizer.study.archive import Measured
+from optimizer.study.compare import Comparison, Difference
+from optimizer.study.estimate import Estimate
+from optimizer.study.front import Front
+from optimizer.study.model import Caps
+from runtime.cli.output import make_table
+
+__all__ = [
+    "amounts_table",
+    "comparison_data",
+    "comparison_table",
+    "estimate_data",
+    "front_data",
+    "measured_data",
+    "measured_table",
+    "spend_data",
+    "spend_line",
+    "usd",
+]
+
+_CAP_NAMES = ("executions", "calls", "tokens", "usd", "exposed_questions", "flops")
+
+
+def usd(amount: float) -> str:
+    """Write money so that small amounts stay visible."""
+    if amount == 0:
+        return "$0"
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.3g}"
+
+
+def measured_data(one: Measured) -> dict[str, Any]:
+    """Return a measured graph as plain data."""
+    return {
+        "graph": one.name,
+        "key": one.candidate.key,
+        "questions": len(one.outcomes.questions),
+        "accuracy": one.accuracy,
+        "accuracy_interval": list(one.interval),
+        "values": {str(name): value for name, value in one.values.items()},
+        "constraints": [
+            {
+                "measure": kept.constraint.measure.value,
+                "limit": kept.constraint.limit,
+                "value": kept.value,
+                "upper_bound": kept.upper if math.isfinite(kept.upper) else None,
+                "proven": kept.is_proven,
+                "broken": kept.is_broken,
+            }
+            for kept in one.kept
+        ],
+        "proven": one.is_proven,
+    }
+
+
+def measured_table(graphs: Sequence[Measured]) -> Table:
+    """Return graphs as a table, one line each."""
+    headings = ("graph", "right", "interval", "cost", "p95 s", "cloud", "keeps", "made of")
+    return make_table(headings, (_cells(one) for one in graphs))
+
+
+def front_data(front: Front) -> dict[str, Any]:
+    """Return a front as plain data."""
+    return {
+        "objectives": list(front.objectives),
+        "graphs": [measured_data(one) for one in front.members],
+        "hypervolume": front.hypervolume,
+        "left_out": {
+            "unproven": front.unproven,
+            "broken": front.broken,
+            "asked_too_few_questions": front.too_few,
+        },
+    }
+
+
+def spend_data(spend: Spend, elapsed_s: float) -> dict[str, Any]:
+    """Return what a search spent as plain data."""
+    return {
+        "executions": spend.executions,
+        "calls": spend.calls,
+        "tokens": spend.tokens,
+        "usd": spend.usd,
+        "exposed_questions": len(spend.exposed),
+        "flops": spend.flops,
+        "seconds": elapsed_s,
+    }
+
+
+def spend_line(spend: Spend, caps: Caps) -> str:
+    """Return spends and caps in a few words."""
+    parts = [
+        _of(usd(spend.usd), caps.usd and usd(caps.usd)),
+        _of(f"{spend.executions} runs", caps.executions),
+        _of(f"{spend.calls} calls", caps.calls),
+    ]
+    if spend.exposed or caps.exposed_questions is not None:
+        parts.append(_of(f"{len(spend.exposed)} questions left", caps.exposed_questions))
+    return ", ".join(parts)
+
+
+def estimate_data(estimate: Estimate, broken: Sequence[str]) -> dict[str, Any]:
+    """Return an estimate as plain data."""
+    return {
+        "combinations": estimate.combinations,
+        "graphs": estimate.graphs,
+        "questions": estimate.questions,
+        "expected": asdict(estimate.expected),
+        "worst": asdict(estimate.worst),
+        "calls_by_model": dict(estimate.calls_by_model),
+        "caps_that_the_worst_case_breaks": list(broken),
+    }
+
+
+def amounts_table(estimate: Estimate, caps: Caps) -> Table:
+    """Return expected and worst amounts against the caps."""
+    rows = []
+    for name in (*_CAP_NAMES, "seconds"):
+        cap = getattr(caps, name)
+        expected = _amount(name, getattr(estimate.expected, name))
+        worst = _amount(name, getattr(estimate.worst, name))
+        rows.append((name, expected, worst, "no cap" if cap is None else _amount(name, cap)))
+    return make_table(("", "expected", "at worst", "cap"), rows)
+
+
+def comparison_data(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain data."""
+    return asdict(found)
+
+
+def comparison_table(found: Comparison) -> Table:
+    """Return the differences of two graphs."""
+    rows = [
+        _difference("accuracy", found.accuracy),
+        _difference("cost, $ per question", found.cost_usd),
+        _difference("latency, s", found.latency_s),
+        _difference("share that leaves", found.cloud_share),
+    ]
+    return make_table(("B minus A", "mean", "95 % interval", ""), rows)
+
+
+def _cells(one: Measured) -> Sequence[str]:
+    low, high = one.interval
+    keeps = "yes" if one.is_proven else "unproven" if one.is_possible else "no"
+    return (
+        one.name,
+        f"{one.accuracy:.1%} of {len(one.outcomes.questions)}",
+        f"{low:.1%} to {high:.1%}",
+        usd(one.values["cost_usd"]),
+        f"{one.values['latency_p95_s']:.3g}",
+        f"{one.values['cloud_share']:.0%}",
+        keeps if one.kept else "-",
+        str(one.candidate.key),
+    )
+
+
+def _difference(name: str, found: Difference) -> tuple[str, str, str, str]:
+    verdict = "clear" if found.is_clear else "may be chance"
+    return (name, f"{found.mean:+.4g}", f"{found.low:+.4g} to {found.high:+.4g}", verdict)
+
+
+def _of(amount: str, cap: Mapping[str, object] | float | str | None) -> str:
+    return amount if cap is None else f"{amount} of {cap}"
+
+
+def _amount(name: str, amount: float | None) -> str:
+    if amount is None:
+        return "unknown (no measured speeds)"
+    if name == "usd":
+        return usd(amount)
+    if name == "seconds":
+        return _duration(amount)
+    return f"{amount:.3g}" if name == "flops" else f"{amount:,.0f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,160 @@
+"""A graph's calls one by one, each paid for once: the second graph that makes a call gets it free.
+
+Holds only for questions in which the edge finds nothing sensitive: then every step reads the
+request as it was sent, so a call depends on its own prompt alone and a graph's answer is what its
+calls give. Each call still is a run of one step on the edge: its plan, its gate, its ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from optimizer.evaluation.cache import CallCache, CallKey
+from optimizer.evaluation.edge_runs import REFUSALS, Runs
+from runtime.codec.collaboration import CollaborationCall
+from runtime.executor.prompts import compose
+from runtime.executor.step import first_failure
+from runtime.graph.model import Graph, Step
+from runtime.graph.roles import Role
+from runtime.ids import StepId
+from runtime.ports import ChatMessage
+
+__all__ = ["CallResult", "Calls", "CallsRun", "PaidCall"]
+
+_ID_BITS = 52
+"""Call ids stay whole numbers in every JSON reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What one call gave and what it cost."""
+
+    text: str
+    cost_usd: float
+    tokens: int
+    flops: float
+    latency_s: float
+    is_cloud: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaidCall:
+    """A call, its id and the study that paid for it."""
+
+    id: int
+    result: CallResult
+    study: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallsRun:
+    """The calls of one graph."""
+
+    by_step: Mapping[StepId, PaidCall]
+    is_complete: bool
+    """Without, the graph has to be run as a whole after all: the edge found something sensitive
+    in an answer, or refused a call."""
+    wasted: tuple[CallResult, ...] = ()
+    """Paid for and of no use to any graph."""
+
+
+class _NotAlone(Exception):
+    """A call does not depend on its own prompt alone; the graph must be run as a whole."""
+
+    def __init__(self, wasted: CallResult | None = None) -> None:
+        super().__init__()
+        self.wasted = wasted
+
+
+class Calls:
+    """The calls of one study over one edge.
+
+    Args:
+        runs: The edge.
+        cache: What was paid for before.
+        revisions: Revision of each model.
+    """
+
+    def __init__(self, runs: Runs, cache: CallCache, *, revisions: Mapping[str, str]) -> None:
+        self._runs = runs
+        self._cache = cache
+        self._revisions = revisions
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def run(self, graph: Graph, request: tuple[ChatMessage, ...]) -> CallsRun:
+        """Make every call of a graph that was not made before.
+
+        Raises:
+            LeewardError: A call failed.
+        """
+        if not _is_plain(graph):
+            return CallsRun({}, is_complete=False)
+        tasks: dict[StepId, asyncio.Task[PaidCall]] = {}
+
+        async def play(step: Step) -> PaidCall:
+            answers = [await tasks[edge.source] for edge in graph.incoming[step.id]]
+            texts = [answer.result.text for answer in answers]
+            return await self._call(step, compose(step.role, request, texts))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for step in graph.topological:
+                    tasks[step.id] = group.create_task(play(step))
+        except BaseExceptionGroup as failures:
+            failure = first_failure(failures)
+            if not isinstance(failure, _NotAlone):
+                raise failure from None
+            done = {
+                step: task.result()
+                for step, task in tasks.items()
+                if not task.cancelled() and task.exception() is None
+            }
+            wasted = () if failure.wasted is None else (failure.wasted,)
+            return CallsRun(done, is_complete=False, wasted=wasted)
+        return CallsRun({step: task.result() for step, task in tasks.items()}, is_complete=True)
+
+    async def _call(self, step: Step, chat: tuple[ChatMessage, ...]) -> PaidCall:
+        model = str(step.model)
+        if step.instruction:
+            chat = (ChatMessage("system", step.instruction), *chat)
+        key = CallKey(model, self._revisions.get(model, ""), chat, step.sampling)
+        digest = key.digest()
+        call_id = int(digest[:16], 16) >> (64 - _ID_BITS)
+        async with self._locks[digest]:  # the same call of two graphs at once is made once
+            stored = self._cache.get(key)
+            if stored is not None:
+                return PaidCall(call_id, _result(stored.value), stored.study)
+            result = await self._make(step, chat)
+            self._cache.put(key, asdict(result))
+            return PaidCall(call_id, result, self._cache.study)
+
+    async def _make(self, step: Step, chat: tuple[ChatMessage, ...]) -> CallResult:
+        only = Step(StepId("call"), Role.ASSISTANT, step.model, sampling=step.sampling)
+        try:
+            run = await self._runs.run(CollaborationCall(Graph("one-call", (only,), ()), chat))
+        except REFUSALS:
+            raise _NotAlone from None
+        result = CallResult(
+            text=run.text,
+            cost_usd=run.cost_usd,
+            tokens=run.tokens,
+            flops=run.flops,
+            latency_s=run.receipt.latency_s,
+            is_cloud=run.receipt.left_the_edge,
+        )
+        if run.receipt.label.categories:
+            raise _NotAlone(result)
+        return result
+
+
+def _is_plain(graph: Graph) -> bool:
+    """Whether a graph's answer is what its calls give: no votes, no fan-out, no branches."""
+    plain_steps = all(step.samples == 1 and step.map_over is None for step in graph.steps)
+    return plain_steps and not any(edge.is_guarded for edge in graph.edges)
+
+
+def _result(value: Mapping[str, object]) -> CallResult:
+    return CallResult(**value)  # type: ignore[arg-type]  # written by `put` above

@@ -1,0 +1,257 @@
+"""Run graphs on an edge, as an application would: the edge plans, releases, gates and executes.
+
+Cloud calls therefore leave through the edge's own gate and stand in its ledger. What was paid for
+goes into the cache before it is reported; a graph that the edge refuses for a question is a wrong
+answer that cost nothing, a failure is no answer at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from optimizer.evaluation.cache import CallCache, GraphKey
+from optimizer.evaluation.calls import CallResult, Calls, PaidCall
+from optimizer.evaluation.edge_runs import REFUSALS, Runs
+from optimizer.evaluation.model import NOTHING, Answered, Evaluated, Source, Spend, full_spend
+from optimizer.evaluation.rules import GraphRules
+from optimizer.evaluation.scorers import score
+from optimizer.evaluation.tasks import Task
+from optimizer.search.model import Candidate, Space, Trial
+from runtime.codec.collaboration import CollaborationCall
+from runtime.errors import CloudAway, NotFound, StudyInvalid
+from runtime.graph.hash import graph_hash
+from runtime.graph.model import Graph, Step
+from runtime.graph.roles import Role
+from runtime.ids import ModelName, StepId
+from runtime.labels import Label
+from runtime.ports import ChatMessage, Sampling
+
+__all__ = ["LiveEvaluator", "LiveSettings", "check_models"]
+
+_TURN_TOKENS = 64
+"""Room for what a chat template puts around a question."""
+_ID_BITS = 52
+_REFUSED = Answered(right=0.0, exposed=False, cost_usd=0.0, flops=0.0, latency_s=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """What outcomes depend on besides graph and question."""
+
+    policy_hash: str
+    revisions: Mapping[str, str]
+
+
+class LiveEvaluator:
+    """Runs candidates of one space on the tasks of one study, over one edge.
+
+    Args:
+        runs: The edge.
+        space: Writes candidates as graphs.
+        tasks: The questions, by number.
+        rules: Worst cases.
+        cache: What was paid for before, and who pays now.
+        settings: What outcomes depend on besides.
+    """
+
+    def __init__(
+        self,
+        runs: Runs,
+        space: Space,
+        tasks: tuple[Task, ...],
+        *,
+        rules: GraphRules,
+        cache: CallCache,
+        settings: LiveSettings,
+    ) -> None:
+        self._runs = runs
+        self._space = space
+        self._tasks = tasks
+        self._rules = rules
+        self._cache = cache
+        self._settings = settings
+        self._calls = Calls(runs, cache, revisions=settings.revisions)
+        self._labels: dict[int, Label] = {}
+        self._charged: set[int] = set()
+
+    @property
+    def questions(self) -> int:
+        """How many questions there are to search on."""
+        return len(self._tasks)
+
+    def prepare(self, trial: Trial) -> None:
+        """Nothing is run before its reservation."""
+
+    def worst_case(self, candidate: Candidate, question: int) -> Spend:
+        """Return the most that the execution can spend, should the cache hold none of it."""
+        # A token holds at least one byte of text, so bytes bound tokens for any vocabulary.
+        prompt_tokens = len(self._tasks[question].question.encode()) + _TURN_TOKENS
+        graph = self._space.graph(candidate)
+        return self._rules.worst_case(graph, question, prompt_tokens=prompt_tokens)
+
+    def remember(self, evaluated: Evaluated) -> None:
+        """Hear of an outcome of an earlier run: its calls are paid for."""
+        self._charged.update(evaluated.answered.call_ids)
+
+    async def evaluate(self, candidate: Candidate, question: int) -> Evaluated:
+        """Run one graph on one question; what was paid for before is not run again.
+
+        Raises:
+            LeewardError: It failed; calls that succeeded are kept for the next attempt.
+        """
+        graph, task = self._space.graph(candidate), self._tasks[question]
+        request = (ChatMessage("user", task.question),)
+        in_vain = NOTHING
+        try:
+            label = await self._label(question, graph)
+            if not label.categories:
+                ran = await self._calls.run(graph, request)
+                if ran.is_complete:
+                    return self._by_calls(graph, question, ran.by_step)
+                in_vain = self._charge(question, ran.by_step.values())
+                in_vain = in_vain.plus(_sum_of(question, ran.wasted))
+            found = await self._as_a_whole(graph, question)
+        except REFUSALS:
+            found = Evaluated(question, _REFUSED, Source.FRESH, Spend(executions=1))
+        return replace(found, spent=found.spent.plus(in_vain))
+
+    async def _label(self, question: int, graph: Graph) -> Label:
+        """Return what the edge finds in a question, declared categories included; asked once."""
+        known = self._labels.get(question)
+        if known is None:
+            plan = await self._runs.plan(self._request(graph, self._tasks[question]))
+            known = self._labels[question] = plan.label
+        return known
+
+    def _by_calls(self, graph: Graph, question: int, calls: Mapping[StepId, PaidCall]) -> Evaluated:
+        task, results = self._tasks[question], [call.result for call in calls.values()]
+        answered = Answered(
+            right=score(task.scorer, calls[graph.sink.id].result.text, task.answer),
+            exposed=any(result.is_cloud for result in results),
+            cost_usd=sum(result.cost_usd for result in results),
+            flops=sum(result.flops for result in results),
+            latency_s=_critical_path_s(graph, calls),
+            tokens=sum(result.tokens for result in results),
+            calls=len(results),
+            cloud_calls=sum(result.is_cloud for result in results),
+            call_ids=tuple(call.id for call in calls.values()),
+        )
+        if not any(call.study == self._cache.study for call in calls.values()):
+            return Evaluated(question, answered, Source.CACHE)
+        spent = replace(self._charge(question, calls.values()), executions=1)
+        return Evaluated(question, answered, Source.FRESH, spent)
+
+    def _charge(self, question: int, calls: Iterable[PaidCall]) -> Spend:
+        """Return what this study's own calls cost, each once in the study's life."""
+        own = {call.id: call.result for call in calls if call.study == self._cache.study}
+        fresh = [own[call_id] for call_id in sorted(own.keys() - self._charged)]
+        self._charged.update(own)
+        return _sum_of(question, fresh)
+
+    async def _as_a_whole(self, graph: Graph, question: int) -> Evaluated:
+        task = self._tasks[question]
+        key = self._key(graph, task)
+        stored = self._cache.get(key)
+        if stored is not None:
+            answered, study = _answered(stored.value), stored.study
+        else:
+            run = await self._runs.run(self._request(graph, task))
+            answered = Answered(
+                right=score(task.scorer, run.text, task.answer),
+                exposed=run.receipt.left_the_edge,
+                cost_usd=run.cost_usd,
+                flops=run.flops,
+                latency_s=run.receipt.latency_s,
+                tokens=run.tokens,
+                calls=run.calls,
+                cloud_calls=run.cloud_calls,
+                call_ids=_whole_ids(key, graph),
+            )
+            study = self._cache.study
+            self._cache.put(key, asdict(answered))
+        if study != self._cache.study:
+            return Evaluated(question, answered, Source.CACHE)
+        is_charged = self._charged.issuperset(answered.call_ids)
+        self._charged.update(answered.call_ids)
+        spent = NOTHING if is_charged else full_spend(question, answered)
+        return Evaluated(question, answered, Source.FRESH, spent)
+
+    def _request(self, graph: Graph, task: Task) -> CollaborationCall:
+        return CollaborationCall(
+            graph=graph,
+            messages=(ChatMessage("user", task.question),),
+            declared_label=task.label,
+        )
+
+    def _key(self, graph: Graph, task: Task) -> GraphKey:
+        models = sorted({str(step.model) for step in graph.steps})
+        return GraphKey(
+            graph=graph_hash(graph),
+            models=tuple((model, self._settings.revisions.get(model, "")) for model in models),
+            prompt=task.question,
+            expected=task.answer,
+            scorer=task.scorer.value,
+            label=task.label.names(),
+            policy=self._settings.policy_hash,
+        )
+
+
+async def check_models(runs: Runs, models: Sequence[str], task: Task) -> None:
+    """Ask the edge to plan, not run, one step on each model: free, and before anything is paid.
+
+    Raises:
+        StudyInvalid: The edge does not know a model of the study.
+        LeewardError: The edge cannot be reached.
+    """
+    for model in models:
+        step = Step(StepId("only"), Role.ASSISTANT, ModelName(model), sampling=Sampling())
+        graph = Graph("model-check", (step,), ())
+        try:
+            await runs.plan(CollaborationCall(graph, (ChatMessage("user", task.question),)))
+        except NotFound:
+            reason = f'lists "{model}", which the edge does not know'
+            raise StudyInvalid(reason, field="graphs.models") from None
+        except CloudAway:
+            reason = f'lists "{model}", whose node the edge cannot reach now'
+            raise StudyInvalid(reason, field="graphs.models") from None
+        except REFUSALS:
+            continue  # known, and refused for this question only
+
+
+def _sum_of(question: int, results: Sequence[CallResult]) -> Spend:
+    is_exposed = any(result.is_cloud for result in results)
+    return Spend(
+        usd=sum(result.cost_usd for result in results),
+        tokens=sum(result.tokens for result in results),
+        calls=len(results),
+        flops=sum(result.flops for result in results),
+        exposed=frozenset({question}) if is_exposed else frozenset(),
+        cloud_calls=sum(result.is_cloud for result in results),
+    )
+
+
+def _critical_path_s(graph: Graph, calls: Mapping[StepId, PaidCall]) -> float:
+    finished_s: dict[StepId, float] = {}
+    for step in graph.topological:
+        started_s = max((finished_s[edge.source] for edge in graph.incoming[step.id]), default=0.0)
+        finished_s[step.id] = started_s + calls[step.id].result.latency_s
+    return finished_s[graph.sink.id]
+
+
+def _whole_ids(key: GraphKey, graph: Graph) -> tuple[int, ...]:
+    """Name the calls of a graph that ran as a whole; only the same graph shares them.
+
+    On a labelled question what a step reads depends on the releases that the whole graph needs.
+    """
+    scope = key.digest()
+    digests = [hashlib.sha256(f"{scope}/{step.id}".encode()).digest() for step in graph.steps]
+    return tuple(int.from_bytes(one[:8], "big") >> (64 - _ID_BITS) for one in digests)
+
+
+def _answered(value: Mapping[str, object]) -> Answered:
+    ids = value["call_ids"]
+    assert isinstance(ids, list)  # noqa: S101 - written by `put` above
+    fields = {**value, "call_ids": tuple(ids)}
+    return Answered(**fields)  # type: ignore[arg-type]

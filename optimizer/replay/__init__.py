@@ -1,0 +1,1 @@
+"""Searching on a record: answer matrices, team spaces, evaluators that spend nothing."""

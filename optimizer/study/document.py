@@ -1,0 +1,252 @@
+"""Study documents: from YAML to a :class:`Study` whose parts fit together.
+
+Reads the files that the document names, relative to its own directory, and says of each problem
+in which file, line and field it is. Starts nothing and spends nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from optimizer.evaluation.graph_space import SpaceLimits
+from optimizer.evaluation.rules import flops_of_call
+from optimizer.evaluation.tasks import Task, load_tasks
+from optimizer.search.model import Constraint, Measure
+from optimizer.study.model import Caps, LiveSource, ReplaySource, SearcherChoice, Study
+from optimizer.study.shape import BudgetShape, GraphsShape, LiveShape, ReplayShape, StudyShape
+from runtime.catalog.document import dump_catalog, load_catalog
+from runtime.catalog.model import Catalog
+from runtime.documents.canonical import sha256_of
+from runtime.documents.document import Document, Problem
+from runtime.documents.reader import read_document
+from runtime.documents.shape import read_shape, schema_of
+from runtime.documents.suggest import did_you_mean, listed
+from runtime.errors import StudyInvalid
+from runtime.ids import ModelName
+from runtime.policy.document import load_policy, policy_hash
+
+__all__ = ["CHARACTERS_PER_TOKEN", "STUDY_VERSION", "load_study", "study_schema"]
+
+STUDY_VERSION: Final = "study/v1"
+CHARACTERS_PER_TOKEN: Final = 4
+"""Rule of thumb for English; only estimates use it, never bounds."""
+_LIVE_PARTS: Final = ("tasks", "catalog", "policy", "graphs")
+
+
+def load_study(path: Path) -> Study:
+    """Read a study and everything that it names.
+
+    Raises:
+        StudyInvalid: Names file, line and field of the first problem.
+        CatalogInvalid: The catalog cannot be used.
+        PolicyInvalid: The policy cannot be applied.
+        NotImplementedYet: A task wants a scorer that this version lacks.
+    """
+    document = read_document(path, error=StudyInvalid)
+    shape = read_shape(document, StudyShape, version=STUDY_VERSION)
+    document.refuse(_part_problems(shape))
+    root = path.parent
+    source, contents, unit_flops = (
+        _live(shape.evaluation.live, shape, document)
+        if shape.evaluation.live is not None
+        else _replay(shape.evaluation.replay, root)
+    )
+    return Study(
+        name=shape.name,
+        file=path,
+        hash=sha256_of([_searched(shape), contents]),
+        outcomes_hash=sha256_of([_evaluated(shape), contents]),
+        source=source,
+        caps=_caps(shape.budget, unit_flops),
+        constraints=_constraints(shape),
+        confidence=shape.confidence,
+        objectives=tuple(dict.fromkeys(shape.objectives)),
+        searcher=SearcherChoice(shape.searcher.name, dict(shape.searcher.options)),
+        trials=shape.trials,
+        batch=shape.batch,
+        seed=shape.seed,
+        workers=shape.workers,
+        warm_start=None if shape.warm_start is None else root / shape.warm_start,
+    )
+
+
+def study_schema() -> dict[str, Any]:
+    """Return the JSON schema of study documents, for editors."""
+    return schema_of(StudyShape)
+
+
+def _part_problems(shape: StudyShape) -> Iterator[Problem]:
+    if shape.trials % shape.batch:
+        reason = f"must be a multiple of batch, which is {shape.batch}"
+        yield Problem(("trials",), reason)
+    live, replay = shape.evaluation.live, shape.evaluation.replay
+    if (live is None) == (replay is None):
+        yield Problem(("evaluation",), "must hold exactly one of `live` and `replay`")
+    elif live is not None:
+        yield from _live_problems(live, shape)
+    else:
+        yield from _replay_problems(shape)
+
+
+def _live_problems(live: LiveShape, shape: StudyShape) -> Iterator[Problem]:
+    for part in _LIVE_PARTS:
+        if getattr(shape, part) is None:
+            yield Problem(("evaluation", "live"), f"needs `{part}` in the study")
+    if bool(live.edge) == bool(live.edge_config):
+        reason = "must name exactly one of `edge` and `edge_config`"
+        yield Problem(("evaluation", "live"), reason)
+
+
+def _replay_problems(shape: StudyShape) -> Iterator[Problem]:
+    for part in (*_LIVE_PARTS, "questions"):
+        if getattr(shape, part) is not None:
+            yield Problem(
+                (part,), "is not used in a replay, where the record says it; leave it out"
+            )
+    if shape.budget.flops_units is not None:
+        yield Problem(("budget", "flops_units"), "cannot be kept in a replay; use `executions`")
+
+
+_Resolved = tuple[LiveSource | ReplaySource, list[str], float | None]
+"""A source, hashes of the contents that it rests on, and the FLOPs of one unit."""
+
+
+def _replay(replay: ReplayShape | None, root: Path) -> _Resolved:
+    assert replay is not None  # noqa: S101 - `_part_problems` refused else
+    source = ReplaySource(root / replay.matrix, root / replay.space)
+    return source, [_digest_of_file(source.matrix), _digest_of_file(source.space)], None
+
+
+def _live(live: LiveShape, shape: StudyShape, document: Document) -> _Resolved:
+    root, graphs = Path(document.file).parent, shape.graphs
+    assert graphs is not None  # noqa: S101 - `_part_problems` refused else
+    tasks_file, catalog_file = root / str(shape.tasks), root / str(shape.catalog)
+    tasks = load_tasks(tasks_file)
+    catalog = load_catalog(catalog_file)
+    policy = load_policy(root / str(shape.policy))
+    document.refuse([*_graph_problems(graphs, catalog), *_task_problems(shape, tasks)])
+    source = LiveSource(
+        tasks=_drawn(tasks, shape),
+        catalog=catalog,
+        policy=policy,
+        policy_hash=policy_hash(policy),
+        limits=_limits(graphs),
+        edge=live.edge,
+        edge_config=root / live.edge_config if live.edge_config else None,
+        timeout_s=live.timeout_s,
+        retries=live.retries,
+        revisions=dict(live.revisions),
+    )
+    contents = [_digest_of_file(tasks_file), sha256_of(dump_catalog(catalog)), source.policy_hash]
+    return source, contents, _unit_flops(source)
+
+
+def _drawn(tasks: tuple[Task, ...], shape: StudyShape) -> tuple[Task, ...]:
+    """Draw the questions of the search, in the order of the file."""
+    if shape.questions is None:
+        return tasks
+    generator = random.Random(shape.seed)  # noqa: S311 - a split, not a secret
+    places = sorted(generator.sample(range(len(tasks)), shape.questions))
+    return tuple(tasks[place] for place in places)
+
+
+def _graph_problems(graphs: GraphsShape, catalog: Catalog) -> Iterator[Problem]:
+    for key in ("models", "sink_models"):
+        named: list[str] = getattr(graphs, key)
+        for position, model in enumerate(named):
+            path = ("graphs", key, position)
+            if model not in catalog.model_by_name:
+                known = [str(name) for name in catalog.model_by_name]
+                hint = did_you_mean(model, known) or f"; known: {listed(known)}"
+                yield Problem(path, f'"{model}" is not in the catalog{hint}')
+            if model in named[:position]:
+                yield Problem(path, f'"{model}" is listed twice; keep one')
+    if "assistant" not in graphs.roles:
+        yield Problem(("graphs", "roles"), "must list assistant, which every first step plays")
+    if len(set(graphs.roles)) < len(graphs.roles):
+        yield Problem(("graphs", "roles"), "lists a role twice; keep one")
+
+
+def _task_problems(shape: StudyShape, tasks: tuple[Task, ...]) -> Iterator[Problem]:
+    if shape.questions is not None and shape.questions > len(tasks):
+        reason = f"is more than the {len(tasks)} questions of {shape.tasks}"
+        yield Problem(("questions",), reason)
+
+
+def _limits(graphs: GraphsShape) -> SpaceLimits:
+    return SpaceLimits(
+        models=tuple(graphs.models),
+        sink_models=tuple(graphs.sink_models or graphs.models),
+        roles=tuple(graphs.roles),
+        max_steps=graphs.max_steps,
+        max_width=graphs.max_width,
+        max_depth=graphs.max_depth,
+        max_tokens=graphs.max_tokens,
+        temperature=graphs.temperature,
+    )
+
+
+def _caps(budget: BudgetShape, unit_flops: float | None) -> Caps:
+    flops = None
+    if budget.flops_units is not None and unit_flops is not None:
+        flops = budget.flops_units * unit_flops
+    return Caps(
+        usd=budget.usd,
+        tokens=budget.tokens,
+        calls=budget.calls,
+        executions=budget.executions,
+        exposed_questions=budget.exposed_questions,
+        flops=flops,
+        seconds=budget.seconds,
+    )
+
+
+def _unit_flops(source: LiveSource) -> float:
+    """Return the FLOPs of one call of the smallest model: mean question, longest answer."""
+    models = [source.catalog.model_by_name[ModelName(name)] for name in source.limits.models]
+    characters = sum(len(task.question) for task in source.tasks) / len(source.tasks)
+    prompt_tokens = round(characters / CHARACTERS_PER_TOKEN)
+    return min(flops_of_call(model, prompt_tokens, source.limits.max_tokens) for model in models)
+
+
+def _constraints(shape: StudyShape) -> tuple[Constraint, ...]:
+    caps = shape.constraints
+    limits = (
+        (Measure.CLOUD_SHARE, caps.cloud_share),
+        (Measure.COST_USD, caps.cost_usd),
+        (Measure.FLOPS, caps.flops),
+        (Measure.LATENCY_P95_S, caps.latency_p95_s),
+    )
+    return tuple(Constraint(measure, limit) for measure, limit in limits if limit is not None)
+
+
+def _searched(shape: StudyShape) -> dict[str, object]:
+    """Return the part of the document that outcomes and proposals depend on."""
+    data = shape.model_dump(mode="json")
+    # More money, time, trials or workers extend a study; they do not make it another one.
+    for key in ("budget", "workers", "trials", "tasks", "catalog", "policy", "warm_start"):
+        del data[key]
+    if shape.evaluation.live is not None:
+        revisions = dict(shape.evaluation.live.revisions)
+        data["evaluation"] = {"live": {"revisions": revisions}}
+    else:
+        data["evaluation"] = {"replay": {}}
+    return data
+
+
+def _evaluated(shape: StudyShape) -> dict[str, object]:
+    """Return the part of the document that outcomes alone depend on."""
+    searched = _searched(shape)
+    return {key: searched[key] for key in ("evaluation", "graphs", "questions", "seed")}
+
+
+def _digest_of_file(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as failure:
+        reason = (failure.strerror or type(failure).__name__).lower()
+        raise StudyInvalid(f"cannot be read: {reason}", file=str(path)) from None

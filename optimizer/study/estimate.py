@@ -1,0 +1,186 @@
+"""What a study will cost, said before anything is spent: expected, and at worst.
+
+The worst case is a bound: every graph as large as allowed, on its costliest models, reading the
+longest question, every answer as long as it may be. The expectation is the mean over graphs drawn
+from the space, on the mean question, with answers half as long as allowed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from optimizer.evaluation.graph_space import GraphSpace
+from optimizer.evaluation.rules import GraphRules
+from optimizer.search.model import Candidate, Space
+from optimizer.study.document import CHARACTERS_PER_TOKEN
+from optimizer.study.model import Caps, LiveSource, Study
+from runtime.graph.model import Graph
+from runtime.ids import ModelName, StepId
+from runtime.planner.estimate import critical_path_s, estimate_steps
+
+__all__ = ["Amounts", "Estimate", "breaks", "draw_candidates", "estimate_study"]
+
+_DRAWN = 200
+_TRIES = 50
+_ANSWER_SHARE = 0.5
+_TURN_TOKENS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What all executions together come to."""
+
+    executions: int
+    calls: float
+    tokens: float
+    usd: float
+    flops: float
+    exposed_questions: float
+    seconds: float | None
+    """``None`` where the catalog has no measured speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A study's size and cost."""
+
+    combinations: int
+    graphs: int | None
+    """Different allowed graphs, where they can be listed."""
+    questions: int
+    expected: Amounts
+    worst: Amounts
+    calls_by_model: Mapping[str, float]
+    """Expected."""
+
+
+def estimate_study(
+    study: Study, source: LiveSource, space: GraphSpace, rules: GraphRules
+) -> Estimate:
+    """Estimate a live study."""
+    listed = space.candidates()
+    executions = study.trials * len(source.tasks)
+    if study.caps.executions is not None:
+        executions = min(executions, study.caps.executions)
+    drawn = draw_candidates(space, study.seed) or space.single_steps()
+    graphs = [space.graph(candidate) for candidate in drawn]
+    models = Counter(str(step.model) for graph in graphs for step in graph.steps)
+    return Estimate(
+        combinations=space.combinations,
+        graphs=None if listed is None else len(listed),
+        questions=len(source.tasks),
+        expected=_expected(graphs, study, source, rules, executions=executions),
+        worst=_worst(study, source, rules, executions=executions),
+        calls_by_model={
+            model: models[model] / len(graphs) * executions for model in sorted(models)
+        },
+    )
+
+
+def breaks(amounts: Amounts, caps: Caps) -> list[str]:
+    """Name the caps that ``amounts`` would break."""
+    pairs = (
+        ("usd", amounts.usd, caps.usd),
+        ("tokens", amounts.tokens, caps.tokens),
+        ("calls", amounts.calls, caps.calls),
+        ("executions", amounts.executions, caps.executions),
+        ("exposed_questions", amounts.exposed_questions, caps.exposed_questions),
+        ("flops_units", amounts.flops, caps.flops),
+        ("seconds", amounts.seconds or 0.0, caps.seconds),
+    )
+    return [name for name, amount, cap in pairs if cap is not None and amount > cap]
+
+
+def draw_candidates(space: Space, seed: int) -> list[Candidate]:
+    """Draw allowed candidates, from the list where there is one; may be fewer than wanted."""
+    listed = space.candidates()
+    generator = random.Random(seed)  # noqa: S311 - an estimate, not a secret
+    if listed is not None:
+        return generator.sample(list(listed), min(_DRAWN, len(listed)))
+    found: list[Candidate] = []
+    for _ in range(_DRAWN * _TRIES):
+        choices = [generator.randrange(len(one.options)) for one in space.decisions]
+        if space.refusal(choices) is None:
+            found.append(space.candidate(choices))
+            if len(found) == _DRAWN:
+                break
+    return found
+
+
+def _expected(
+    graphs: Sequence[Graph],
+    study: Study,
+    source: LiveSource,
+    rules: GraphRules,
+    *,
+    executions: int,
+) -> Amounts:
+    characters = fmean(len(task.question) for task in source.tasks)
+    prompt_tokens = round(characters / CHARACTERS_PER_TOKEN) + _TURN_TOKENS // 2
+    shorter = [_with_answers(graph, _ANSWER_SHARE) for graph in graphs]
+    spends = [rules.expected_case(graph, prompt_tokens=prompt_tokens) for graph in shorter]
+    latencies = [_latency_s(graph, rules, prompt_tokens) for graph in shorter]
+    share = fmean(bool(spend.exposed) for spend in spends)
+    seconds = None
+    if all(latency > 0 for latency in latencies):
+        seconds = executions * fmean(latencies) / study.workers
+    return Amounts(
+        executions=executions,
+        calls=executions * fmean(spend.calls for spend in spends),
+        tokens=executions * fmean(spend.tokens for spend in spends),
+        usd=executions * fmean(spend.usd for spend in spends),
+        flops=executions * fmean(spend.flops for spend in spends),
+        exposed_questions=len(source.tasks) if share else 0,
+        seconds=seconds,
+    )
+
+
+def _worst(study: Study, source: LiveSource, rules: GraphRules, *, executions: int) -> Amounts:
+    limits = source.limits
+    prompt_tokens = max(len(task.question.encode()) for task in source.tasks) + _TURN_TOKENS
+    steps = limits.max_steps + 1
+    call = rules.worst_call(
+        {*limits.models, *limits.sink_models},
+        prompt_tokens=prompt_tokens + limits.max_steps * limits.max_tokens,
+        written=limits.max_tokens,
+    )
+    return Amounts(
+        executions=executions,
+        calls=executions * steps * call.calls,
+        tokens=executions * steps * call.tokens,
+        usd=executions * steps * call.usd,
+        flops=executions * steps * call.flops,
+        exposed_questions=len(source.tasks) if call.exposed else 0,
+        seconds=executions * source.timeout_s / study.workers,
+    )
+
+
+def _with_answers(graph: Graph, share: float) -> Graph:
+    """Return the same graph with answers that are ``share`` as long as allowed."""
+    steps = tuple(
+        replace(
+            step,
+            sampling=replace(
+                step.sampling, max_tokens=max(1, round(step.sampling.max_tokens * share))
+            ),
+        )
+        for step in graph.steps
+    )
+    return Graph(graph.name, steps, graph.edges)
+
+
+def _latency_s(graph: Graph, rules: GraphRules, prompt_tokens: int) -> float:
+    models = {
+        StepId(step.id): rules.catalog.model_by_name[ModelName(str(step.model))]
+        for step in graph.steps
+    }
+    estimates = estimate_steps(
+        graph, models, rules.catalog, today=rules.today, prompt_tokens=prompt_tokens
+    )
+    if any(model.decode_tokens_per_s == 0 for model in models.values()):
+        return 0.0
+    return critical_path_s(graph, estimates)

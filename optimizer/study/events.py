@@ -1,0 +1,378 @@
+"""The journal's lines as types, and their one form as JSON. No question or answer text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from optimizer.evaluation.model import NOTHING, Answered, Evaluated, Source, Spend
+from optimizer.search.model import Candidate, CandidateKey, Recommendation, Trial
+
+__all__ = [
+    "JOURNAL_VERSION",
+    "Asked",
+    "Done",
+    "Ended",
+    "Event",
+    "Failed",
+    "Header",
+    "Learned",
+    "Outcome",
+    "Recommended",
+    "decode_line",
+    "encode_line",
+]
+
+JOURNAL_VERSION: Final = "journal/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """First line: which study, so that no other is ever continued by mistake."""
+
+    name: str
+    study: str
+    """The study's hash."""
+    outcomes: str
+    """Hash of all that outcomes depend on; studies that share it can share outcomes."""
+    searcher: str
+    seed: int
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The searcher proposed a trial."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One question of a trial was answered."""
+
+    trial: int
+    evaluated: Evaluated
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One question of a trial could not be answered; it counts neither as right nor as wrong."""
+
+    trial: int
+    question: int
+    error: str
+    """Class of the failure."""
+    spent: Spend
+    """What it may have cost: the worst case, since nobody said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A trial is complete."""
+
+    trial: int
+    answered: int
+    failed: int
+    accuracy: float
+    elapsed_s: float | None = None
+    """Wall-clock time of the study so far; only where a cap on it makes it count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """The searcher's choice after trial ``after`` changed to this; ``None``: it has none."""
+
+    after: int
+    recommendation: Recommendation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the searcher shows of its inner state after trial ``after``, as JSON; for reports."""
+
+    after: int
+    state: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run of the study ended: ``finished``, ``budget: usd``, ``stop file``, ``failures``."""
+
+    reason: str
+
+
+Event = Header | Asked | Outcome | Failed | Done | Recommended | Learned | Ended
+
+
+def encode_line(event: Event) -> bytes:
+    """Return an event as one line; the same event always gives the same bytes."""
+    text = json.dumps(_data(event), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.encode("ascii") + b"\n"
+
+
+def decode_line(line: bytes) -> Event:
+    """Return the event of a line.
+
+    Raises:
+        ValueError: The line is not one of ours.
+    """
+    try:
+        data = json.loads(line)
+        return _event(data)
+    except (KeyError, TypeError, AttributeError, RecursionError) as failure:
+        raise ValueError("not a line of a journal") from failure
+
+
+def _data(event: Event) -> dict[str, object]:
+    match event:
+        case Header():
+            return {
+                "event": "study",
+                "leeward": JOURNAL_VERSION,
+                "name": event.name,
+                "study": event.study,
+                "outcomes": event.outcomes,
+                "searcher": event.searcher,
+                "seed": event.seed,
+                "questions": event.questions,
+            }
+        case Asked(trial):
+            return {
+                "event": "asked",
+                "trial": trial.number,
+                "graph": trial.candidate.key,
+                "choices": [int(choice) for choice in trial.candidate.choices],
+                "questions": [int(question) for question in trial.questions],
+            }
+        case Outcome():
+            return _outcome_data(event)
+        case Failed():
+            return {
+                "event": "failed",
+                "trial": event.trial,
+                "question": event.question,
+                "error": event.error,
+                "spent": _spend_data(event.spent),
+            }
+        case Done():
+            data: dict[str, object] = {
+                "event": "done",
+                "trial": event.trial,
+                "answered": event.answered,
+                "failed": event.failed,
+                "accuracy": event.accuracy,
+            }
+            return data if event.elapsed_s is None else {**data, "elapsed_s": event.elapsed_s}
+        case Recommended():
+            return {
+                "event": "recommended",
+                "after": event.after,
+                **_recommendation_data(event.recommendation),
+            }
+        case Learned(after, state):
+            return {"event": "learned", "after": after, "state": dict(state)}
+        case Ended(reason):
+            return {"event": "ended", "reason": reason}
+
+
+def _outcome_data(event: Outcome) -> dict[str, object]:
+    one = event.evaluated.answered
+    data: dict[str, object] = {
+        "event": "outcome",
+        "trial": event.trial,
+        "question": event.evaluated.question,
+        "right": one.right,
+        "exposed": one.exposed,
+        "cost_usd": one.cost_usd,
+        "flops": one.flops,
+        "latency_s": one.latency_s,
+        "tokens": one.tokens,
+        "calls": one.calls,
+        "cloud_calls": one.cloud_calls,
+        "call_ids": list(one.call_ids),
+        "source": event.evaluated.source.value,
+    }
+    if event.evaluated.spent != NOTHING:
+        data["spent"] = _spend_data(event.evaluated.spent)
+    return data
+
+
+def _spend_data(spend: Spend) -> dict[str, object]:
+    return {
+        "usd": spend.usd,
+        "tokens": spend.tokens,
+        "calls": spend.calls,
+        "executions": spend.executions,
+        "flops": spend.flops,
+        "exposed": sorted(spend.exposed),
+        "cloud_calls": spend.cloud_calls,
+    }
+
+
+def _recommendation_data(one: Recommendation | None) -> dict[str, object]:
+    if one is None:
+        return {"graph": None}
+    return {
+        "graph": one.candidate.key,
+        "choices": [int(choice) for choice in one.candidate.choices],
+        "accuracy": float(one.accuracy),
+        "interval": [float(one.interval[0]), float(one.interval[1])],
+        "questions": int(one.questions),
+    }
+
+
+def _event(data: Mapping[str, object]) -> Event:
+    return _DECODERS[_text(data, "event")](data)
+
+
+def _header(data: Mapping[str, object]) -> Header:
+    if data["leeward"] != JOURNAL_VERSION:
+        raise ValueError("another version of the journal")
+    return Header(
+        _text(data, "name"),
+        _text(data, "study"),
+        _text(data, "outcomes"),
+        _text(data, "searcher"),
+        _whole(data, "seed"),
+        _whole(data, "questions"),
+    )
+
+
+def _asked(data: Mapping[str, object]) -> Asked:
+    return Asked(Trial(_whole(data, "trial"), _candidate(data), _wholes(data, "questions")))
+
+
+def _outcome(data: Mapping[str, object]) -> Outcome:
+    answered = Answered(
+        right=_number(data, "right"),
+        exposed=bool(data["exposed"]),
+        cost_usd=_number(data, "cost_usd"),
+        flops=_number(data, "flops"),
+        latency_s=_number(data, "latency_s"),
+        tokens=_whole(data, "tokens"),
+        calls=_whole(data, "calls"),
+        cloud_calls=_whole(data, "cloud_calls"),
+        call_ids=_wholes(data, "call_ids"),
+    )
+    evaluated = Evaluated(
+        _whole(data, "question"),
+        answered,
+        Source(data["source"]),
+        _spent(data["spent"]) if "spent" in data else NOTHING,
+    )
+    return Outcome(_whole(data, "trial"), evaluated)
+
+
+def _failed(data: Mapping[str, object]) -> Failed:
+    return Failed(
+        _whole(data, "trial"),
+        _whole(data, "question"),
+        _text(data, "error"),
+        _spent(data["spent"]),
+    )
+
+
+def _spent(data: object) -> Spend:
+    if not isinstance(data, dict):
+        raise TypeError("spent is not an object")
+    return Spend(
+        _number(data, "usd"),
+        _whole(data, "tokens"),
+        _whole(data, "calls"),
+        _whole(data, "executions"),
+        _number(data, "flops"),
+        frozenset(_wholes(data, "exposed")),
+        _whole(data, "cloud_calls"),
+    )
+
+
+def _done(data: Mapping[str, object]) -> Done:
+    return Done(
+        _whole(data, "trial"),
+        _whole(data, "answered"),
+        _whole(data, "failed"),
+        _number(data, "accuracy"),
+        _number(data, "elapsed_s") if "elapsed_s" in data else None,
+    )
+
+
+def _recommended(data: Mapping[str, object]) -> Recommended:
+    return Recommended(_whole(data, "after"), _recommendation(data))
+
+
+def _learned(data: Mapping[str, object]) -> Learned:
+    state = data["state"]
+    if not isinstance(state, dict):
+        raise TypeError("state is not an object")
+    return Learned(_whole(data, "after"), state)
+
+
+def _ended(data: Mapping[str, object]) -> Ended:
+    return Ended(_text(data, "reason"))
+
+
+def _recommendation(data: Mapping[str, object]) -> Recommendation | None:
+    if data["graph"] is None:
+        return None
+    low, high = _numbers(data, "interval")
+    return Recommendation(
+        _candidate(data), _number(data, "accuracy"), (low, high), _whole(data, "questions")
+    )
+
+
+def _candidate(data: Mapping[str, object]) -> Candidate:
+    return Candidate(CandidateKey(_text(data, "graph")), _wholes(data, "choices"))
+
+
+def _text(data: Mapping[str, object], key: str) -> str:
+    value = data[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is not a text")
+    return value
+
+
+def _whole(data: Mapping[str, object], key: str) -> int:
+    value = data[key]
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{key} is not a whole number")
+    return value
+
+
+def _number(data: Mapping[str, object], key: str) -> float:
+    value = data[key]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{key} is not a number")
+    return float(value)
+
+
+def _list(data: Mapping[str, object], key: str) -> list[object]:
+    value = data[key]
+    if not isinstance(value, list):
+        raise TypeError(f"{key} is not a list")
+    return value
+
+
+def _wholes(data: Mapping[str, object], key: str) -> tuple[int, ...]:
+    return tuple(_whole({key: item}, key) for item in _list(data, key))
+
+
+def _numbers(data: Mapping[str, object], key: str) -> tuple[float, ...]:
+    return tuple(_number({key: item}, key) for item in _list(data, key))
+
+
+_DECODERS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = MappingProxyType(
+    {
+        "study": _header,
+        "asked": _asked,
+        "outcome": _outcome,
+        "failed": _failed,
+        "done": _done,
+        "recommended": _recommended,
+        "learned": _learned,
+        "ended": _ended,
+    }
+)

@@ -1,0 +1,102 @@
+"""A study as immutable data: what is searched, what it may cost, what must hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from optimizer.evaluation.graph_space import SpaceLimits
+from optimizer.evaluation.tasks import Task
+from optimizer.search.model import Constraint
+from runtime.catalog.model import Catalog
+from runtime.labels import Label
+from runtime.policy.model import Policy
+
+__all__ = ["ACCURACY", "Caps", "LiveSource", "Objective", "ReplaySource", "SearcherChoice", "Study"]
+
+Objective = Literal["accuracy", "latency_p95_s", "cost_usd", "cloud_share", "flops"]
+ACCURACY: Objective = "accuracy"
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What the search may spend in all; ``None`` is no cap of that kind."""
+
+    usd: float | None = None
+    tokens: int | None = None
+    calls: int | None = None
+    executions: int | None = None
+    exposed_questions: int | None = None
+    flops: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSource:
+    """Outcomes come from an edge that runs, or that the study starts."""
+
+    tasks: tuple[Task, ...]
+    catalog: Catalog
+    policy: Policy
+    policy_hash: str
+    limits: SpaceLimits
+    edge: str
+    """Address of a running edge, or empty."""
+    edge_config: Path | None
+    """Configuration of an edge to start, where no address is given."""
+    timeout_s: float
+    retries: int
+    revisions: dict[str, str]
+
+    @property
+    def label_shares(self) -> dict[Label, float]:
+        """Every label that a task declares, with its share of the tasks, in a stable order."""
+        counts = Counter(task.label for task in self.tasks)
+        ordered = sorted(counts, key=Label.names)
+        return {label: counts[label] / len(self.tasks) for label in ordered}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySource:
+    """Outcomes come from a record."""
+
+    matrix: Path
+    space: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SearcherChoice:
+    """Which searcher, with which options."""
+
+    name: str
+    options: dict[str, bool | int | float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One search."""
+
+    name: str
+    file: Path
+    hash: str
+    """Of everything that the outcomes and proposals depend on: not caps, not workers."""
+    outcomes_hash: str
+    """Of everything that outcomes alone depend on; studies that share it share outcomes."""
+    source: LiveSource | ReplaySource
+    caps: Caps
+    constraints: tuple[Constraint, ...]
+    confidence: float
+    objectives: tuple[Objective, ...]
+    searcher: SearcherChoice
+    trials: int
+    batch: int
+    seed: int
+    workers: int
+    warm_start: Path | None
+
+    @property
+    def directory(self) -> Path:
+        """Where journal and cache are kept by default."""
+        return self.file.with_suffix(".study")

@@ -1,0 +1,103 @@
+"""Open a study for any command: its document, its space, and where its record is.
+
+Knows both kinds of evaluation; dials nobody and spends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from optimizer.evaluation.replayed import ReplayedEvaluator
+from optimizer.replay.evaluator import TeamEvaluator
+from optimizer.replay.matrix import load_matrix
+from optimizer.replay.space_document import load_space
+from optimizer.replay.team_space import TeamSpace
+from optimizer.replay.team_table import build_table
+from optimizer.search.model import Space
+from optimizer.search.structure import can_expose
+from optimizer.study.archive import Archive, archive_of
+from optimizer.study.document import load_study
+from optimizer.study.journal import read_journal
+from optimizer.study.keeping import Keeping
+from optimizer.study.model import LiveSource, ReplaySource, Study
+from optimizer.study.parts import LiveParts, check_possible, live_parts
+from optimizer.study.running import OpenEvaluator, RunPlace, open_live
+
+__all__ = ["OpenStudy", "open_study"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStudy:
+    """A study with its space, ready to be run or read."""
+
+    study: Study
+    space: Space
+    questions: int
+    live: LiveParts | None = None
+    """Of a live study."""
+    replay: TeamEvaluator | None = None
+    """Of a replay."""
+
+    def check_possible(self) -> None:
+        """Refuse what cannot end well, before any money is spent.
+
+        Raises:
+            StudyInvalid: No graph is allowed, or the budget pays for no execution.
+        """
+        if self.live is not None:
+            check_possible(self.live)
+
+    @asynccontextmanager
+    async def evaluator(
+        self, place: RunPlace, *, progress: Callable[[str], None] = lambda _: None
+    ) -> AsyncIterator[OpenEvaluator]:
+        """Open what runs graphs on questions.
+
+        Raises:
+            StudyInvalid: The edge does not know a model of the study.
+            BackendUnavailable: The edge did not come up or cannot be reached.
+        """
+        if self.live is not None:
+            async with open_live(self.live, place, progress=progress) as opened:
+                yield opened
+        elif self.replay is not None:
+            yield OpenEvaluator(ReplayedEvaluator(self.replay), is_free=True)
+
+    def archive(self, place: RunPlace) -> Archive:
+        """Read what the study's journal holds.
+
+        Raises:
+            StudyInvalid: There is no journal, or it cannot be read.
+        """
+        keeping = Keeping(
+            self.study.constraints,
+            confidence=self.study.confidence,
+            questions=self.questions,
+            can_expose=lambda candidate: can_expose(self.space, candidate),
+        )
+        return archive_of(read_journal(place.journal), keeping=keeping, file=str(place.journal))
+
+
+def open_study(path: Path, *, today: date) -> OpenStudy:
+    """Read a study file and build its space.
+
+    Raises:
+        StudyInvalid: The study or its tasks cannot be used.
+        DocumentInvalid: Another document that it names cannot be used.
+    """
+    study = load_study(path)
+    match study.source:
+        case LiveSource() as source:
+            parts = live_parts(study, source, today=today)
+            return OpenStudy(study, parts.space, len(source.tasks), live=parts)
+        case ReplaySource(matrix, space_file):
+            spec = load_space(space_file)
+            space = TeamSpace(spec)
+            evaluator = TeamEvaluator(
+                space, build_table(load_matrix(matrix), spec), with_calls=True
+            )
+            return OpenStudy(study, space, evaluator.questions, replay=evaluator)

@@ -1,0 +1,205 @@
+"""Run a live study: the cache, the edge, the journal, and the runner between them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from optimizer.evaluation.cache import CallCache
+from optimizer.evaluation.edge_runs import EdgeRuns
+from optimizer.evaluation.live import LiveEvaluator, LiveSettings, check_models
+from optimizer.evaluation.local_edge import running_edge
+from optimizer.evaluation.model import Answered, QuestionEvaluator
+from optimizer.search.model import Searcher
+from optimizer.study.budget import Budget
+from optimizer.study.events import Asked, Event, Outcome
+from optimizer.study.execution import ExecutionSettings
+from optimizer.study.jobs import Observer, Pair
+from optimizer.study.journal import Journal, read_journal
+from optimizer.study.model import Study
+from optimizer.study.parts import LiveParts, header_of
+from optimizer.study.runner import Runner, RunSettings
+from runtime.clock import Clock
+from runtime.errors import StudyInvalid
+from runtime.rpc.channels import ChannelSettings, open_channel
+from runtime.rpc.collaboration_client import CollaborationClient
+
+__all__ = [
+    "CACHE_FILE",
+    "JOURNAL_FILE",
+    "STOP_FILE",
+    "OpenEvaluator",
+    "RunPlace",
+    "RunResult",
+    "foreign_outcomes",
+    "open_live",
+    "run_study",
+]
+
+JOURNAL_FILE = "journal.jsonl"
+STOP_FILE = "stop"
+CACHE_FILE = "calls.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """Where a study is kept and what its processes inherit."""
+
+    directory: Path
+    cache: Path | None = None
+    """A cache that several studies share; the study's own by default."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.directory / JOURNAL_FILE
+
+    @property
+    def stop(self) -> Path:
+        """The file whose presence ends a run."""
+        return self.directory / STOP_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended."""
+
+    reason: str
+    cache_hits: int = 0
+    cache_misses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvaluator:
+    """An evaluator, and its cache where it has one."""
+
+    evaluator: QuestionEvaluator
+    cache: CallCache | None = None
+    timeout_s: float = 120.0
+    retries: int = 0
+    is_free: bool = False
+    """Outcomes come from a record and can be had again for nothing."""
+
+
+async def run_study(
+    study: Study,
+    searcher: Searcher,
+    opened: OpenEvaluator,
+    place: RunPlace,
+    *,
+    clock: Clock,
+    observer: Observer,
+    workers: int | None = None,
+) -> RunResult:
+    """Run a study from its beginning or from where its journal ends.
+
+    Args:
+        study: What to search.
+        searcher: Freshly made.
+        opened: Runs graphs on questions.
+        place: Where the journal is.
+        clock: For the cap on time.
+        observer: Is shown every event.
+        workers: Instead of the study's own number.
+
+    Raises:
+        StudyInvalid: The journal belongs to another study, or another run is at work on it.
+        LeewardError: The edge cannot be used at all.
+    """
+    settings = RunSettings(
+        trials=study.trials,
+        batch=study.batch,
+        executions=ExecutionSettings(
+            workers=workers or study.workers,
+            timeout_s=opened.timeout_s,
+            retries=opened.retries,
+        ),
+        syncs_each=not opened.is_free,
+        records_time=study.caps.seconds is not None,
+    )
+    longest_s = 0.0 if opened.is_free else opened.timeout_s
+    with Journal(place.journal) as journal:
+        runner = Runner(
+            journal=journal,
+            header=header_of(study, opened.evaluator.questions),
+            searcher=searcher,
+            evaluator=opened.evaluator,
+            budget=Budget(study.caps, clock=clock, longest_s=longest_s),
+            settings=settings,
+            foreign=foreign_outcomes(study),
+            is_stopping=place.stop.exists,
+            observer=observer,
+        )
+        reason = await runner.run()
+    cache = opened.cache
+    return RunResult(reason, cache.hits if cache else 0, cache.misses if cache else 0)
+
+
+@asynccontextmanager
+async def open_live(
+    parts: LiveParts, place: RunPlace, *, progress: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[OpenEvaluator]:
+    """Open cache and edge, start the edge where the study says so, and check its models.
+
+    Raises:
+        StudyInvalid: The edge does not know a model of the study.
+        BackendUnavailable: The edge did not come up or cannot be reached.
+    """
+    source = parts.source
+    place.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as stack:
+        address = source.edge
+        if source.edge_config is not None:
+            progress("edge daemon")
+            address = await stack.enter_async_context(
+                running_edge(source.edge_config, place.directory, environment=place.environment)
+            )
+        channel = open_channel(ChannelSettings(target=address, tls=None))
+        await stack.enter_async_context(channel)
+        client = CollaborationClient(channel)
+        runs = EdgeRuns(client, rules=parts.rules, timeout_s=source.timeout_s)
+        progress("models of the edge")
+        every = tuple(dict.fromkeys((*source.limits.models, *source.limits.sink_models)))
+        await check_models(runs, every, source.tasks[0])
+        cache = CallCache(place.cache or place.directory / CACHE_FILE, study=parts.study.hash)
+        stack.callback(cache.close)
+        evaluator = LiveEvaluator(
+            runs,
+            parts.space,
+            source.tasks,
+            rules=parts.rules,
+            cache=cache,
+            settings=LiveSettings(source.policy_hash, source.revisions),
+        )
+        yield OpenEvaluator(evaluator, cache, source.timeout_s, source.retries)
+
+
+def foreign_outcomes(study: Study) -> dict[Pair, Answered]:
+    """Return what the study that this one starts warm from has paid for.
+
+    Raises:
+        StudyInvalid: That study asked other questions or built other graphs.
+    """
+    if study.warm_start is None:
+        return {}
+    path = study.warm_start / JOURNAL_FILE
+    events = read_journal(path)
+    header = events[0] if events else None
+    if getattr(header, "outcomes", None) != study.outcomes_hash:
+        reason = "asked other questions, on other models or in another space; it cannot warm this"
+        raise StudyInvalid(reason, file=str(path), field="warm_start")
+    return _outcomes(events)
+
+
+def _outcomes(events: tuple[Event, ...]) -> dict[Pair, Answered]:
+    candidates = {
+        event.trial.number: event.trial.candidate for event in events if isinstance(event, Asked)
+    }
+    return {
+        (candidates[event.trial].key, event.evaluated.question): event.evaluated.answered
+        for event in events
+        if isinstance(event, Outcome)
+    }

@@ -1,0 +1,167 @@
+"""The study document as pydantic models: types and bounds, one value at a time.
+
+Knows the form of the file; what must hold between its parts is in ``document``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runtime.documents.names import ModelText, Name
+from runtime.documents.shape import Shape
+
+__all__ = [
+    "BudgetShape",
+    "ConstraintShape",
+    "EvaluationShape",
+    "GraphsShape",
+    "LiveShape",
+    "ReplayShape",
+    "SearcherShape",
+    "StudyShape",
+]
+
+FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
+OptionValue = bool | int | float | str
+
+
+class LiveShape(Shape):
+    """Run graphs on a real edge, which calls the cloud through its own gate."""
+
+    edge: str = Field(default="", pattern=r"^(\S+:\d{1,5}|unix:/\S+)?$", max_length=255)
+    """gRPC address of an edge that is already running; loopback or a Unix socket."""
+    edge_config: str = Field(default="", max_length=4096)
+    """Configuration (edge/v1) of an edge that is started for the study and ended with it."""
+    timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    """Longest time for one question; a question that takes longer has failed."""
+    retries: int = Field(default=2, ge=0, le=10)
+    """How often a failure that may pass is tried again."""
+    revisions: dict[ModelText, str] = Field(default_factory=dict, max_length=1000)
+    """Revision of each model, such as a file hash; a new one makes cached outcomes stale."""
+
+
+class ReplayShape(Shape):
+    """Take outcomes from a recorded matrix; nothing is run."""
+
+    matrix: FilePath
+    """Answers of models to questions (gzipped JSON)."""
+    space: FilePath
+    """Which graphs may be made of them (space/v1)."""
+
+
+class EvaluationShape(Shape):
+    """Where outcomes come from; exactly one of the two."""
+
+    live: LiveShape | None = None
+    """Real nodes."""
+    replay: ReplayShape | None = None
+    """A record."""
+
+
+class GraphsShape(Shape):
+    """Which graphs may be built."""
+
+    models: list[ModelText] = Field(min_length=1, max_length=64)
+    """Models of the catalog that steps may be played by."""
+    sink_models: list[ModelText] = Field(default_factory=list, max_length=64)
+    """Models that may give the final answer; left out, all of ``models``."""
+    roles: list[Literal["assistant", "fuser"]] = Field(
+        default=["assistant", "fuser"], min_length=1, max_length=2
+    )
+    """Roles that steps may play."""
+    max_steps: int = Field(default=3, ge=0, le=6)
+    """Most steps before the sink."""
+    max_width: int = Field(default=6, ge=1, le=6)
+    """Most steps side by side (at one distance from the request)."""
+    max_depth: int = Field(default=7, ge=1, le=7)
+    """Most steps in a row, the sink included."""
+    max_tokens: int = Field(default=512, ge=1, le=131_072)
+    """Longest answer of a step, tokens."""
+    temperature: float = Field(default=0.8, ge=0, le=5)
+    """Of steps that read the request alone, so that siblings differ; all others are greedy."""
+
+
+class BudgetShape(Shape):
+    """What the search may spend in all; nothing given means no cap of that kind."""
+
+    usd: float | None = Field(default=None, ge=0, le=1e9)
+    """US dollars."""
+    tokens: int | None = Field(default=None, ge=0, le=10**15)
+    """Prompt and answer tokens."""
+    calls: int | None = Field(default=None, ge=0, le=10**12)
+    """Model calls."""
+    executions: int | None = Field(default=None, ge=0, le=10**12)
+    """Graph times question runs."""
+    exposed_questions: int | None = Field(default=None, ge=0, le=10**9)
+    """Different questions whose content may leave the edge."""
+    flops_units: float | None = Field(default=None, ge=0, le=1e15)
+    """FLOPs, in calls of the space's smallest model."""
+    seconds: float | None = Field(default=None, gt=0, le=1e8)
+    """Wall-clock time, over all resumptions together."""
+
+
+class ConstraintShape(Shape):
+    """What a recommended graph must keep on new questions; at least one per question or mean."""
+
+    latency_p95_s: float | None = Field(default=None, gt=0, le=86_400)
+    """95th percentile of the answer's latency, seconds."""
+    cost_usd: float | None = Field(default=None, ge=0, le=1e6)
+    """Mean cost of a question, US dollars."""
+    cloud_share: float | None = Field(default=None, ge=0, le=1)
+    """Share of questions whose content leaves the edge."""
+    flops: float | None = Field(default=None, ge=0, le=1e30)
+    """Mean FLOPs of a question."""
+
+
+class SearcherShape(Shape):
+    """How graphs are proposed."""
+
+    name: Name = "agent_reinforce"
+    """``leeward optimizer searchers`` lists them."""
+    options: dict[Name, OptionValue] = Field(default_factory=dict, max_length=64)
+    """Of that searcher."""
+
+
+class StudyShape(Shape):
+    """One search: questions, what may be built, what it may cost, what must hold."""
+
+    leeward: Literal["study/v1"]
+    """What this document is."""
+    name: Name
+    """What reports and exported graphs call it."""
+    tasks: FilePath | None = None
+    """Questions with answers (JSON lines); not for replay, where the record has them."""
+    catalog: FilePath | None = None
+    """Models and nodes (catalog/v1); not for replay."""
+    policy: FilePath | None = None
+    """What may leave (policy/v1); not for replay."""
+    graphs: GraphsShape | None = None
+    """Which graphs may be built; not for replay, where the space file says it."""
+    evaluation: EvaluationShape
+    """Where outcomes come from."""
+    budget: BudgetShape = Field(default_factory=BudgetShape)
+    """Caps on the search."""
+    constraints: ConstraintShape = Field(default_factory=ConstraintShape)
+    """Caps on the graph."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    """How sure it must be that a constraint holds on new questions."""
+    objectives: list[Literal["accuracy", "latency_p95_s", "cost_usd", "cloud_share", "flops"]] = (
+        Field(default=["accuracy", "cost_usd"], min_length=1, max_length=5)
+    )
+    """What the front is over; accuracy is raised, all else lowered."""
+    searcher: SearcherShape = Field(default_factory=SearcherShape)
+    """How graphs are proposed."""
+    trials: int = Field(default=100, ge=1, le=1_000_000)
+    """Most trials."""
+    questions: int | None = Field(default=None, ge=2, le=100_000)
+    """Search on this many of the tasks, drawn by the seed; `watch` can be given the others."""
+    batch: int = Field(default=1, ge=1, le=1024)
+    """Trials that are proposed together; does not depend on how many workers there are."""
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    """The same seed gives the same study."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Executions at once; changes how long a study takes and nothing else."""
+    warm_start: FilePath | None = None
+    """Directory of another study of the same space, whose outcomes are taken over."""

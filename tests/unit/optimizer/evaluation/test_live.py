@@ -1,0 +1,278 @@
+"""What is paid for once is free afterwards, and failures, refusals and labels are told apart."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from optimizer.evaluation.cache import CallCache
+from optimizer.evaluation.edge_runs import EdgeRun
+from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
+from optimizer.evaluation.live import LiveEvaluator, LiveSettings, check_models
+from optimizer.evaluation.model import NOTHING, Evaluated, Source
+from optimizer.evaluation.rules import GraphRules
+from optimizer.evaluation.scorers import Scorer
+from optimizer.evaluation.tasks import Task
+from optimizer.search.model import Candidate
+from runtime.codec.collaboration import CollaborationCall
+from runtime.errors import BackendUnavailable, LeakFound, LeewardError, NotFound, StudyInvalid
+from runtime.executor.events import Receipt, ReceiptStep
+from runtime.executor.prompts import compose
+from runtime.flow.model import Form
+from runtime.graph.hash import graph_hash
+from runtime.graph.model import Graph
+from runtime.ids import ModelName, PlanId, RequestId, SessionId
+from runtime.labels import PUBLIC, Label
+from runtime.planner.model import Plan
+from runtime.ports import ChatMessage, FinishReason, Usage
+from runtime.testing.plans import CATALOG, POLICY, plan_of
+
+MODELS = ("slm", "llm")
+SPACE = GraphSpace("live", SpaceLimits(MODELS, MODELS, ("assistant", "fuser"), 2, 6, 7, 50, 0.8))
+RULES = GraphRules(POLICY, CATALOG, {PUBLIC: 1.0}, (), date(2026, 1, 1), 4)
+TASKS = (
+    Task("public", "What is it?", "42", Scorer.NUMERIC, PUBLIC),
+    Task("private", "What has Anna?", "42", Scorer.NUMERIC, Label.of("person")),
+)
+
+
+@dataclass
+class FakeEdge:
+    """Runs graphs as the executor would, on models that answer with the size of their prompt."""
+
+    finds: Callable[[str], Label] = lambda text: Label.of("person") if "Anna" in text else PUBLIC
+    fails: list[LeewardError] = field(default_factory=list)
+    """Raised by the next runs, in turn."""
+    runs: list[Graph] = field(default_factory=list)
+
+    async def plan(self, call: CollaborationCall) -> Plan:
+        assert isinstance(call.graph, Graph)
+        for step in call.graph.steps:
+            if step.model not in CATALOG.model_by_name:
+                raise NotFound(f"no model {step.model}")
+        label = self.finds(call.messages[-1].content).join(call.declared_label)
+        return plan_of(call.graph, label=label)
+
+    async def run(self, call: CollaborationCall) -> EdgeRun:
+        await asyncio.sleep(0)
+        graph = call.graph
+        assert isinstance(graph, Graph)
+        self.runs.append(graph)
+        if self.fails:
+            raise self.fails.pop(0)
+        texts: dict[str, str] = {}
+        steps = []
+        for step in graph.topological:
+            answers = [texts[edge.source] for edge in graph.incoming[step.id]]
+            chat = compose(step.role, call.messages, answers)
+            size = sum(len(turn.content) for turn in chat) + (step.sampling.seed or 0)
+            texts[step.id] = f"{step.model} says {size}. Answer: 42"
+            steps.append(self._line(step.id, str(step.model), size))
+        label = (await self.plan(call)).label
+        cost = sum(step.usage.cost_usd for step in steps)
+        usage = Usage(sum(step.usage.prompt_tokens for step in steps), len(steps), 0, cost)
+        receipt = Receipt(
+            RequestId("r"),
+            SessionId("s"),
+            PlanId("p"),
+            graph.name,
+            graph_hash(graph),
+            label,
+            tuple(steps),
+            (),
+            any(step.zone == "cloud" for step in steps),
+            0.5 * len(steps),
+            cost,
+            usage,
+        )
+        return EdgeRun(texts[graph.sink.id], receipt, cost_usd=cost, flops=float(len(steps)))
+
+    def _line(self, step: str, model: str, size: int) -> ReceiptStep:
+        known = CATALOG.model_by_name[ModelName(model)]
+        node = CATALOG.node_of(known)
+        cost = 0.001 if node.zone == "cloud" else 0.0
+        return ReceiptStep(
+            step=step,  # type: ignore[arg-type]
+            role="assistant",
+            node=node.name,
+            zone=node.zone,
+            model=known.name,
+            form=Form.RAW,
+            label=PUBLIC,
+            releases=(),
+            usage=Usage(size, 1, 0, cost),
+            first_token_s=0.1,
+            latency_s=0.5,
+            finish_reason=FinishReason.STOP,
+        )
+
+
+def evaluator(
+    edge: FakeEdge, directory: Path, *, study: str = "one", policy: str = "policy"
+) -> LiveEvaluator:
+    cache = CallCache(directory / "calls.sqlite", study=study)
+    settings = LiveSettings(policy, {"slm": "r1"})
+    return LiveEvaluator(edge, SPACE, TASKS, rules=RULES, cache=cache, settings=settings)
+
+
+def candidate(*on: str) -> Candidate:
+    return SPACE.candidate([int(one.name in on) for one in SPACE.decisions])
+
+
+SINGLE = candidate("final.model")
+WIDE = candidate("s1->final", "s2->final", "s2.model")
+CHAIN = candidate("s1->final")
+
+
+async def test_a_public_question_is_run_call_by_call(tmp_path: Path) -> None:
+    edge = FakeEdge()
+
+    found = await evaluator(edge, tmp_path).evaluate(WIDE, 0)
+
+    assert [len(graph.steps) for graph in edge.runs] == [1, 1, 1]
+    assert found.answered.right == 1.0
+    assert (found.answered.calls, found.answered.cloud_calls) == (3, 1)
+    assert found.answered.latency_s == pytest.approx(1.0)  # two side by side, then the sink
+    assert found.spent.usd == found.answered.cost_usd == pytest.approx(0.001)
+    assert found.spent.exposed == {0}
+
+
+async def test_calls_one_by_one_come_to_what_the_whole_graph_comes_to(tmp_path: Path) -> None:
+    edge = FakeEdge()
+    whole = await FakeEdge().run(
+        CollaborationCall(SPACE.graph(WIDE), (ChatMessage("user", TASKS[0].question),))
+    )
+
+    found = await evaluator(edge, tmp_path).evaluate(WIDE, 0)
+
+    assert found.answered.tokens == whole.tokens
+    assert found.answered.cost_usd == pytest.approx(whole.cost_usd)
+
+
+async def test_a_call_that_another_graph_made_is_free(tmp_path: Path) -> None:
+    live = evaluator(FakeEdge(), tmp_path)
+
+    first = await live.evaluate(WIDE, 0)
+    second = await live.evaluate(CHAIN, 0)
+
+    shared = set(first.answered.call_ids) & set(second.answered.call_ids)
+    assert len(shared) == 1
+    assert second.answered.calls == 2
+    assert second.spent.calls == 1
+    assert second.spent.executions == 1
+
+
+async def test_the_same_call_of_two_graphs_at_once_is_made_once(tmp_path: Path) -> None:
+    edge = FakeEdge()
+    live = evaluator(edge, tmp_path)
+
+    both = await asyncio.gather(live.evaluate(WIDE, 0), live.evaluate(CHAIN, 0))
+
+    assert len(edge.runs) == 4
+    assert sum(one.spent.calls for one in both) == 4
+
+
+async def test_a_labelled_question_is_run_as_a_whole_and_paid_for_once(tmp_path: Path) -> None:
+    edge = FakeEdge()
+    live = evaluator(edge, tmp_path)
+
+    first, again = await live.evaluate(WIDE, 1), await live.evaluate(WIDE, 1)
+
+    assert [len(graph.steps) for graph in edge.runs] == [3]
+    assert first.spent.calls == 3
+    assert again.answered == first.answered
+    assert again.spent == NOTHING
+
+
+async def test_another_policy_or_revision_is_another_outcome(tmp_path: Path) -> None:
+    edge = FakeEdge()
+    await evaluator(edge, tmp_path).evaluate(WIDE, 1)
+
+    await evaluator(edge, tmp_path, policy="stricter").evaluate(WIDE, 1)
+
+    assert len(edge.runs) == 2
+
+
+@pytest.mark.parametrize("question", [0, 1])
+async def test_what_another_study_paid_for_is_free(tmp_path: Path, question: int) -> None:
+    await evaluator(FakeEdge(), tmp_path, study="one").evaluate(WIDE, question)
+    edge = FakeEdge()
+
+    found = await evaluator(edge, tmp_path, study="two").evaluate(WIDE, question)
+
+    assert edge.runs == []
+    assert (found.source, found.spent) == (Source.CACHE, NOTHING)
+
+
+async def test_a_killed_study_pays_for_what_it_had_bought_but_not_recorded(tmp_path: Path) -> None:
+    bought = await evaluator(FakeEdge(), tmp_path).evaluate(WIDE, 0)  # and killed here
+
+    again = await evaluator(FakeEdge(), tmp_path).evaluate(WIDE, 0)
+
+    assert again.spent == bought.spent
+
+
+async def test_a_resumed_study_does_not_pay_again_for_what_it_recorded(tmp_path: Path) -> None:
+    recorded = await evaluator(FakeEdge(), tmp_path).evaluate(WIDE, 0)
+    resumed = evaluator(FakeEdge(), tmp_path)
+
+    resumed.remember(recorded)
+    shared = await resumed.evaluate(CHAIN, 0)
+
+    assert shared.spent.calls == 1
+
+
+async def test_a_failure_is_raised_and_its_finished_calls_are_kept(tmp_path: Path) -> None:
+    edge = FakeEdge()
+    live = evaluator(edge, tmp_path)
+    await live.evaluate(CHAIN, 0)
+    edge.fails = [BackendUnavailable("gone")]
+
+    with pytest.raises(BackendUnavailable):
+        await live.evaluate(WIDE, 0)
+    found = await live.evaluate(WIDE, 0)
+
+    assert found.answered.right == 1.0
+
+
+async def test_a_graph_that_the_edge_refuses_answered_wrong(tmp_path: Path) -> None:
+    edge = FakeEdge(fails=[LeakFound("no way")])
+
+    found = await evaluator(edge, tmp_path).evaluate(WIDE, 1)
+
+    assert (found.answered.right, found.answered.cost_usd) == (0.0, 0.0)
+    assert (found.spent.executions, found.spent.usd) == (1, 0.0)
+
+
+async def test_what_an_answer_gives_away_sends_the_graph_through_as_a_whole(
+    tmp_path: Path,
+) -> None:
+    edge = FakeEdge(finds=lambda text: Label.of("person") if "says" in text else PUBLIC)
+
+    found = await evaluator(edge, tmp_path).evaluate(CHAIN, 0)
+
+    assert [len(graph.steps) for graph in edge.runs] == [1, 1, 2]
+    assert found.spent.calls == 4  # also the two calls that were in vain
+
+
+async def test_a_worst_case_is_never_exceeded(tmp_path: Path) -> None:
+    live = evaluator(FakeEdge(), tmp_path)
+
+    for one in (SINGLE, WIDE, CHAIN):
+        for question in range(len(TASKS)):
+            worst, found = live.worst_case(one, question), await live.evaluate(one, question)
+            assert isinstance(found, Evaluated)
+            assert found.spent.calls <= worst.calls
+            assert found.spent.exposed <= worst.exposed
+
+
+async def test_a_model_that_the_edge_does_not_know_is_told_before_anything_runs() -> None:
+    edge = FakeEdge()
+
+    with pytest.raises(StudyInvalid, match='lists "nobody", which the edge does not know'):
+        await check_models(edge, ("slm", "nobody"), TASKS[0])
+
+    assert edge.runs == []
