@@ -70,6 +70,9 @@ class _EdgeShape(Shape):
     catalog: str
     graphs: str
     """Directory of graph files."""
+    graph_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
+    """Public key files (PEM, Ed25519) of those who may sign graphs: every file of ``graphs`` then
+    needs a signature by one of them. Left out, unsigned graphs load, too."""
     default_graph: Name
     """What ``leeward/auto`` means."""
     models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=64)
@@ -117,6 +120,8 @@ class EdgeConfig:
     policy: Path
     catalog: Path
     graphs: Path
+    graph_signers: tuple[Path, ...] | None
+    """``None``: graphs need no signature."""
     default_graph: str
     models: tuple[ModelConfig, ...]
     gateway: NodeName | None
@@ -156,6 +161,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         policy=base / shape.policy,
         catalog=base / shape.catalog,
         graphs=base / shape.graphs,
+        graph_signers=_paths(base, shape.graph_signers),
         default_graph=shape.default_graph,
         models=tuple(
             ModelConfig(
@@ -179,6 +185,10 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         max_queue=shape.max_queue,
         session_hours=shape.session_hours,
     )
+
+
+def _paths(base: Path, files: list[str] | None) -> tuple[Path, ...] | None:
+    return None if files is None else tuple(base / file for file in files)
 
 
 def _problems(shape: _EdgeShape) -> list[Problem]:

@@ -1,15 +1,18 @@
 """Load what the configuration names, and check that it fits together before anything starts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.config import EdgeConfig
 from runtime.catalog.document import load_catalog
 from runtime.catalog.model import Catalog
 from runtime.errors import ConfigInvalid, GraphInvalid
-from runtime.graph.document import load_graph
 from runtime.graph.model import Graph
+from runtime.identity.graph_signature import load_signed_graph
+from runtime.identity.signing_keys import load_signer
 from runtime.policy.document import load_policy
 from runtime.policy.model import Policy
 
@@ -34,12 +37,13 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
         PolicyInvalid: The policy cannot be applied; names file and line.
         CatalogInvalid: The catalog cannot be used; names file and line.
         GraphInvalid: A graph cannot run as written, or two have one name.
-        ConfigInvalid: They do not fit the configuration.
+        SignatureInvalid: A graph is not signed as the configuration asks, or as its file says.
+        ConfigInvalid: They do not fit the configuration, or a signer's key cannot be used.
     """
     documents = EdgeDocuments(
         policy=load_policy(config.policy),
         catalog=load_catalog(config.catalog),
-        graphs=_load_graphs(config.graphs),
+        graphs=_load_graphs(config.graphs, _load_signers(config.graph_signers)),
     )
     _check_nodes(config, documents.catalog)
     _check_models(config, documents.catalog)
@@ -47,7 +51,13 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
     return documents
 
 
-def _load_graphs(directory: Path) -> Mapping[str, Graph]:
+def _load_signers(files: Sequence[Path] | None) -> Sequence[Ed25519PublicKey] | None:
+    return None if files is None else [load_signer(file, field="graph_signers") for file in files]
+
+
+def _load_graphs(
+    directory: Path, signers: Sequence[Ed25519PublicKey] | None
+) -> Mapping[str, Graph]:
     if not directory.is_dir():
         raise ConfigInvalid(
             "is not a directory of graph files", file=str(directory), field="graphs"
@@ -56,7 +66,7 @@ def _load_graphs(directory: Path) -> Mapping[str, Graph]:
     for path in sorted(directory.iterdir()):
         if path.suffix not in _SUFFIXES:
             continue
-        graph = load_graph(path)
+        graph, _ = load_signed_graph(path, signers=signers)
         if graph.name in graphs:
             reason = f'another file of this directory already has a graph named "{graph.name}"'
             raise GraphInvalid(reason, file=str(path), field="name")

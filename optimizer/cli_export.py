@@ -16,11 +16,12 @@ from optimizer.cli_options import (
     place_of,
 )
 from optimizer.report.page import ReportSource, render_page
-from optimizer.study.bundle import load_or_create_key, write_bundle
+from optimizer.study.bundle import write_bundle
 from optimizer.study.journal import read_journal
 from runtime.cli.output import JsonOption, run_command, show
 from runtime.clock import SystemClock
 from runtime.errors import NotPermitted, RequestInvalid
+from runtime.identity.signing_keys import load_or_create_key, public_file_of
 
 __all__ = ["export", "report"]
 
@@ -92,7 +93,7 @@ def export(
                 if found.is_possible
                 else f"{found.name} breaks a constraint of the study"
             )
-        signing, is_new = load_or_create_key(key or place.directory / _KEY_FILE)
+        key_file = key or place.directory / _KEY_FILE
         provenance = {
             "study": one.study.name,
             "study_hash": one.study.hash,
@@ -103,13 +104,18 @@ def export(
             "accuracy": found.accuracy,
             "exported_at": SystemClock().now().isoformat(timespec="seconds"),
         }
-        document, signature = write_bundle(
-            out,
-            one.space.graph(found.candidate),
-            name=name or one.study.name,
-            key=signing,
-            provenance=provenance,
-        )
+        try:
+            signing, is_new = load_or_create_key(key_file)
+            document, signature = write_bundle(
+                out,
+                one.space.graph(found.candidate),
+                name=name or one.study.name,
+                key=signing,
+                provenance=provenance,
+            )
+        except OSError as failure:
+            reason = f"{failure.filename or out} cannot be read or written: {failure.strerror}"
+            raise RequestInvalid(reason) from None
         data = {
             "graph": found.name,
             "document": str(document),
@@ -117,7 +123,12 @@ def export(
             "key_made": is_new,
             "provenance": provenance,
         }
-        made = f"\nmade a new signing key: {place.directory / _KEY_FILE}" if is_new else ""
+        made = (
+            f"\nmade a new signing key: {key_file}; its public half, for `graph_signers` of the "
+            f"edges: {public_file_of(key_file)}"
+            if is_new
+            else ""
+        )
         call = f'callers name it model="leeward/{name or one.study.name}"'
         show(data, f"{document}\n{signature}{made}\n{call}", as_json=as_json)
 

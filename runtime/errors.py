@@ -6,6 +6,7 @@ LeewardError
 │   ├── PolicyInvalid           a policy that cannot be applied as written
 │   ├── CatalogInvalid          a catalog that cannot be used as written
 │   ├── StudyInvalid            a study, its tasks or its journal that cannot be used as written
+│   ├── SignatureInvalid        a document that nobody who is trusted here has signed as it is
 │   └── ConfigInvalid           settings or a configuration file
 ├── RequestInvalid              the caller's message cannot be served as sent
 ├── NotFound                    no graph, model, session or record of that name
@@ -70,6 +71,7 @@ __all__ = [
     "PolicyViolation",
     "PrivacyError",
     "RequestInvalid",
+    "SignatureInvalid",
     "StreamBroken",
     "StudyInvalid",
     "TokenRefused",
@@ -122,6 +124,10 @@ class CatalogInvalid(DocumentInvalid):
 
 class StudyInvalid(DocumentInvalid):
     """A study, its tasks or its journal cannot be used as written."""
+
+
+class SignatureInvalid(DocumentInvalid):
+    """A document's signature is missing, broken, or by nobody who is trusted here."""
 
 
 class ConfigInvalid(DocumentInvalid):

@@ -37,6 +37,8 @@ _HOPE_SD: Final = 2.5
 """A graph further behind than so many deviations of its doubt is not worth running."""
 _NEAR: Final = 0.06
 """Further behind the best, no resampling of the questions makes a graph the best."""
+_NEAR_AT_LAST: Final = 0.025
+"""The same once all questions were probed: several deviations of a prediction's error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class AgentReinforce:
             longer = min(self._total, round(self._prefix * self._options.growth))
             yield [self._request(one.candidate, longer) for one in live]
             self._prefix = longer
+        if self._problem.pool is not None:
+            self._narrow(archive)
         known = -1
         while known < len(archive):
             known = len(archive)
@@ -144,6 +148,14 @@ class AgentReinforce:
         elites = [self._pool.candidates[row].choices for row in drawn]
         self.distribution = self.distribution.towards(elites, self._options.rate)
         return drawn
+
+    def _narrow(self, archive: Archive) -> None:
+        """Leave out what is too far behind to win once all questions count; it only costs time."""
+        belief = self._believe(archive)
+        rows = self._plausible(belief, near=_NEAR_AT_LAST)
+        kept = np.union1d(rows, np.flatnonzero(belief.measured > 0))
+        candidates = tuple(self._pool.candidates[row] for row in kept)
+        self._enter(Pool(candidates, self._pool.decisions))
 
     def _redraw(self, archive: Archive) -> None:
         """Draw a pool anew where the space is too large to list."""
@@ -219,13 +231,13 @@ class AgentReinforce:
         """The share that may be exposed on all questions of the search."""
         return self._rule.most_exposed(self._total) / self._total
 
-    def _plausible(self, belief: Belief) -> npt.NDArray[np.int64]:
+    def _plausible(self, belief: Belief, *, near: float = _NEAR) -> npt.NDArray[np.int64]:
         """Leave out graphs that no draw could make the best."""
         fits = self._fits(belief, slack=0.05) & (self._excess <= _AMOUNT_SLACK)
         if not fits.any():
             return np.arange(len(belief.value))
         best = belief.value[fits].max()
-        return np.flatnonzero(fits & (belief.value >= best - _NEAR))
+        return np.flatnonzero(fits & (belief.value >= best - near))
 
     def _fits(self, belief: Belief, *, slack: float = 1e-9) -> npt.NDArray[np.bool_]:
         """Say whose expected exposure will do once all questions are seen."""

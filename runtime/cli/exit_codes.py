@@ -74,6 +74,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.RequestInvalid: 15,
         errors.NotFound: 16,
         errors.StudyInvalid: 17,
+        errors.SignatureInvalid: 18,
         errors.PrivacyError: 20,
         errors.LeakFound: 21,
         errors.PolicyViolation: 22,

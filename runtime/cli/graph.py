@@ -1,4 +1,4 @@
-"""``leeward graph``: check, show, hash, schema."""
+"""``leeward graph``: check, sign, show, hash, schema."""
 
 import json
 from enum import Enum
@@ -8,9 +8,13 @@ from typing import Annotated
 import typer
 
 from runtime.cli.output import JsonOption, run_command, show
+from runtime.clock import SystemClock
+from runtime.errors import RequestInvalid
 from runtime.graph.document import dump_graph, graph_schema, load_graph
 from runtime.graph.hash import graph_hash
 from runtime.graph.render import render_mermaid, render_text
+from runtime.identity.graph_signature import load_signed_graph, write_graph_signature
+from runtime.identity.signing_keys import load_or_create_key, load_signer, public_file_of
 
 __all__ = ["app"]
 
@@ -28,11 +32,20 @@ class Drawing(Enum):
 
 
 @app.command()
-def check(files: GraphFiles, *, as_json: JsonOption = False) -> None:
-    """Check graphs; the first one that cannot run is refused with file, line and reason."""
+def check(
+    files: GraphFiles,
+    *,
+    signer: Annotated[
+        list[Path] | None,
+        typer.Option(help="Public key (PEM) that must have signed them; may be given repeatedly."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check graphs and their signatures; the first that is not good is refused with the reason."""
 
     def work() -> None:
-        graphs = [(file, load_graph(file)) for file in files]
+        signers = [load_signer(file) for file in signer] if signer else None
+        graphs = [(file, *load_signed_graph(file, signers=signers)) for file in files]
         data = [
             {
                 "file": str(file),
@@ -40,14 +53,47 @@ def check(files: GraphFiles, *, as_json: JsonOption = False) -> None:
                 "hash": graph_hash(graph),
                 "steps": len(graph.steps),
                 "edges": len(graph.edges),
+                "signed_by": signature.public_key if signature else None,
+                "provenance": signature.provenance if signature else None,
             }
-            for file, graph in graphs
+            for file, graph, signature in graphs
         ]
+        doubt = "" if signers else " (a key that nobody compared; --signer does)"
         lines = [
             f"{file}: ok, {graph.name}, steps {len(graph.steps)}, edges {len(graph.edges)}"
-            for file, graph in graphs
+            + (f", signed by {signature.public_key}{doubt}" if signature else "")
+            for file, graph, signature in graphs
         ]
         show({"graphs": data}, "\n".join(lines), as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@app.command("sign")
+def sign_graphs(
+    files: GraphFiles,
+    *,
+    key: Annotated[Path, typer.Option(help="Ed25519 key (PEM); made when it is not there.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Vouch for graphs as they are: write FILE.sig beside each, over any that is there."""
+
+    def work() -> None:
+        graphs = [(file, load_graph(file)) for file in files]
+        try:
+            signing, is_new = load_or_create_key(key)
+            provenance = {"signed_at": SystemClock().now().isoformat(timespec="seconds")}
+            signatures = [
+                str(write_graph_signature(graph, file, key=signing, provenance=provenance))
+                for file, graph in graphs
+            ]
+        except OSError as failure:
+            reason = f"{failure.filename or key} cannot be read or written: {failure.strerror}"
+            raise RequestInvalid(reason) from None
+        public = f"made a new signing key: {key}; its public half: {public_file_of(key)}"
+        lines = [*signatures, public] if is_new else signatures
+        data = {"signatures": signatures, "key_made": is_new}
+        show(data, "\n".join(lines), as_json=as_json)
 
     run_command(work, as_json=as_json)
 

@@ -45,6 +45,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
         StatusCode.FAILED_PRECONDITION, "this node's settings cannot be used"
     ),
     errors.StudyInvalid: PublicStatus(StatusCode.FAILED_PRECONDITION, "study cannot be used"),
+    errors.SignatureInvalid: PublicStatus(
+        StatusCode.FAILED_PRECONDITION, "document is not signed as it must be"
+    ),
     # Content stays where it is.
     errors.PrivacyError: PublicStatus(
         StatusCode.PERMISSION_DENIED, "refused so that content stays where it is"

@@ -17,7 +17,7 @@ from optimizer.evaluation.live import LiveEvaluator, LiveSettings, check_models
 from optimizer.evaluation.model import Answered
 from optimizer.search.model import Candidate
 from optimizer.study.budget import Budget
-from optimizer.study.bundle import is_bundle_signed, load_or_create_key, write_bundle
+from optimizer.study.bundle import write_bundle
 from optimizer.study.events import Event
 from optimizer.study.opening import OpenStudy, open_study
 from optimizer.study.running import RunPlace, run_study
@@ -27,8 +27,9 @@ from runtime.cli.up import reference_plan
 from runtime.clock import SystemClock
 from runtime.codec.collaboration import CollaborationCall
 from runtime.errors import StudyInvalid
-from runtime.graph.document import load_graph
 from runtime.graph.model import Graph
+from runtime.identity.graph_signature import load_signed_graph
+from runtime.identity.signing_keys import load_or_create_key
 from runtime.local.stack import RunningStack, running_stack
 from runtime.ports import ChatMessage
 from runtime.rpc.channels import ChannelSettings, open_channel
@@ -120,8 +121,8 @@ async def test_a_live_study_ends_is_resumed_for_nothing_and_is_reproduced_by_its
         key=key,
         provenance={"study": "live"},
     )
-    assert is_bundle_signed(document, by=key.public_key())
-    right = [answered.right for answered in await _rerun(one, load_graph(document))]
+    graph, _ = load_signed_graph(document, signers=[key.public_key()])
+    right = [answered.right for answered in await _rerun(one, graph)]
     assert sum(right) / len(right) == best.accuracy
 
 

@@ -54,6 +54,77 @@ def test_graph_check_of_nothing_there_is_one_line() -> None:
     assert output == "error: absent.yaml: cannot be read: no such file or directory\n"
 
 
+def copied(directory: Path) -> Path:
+    """A shipped graph where its signature can be written beside it."""
+    file = directory / "graph.yaml"
+    file.write_bytes(Path(GRAPH).read_bytes())
+    return file
+
+
+def test_graph_sign_makes_a_key_and_signs_what_graph_check_then_accepts(tmp_path: Path) -> None:
+    file = copied(tmp_path)
+
+    signed = leeward("graph", "sign", str(file), "--key", str(tmp_path / "key.pem"))
+    again = leeward_json("graph", "sign", str(file), "--key", str(tmp_path / "key.pem"))
+    checked = leeward("graph", "check", str(file), "--signer", str(tmp_path / "key.pub.pem"))
+
+    assert "key.pub.pem" in " ".join(signed.split())
+    assert again == {"signatures": [f"{file}.sig"], "key_made": False}
+    assert ", signed by " in checked
+    assert "nobody compared" not in " ".join(checked.split())
+
+
+def test_graph_check_says_who_signed_and_where_it_came_from(tmp_path: Path) -> None:
+    file = copied(tmp_path)
+    leeward("graph", "sign", str(file), "--key", str(tmp_path / "key.pem"))
+
+    (found,) = json.loads(leeward("graph", "check", str(file), "--json"))["graphs"]
+    (unsigned,) = json.loads(leeward("graph", "check", GRAPH, "--json"))["graphs"]
+    text = leeward("graph", "check", str(file))
+
+    signature = json.loads((tmp_path / "graph.yaml.sig").read_text())
+    assert found["signed_by"] == signature["public_key"]
+    assert found["provenance"] == signature["provenance"]
+    assert (unsigned["signed_by"], unsigned["provenance"]) == (None, None)
+    assert "nobody compared" in " ".join(text.split())
+
+
+def test_graph_check_refuses_another_signer_a_missing_and_a_broken_signature(
+    tmp_path: Path,
+) -> None:
+    file = copied(tmp_path)
+    for name in ("one", "two"):
+        leeward("graph", "sign", str(file), "--key", str(tmp_path / f"{name}.pem"))
+    one, two = (str(tmp_path / f"{name}.pub.pem") for name in ("one", "two"))
+
+    stranger = leeward("graph", "check", str(file), "--signer", one, code=18)
+    either = leeward("graph", "check", str(file), "--signer", one, "--signer", two)
+    file.write_text(file.read_text().replace("samples: 3", "samples: 4"))
+    changed = leeward("graph", "check", str(file), code=18)
+    unsigned = leeward("graph", "check", GRAPH, "--signer", one, code=18)
+
+    assert "nobody who may sign here" in stranger
+    assert ": ok, " in either
+    assert "another graph than graph.yaml holds now" in changed
+    assert "is not signed" in unsigned
+    assert all(text.count("\n") == 1 for text in (stranger, changed, unsigned))
+
+
+def test_graph_sign_where_nothing_can_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    output = leeward("graph", "sign", GRAPH, "--key", str(tmp_path / "file" / "key.pem"), code=15)
+
+    assert output.startswith(f"error: {tmp_path}/file")
+    assert output.count("\n") == 1
+
+
+def test_graph_check_refuses_a_signer_that_is_no_public_key(tmp_path: Path) -> None:
+    output = leeward("graph", "check", GRAPH, "--signer", GRAPH, code=14)
+
+    assert output == f"error: {GRAPH}: must hold one Ed25519 public key, PEM\n"
+
+
 def test_graph_show_as_json_is_a_document_with_the_same_hash() -> None:
     document = leeward_json("graph", "show", GRAPH)
 

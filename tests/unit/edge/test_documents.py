@@ -1,0 +1,111 @@
+"""Whose graphs a device loads: its signers' where it names some; never a broken signature's."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import EdgeConfig, parse_config
+from edge.documents import load_documents
+from runtime.errors import ConfigInvalid, SignatureInvalid
+from runtime.graph.document import load_graph
+from runtime.identity.graph_signature import signature_file_of, write_graph_signature
+from runtime.identity.signing_keys import load_or_create_key, public_file_of
+
+CONFIG = """\
+leeward: edge/v1
+policy: policy.yaml
+catalog: catalog.yaml
+graphs: graphs
+default_graph: g
+models:
+  small: {file: small.gguf}
+"""
+SIGNERS = "graph_signers: [key.pub.pem]\n"
+FILES = {
+    "policy.yaml": (
+        "leeward: policy/v1\ncategories: {}\nclearance: {edge: restricted, cloud: public}\n"
+    ),
+    "catalog.yaml": (
+        "leeward: catalog/v1\nnodes: {edge: {zone: edge}, cloud: {zone: cloud}}\n"
+        "models: {small: {node: edge}}\n"
+    ),
+    "graphs/g.yaml": "leeward: graph/v1\nname: g\nsteps: {a: {role: assistant, model: small}}\n",
+    "graphs/h.yaml": "leeward: graph/v1\nname: h\nsteps: {a: {role: assistant, model: small}}\n",
+}
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    """A device's directory with two signed graphs."""
+    (tmp_path / "graphs").mkdir()
+    key, _ = load_or_create_key(tmp_path / "key.pem")
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    for file in sorted((tmp_path / "graphs").iterdir()):
+        write_graph_signature(load_graph(file), file, key=key, provenance={})
+    return tmp_path
+
+
+def config(device: Path, *, signers: str = SIGNERS) -> EdgeConfig:
+    return parse_config(CONFIG + signers, base=device, file="edge.yaml")
+
+
+def test_graphs_that_a_signer_signed_are_loaded(device: Path) -> None:
+    documents = load_documents(config(device))
+
+    assert list(documents.graphs) == ["g", "h"]
+
+
+def test_one_unsigned_graph_among_signed_ones_is_refused_by_name(device: Path) -> None:
+    signature_file_of(device / "graphs/h.yaml").unlink()
+
+    with pytest.raises(SignatureInvalid, match=r"h\.yaml: is not signed"):
+        load_documents(config(device))
+
+
+def test_without_signers_unsigned_graphs_are_loaded(device: Path) -> None:
+    signature_file_of(device / "graphs/h.yaml").unlink()
+
+    documents = load_documents(config(device, signers=""))
+
+    assert list(documents.graphs) == ["g", "h"]
+
+
+def test_without_signers_a_signature_that_does_not_fit_is_refused_all_the_same(
+    device: Path,
+) -> None:
+    file = device / "graphs/h.yaml"
+    file.write_text(file.read_text().replace("a:", "b:"))
+
+    with pytest.raises(SignatureInvalid, match=r"h\.yaml\.sig:"):
+        load_documents(config(device, signers=""))
+
+
+def test_graphs_of_another_key_are_refused(device: Path) -> None:
+    load_or_create_key(device / "other.pem")
+
+    with pytest.raises(SignatureInvalid, match="nobody who may sign"):
+        load_documents(config(device, signers="graph_signers: [other.pub.pem]\n"))
+
+
+def test_one_of_several_signers_is_enough(device: Path) -> None:
+    load_or_create_key(device / "other.pem")
+    signers = "graph_signers: [other.pub.pem, key.pub.pem]\n"
+
+    documents = load_documents(config(device, signers=signers))
+
+    assert list(documents.graphs) == ["g", "h"]
+
+
+def test_a_signer_whose_key_is_not_there_is_refused_even_where_nothing_needs_it(
+    device: Path,
+) -> None:
+    public_file_of(device / "key.pem").unlink()
+
+    with pytest.raises(ConfigInvalid, match=r"key\.pub\.pem: graph_signers: cannot be read"):
+        load_documents(config(device))
+
+
+def test_an_empty_list_of_signers_is_refused_rather_than_read_as_none(device: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="graph_signers: needs at least 1"):
+        config(device, signers="graph_signers: []\n")
