@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import multiprocessing
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -149,7 +150,10 @@ def _run_all(
     runs: list[tuple[_Task, Run]] = []
     console = Console(stderr=True)
     with (
-        ProcessPoolExecutor(max_workers=max(1, options.workers)) as executor,
+        # A fork would copy a process whose threads (gRPC's, BLAS's) are in the middle of something.
+        ProcessPoolExecutor(
+            max(1, options.workers), mp_context=multiprocessing.get_context("spawn")
+        ) as executor,
         Progress(console=console, transient=True) as progress,
     ):
         bar = progress.add_task("seeds", total=seeds * len(settings) * (len(methods) + 1))
