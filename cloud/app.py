@@ -36,11 +36,11 @@ from leeward.v1 import (
     inference_pb2_grpc,
 )
 from runtime.clock import Clock, SystemClock
+from runtime.documents.directories import prepare_state
 from runtime.errors import ConfigInvalid, NotFound
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.keys import private_key_pem
 from runtime.identity.tokens import SqliteTokenStore
-from runtime.private_files import ensure_private_directory
 from runtime.rpc.ready import announce, wait_stop_signal
 from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
 from runtime.rpc.tls import KeyPair, ServerTls
@@ -79,11 +79,7 @@ async def opened_state(config: CloudConfig, *, clock: Clock) -> AsyncIterator[Ga
     Raises:
         ConfigInvalid: The directory or what is in it cannot be used.
     """
-    try:
-        ensure_private_directory(config.state)
-    except OSError as error:
-        reason = f"{config.state} cannot be used as a directory: {error.strerror}"
-        raise ConfigInvalid(reason, field="state") from error
+    prepare_state(config.state)
     authority = _authority(config.state / "authority", clock=clock)
     database = await Database.open(config.state / "gateway.sqlite")
     try:

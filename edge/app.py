@@ -13,7 +13,7 @@ from pathlib import Path
 import grpc
 
 from edge.collaboration import Collaboration
-from edge.config import EdgeConfig, ModelConfig, prepare_state
+from edge.config import EdgeConfig, ModelConfig
 from edge.documents import EdgeDocuments, load_documents
 from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
@@ -40,6 +40,7 @@ from leeward.v1 import (
     inference_pb2_grpc,
 )
 from runtime.clock import Clock, SystemClock
+from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid, ConfigInvalid
 from runtime.executor.executor import Executor
 from runtime.ids import Category, ModelName, NodeName
@@ -140,7 +141,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
 async def _core(
     stack: AsyncExitStack, config: EdgeConfig, documents: EdgeDocuments, *, clock: Clock
 ) -> _Core:
-    prepare_state(config)
+    prepare_state(config.state)
     ledger = await asyncio.to_thread(
         LedgerWriter.open, config.state / "ledger", clock=clock, software_version=VERSION
     )

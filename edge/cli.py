@@ -9,7 +9,7 @@ import typer
 
 from edge.app import serve
 from edge.cli_models import models_app, pull
-from edge.config import EdgeConfig, load_config, prepare_state
+from edge.config import EdgeConfig, load_config
 from edge.documents import load_documents
 from edge.egress.control import command_log
 from edge.egress.enrol import enrol
@@ -17,6 +17,7 @@ from edge.egress.local import read_status
 from edge.identity import DeviceIdentity, IdentityStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
+from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid
 from runtime.identity.token_file import JoinTokenFile, load_token_file
 from runtime.telemetry.logs import configure_logging
@@ -125,7 +126,7 @@ def status(
 
 
 async def _enrol(config: EdgeConfig, file: JoinTokenFile, *, force: bool) -> DeviceIdentity:
-    prepare_state(config)
+    prepare_state(config.state)
     async with command_log(config.state / "ledger", clock=SystemClock()) as control:
         return await enrol(file, _store(config), force=force, control=control)
 

@@ -16,7 +16,6 @@ from runtime.documents.reader import parse_document, read_document
 from runtime.documents.shape import Shape, read_shape
 from runtime.errors import ConfigInvalid
 from runtime.ids import ModelName, NodeName
-from runtime.private_files import ensure_private_directory
 from runtime.rpc.address import is_local
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "SentinelConfig",
     "load_config",
     "parse_config",
-    "prepare_state",
 ]
 
 EDGE_VERSION = "edge/v1"
@@ -200,16 +198,3 @@ def _problems(shape: _EdgeShape) -> list[Problem]:
         reason = "listens beyond loopback, so it needs `http_token_file`"
         found.append(Problem(("http",), reason))
     return found
-
-
-def prepare_state(config: EdgeConfig) -> None:
-    """Make the state directory, readable by its owner only, where it is not there yet.
-
-    Raises:
-        ConfigInvalid: It cannot be used as a directory.
-    """
-    try:
-        ensure_private_directory(config.state)
-    except OSError as error:
-        reason = f"{config.state} cannot be used as a directory: {error.strerror}"
-        raise ConfigInvalid(reason, field="state") from error

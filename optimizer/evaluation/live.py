@@ -26,6 +26,7 @@ from runtime.graph.model import Graph, Step
 from runtime.graph.roles import Role
 from runtime.ids import ModelName, StepId
 from runtime.labels import Label
+from runtime.planner.estimate import critical_path_s
 from runtime.ports import ChatMessage, Sampling
 
 __all__ = ["LiveEvaluator", "LiveSettings", "check_models"]
@@ -132,7 +133,9 @@ class LiveEvaluator:
             exposed=any(result.is_cloud for result in results),
             cost_usd=sum(result.cost_usd for result in results),
             flops=sum(result.flops for result in results),
-            latency_s=_critical_path_s(graph, calls),
+            latency_s=critical_path_s(
+                graph, {step: call.result.latency_s for step, call in calls.items()}
+            ),
             tokens=sum(result.tokens for result in results),
             calls=len(results),
             cloud_calls=sum(result.is_cloud for result in results),
@@ -230,14 +233,6 @@ def _sum_of(question: int, results: Sequence[CallResult]) -> Spend:
         exposed=frozenset({question}) if is_exposed else frozenset(),
         cloud_calls=sum(result.is_cloud for result in results),
     )
-
-
-def _critical_path_s(graph: Graph, calls: Mapping[StepId, PaidCall]) -> float:
-    finished_s: dict[StepId, float] = {}
-    for step in graph.topological:
-        started_s = max((finished_s[edge.source] for edge in graph.incoming[step.id]), default=0.0)
-        finished_s[step.id] = started_s + calls[step.id].result.latency_s
-    return finished_s[graph.sink.id]
 
 
 def _whole_ids(key: GraphKey, graph: Graph) -> tuple[int, ...]:

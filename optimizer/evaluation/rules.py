@@ -21,6 +21,7 @@ from runtime.graph.model import Graph, Step
 from runtime.graph.roles import Role
 from runtime.ids import ModelName, PlanId, StepId
 from runtime.labels import Label
+from runtime.planner.estimate import critical_path_s
 from runtime.planner.model import Plan, PlanRequest
 from runtime.planner.plan import plan
 from runtime.policy.model import Policy, Zone
@@ -238,19 +239,17 @@ class GraphRules:
         return self._fastest_s(graph, models)
 
     def _fastest_s(self, graph: Graph, models: dict[StepId, Model]) -> float:
-        finished: dict[StepId, float] = {}
-        for step in graph.topological:
-            model = models[step.id]
-            started = max((finished[edge.source] for edge in graph.incoming[step.id]), default=0.0)
-            reading_s = (
-                self.least_prompt_tokens / model.prefill_tokens_per_s
-                if model.prefill_tokens_per_s
-                else 0.0
-            )
-            writing_s = 1 / model.decode_tokens_per_s if model.decode_tokens_per_s else 0.0
-            round_trip_s = self.catalog.node_of(model).round_trip_s
-            finished[step.id] = started + round_trip_s + reading_s + writing_s
-        return max(finished.values())
+        fastest = {step: self._fastest_call_s(model) for step, model in models.items()}
+        return critical_path_s(graph, fastest)
+
+    def _fastest_call_s(self, model: Model) -> float:
+        reading_s = (
+            self.least_prompt_tokens / model.prefill_tokens_per_s
+            if model.prefill_tokens_per_s
+            else 0.0
+        )
+        writing_s = 1 / model.decode_tokens_per_s if model.decode_tokens_per_s else 0.0
+        return self.catalog.node_of(model).round_trip_s + reading_s + writing_s
 
 
 def flops_of_call(model: Model, prompt_tokens: int, completion_tokens: int) -> float:

@@ -183,4 +183,4 @@ def _latency_s(graph: Graph, rules: GraphRules, prompt_tokens: int) -> float:
     )
     if any(model.decode_tokens_per_s == 0 for model in models.values()):
         return 0.0
-    return critical_path_s(graph, estimates)
+    return critical_path_s(graph, {step: one.latency_s for step, one in estimates.items()})

@@ -8,7 +8,6 @@ SQLite file; a process killed at any moment loses at most the calls since the la
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from runtime.documents.canonical import canonical_json
 from runtime.ports import ChatMessage, Sampling
 
 __all__ = ["CallCache", "CallResult", "call_key"]
@@ -53,8 +53,7 @@ def call_key(weights_sha256: str, messages: Sequence[ChatMessage], sampling: Sam
         [[message.role, message.content] for message in messages],
         asdict(sampling),
     ]
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(canonical_json(content)).digest()
 
 
 class CallCache:

@@ -10,6 +10,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final
 
+from optimizer.search import costs
 from reference.models import CONTEXT_TOKENS, VOCABULARY_SIZE, spec_of
 from reference.tasks import Question
 from reference.tasks.question import SpanKind
@@ -84,16 +85,18 @@ def label_of(question: Question) -> Label:
     return Label(frozenset(CATEGORY_OF[span.kind] for span in question.spans))
 
 
-def call_flops(model: str, prompt_tokens: int, completion_tokens: int) -> int:
+def call_flops(model: str, prompt_tokens: int, completion_tokens: int) -> float:
     """Return the FLOPs of one call, by the formula of Agent-REINFORCE (AGENT_REINFORCE 1.4).
 
-    With M non-embedding weights, L layers of width D and S tokens read and written in all,
-    that is ``2 M S + 2 L D S (S + 1)``.
+    The embedding's weights do not count.
     """
     spec = spec_of(model)
     weights = spec.parameters - VOCABULARY_SIZE * spec.width
-    tokens = prompt_tokens + completion_tokens
-    return 2 * weights * tokens + 2 * spec.layers * spec.width * tokens * (tokens + 1)
+    return costs.call_flops(
+        costs.ModelShape(weights, spec.layers, spec.width),
+        prompt_tokens=prompt_tokens,
+        answer_tokens=completion_tokens,
+    )
 
 
 def _model(name: str) -> Model:

@@ -61,12 +61,17 @@ def estimate_steps(
     }
 
 
-def critical_path_s(graph: Graph, estimates: Mapping[StepId, StepEstimate]) -> float:
-    """Return the longest sum of latencies along any way from a source to the sink, seconds."""
+def critical_path_s(graph: Graph, latency_s: Mapping[StepId, float]) -> float:
+    """Return the longest sum of latencies along any way from a source to the sink, seconds.
+
+    Args:
+        graph: The graph.
+        latency_s: What each step takes by itself, estimated or measured.
+    """
     finished_s: dict[StepId, float] = {}
     for step in graph.topological:
         started_s = max((finished_s[edge.source] for edge in graph.incoming[step.id]), default=0.0)
-        finished_s[step.id] = started_s + estimates[step.id].latency_s
+        finished_s[step.id] = started_s + latency_s[step.id]
     return max(finished_s.values(), default=0.0)
 
 

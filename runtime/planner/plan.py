@@ -78,7 +78,9 @@ def plan(request: PlanRequest, *, plan_id: PlanId, graph_hash: str) -> Plan:
         proof=proof,
         repairs=_repairs(choices, because, releases),
         estimated_cost_usd=_total_usd(estimates),
-        estimated_latency_s=critical_path_s(request.graph, estimates),
+        estimated_latency_s=critical_path_s(
+            request.graph, {step: one.latency_s for step, one in estimates.items()}
+        ),
     )
 
 

@@ -111,6 +111,6 @@ def test_the_critical_path_is_the_longest_way() -> None:
     models = {ADA: MODEL, BOB: slow, CYD: MODEL}
 
     estimates = estimate_steps(graph, models, CATALOG, today=TODAY, prompt_tokens=0)
-    total_s = critical_path_s(graph, estimates)
+    total_s = critical_path_s(graph, {step: one.latency_s for step, one in estimates.items()})
 
     assert total_s == pytest.approx(estimates[BOB].latency_s + estimates[CYD].latency_s)
