@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Final
 
 from bench.machine import describe_machine
+from optimizer.replay.graph_table import GraphTable
+from optimizer.replay.table_file import TableUnusable
 from reference.tabulated.checking import Ran, compare, run_graph, sample_pairs
 from reference.tabulated.concurrency import gather_some
 from reference.tabulated.fingerprint import fingerprint
 from reference.tabulated.nodes import running_nodes, weight_files, weight_hashes
 from reference.tabulated.questions import digest_of, draw_questions
-from reference.tabulated.store import TableUnusable
-from reference.tabulated.table import TABLE_PATH, Table, load_table
+from reference.tabulated.table import TABLE_PATH, load_table
 from reference.tasks import Question
 from reference.weights import WeightsUnusable
 from runtime.clock import Clock, SystemClock
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def measure(
-    table: Table, size: Size, *, environment: Mapping[str, str], clock: Clock | None = None
+    table: GraphTable, size: Size, *, environment: Mapping[str, str], clock: Clock | None = None
 ) -> dict[str, object]:
     """Return all figures.
 
@@ -115,7 +116,7 @@ class _Live:
 
     def __init__(
         self,
-        table: Table,
+        table: GraphTable,
         questions: Sequence[Question],
         nodes: Mapping[NodeName, ModelPort],
         clock: Clock,
@@ -149,7 +150,7 @@ class _Live:
         return graph, question, ran
 
 
-def _single_pairs(table: Table, count: int) -> list[Pair]:
+def _single_pairs(table: GraphTable, count: int) -> list[Pair]:
     """Every model alone, on questions spread over tasks, levels and halves; in turns."""
     stride = max(1, len(table.questions) // count - 1)
     questions = range(0, len(table.questions), stride)[:count]
@@ -158,7 +159,7 @@ def _single_pairs(table: Table, count: int) -> list[Pair]:
 
 
 def _figures(
-    table: Table, ran: Sequence[tuple[int, int, Ran]], singles: Sequence[Pair]
+    table: GraphTable, ran: Sequence[tuple[int, int, Ran]], singles: Sequence[Pair]
 ) -> dict[str, object]:
     found = compare(table, ran)
     alone = set(singles)
@@ -186,7 +187,7 @@ def _figures(
     }
 
 
-def _circumstances(table: Table) -> dict[str, object]:
+def _circumstances(table: GraphTable) -> dict[str, object]:
     here = fingerprint()
     return {
         "fingerprint_equal": here == dict(table.header["fingerprint"]),

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
+from optimizer.replay.table_file import TableUnusable
 from reference.models import UnknownModel, spec_of
 from reference.tabulated.build import BuildFailed, Built, Job, build_table
 from reference.tabulated.effects import find_effects
@@ -28,7 +29,6 @@ from reference.tabulated.report import (
     with_section,
 )
 from reference.tabulated.space import FAMILIES, enumerate_space
-from reference.tabulated.store import TableUnusable
 from reference.tabulated.table import TABLE_PATH, load_table
 from reference.weights import WeightsUnusable, published_models
 from runtime.clock import SystemClock

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optimizer.replay.table_file import TableData
 from reference.tabulated.plans import MAX_STEPS, Moves
 from reference.tabulated.space import Space
-from reference.tabulated.store import TableData
 from reference.tabulated.sweep import Answered
-from reference.tabulated.world import label_of
+from reference.tabulated.world import PRICED_ON, catalog_of, flops_terms, label_of, stays
 from reference.tasks import Question, split_of
+from runtime.catalog.document import dump_catalog
 
 __all__ = ["assemble"]
 
@@ -50,6 +51,9 @@ def assemble(
         header={
             **header,
             "pool": list(space.pool),
+            "catalog": dump_catalog(catalog_of(space.pool)),
+            "priced_on": PRICED_ON.isoformat(),
+            "flops": {model: list(flops_terms(model)) for model in space.pool},
             "families": families,
             "kinds": [one.kind for one in answered],
             "questions": [_row(question) for question in questions],
@@ -70,6 +74,7 @@ def _row(question: Question) -> dict[str, Any]:
         "split": split_of(question),
         "label": list(label_of(question).names()),
         "spans": spans,
+        "stays": stays(label_of(question)),
     }
 
 

@@ -23,6 +23,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from optimizer.replay.graph_table import GraphTable
+from optimizer.replay.table_file import TableData
 from reference.tabulated.assembling import assemble
 from reference.tabulated.cache import CallCache
 from reference.tabulated.checking import Differences, Ran, compare, run_graph, sample_pairs
@@ -34,9 +36,8 @@ from reference.tabulated.nodes import running_nodes, weight_files, weight_hashes
 from reference.tabulated.plans import Moves, plan_all
 from reference.tabulated.questions import digest_of
 from reference.tabulated.space import Space
-from reference.tabulated.store import TableData, write_table
+from reference.tabulated.store import write_table
 from reference.tabulated.sweep import Answered, answer_question
-from reference.tabulated.table import Table
 from reference.tabulated.world import catalog_of, label_of, policy, zone_of
 from reference.tasks import Question
 from runtime.clock import Clock
@@ -110,7 +111,7 @@ async def build_table(
         async with open_calls(job, environment) as calls:
             answered = await answer_all(job.questions, moves, calls, bar)
             data = assemble(job.space, moves, job.questions, answered, header=_header(job, clock))
-            checked = await _check(job, Table(data), calls, bar)
+            checked = await _check(job, GraphTable(data), calls, bar)
     if checked.same_text < checked.compared or checked.same_account < checked.compared:
         raise BuildFailed(f"the executor differs from the table: {checked}")
     fresh = calls.counts.fresh
@@ -179,7 +180,7 @@ def _tell_log(bar: Progress, shown: TaskID) -> None:
     bar.console.print(f"{task.description}: {task.completed:.0f} of {task.total:.0f}{left}")
 
 
-async def _check(job: Job, table: Table, calls: NodeCalls, bar: Progress) -> Differences:
+async def _check(job: Job, table: GraphTable, calls: NodeCalls, bar: Progress) -> Differences:
     """Run a random sample through the executor over the same calls."""
     pairs = sample_pairs(table, job.checked_pairs, seed=_CHECK_SEED)
     shown = bar.add_task("executor", total=len(pairs))

@@ -12,12 +12,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from optimizer.replay.graph_table import GraphTable
+from optimizer.replay.graph_terms import parse_term
 from reference.tabulated.documents import graph_of, seeded
 from reference.tabulated.plans import make_plan
 from reference.tabulated.releases import KnownSpans
 from reference.tabulated.sweep import text_mark
-from reference.tabulated.table import Table
-from reference.tabulated.terms import parse_term
 from reference.tabulated.world import catalog_of, label_of, policy
 from reference.tasks import Question, is_right
 from runtime.clock import SystemClock
@@ -63,7 +63,7 @@ class Differences:
         return self.same_text / self.compared if self.compared else 1.0
 
 
-def sample_pairs(table: Table, count: int, *, seed: int) -> list[tuple[int, int]]:
+def sample_pairs(table: GraphTable, count: int, *, seed: int) -> list[tuple[int, int]]:
     """Draw distinct pairs of a graph and a question."""
     rng = random.Random(f"pairs/{seed}")  # noqa: S311 - data, no secret
     total = len(table.graphs) * len(table.questions)
@@ -129,7 +129,7 @@ async def _read(events: AsyncGenerator[Event, None], question: Question) -> Ran:
     )
 
 
-def compare(table: Table, ran: Iterable[tuple[int, int, Ran]]) -> Differences:
+def compare(table: GraphTable, ran: Iterable[tuple[int, int, Ran]]) -> Differences:
     """Hold runs against the table.
 
     Args:
@@ -146,7 +146,7 @@ def compare(table: Table, ran: Iterable[tuple[int, int, Ran]]) -> Differences:
     return Differences(compared, same_right, same_text, same_account)
 
 
-def _is_same_account(table: Table, graph: int, question: int, one: Ran) -> bool:
+def _is_same_account(table: GraphTable, graph: int, question: int, one: Ran) -> bool:
     row = table.questions[question]
     spans = sum(int(table.spans_released(kind)[graph, question]) for kind in row.spans)
     return (

@@ -6,16 +6,15 @@ differs from question to question.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from dataclasses import replace
 from typing import Final
 
-from reference.tabulated.terms import RoleName, Term, TermInvalid
-from runtime.graph.document import check_graph
-from runtime.graph.model import Edge, Graph, Step
+from optimizer.replay.graph_terms import RoleName, Term, TermInvalid
+from optimizer.replay.term_graphs import Drawing, term_graph
+from runtime.graph.model import Graph, Step
 from runtime.graph.roles import Role
-from runtime.ids import ModelName, StepId
+from runtime.ids import StepId
 from runtime.ports import Sampling
 
 __all__ = ["MAX_TOKENS", "TEMPERATURE", "graph_of", "sampling_of", "seeded", "term_of"]
@@ -24,6 +23,7 @@ MAX_TOKENS: Final = 128
 """The longest right answer of any task takes about a hundred."""
 TEMPERATURE: Final = 0.8
 """Of the second and further samples of one model; the first sample is its greedy answer."""
+_DRAWING: Final = Drawing(TEMPERATURE, MAX_TOKENS)
 
 
 def graph_of(term: Term) -> Graph:
@@ -32,27 +32,7 @@ def graph_of(term: Term) -> Graph:
     Raises:
         GraphInvalid: Never for a term; the graph passes the checks of every document.
     """
-    ids = {step.key: StepId(f"s{number}") for number, step in enumerate(term.steps, start=1)}
-    name = f"t-{hashlib.sha256(term.key.encode()).hexdigest()[:16]}"
-    return check_graph(
-        Graph(
-            name=name,
-            steps=tuple(
-                Step(
-                    id=ids[step.key],
-                    role=Role(step.role),
-                    model=ModelName(step.model),
-                    sampling=sampling_of(step.sample),
-                )
-                for step in term.steps
-            ),
-            edges=tuple(
-                Edge(ids[source.key], ids[step.key])
-                for step in term.steps
-                for source in step.inputs
-            ),
-        )
-    )
+    return term_graph(term, _DRAWING)
 
 
 def term_of(graph: Graph) -> Term:
@@ -77,11 +57,8 @@ def term_of(graph: Graph) -> Term:
 
 
 def sampling_of(sample: int) -> Sampling:
-    """Return how a sample is drawn: the first one greedily, the others at ``TEMPERATURE``.
-
-    The seed is the sample's number; it is set for greedy steps too, so that no backend chooses.
-    """
-    return Sampling(temperature=TEMPERATURE if sample else 0.0, seed=sample, max_tokens=MAX_TOKENS)
+    """Return how a sample is drawn: the first one greedily, the others at ``TEMPERATURE``."""
+    return _DRAWING.sampling(sample)
 
 
 def seeded(graph: Graph, question_id: str) -> Graph:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.replay.graph_table import GraphTable
 from reference.models import spec_of
 from reference.tabulated.halves import ALL, Half, halves_of
 from reference.tabulated.shapes import Peak, Shape, peaks, shapes
 from reference.tabulated.statistics import Difference, Share, paired_difference, share_of
-from reference.tabulated.table import Table
 from reference.tabulated.truth import Caps
 
 __all__ = [
@@ -77,7 +77,7 @@ class Effects:
     """Best graph that never leaves the edge minus best graph; None where all leave or none."""
 
 
-def find_effects(table: Table) -> Effects:
+def find_effects(table: GraphTable) -> Effects:
     """Measure all effects."""
     halves = halves_of(table)
     general = halves[ALL].best(Caps())
@@ -102,11 +102,11 @@ def find_effects(table: Table) -> Effects:
     )
 
 
-def _by_size(table: Table) -> list[str]:
+def _by_size(table: GraphTable) -> list[str]:
     return sorted(table.pool, key=lambda model: spec_of(model).parameters)
 
 
-def _team(table: Table, half: Half, large: str) -> Team | None:
+def _team(table: GraphTable, half: Half, large: str) -> Team | None:
     size = spec_of(large).parameters
     single = table.index[f"assistant@{large}#0"]
     is_team = np.array(
@@ -130,7 +130,7 @@ def _team(table: Table, half: Half, large: str) -> Team | None:
     )
 
 
-def _task_best(table: Table, half: Half, general: int) -> TaskBest:
+def _task_best(table: GraphTable, half: Half, general: int) -> TaskBest:
     best = half.best(Caps())
     assert best is not None  # noqa: S101 - without caps every graph is feasible
     return TaskBest(
@@ -141,7 +141,7 @@ def _task_best(table: Table, half: Half, general: int) -> TaskBest:
     )
 
 
-def _redactions(table: Table) -> list[Redaction]:
+def _redactions(table: GraphTable) -> list[Redaction]:
     found = []
     for model in _by_size(table):
         raw = table.single_right(model, is_released=False)
@@ -162,7 +162,7 @@ def _redactions(table: Table) -> list[Redaction]:
     return found
 
 
-def _edge_only(table: Table, half: Half, general: int) -> Difference | None:
+def _edge_only(table: GraphTable, half: Half, general: int) -> Difference | None:
     stays = half.best(Caps(exposed=0.0))
     if stays is None or half.search.exposed[general] == 0:
         return None

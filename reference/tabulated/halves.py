@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from reference.tabulated.table import Table
+from optimizer.replay.graph_table import GraphTable
 from reference.tabulated.truth import Caps, Measures, measure, optimum
 
 __all__ = ["ALL", "Half", "halves_of"]
@@ -26,7 +26,7 @@ class Half:
         task: A task's name, or ``ALL``.
     """
 
-    def __init__(self, table: Table, task: str) -> None:
+    def __init__(self, table: GraphTable, task: str) -> None:
         named = None if task == ALL else task
         self.table = table
         self.task = task
@@ -47,7 +47,7 @@ class Half:
         return np.asarray(self.table.right[graph, self.report], dtype=np.float64)
 
 
-def halves_of(table: Table) -> Mapping[str, Half]:
+def halves_of(table: GraphTable) -> Mapping[str, Half]:
     """Return all tasks together, then each task, by name."""
     tasks = [ALL, *sorted({row.task for row in table.questions})]
     return {task: Half(table, task) for task in tasks}

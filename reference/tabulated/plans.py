@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from optimizer.replay.graph_terms import RoleName, Term
 from reference.tabulated.documents import graph_of
 from reference.tabulated.space import Space
-from reference.tabulated.terms import RoleName, Term
 from reference.tabulated.world import PRICED_ON
 from runtime.catalog.model import Catalog
 from runtime.errors import CloudAway, LeakFound

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from optimizer.replay.graph_table import GraphTable
 from reference.tabulated.shapes import Shape
-from reference.tabulated.table import Table
 from reference.tabulated.truth import halves
 
 __all__ = ["frontier_svg", "shapes_svg"]
@@ -41,7 +41,7 @@ class _Frame:
         )
 
 
-def frontier_svg(table: Table) -> str:
+def frontier_svg(table: GraphTable) -> str:
     """Draw every graph of the report half: accuracy over mean units of FLOPs (logarithmic).
 
     Single models are marked and named; the line joins the graphs that no cheaper one beats.

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from optimizer.replay.graph_table import GraphTable
 from reference.tabulated.effects import Effects, Redaction, TaskBest, Team
 from reference.tabulated.shapes import Peak, Shape
 from reference.tabulated.statistics import Difference, Share
-from reference.tabulated.table import Table
 from reference.tabulated.truth import Measures, halves, named_caps, optimum
 from reference.tasks import Split
 
@@ -40,7 +40,7 @@ def with_section(readme: str, name: str, text: str) -> str:
     return f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}"
 
 
-def facts_text(table: Table) -> str:
+def facts_text(table: GraphTable) -> str:
     """Tell what the table holds and how it was made."""
     header, half = table.header, len(table.columns(split="report"))
     checked, made_on = header["checked"], header["fingerprint"]
@@ -80,7 +80,7 @@ def facts_text(table: Table) -> str:
     return "\n".join(lines)
 
 
-def truth_text(table: Table) -> str:
+def truth_text(table: GraphTable) -> str:
     """Tell the true optimum per constraint set and half."""
     measures = halves(table)
     rows = []
@@ -136,7 +136,7 @@ def effects_text(effects: Effects) -> str:
     return "\n".join(lines)
 
 
-def _single(table: Table, model: str) -> tuple[str, ...]:
+def _single(table: GraphTable, model: str) -> tuple[str, ...]:
     graph = table.index[f"assistant@{model}#0"]
     return (
         model,

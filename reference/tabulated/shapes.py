@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from optimizer.replay.graph_terms import Term, canonical
 from reference.tabulated.halves import Half
 from reference.tabulated.statistics import Difference, Share, paired_difference, share_of
-from reference.tabulated.terms import Term, canonical
 
 __all__ = ["Axis", "Peak", "Shape", "one_model_term", "peaks", "shapes"]
 

@@ -11,7 +11,7 @@ from itertools import combinations_with_replacement, product
 from types import MappingProxyType
 from typing import Final
 
-from reference.tabulated.terms import Term, canonical
+from optimizer.replay.graph_terms import Term, canonical
 
 __all__ = ["DEFAULT_FAMILIES", "FAMILIES", "Graph", "Space", "enumerate_space"]
 

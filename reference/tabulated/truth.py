@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from reference.tabulated.table import Table
+from optimizer.replay.graph_table import GraphTable
 from reference.tasks import Split
 
 __all__ = ["Caps", "Measures", "Optimum", "halves", "measure", "named_caps", "optimum"]
@@ -70,7 +70,7 @@ class Optimum:
     """Feasible graphs with the same accuracy, this one included; it takes the fewest FLOPs."""
 
 
-def measure(table: Table, columns: Ints) -> Measures:
+def measure(table: GraphTable, columns: Ints) -> Measures:
     """Measure every graph on the given questions."""
     return Measures(
         accuracy=table.right[:, columns].mean(axis=1),
@@ -81,7 +81,7 @@ def measure(table: Table, columns: Ints) -> Measures:
     )
 
 
-def optimum(table: Table, measures: Measures, caps: Caps) -> Optimum | None:
+def optimum(table: GraphTable, measures: Measures, caps: Caps) -> Optimum | None:
     """Return the most accurate graph that keeps to the caps; None where none does.
 
     Of several the one with the fewest FLOPs, then the first in the table's order.
@@ -101,7 +101,7 @@ def optimum(table: Table, measures: Measures, caps: Caps) -> Optimum | None:
     )
 
 
-def named_caps(table: Table) -> Mapping[str, Caps]:
+def named_caps(table: GraphTable) -> Mapping[str, Caps]:
     """Return the constraint sets of the benchmark.
 
     Caps on FLOPs, cost and latency are quantiles over the graphs of the space, on the search
@@ -127,7 +127,7 @@ def named_caps(table: Table) -> Mapping[str, Caps]:
     return caps
 
 
-def halves(table: Table) -> Mapping[Split, Measures]:
+def halves(table: GraphTable) -> Mapping[Split, Measures]:
     """Measure every graph on each half."""
     return {
         "search": measure(table, table.columns(split="search")),

@@ -18,15 +18,17 @@ from runtime.catalog.model import Catalog, Model, Node, Price
 from runtime.ids import Category, ModelName, NodeName
 from runtime.labels import Label
 from runtime.policy.document import parse_policy
-from runtime.policy.model import Policy, Zone
+from runtime.policy.model import Policy, ReleaseKind, Zone
 
 __all__ = [
     "CATEGORY_OF",
     "PRICED_ON",
     "call_flops",
     "catalog_of",
+    "flops_terms",
     "label_of",
     "policy",
+    "stays",
     "zone_of",
 ]
 
@@ -85,6 +87,13 @@ def label_of(question: Question) -> Label:
     return Label(frozenset(CATEGORY_OF[span.kind] for span in question.spans))
 
 
+def stays(label: Label) -> bool:
+    """Say whether nothing of a question with this label may leave, not even redacted."""
+    rules, cloud = policy(), NodeName("cloud")
+    redacted = rules.releasable(label, cloud, "cloud", by=ReleaseKind.REDACT)
+    return not rules.may_receive(cloud, "cloud", Label(label.categories - redacted))
+
+
 def call_flops(model: str, prompt_tokens: int, completion_tokens: int) -> float:
     """Return the FLOPs of one call, by the formula of Agent-REINFORCE (AGENT_REINFORCE 1.4).
 
@@ -97,6 +106,16 @@ def call_flops(model: str, prompt_tokens: int, completion_tokens: int) -> float:
         prompt_tokens=prompt_tokens,
         answer_tokens=completion_tokens,
     )
+
+
+def flops_terms(model: str) -> tuple[float, float]:
+    """Return what a token and what a squared token of a call adds to its FLOPs.
+
+    ``call_flops`` is a quadratic without a constant in the tokens read and written; two points
+    give its terms.
+    """
+    one, two = call_flops(model, 1, 0), call_flops(model, 2, 0)
+    return 2 * one - two / 2, two / 2 - one
 
 
 def _model(name: str) -> Model:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reference.tabulated.store import read_table
-from reference.tabulated.table import Table
+from optimizer.replay.graph_table import GraphTable
+from optimizer.replay.table_file import read_table
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = "single,chain-2,parallel-2,parallel-3,parallel-2-refined,skip-edge"
@@ -87,7 +87,7 @@ def test_a_killed_build_goes_on_and_its_table_is_what_happens_live(tmp_path: Pat
     assert again == (calls, 0)
     assert (tmp_path / "table.bin").read_bytes() == whole
 
-    table = Table(read_table(tmp_path / "table.bin"))
+    table = GraphTable(read_table(tmp_path / "table.bin"))
     assert (len(table.graphs), len(table.questions)) == (6, 32)
     assert table.call_count == calls
     assert table.header["checked"]["same_account"] == table.header["checked"]["compared"] == 100

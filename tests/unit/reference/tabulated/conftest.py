@@ -12,6 +12,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from optimizer.replay.graph_table import GraphTable
+from optimizer.replay.table_file import TableData
 from reference.tabulated.assembling import assemble
 from reference.tabulated.build import answer_all, plan_space
 from reference.tabulated.cache import CallCache
@@ -19,9 +21,7 @@ from reference.tabulated.node_calls import NodeCalls
 from reference.tabulated.plans import Moves
 from reference.tabulated.questions import draw_questions
 from reference.tabulated.space import Space, enumerate_space
-from reference.tabulated.store import TableData
 from reference.tabulated.sweep import Answered
-from reference.tabulated.table import Table
 from reference.tabulated.world import label_of, zone_of
 from reference.tasks import Question, split_of
 from runtime.ids import NodeName
@@ -148,5 +148,5 @@ def small_data(small: Small) -> TableData:
 
 
 @pytest.fixture(scope="session")
-def small_table(small_data: TableData) -> Table:
-    return Table(small_data)
+def small_table(small_data: TableData) -> GraphTable:
+    return GraphTable(small_data)

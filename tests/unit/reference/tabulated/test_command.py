@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from optimizer.replay.table_file import TableData
 from reference.tabulated.__main__ import app
-from reference.tabulated.store import TableData, write_table
+from reference.tabulated.store import write_table
 
 RUN = CliRunner()
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from optimizer.replay.graph_terms import TermInvalid, parse_term
 from reference.tabulated.documents import TEMPERATURE, graph_of, seeded, term_of
 from reference.tabulated.space import FAMILIES, enumerate_space
-from reference.tabulated.terms import TermInvalid, parse_term
 from runtime.graph.document import dump_graph, graph_from_data
 from runtime.graph.hash import graph_hash
 from runtime.graph.roles import Role

@@ -5,19 +5,19 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from optimizer.replay.graph_table import GraphTable
+from optimizer.replay.graph_terms import parse_term
 from reference.models import spec_of
 from reference.tabulated.effects import find_effects
 from reference.tabulated.plots import frontier_svg, shapes_svg
 from reference.tabulated.report import effects_text, facts_text, truth_text, with_section
 from reference.tabulated.shapes import one_model_term
-from reference.tabulated.table import Table
-from reference.tabulated.terms import parse_term
 
 SHAPES = [(1, 1), (1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (4, 2)]
 """Widths and depths that a space has for one model alone."""
 
 
-async def test_a_team_is_smaller_models_at_no_more_flops(small_table: Table) -> None:
+async def test_a_team_is_smaller_models_at_no_more_flops(small_table: GraphTable) -> None:
     teams = find_effects(small_table).teams
 
     assert teams
@@ -28,7 +28,7 @@ async def test_a_team_is_smaller_models_at_no_more_flops(small_table: Table) -> 
         assert all(spec_of(model).parameters < size for model in term.models)
 
 
-async def test_every_task_and_all_together_are_told(small_table: Table) -> None:
+async def test_every_task_and_all_together_are_told(small_table: GraphTable) -> None:
     effects = find_effects(small_table)
 
     tasks = {row.task for row in small_table.questions} | {"all"}
@@ -51,13 +51,13 @@ async def test_every_task_and_all_together_are_told(small_table: Table) -> None:
     }
 
 
-async def test_a_single_answer_is_no_better_than_itself(small_table: Table) -> None:
+async def test_a_single_answer_is_no_better_than_itself(small_table: GraphTable) -> None:
     singles = [one for one in find_effects(small_table).shapes if (one.width, one.depth) == (1, 1)]
 
     assert all(one.over_single.mean == 0 for one in singles)
 
 
-async def test_redaction_is_told_for_models_that_see_both_forms(small_table: Table) -> None:
+async def test_redaction_is_told_for_models_that_see_both_forms(small_table: GraphTable) -> None:
     redactions = find_effects(small_table).redactions
 
     assert [one.model for one in redactions] == ["tern-s"]
@@ -66,7 +66,7 @@ async def test_redaction_is_told_for_models_that_see_both_forms(small_table: Tab
     )
 
 
-async def test_the_texts_have_whole_tables_and_no_placeholders(small_table: Table) -> None:
+async def test_the_texts_have_whole_tables_and_no_placeholders(small_table: GraphTable) -> None:
     texts = [
         facts_text(small_table),
         truth_text(small_table),
@@ -81,7 +81,7 @@ async def test_the_texts_have_whole_tables_and_no_placeholders(small_table: Tabl
             assert len({line.count("|") for line in block.splitlines()}) == 1
 
 
-async def test_plots_are_well_formed_and_name_every_model(small_table: Table) -> None:
+async def test_plots_are_well_formed_and_name_every_model(small_table: GraphTable) -> None:
     effects = find_effects(small_table)
 
     for svg in (frontier_svg(small_table), shapes_svg(effects.shapes)):

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from optimizer.replay.graph_table import GraphTable
 from reference.tabulated.cache import CallCache
 from reference.tabulated.checking import Ran, compare, run_graph, sample_pairs
 from reference.tabulated.node_calls import NodeCalls, PortOver
 from reference.tabulated.plans import Moves
 from reference.tabulated.sweep import Answered, answer_question
-from reference.tabulated.table import Table
 from reference.tasks import Question
 from runtime.ids import NodeName
 
 
 async def run_all(
-    table: Table, questions: Sequence[Question], calls: NodeCalls, pairs: list[tuple[int, int]]
+    table: GraphTable, questions: Sequence[Question], calls: NodeCalls, pairs: list[tuple[int, int]]
 ) -> list[tuple[int, int, Ran]]:
     nodes = {NodeName(zone): PortOver(calls, NodeName(zone)) for zone in ("edge", "cloud")}
     return [
@@ -26,7 +26,7 @@ async def run_all(
 
 
 async def test_the_executor_gives_what_the_table_says_without_one_new_call(
-    small_table: Table, some_questions: tuple[Question, ...], parrot_calls: NodeCalls
+    small_table: GraphTable, some_questions: tuple[Question, ...], parrot_calls: NodeCalls
 ) -> None:
     pairs = sample_pairs(small_table, 150, seed=1)
 
@@ -39,7 +39,7 @@ async def test_the_executor_gives_what_the_table_says_without_one_new_call(
 
 
 async def test_every_family_agrees_on_every_kind_of_label(
-    small_table: Table, some_questions: tuple[Question, ...], parrot_calls: NodeCalls
+    small_table: GraphTable, some_questions: tuple[Question, ...], parrot_calls: NodeCalls
 ) -> None:
     last_of = {family: row for row, family in enumerate(small_table.families)}
     pairs = [(g, q) for g in last_of.values() for q in range(len(some_questions))]
@@ -50,7 +50,7 @@ async def test_every_family_agrees_on_every_kind_of_label(
 
 
 async def test_a_difference_is_seen(
-    small_table: Table, some_questions: tuple[Question, ...], parrot_calls: NodeCalls
+    small_table: GraphTable, some_questions: tuple[Question, ...], parrot_calls: NodeCalls
 ) -> None:
     ((graph, question, ran),) = await run_all(small_table, some_questions, parrot_calls, [(40, 0)])
     other = Ran(ran.text + ".", is_right=not ran.is_right, tokens=ran.tokens + 1)
@@ -77,7 +77,7 @@ async def test_every_call_is_made_once(small_answers: list[Answered], small_cach
         assert len(cache) == sum(len(one.calls) for one in small_answers)
 
 
-def test_pairs_are_distinct_and_repeatable(small_table: Table) -> None:
+def test_pairs_are_distinct_and_repeatable(small_table: GraphTable) -> None:
     pairs = sample_pairs(small_table, 200, seed=3)
 
     assert pairs == sample_pairs(small_table, 200, seed=3)
@@ -87,7 +87,10 @@ def test_pairs_are_distinct_and_repeatable(small_table: Table) -> None:
 
 @pytest.mark.parametrize("model", ["tern-s", "gannet-m"])
 async def test_a_personal_question_is_restored_in_the_answer(
-    model: str, small_table: Table, some_questions: tuple[Question, ...], parrot_calls: NodeCalls
+    model: str,
+    small_table: GraphTable,
+    some_questions: tuple[Question, ...],
+    parrot_calls: NodeCalls,
 ) -> None:
     question = next(i for i, one in enumerate(some_questions) if one.is_personal)
     graph = small_table.index[f"assistant@{model}#0"]

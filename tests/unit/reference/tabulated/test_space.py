@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
+from optimizer.replay.graph_terms import canonical
 from reference.tabulated.space import DEFAULT_FAMILIES, FAMILIES, enumerate_space
-from reference.tabulated.terms import canonical
 
 POOL = ("a", "b", "c")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.tabulated.store import (
+from optimizer.replay.table_file import (
     ARRAYS,
     FORMAT,
     TableAltered,
@@ -16,8 +16,8 @@ from reference.tabulated.store import (
     TableForeign,
     TableMissing,
     read_table,
-    write_table,
 )
+from reference.tabulated.store import write_table
 
 
 def made_up(seed: int = 0) -> TableData:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from optimizer.replay.graph_table import GraphTable
 from reference.tabulated.plans import Moves
 from reference.tabulated.sweep import Answered, TableCall
-from reference.tabulated.table import Table
 from reference.tabulated.world import PRICED_ON, call_flops, catalog_of, zone_of
 from runtime.ids import ModelName
 
@@ -23,7 +23,7 @@ def finished_us(moves: Moves, answered: Answered, move: int) -> int:
 
 
 async def test_every_figure_is_the_sum_over_the_steps(
-    small_table: Table, small_moves: Moves, small_answers: list[Answered]
+    small_table: GraphTable, small_moves: Moves, small_answers: list[Answered]
 ) -> None:
     table = small_table
     models = catalog_of(table.pool).model_by_name
@@ -54,7 +54,7 @@ async def test_every_figure_is_the_sum_over_the_steps(
 
 
 async def test_latency_is_that_of_the_slowest_way(
-    small_table: Table, small_moves: Moves, small_answers: list[Answered]
+    small_table: GraphTable, small_moves: Moves, small_answers: list[Answered]
 ) -> None:
     for question, answered in enumerate(small_answers):
         for graph, way in enumerate(small_moves.ways[answered.kind]):
@@ -63,7 +63,7 @@ async def test_latency_is_that_of_the_slowest_way(
 
 
 async def test_calls_are_numbered_once_over_all_questions(
-    small_table: Table, small_moves: Moves, small_answers: list[Answered]
+    small_table: GraphTable, small_moves: Moves, small_answers: list[Answered]
 ) -> None:
     numbers = {
         call
@@ -77,21 +77,21 @@ async def test_calls_are_numbered_once_over_all_questions(
     assert small_table.call_models(sink) == (small_answers[0].calls[0].model,)
 
 
-async def test_graphs_that_read_the_same_share_calls(small_table: Table) -> None:
+async def test_graphs_that_read_the_same_share_calls(small_table: GraphTable) -> None:
     single = small_table.index["assistant@tern-s#0"]
     chain = small_table.index["assistant@tern-s(assistant@tern-s#0)"]
 
     assert set(small_table.calls(single, 0)) < set(small_table.calls(chain, 0))
 
 
-async def test_one_unit_is_the_smallest_models_mean_call(small_table: Table) -> None:
+async def test_one_unit_is_the_smallest_models_mean_call(small_table: GraphTable) -> None:
     single = small_table.index["assistant@tern-s#0"]
 
     assert small_table.units[single].mean() == pytest.approx(1.0)
 
 
 async def test_restricted_questions_never_leave_and_edge_graphs_expose_nothing(
-    small_table: Table,
+    small_table: GraphTable,
 ) -> None:
     restricted = [i for i, row in enumerate(small_table.questions) if "health" in row.label]
     on_edge = [i for i, term in enumerate(small_table.terms) if set(term.models) == {"tern-s"}]
@@ -102,7 +102,7 @@ async def test_restricted_questions_never_leave_and_edge_graphs_expose_nothing(
     assert not small_table.released[:, restricted].any()
 
 
-async def test_released_spans_are_those_of_questions_that_left(small_table: Table) -> None:
+async def test_released_spans_are_those_of_questions_that_left(small_table: GraphTable) -> None:
     cloud = small_table.index["assistant@gannet-m#0"]
     held = np.array([row.spans.get("person", 0) for row in small_table.questions])
 
@@ -113,7 +113,7 @@ async def test_released_spans_are_those_of_questions_that_left(small_table: Tabl
 
 
 async def test_a_model_alone_is_known_on_both_forms(
-    small_table: Table, small_answers: list[Answered]
+    small_table: GraphTable, small_answers: list[Answered]
 ) -> None:
     raw = small_table.single_right("tern-s", is_released=False)
     released = small_table.single_right("tern-s", is_released=True)
@@ -125,7 +125,7 @@ async def test_a_model_alone_is_known_on_both_forms(
     }
 
 
-async def test_columns_are_those_of_a_half_and_a_task(small_table: Table) -> None:
+async def test_columns_are_those_of_a_half_and_a_task(small_table: GraphTable) -> None:
     for column in small_table.columns(split="search", task="rota"):
         assert small_table.questions[column].split == "search"
         assert small_table.questions[column].task == "rota"

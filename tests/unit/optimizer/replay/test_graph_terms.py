@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.tabulated.terms import Term, TermInvalid, canonical, parse_term
+from optimizer.replay.graph_terms import Term, TermInvalid, canonical, parse_term
 
 MODELS = st.sampled_from(["a", "b"])
 
