@@ -43,15 +43,14 @@ def report(
         one = opened(study)
         place = place_of(one, directory)
         file = out or place.directory / "report.html"
-        live = one.live
         page = render_page(
             ReportSource(
                 study=one.study,
                 space=one.space,
-                catalog=live.source.catalog if live else None,
+                catalog=one.catalog,
                 events=read_journal(place.journal),
                 archive=one.archive(place),
-                question_names=[task.id for task in live.source.tasks] if live else [],
+                question_names=one.question_names,
             )
         )
         try:
@@ -83,7 +82,7 @@ def export(
 
     def work() -> None:
         one = opened(study)
-        if one.live is None:
+        if one.replay is not None:
             raise RequestInvalid("a replay's graphs are votes that no edge can run as they are")
         place = place_of(one, directory)
         found = one.archive(place).find(graph)

@@ -25,6 +25,7 @@ from optimizer.study.model import LiveSource
 from optimizer.study.opening import OpenStudy
 from optimizer.study.parts import live_parts
 from optimizer.study.running import CACHE_FILE, RunPlace, run_study
+from optimizer.study.tabulated import report_study
 from optimizer.study.watch import OneGraph, fresh_study, verdict_of
 from runtime.cli.exit_codes import FINDINGS
 from runtime.cli.output import JsonOption, run_command, show
@@ -38,7 +39,10 @@ def watch(
     study: StudyArgument,
     graph: GraphArgument = "recommended",
     *,
-    tasks: Annotated[Path, typer.Option(help="Fresh labelled questions (JSON lines).")],
+    tasks: Annotated[
+        Path | None,
+        typer.Option(help="Fresh labelled questions (JSON lines); a table has its own."),
+    ] = None,
     directory: DirectoryOption = None,
     cache: CacheOption = None,
     as_json: JsonOption = False,
@@ -51,8 +55,15 @@ def watch(
 
     def work() -> None:
         one = opened(study)
-        if one.live is None:
+        if one.replay is not None:
             raise RequestInvalid("a replay has no edge on which fresh questions could be asked")
+        if (tasks is None) != (one.tabulated is not None):
+            raise RequestInvalid(
+                "a table is watched on its report half; leave it out"
+                if tasks is not None
+                else "is needed: where are the fresh questions?",
+                field="--tasks",
+            )
         place = place_of(one, directory, cache)
         before = one.archive(place).find(graph)
         fresh, there = _fresh(one, place, tasks)
@@ -83,20 +94,32 @@ def watch(
     run_command(work, as_json=as_json)
 
 
-def _fresh(one: OpenStudy, place: RunPlace, tasks: Path) -> tuple[OpenStudy, RunPlace]:
+def _fresh(one: OpenStudy, place: RunPlace, tasks: Path | None) -> tuple[OpenStudy, RunPlace]:
     """Return the study of the fresh questions and where it is kept: typed again, it goes on."""
-    assert one.live is not None  # noqa: S101 - the command asked
-    study = fresh_study(one.study, one.live.source, load_tasks(tasks))
-    source = study.source
-    assert isinstance(source, LiveSource)  # noqa: S101 - made from one
-    parts = live_parts(study, source, today=SystemClock().now().date())
-    fresh = OpenStudy(study, parts.space, len(source.tasks), live=parts)
+    fresh = _on_tasks(one, tasks) if tasks is not None else _on_report_half(one)
+    study = fresh.study
     there = replace(
         place,
         directory=place.directory / "watch" / study.hash[:16],
         cache=place.cache or place.directory / CACHE_FILE,
     )
     return fresh, there
+
+
+def _on_tasks(one: OpenStudy, tasks: Path) -> OpenStudy:
+    assert one.live is not None  # noqa: S101 - the command asked
+    study = fresh_study(one.study, one.live.source, load_tasks(tasks))
+    source = study.source
+    assert isinstance(source, LiveSource)  # noqa: S101 - made from one
+    parts = live_parts(study, source, today=SystemClock().now().date())
+    return OpenStudy(study, parts.space, len(source.tasks), live=parts)
+
+
+def _on_report_half(one: OpenStudy) -> OpenStudy:
+    assert one.tabulated is not None  # noqa: S101 - the command asked
+    parts = one.tabulated.on_report_half()
+    study = report_study(one.study)
+    return OpenStudy(study, parts.space, len(parts.columns), tabulated=parts)
 
 
 async def _score(fresh: OpenStudy, place: RunPlace, graph: Measured, watcher: RunWatcher) -> str:

@@ -15,9 +15,27 @@ from typing import Any, Final
 from optimizer.evaluation.graph_space import SpaceLimits
 from optimizer.evaluation.rules import flops_of_call
 from optimizer.evaluation.tasks import Task, load_tasks
+from optimizer.replay.graph_table import GraphTable
+from optimizer.replay.sensitive_table import with_sensitive
+from optimizer.replay.space_document import HashClass
+from optimizer.replay.table_file import TableUnusable, read_table
 from optimizer.search.model import Constraint, Measure
-from optimizer.study.model import Caps, LiveSource, ReplaySource, SearcherChoice, Study
-from optimizer.study.shape import BudgetShape, GraphsShape, LiveShape, ReplayShape, StudyShape
+from optimizer.study.model import (
+    Caps,
+    LiveSource,
+    ReplaySource,
+    SearcherChoice,
+    Study,
+    TableSource,
+)
+from optimizer.study.shape import (
+    BudgetShape,
+    GraphsShape,
+    LiveShape,
+    ReplayShape,
+    SensitiveShape,
+    StudyShape,
+)
 from runtime.catalog.document import dump_catalog, load_catalog
 from runtime.catalog.model import Catalog
 from runtime.documents.canonical import sha256_of
@@ -62,7 +80,7 @@ def load_study(path: Path) -> Study:
         outcomes_hash=sha256_of([_evaluated(shape), contents]),
         source=source,
         caps=_caps(shape.budget, unit_flops),
-        constraints=_constraints(shape),
+        constraints=_constraints(shape, unit_flops),
         confidence=shape.confidence,
         objectives=tuple(dict.fromkeys(shape.objectives)),
         searcher=SearcherChoice(shape.searcher.name, dict(shape.searcher.options)),
@@ -84,12 +102,15 @@ def _part_problems(shape: StudyShape) -> Iterator[Problem]:
         reason = f"must be a multiple of batch, which is {shape.batch}"
         yield Problem(("trials",), reason)
     live, replay = shape.evaluation.live, shape.evaluation.replay
+    if shape.constraints.flops is not None and shape.constraints.flops_units is not None:
+        yield Problem(("constraints", "flops_units"), "says the same as `flops`; keep one")
     if (live is None) == (replay is None):
         yield Problem(("evaluation",), "must hold exactly one of `live` and `replay`")
     elif live is not None:
         yield from _live_problems(live, shape)
     else:
         yield from _replay_problems(shape)
+        yield from _record_problems(replay, shape)
 
 
 def _live_problems(live: LiveShape, shape: StudyShape) -> Iterator[Problem]:
@@ -107,18 +128,45 @@ def _replay_problems(shape: StudyShape) -> Iterator[Problem]:
             yield Problem(
                 (part,), "is not used in a replay, where the record says it; leave it out"
             )
-    if shape.budget.flops_units is not None:
-        yield Problem(("budget", "flops_units"), "cannot be kept in a replay; use `executions`")
 
 
-_Resolved = tuple[LiveSource | ReplaySource, list[str], float | None]
+def _record_problems(replay: ReplayShape | None, shape: StudyShape) -> Iterator[Problem]:
+    assert replay is not None  # noqa: S101 - the caller asked
+    here = ("evaluation", "replay")
+    if replay.table is not None:
+        if replay.matrix is not None or replay.space is not None:
+            yield Problem(here, "must name either `table` or `matrix` and `space`")
+        return
+    if replay.matrix is None or replay.space is None:
+        yield Problem(here, "must name `table`, or both `matrix` and `space`")
+    if replay.sensitive is not None:
+        yield Problem((*here, "sensitive"), "is said in the space file; leave it out")
+    for part in ("budget", "constraints"):
+        if getattr(shape, part).flops_units is not None:
+            reason = "cannot be kept in a replay of a matrix, which has no FLOPs"
+            yield Problem((part, "flops_units"), reason)
+
+
+_Resolved = tuple[LiveSource | ReplaySource | TableSource, list[str], float | None]
 """A source, hashes of the contents that it rests on, and the FLOPs of one unit."""
 
 
 def _replay(replay: ReplayShape | None, root: Path) -> _Resolved:
     assert replay is not None  # noqa: S101 - `_part_problems` refused else
-    source = ReplaySource(root / replay.matrix, root / replay.space)
+    if replay.table is not None:
+        return _table(root / replay.table, replay.sensitive)
+    source = ReplaySource(root / str(replay.matrix), root / str(replay.space))
     return source, [_digest_of_file(source.matrix), _digest_of_file(source.space)], None
+
+
+def _table(path: Path, sensitive: SensitiveShape | None) -> _Resolved:
+    chosen = sensitive and HashClass(sensitive.hash_modulus, sensitive.remainder)
+    try:
+        data = read_table(path)
+    except TableUnusable as failure:
+        raise StudyInvalid(str(failure), file=str(path)) from None
+    table = GraphTable(with_sensitive(data, chosen) if chosen else data)
+    return TableSource(table), [_digest_of_file(path), repr(chosen)], table.unit_flops
 
 
 def _live(live: LiveShape, shape: StudyShape, document: Document) -> _Resolved:
@@ -213,12 +261,14 @@ def _unit_flops(source: LiveSource) -> float:
     return min(flops_of_call(model, prompt_tokens, source.limits.max_tokens) for model in models)
 
 
-def _constraints(shape: StudyShape) -> tuple[Constraint, ...]:
-    caps = shape.constraints
+def _constraints(shape: StudyShape, unit_flops: float | None) -> tuple[Constraint, ...]:
+    caps, flops = shape.constraints, shape.constraints.flops
+    if caps.flops_units is not None and unit_flops is not None:
+        flops = caps.flops_units * unit_flops
     limits = (
         (Measure.CLOUD_SHARE, caps.cloud_share),
         (Measure.COST_USD, caps.cost_usd),
-        (Measure.FLOPS, caps.flops),
+        (Measure.FLOPS, flops),
         (Measure.LATENCY_P95_S, caps.latency_p95_s),
     )
     return tuple(Constraint(measure, limit) for measure, limit in limits if limit is not None)
@@ -240,8 +290,11 @@ def _searched(shape: StudyShape) -> dict[str, object]:
 
 def _evaluated(shape: StudyShape) -> dict[str, object]:
     """Return the part of the document that outcomes alone depend on."""
-    searched = _searched(shape)
-    return {key: searched[key] for key in ("evaluation", "graphs", "questions", "seed")}
+    searched, replay = _searched(shape), shape.evaluation.replay
+    # What a table holds does not depend on the seed; which questions a live study draws does.
+    is_table = replay is not None and replay.table is not None
+    keys = ("evaluation", "graphs", "questions", *(() if is_table else ("seed",)))
+    return {key: searched[key] for key in keys}
 
 
 def _digest_of_file(path: Path) -> str:

@@ -9,12 +9,22 @@ from typing import Literal
 
 from optimizer.evaluation.graph_space import SpaceLimits
 from optimizer.evaluation.tasks import Task
+from optimizer.replay.graph_table import GraphTable
 from optimizer.search.model import Constraint
 from runtime.catalog.model import Catalog
 from runtime.labels import Label
 from runtime.policy.model import Policy
 
-__all__ = ["ACCURACY", "Caps", "LiveSource", "Objective", "ReplaySource", "SearcherChoice", "Study"]
+__all__ = [
+    "ACCURACY",
+    "Caps",
+    "LiveSource",
+    "Objective",
+    "ReplaySource",
+    "SearcherChoice",
+    "Study",
+    "TableSource",
+]
 
 Objective = Literal["accuracy", "latency_p95_s", "cost_usd", "cloud_share", "flops"]
 ACCURACY: Objective = "accuracy"
@@ -67,6 +77,13 @@ class ReplaySource:
 
 
 @dataclass(frozen=True, slots=True)
+class TableSource:
+    """Outcomes come from a table of graphs, searched on its search half."""
+
+    table: GraphTable
+
+
+@dataclass(frozen=True, slots=True)
 class SearcherChoice:
     """Which searcher, with which options."""
 
@@ -84,7 +101,7 @@ class Study:
     """Of everything that the outcomes and proposals depend on: not caps, not workers."""
     outcomes_hash: str
     """Of everything that outcomes alone depend on; studies that share it share outcomes."""
-    source: LiveSource | ReplaySource
+    source: LiveSource | ReplaySource | TableSource
     caps: Caps
     constraints: tuple[Constraint, ...]
     confidence: float

@@ -23,9 +23,11 @@ from optimizer.study.archive import Archive, archive_of
 from optimizer.study.document import load_study
 from optimizer.study.journal import read_journal
 from optimizer.study.keeping import Keeping
-from optimizer.study.model import LiveSource, ReplaySource, Study
+from optimizer.study.model import LiveSource, ReplaySource, Study, TableSource
 from optimizer.study.parts import LiveParts, check_possible, live_parts
 from optimizer.study.running import OpenEvaluator, RunPlace, open_live
+from optimizer.study.tabulated import TableParts, table_parts
+from runtime.catalog.model import Catalog
 
 __all__ = ["OpenStudy", "open_study"]
 
@@ -40,7 +42,23 @@ class OpenStudy:
     live: LiveParts | None = None
     """Of a live study."""
     replay: TeamEvaluator | None = None
-    """Of a replay."""
+    """Of a replay of a matrix."""
+    tabulated: TableParts | None = None
+    """Of a replay of a table of graphs."""
+
+    @property
+    def catalog(self) -> Catalog | None:
+        """Where the models of the graphs stand, where graphs name models."""
+        if self.live is not None:
+            return self.live.source.catalog
+        return self.tabulated.table.catalog if self.tabulated is not None else None
+
+    @property
+    def question_names(self) -> list[str]:
+        """Ids of the questions in order; empty where a record is not asked for them."""
+        if self.live is not None:
+            return [task.id for task in self.live.source.tasks]
+        return self.tabulated.question_names if self.tabulated is not None else []
 
     def check_possible(self) -> None:
         """Refuse what cannot end well, before any money is spent.
@@ -50,6 +68,8 @@ class OpenStudy:
         """
         if self.live is not None:
             check_possible(self.live)
+        elif self.tabulated is not None:
+            self.tabulated.check_possible()
 
     @asynccontextmanager
     async def evaluator(
@@ -66,6 +86,8 @@ class OpenStudy:
                 yield opened
         elif self.replay is not None:
             yield OpenEvaluator(ReplayedEvaluator(self.replay), is_free=True)
+        elif self.tabulated is not None:
+            yield OpenEvaluator(self.tabulated.evaluator(), is_free=True)
 
     def archive(self, place: RunPlace) -> Archive:
         """Read what the study's journal holds.
@@ -94,6 +116,10 @@ def open_study(path: Path, *, today: date) -> OpenStudy:
         case LiveSource() as source:
             parts = live_parts(study, source, today=today)
             return OpenStudy(study, parts.space, len(source.tasks), live=parts)
+        case TableSource(table):
+            tabulated = table_parts(study, table)
+            asked = len(tabulated.columns)
+            return OpenStudy(study, tabulated.space, asked, tabulated=tabulated)
         case ReplaySource(matrix, space_file):
             spec = load_space(space_file)
             space = TeamSpace(spec)

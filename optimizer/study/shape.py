@@ -20,6 +20,7 @@ __all__ = [
     "LiveShape",
     "ReplayShape",
     "SearcherShape",
+    "SensitiveShape",
     "StudyShape",
 ]
 
@@ -42,13 +43,25 @@ class LiveShape(Shape):
     """Revision of each model, such as a file hash; a new one makes cached outcomes stale."""
 
 
-class ReplayShape(Shape):
-    """Take outcomes from a recorded matrix; nothing is run."""
+class SensitiveShape(Shape):
+    """Questions chosen by a hash of their ids."""
 
-    matrix: FilePath
+    hash_modulus: int = Field(ge=2, le=1_000_000)
+    """Those whose ``sha256(id) mod hash_modulus`` is ``remainder``."""
+    remainder: int = Field(default=0, ge=0)
+
+
+class ReplayShape(Shape):
+    """Take outcomes from a record; nothing is run. Either matrix and space, or a table."""
+
+    matrix: FilePath | None = None
     """Answers of models to questions (gzipped JSON)."""
-    space: FilePath
+    space: FilePath | None = None
     """Which graphs may be made of them (space/v1)."""
+    table: FilePath | None = None
+    """Every outcome of many graphs, as ``python -m reference.tabulated`` builds it."""
+    sensitive: SensitiveShape | None = None
+    """Questions of the table that may not leave the edge, beside those that may not anyway."""
 
 
 class EvaluationShape(Shape):
@@ -113,6 +126,8 @@ class ConstraintShape(Shape):
     """Share of questions whose content leaves the edge."""
     flops: float | None = Field(default=None, ge=0, le=1e30)
     """Mean FLOPs of a question."""
+    flops_units: float | None = Field(default=None, gt=0, le=1e15)
+    """The same in calls of the space's smallest model."""
 
 
 class SearcherShape(Shape):

@@ -1,0 +1,258 @@
+"""The graphs of a table as a space: models, roles and edges of up to four steps and a sink.
+
+A candidate's choices are a probabilistic graph's: per step which model plays it, or none, and in
+which role, and per pair of steps an edge. Steps are numbered by depth, so that the first ones
+answer and the later ones read. Roles follow from the edges, as in every graph of a table. Knows
+how graphs are written and drawn; knows no outcomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from optimizer.replay.graph_table import GraphTable
+from optimizer.replay.graph_terms import RoleName, Term, TermInvalid, canonical
+from optimizer.replay.term_graphs import Drawing, term_graph
+from optimizer.search.model import Candidate, CandidateKey, Decision, DecisionKind
+from runtime.catalog.model import Catalog
+from runtime.graph.model import Graph
+
+__all__ = ["NO_STEP", "GraphFeatures", "TableSpace"]
+
+NO_STEP: Final = "none"
+_SINK: Final = "final"
+_ROLES: Final[tuple[RoleName, ...]] = ("assistant", "fuser")
+_EDGE: Final = ("absent", "present")
+_PRESENT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFeatures:
+    """What the insights are about: who plays, how wide, how deep, how much is read."""
+
+    models: tuple[tuple[str, int], ...]
+    """Steps by model, in the order of the pool."""
+    fusers: int
+    width: int
+    """Steps that read nothing."""
+    depth: int
+    in_degree: int
+    """The most answers that any step reads."""
+    edges: int
+
+
+class TableSpace:
+    """All graphs of a table, as an enumerable :class:`optimizer.search.model.Space`.
+
+    Args:
+        table: The table; only its graphs, pool and catalog are looked at.
+        name: What reports call it.
+        forbids: Says of a graph, by its row, why it may not be built; ``None`` allows it.
+    """
+
+    def __init__(
+        self,
+        table: GraphTable,
+        *,
+        name: str = "tabulated",
+        forbids: Callable[[int], str | None] = lambda _: None,
+    ) -> None:
+        self._table = table
+        self._name = name
+        self._forbids = forbids
+        self._slots = max(len(term.steps) for term in table.terms) - 1
+        self._pairs = tuple(
+            (source, target) for target in range(1, self._slots + 1) for source in range(target)
+        )
+        self._plausible: dict[tuple[int, ...], bool] = {}
+        self._last: tuple[tuple[int, ...], int | None] = ((), None)
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return self._name
+
+    @property
+    def catalog(self) -> Catalog:
+        """Where the models stand."""
+        return self._table.catalog
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """Model and role of each step, the sink's, then the edges by target."""
+        pool = self._table.pool
+        made: list[Decision] = []
+        for slot in range(self._slots):
+            made.append(Decision(f"{_named(slot)}.model", DecisionKind.MODEL, (NO_STEP, *pool)))
+            made.append(Decision(f"{_named(slot)}.role", DecisionKind.ROLE, _ROLES))
+        made.append(Decision(f"{_SINK}.model", DecisionKind.MODEL, pool))
+        made.append(Decision(f"{_SINK}.role", DecisionKind.ROLE, _ROLES))
+        made.extend(
+            Decision(f"{_named(source)}->{self._target(target)}", DecisionKind.EDGE, _EDGE)
+            for source, target in self._pairs
+        )
+        return tuple(made)
+
+    def refusal(self, choices: Sequence[int]) -> str | None:
+        """Say in one sentence why these choices make no allowed graph, or ``None``."""
+        if len(choices) != len(self.decisions):
+            return f"needs {len(self.decisions)} choices, has {len(choices)}"
+        for choice, decision in zip(choices, self.decisions, strict=True):
+            if not 0 <= choice < len(decision.options):
+                return f"{decision.name} has no option {choice}"
+        if not self._may_be_there(choices):
+            return "the table has no graph with these edges"
+        row = self._row(choices)
+        if row is None:
+            return "the table has no such graph"
+        return self._forbids(row)
+
+    def candidate(self, choices: Sequence[int]) -> Candidate:
+        """Bring choices into their canonical form; what does not reach the sink falls out.
+
+        Raises:
+            KeyError: The table has no such graph.
+        """
+        row = self._row(choices)
+        if row is None:
+            raise KeyError("the table has no such graph")
+        return self._all[row]
+
+    def candidates(self) -> Sequence[Candidate]:
+        """List every allowed graph, in the table's order."""
+        return self._allowed
+
+    def graph(self, candidate: Candidate) -> Graph:
+        """Write a candidate as the document that the runtime executes."""
+        header = self._table.header
+        drawing = Drawing(float(header["temperature"]), int(header["max_tokens"]))
+        return term_graph(self._table.terms[self.row(candidate)], drawing)
+
+    def can_expose(self, candidate: Candidate) -> bool:
+        """Say whether any question could leave the edge: some step's model is in the cloud."""
+        models = self._table.terms[self.row(candidate)].models
+        return any(self._table.is_cloud(model) for model in models)
+
+    def row(self, candidate: Candidate) -> int:
+        """Return a candidate's row in the table."""
+        return self._table.index[candidate.key]
+
+    def features(self, candidate: Candidate) -> GraphFeatures:
+        """Describe a graph by what the insights are about."""
+        term = self._table.terms[self.row(candidate)]
+        counts = term.models
+        return GraphFeatures(
+            models=tuple((name, counts[name]) for name in self._table.pool if name in counts),
+            fusers=sum(step.role == "fuser" for step in term.steps),
+            width=term.width,
+            depth=term.depth,
+            in_degree=term.in_degree,
+            edges=term.edges,
+        )
+
+    @cached_property
+    def _all(self) -> tuple[Candidate, ...]:
+        return tuple(
+            Candidate(CandidateKey(key), self._choices(term))
+            for key, term in zip(self._table.graphs, self._table.terms, strict=True)
+        )
+
+    @cached_property
+    def _allowed(self) -> tuple[Candidate, ...]:
+        return tuple(one for row, one in enumerate(self._all) if self._forbids(row) is None)
+
+    def _may_be_there(self, choices: Sequence[int]) -> bool:
+        """Whether some graph of the table has these steps and edges; asked before it is built.
+
+        Most draws fail here, so the answer is kept by what was drawn.
+        """
+        drawn = self._outline(choices)
+        known = self._plausible.get(drawn)
+        if known is None:
+            known = self._plausible[drawn] = self._is_shape(drawn)
+        return known
+
+    def _is_shape(self, drawn: tuple[int, ...]) -> bool:
+        """Compare shapes as graphs of one model, in which numbering and order do not count."""
+        key = self._shape_key(drawn)
+        return key is None or key in self._shape_keys
+
+    @cached_property
+    def _shape_keys(self) -> frozenset[str | None]:
+        return frozenset(map(self._shape_key, {self._outline(one.choices) for one in self._all}))
+
+    def _shape_key(self, outline: tuple[int, ...]) -> str | None:
+        """Return the key as a graph of one model; ``None`` where that alone makes steps equal."""
+        names = [*("m" if one else None for one in outline[: self._slots]), "m"]
+        try:
+            return self._build(names, outline[self._slots :]).key
+        except TermInvalid:
+            return None
+
+    def _outline(self, choices: Sequence[int]) -> tuple[int, ...]:
+        """Return what choices say without models: which steps are there, then the edges."""
+        present = (int(choices[2 * slot] > 0) for slot in range(self._slots))
+        return (*present, *choices[2 * self._slots + 2 :])
+
+    def _row(self, choices: Sequence[int]) -> int | None:
+        """Return the row of a graph; what was looked up last is asked for again at once."""
+        asked = tuple(choices)
+        if self._last[0] != asked:
+            try:
+                row = self._table.index.get(self._term(asked).key)
+            except TermInvalid:
+                row = None
+            self._last = (asked, row)
+        return self._last[1]
+
+    def _term(self, choices: Sequence[int]) -> Term:
+        models = [*(choices[2 * slot] for slot in range(self._slots)), choices[2 * self._slots]]
+        pool = self._table.pool
+        names = [*(pool[one - 1] if one else None for one in models[:-1]), pool[models[-1]]]
+        return self._build(names, choices[2 * self._slots + 2 :])
+
+    def _build(self, names: Sequence[str | None], edges: Sequence[int]) -> Term:
+        """Build the term of the sink; steps without a model and without a way to it fall out."""
+        sources: list[list[int]] = [[] for _ in names]
+        for (source, target), edge in zip(self._pairs, edges, strict=True):
+            if edge == _PRESENT and names[source] is not None:
+                sources[target].append(source)
+        drawn: dict[str, int] = {}
+        made: list[Term | None] = []
+        for slot, name in enumerate(names):
+            if name is None:
+                made.append(None)
+                continue
+            inputs = tuple(one for place in sources[slot] if (one := made[place]) is not None)
+            sample = 0
+            if not inputs:
+                sample = drawn.get(name, 0)
+                drawn[name] = sample + 1
+            made.append(Term(_ROLES[len(inputs) > 1], name, sample, inputs))
+        sink = made[-1]
+        assert sink is not None  # noqa: S101 - the sink always has a model
+        return canonical(sink)
+
+    def _choices(self, term: Term) -> tuple[int, ...]:
+        """Write a term as choices: the steps by depth in the first places, then the sink."""
+        pool = self._table.pool
+        steps = sorted(term.steps[:-1], key=lambda step: (step.depth, step.key))
+        place = {step.key: slot for slot, step in enumerate(steps)}
+        values = [0] * (2 * self._slots + 2)
+        for slot, step in enumerate(steps):
+            values[2 * slot] = 1 + pool.index(step.model)
+            values[2 * slot + 1] = _ROLES.index(step.role)
+        values[-2], values[-1] = pool.index(term.model), _ROLES.index(term.role)
+        present = {(place[one.key], place[step.key]) for step in steps for one in step.inputs}
+        present |= {(place[one.key], self._slots) for one in term.inputs}
+        return (*values, *(int(pair in present) for pair in self._pairs))
+
+    def _target(self, target: int) -> str:
+        return _SINK if target == self._slots else _named(target)
+
+
+def _named(slot: int) -> str:
+    return f"s{slot + 1}"
