@@ -2,7 +2,8 @@
 
 ``python -m bench.search --json [--quick] [--data MATRIX.json.gz --space SPACE.yaml]...``
 replays recorded answers: every graph's outcome is known, so regret is exact. Without ``--data`` it
-runs space S1 on the answers that the bench ships. Progress and a table go to standard error; the
+runs space S1 on the answers that the bench ships, and the tabulated reference world (``--table``)
+where its table is there. Progress and a table go to standard error; the
 last line of standard output is one JSON object. ``bench/README.md`` explains the keys.
 """
 
@@ -26,13 +27,16 @@ from rich.progress import Progress
 
 from bench.machine import describe_machine
 from bench.search_figures import Cell
-from bench.search_report import figures_of, print_table
-from bench.search_runs import CONFIDENCE, Accounting, Run, Setting, World, run_once
+from bench.search_reference import ReferencePair, reference_pairs, reference_setting
+from bench.search_report import HEADLINES, figures_of, print_table
+from bench.search_runs import CONFIDENCE, Accounting, AnySetting, Run, Setting, World, run_once
 from optimizer.replay.matrix import load_matrix
 from optimizer.replay.space_document import S1, HashClass, TeamSpec, load_space
+from optimizer.replay.table_file import TableUnusable
 from optimizer.replay.team_space import TeamSpace
 from optimizer.replay.team_table import build_table
 from optimizer.search.registry import ABLATIONS, AGENT_REINFORCE, SEARCHERS
+from reference.tabulated.table import TABLE_PATH
 from runtime.errors import LeewardError
 
 __all__ = ["main"]
@@ -60,11 +64,24 @@ class _Pair:
     data: Path
     spec: TeamSpec
 
+    @property
+    def name(self) -> str:
+        """What reports call the space."""
+        return self.spec.name
+
+    @property
+    def caps(self) -> tuple[float, ...]:
+        """What the cloud share is capped at, one after the other."""
+        return self.spec.caps
+
+
+_AnyPair = _Pair | ReferencePair
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    pair: _Pair
-    cap: float
+    pair: _AnyPair
+    cap: float | str
     method: str
     accounting: Accounting
     seed: int
@@ -76,14 +93,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run and print."""
     options = _parser().parse_args(arguments)
     try:
-        pairs = _pairs(options.data, options.space, is_quick=options.quick)
+        pairs = _all_pairs(options)
         methods = _methods(options.methods, is_quick=options.quick)
         evaluations = 100 if options.quick else options.evaluations
         cells = _run_all(options, pairs, methods, evaluations)
-    except LeewardError as failure:
+    except (LeewardError, TableUnusable) as failure:
         print(f"bench.search: {failure}", file=sys.stderr)
         return 2
     figures = figures_of(cells, evaluations)
+    figures["spaces"] = _by_space(cells, evaluations)
     figures["machine"] = describe_machine(("leeward", "numpy"))
     figures["is_quick"] = bool(options.quick)
     print_table(cells, figures, Console(stderr=True))
@@ -97,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="under 50 seconds, few seeds")
     parser.add_argument("--data", action="append", type=Path, default=[], help="matrix file")
     parser.add_argument("--space", action="append", type=Path, default=[], help="space/v1 file")
+    parser.add_argument("--table", type=Path, help="another table of the reference world")
     parser.add_argument("--seeds", type=int, help="seeds per method")
     parser.add_argument("--methods", help="searchers, separated by commas; default: all there are")
     parser.add_argument("--evaluations", type=int, default=300, help="budget, full evaluations")
@@ -105,6 +124,22 @@ def _parser() -> argparse.ArgumentParser:
         "--plain-caps", action="store_true", help="caps as they stand, without confidence bound"
     )
     return parser
+
+
+def _all_pairs(options: argparse.Namespace) -> list[_AnyPair]:
+    """Return what is searched: the spaces of the matrices, and of a table where there is one.
+
+    Matrices that are named are all that is wanted; so is a table that is named.
+    """
+    table = options.table
+    if table is None and not options.data and TABLE_PATH.is_file():
+        table = TABLE_PATH
+    tabulated: list[_AnyPair] = []
+    if table is not None:
+        tabulated += reference_pairs(table, is_quick=options.quick)
+    if options.table is not None and not options.data:
+        return tabulated
+    return [*_pairs(options.data, options.space, is_quick=options.quick), *tabulated]
 
 
 def _pairs(data: Sequence[Path], spaces: Sequence[Path], *, is_quick: bool) -> list[_Pair]:
@@ -140,12 +175,12 @@ def _has_optuna(sampler: str) -> bool:
 
 
 def _run_all(
-    options: argparse.Namespace, pairs: Sequence[_Pair], methods: Sequence[str], evaluations: int
+    options: argparse.Namespace, pairs: Sequence[_AnyPair], methods: Sequence[str], evaluations: int
 ) -> list[Cell]:
     """Run seed after seed, so that a run that ends early has whole seeds."""
     seeds = options.seeds or (10 if options.quick else 100)
     confidence = None if options.plain_caps else CONFIDENCE
-    settings = [(pair, cap) for pair in pairs for cap in pair.spec.caps]
+    settings = [(pair, cap) for pair in pairs for cap in pair.caps]
     started = time.monotonic()
     runs: list[tuple[_Task, Run]] = []
     console = Console(stderr=True)
@@ -198,8 +233,14 @@ def _run(task: _Task) -> Run:
     )
 
 
+def _setting(pair: _AnyPair, cap: float | str, confidence: float | None) -> AnySetting:
+    if isinstance(pair, ReferencePair):
+        return reference_setting(pair, str(cap), confidence)
+    return _team_setting(pair, float(cap), confidence)
+
+
 @cache
-def _setting(pair: _Pair, cap: float, confidence: float | None) -> Setting:
+def _team_setting(pair: _Pair, cap: float, confidence: float | None) -> Setting:
     return Setting(_world(pair), cap, confidence)
 
 
@@ -209,9 +250,21 @@ def _world(pair: _Pair) -> World:
     return World(TeamSpace(pair.spec), build_table(matrix, pair.spec))
 
 
+def _by_space(cells: Sequence[Cell], evaluations: int) -> dict[str, dict[str, object]]:
+    """Return the headline figures of each space."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.setting.space_name, []).append(cell)
+    return {
+        name: {key: figures[key] for key in HEADLINES}
+        for name, mine in found.items()
+        for figures in (figures_of(mine, evaluations),)
+    }
+
+
 def _cell(
-    pair: _Pair,
-    cap: float,
+    pair: _AnyPair,
+    cap: float | str,
     confidence: float | None,
     evaluations: int,
     runs: Sequence[tuple[_Task, Run]],
@@ -222,7 +275,7 @@ def _cell(
     mine = (one for one in runs if one[0].pair == pair and one[0].cap == cap)
     for task, run in sorted(mine, key=lambda one: one[0].seed):
         (virtual if task.accounting == "B" else plain).setdefault(task.method, []).append(run)
-    name = f"{pair.spec.name} cap {cap:g}"
+    name = f"{pair.name} cap {cap if isinstance(cap, str) else format(cap, 'g')}"
     return Cell(name, _setting(pair, cap, confidence), plain, virtual, evaluations)
 
 

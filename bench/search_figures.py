@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from bench.search_runs import Accounting, Run, Setting
+from bench.search_runs import Accounting, AnySetting, Run
 
 __all__ = ["BUDGETS", "Cell", "auc_pp", "holm", "mean_regret", "paired", "speedup", "to_within"]
 
@@ -30,7 +30,7 @@ class Cell:
     """All runs of one setting, by method; every method has the same seeds."""
 
     name: str
-    setting: Setting
+    setting: AnySetting
     runs: Mapping[str, Sequence[Run]]
     """Accounting A for peers (their trials are the same under B)."""
     virtual_runs: Mapping[str, Sequence[Run]]
@@ -45,9 +45,7 @@ class Cell:
 
     def most_calls(self) -> int:
         """Return the budget of accounting B: every call there is."""
-        world = self.setting.world
-        models = len(world.table.edge_right) + len(world.table.cloud_right)
-        return models * len(world.table.search)
+        return self.setting.most_calls
 
 
 def mean_regret(cell: Cell, method: str, evaluations: int, *, plain: bool = False) -> float:

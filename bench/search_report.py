@@ -5,8 +5,6 @@ Knows cells; what they mean is in ``search_figures``.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -24,11 +22,16 @@ from bench.search_figures import (
     speedup,
     to_within,
 )
-from bench.search_runs import CONFIDENCE, World
+from bench.search_runs import CONFIDENCE
 from optimizer.search.registry import AGENT_REINFORCE
 
-__all__ = ["figures_of", "print_table"]
+__all__ = ["HEADLINES", "figures_of", "print_table"]
 
+HEADLINES: Final = (
+    *("speedup_vs_best_other", "call_speedup_vs_best_other", "violation_rate", "regret_pp"),
+    *("executions_to_1pp", "calls_to_1pp", "auc_pp", "privacy_violations", "suggest_ms"),
+)
+"""Figures that are also told of each space alone."""
 _VIOLATIONS_AT: Final = 100
 _FAMILY: Final = AGENT_REINFORCE
 
@@ -43,7 +46,7 @@ def figures_of(cells: Sequence[Cell], evaluations: int) -> dict[str, object]:
     speedups = {cell.name: speedup(cell, _FAMILY, others, "A") for cell in cells}
     call_speedups = {cell.name: speedup(cell, _FAMILY, others, "B") for cell in cells}
     plain = {cell.name: speedup(cell, _FAMILY, others, "A", plain=True) for cell in cells}
-    worlds = {cell.setting.world.spec.name: cell.setting.world for cell in cells}
+    spaces = {cell.setting.space_name: cell.setting for cell in cells}
     return {
         "speedup_vs_best_other": _worst(speedups),
         "call_speedup_vs_best_other": _worst(call_speedups),
@@ -71,7 +74,7 @@ def figures_of(cells: Sequence[Cell], evaluations: int) -> dict[str, object]:
         "losses": [row for row in comparisons if row["verdict"] == "worse"],
         "suggest_ms": _suggest_ms(cells),
         "cells": by_cell,
-        "truth": {name: _truth(world) for name, world in worlds.items()},
+        "truth": {name: setting.truth() for name, setting in spaces.items()},
         "protocol": {
             "confidence": cells[0].setting.confidence,
             "seeds": len(next(iter(cells[0].runs.values()))),
@@ -119,12 +122,11 @@ def _suggest_ms(cells: Sequence[Cell]) -> float:
 def _cell_figures(
     cell: Cell, methods: Sequence[str], others: Sequence[str], budgets: Sequence[int]
 ) -> dict[str, object]:
-    setting, world = cell.setting, cell.setting.world
+    setting = cell.setting
     return {
-        "cap": setting.cap,
+        **setting.facts(),
         "optimum": round(setting.optimum, 5),
         "plain_optimum": round(setting.plain_optimum, 5),
-        "controls": _controls(world, setting.optimum),
         "methods": {
             one: {
                 "regret_pp": {
@@ -151,63 +153,8 @@ def _cell_figures(
 def _report_accuracy(cell: Cell, method: str) -> float | None:
     """Return the mean accuracy of the last recommendations on the report half."""
     rows = [run.points[-1].row for run in cell.runs[method] if run.points]
-    scores = [float(cell.setting.world.report.accuracy[row]) for row in rows if row >= 0]
+    scores = [cell.setting.report_accuracy(row) for row in rows if row >= 0]
     return round(float(np.mean(scores)), 5) if scores else None
-
-
-def _controls(world: World, optimum: float) -> dict[str, float]:
-    """Return the regret of choices that need no search, in points, search half."""
-    candidates = world.space.candidates()
-    models = len(world.spec.edge)
-    accuracy = world.search.accuracy
-    alone = [
-        row
-        for row, one in enumerate(candidates)
-        if one.choices[-1] == 0 and sum(one.choices[:models]) == 1
-    ]
-    everyone = next(
-        row
-        for row, one in enumerate(candidates)
-        if one.choices[-1] == 0 and sum(one.choices[:models]) == models
-    )
-    return {
-        "best_single_edge_model_pp": round(100 * (optimum - float(accuracy[alone].max())), 3),
-        "all_edge_majority_pp": round(100 * (optimum - float(accuracy[everyone])), 3),
-    }
-
-
-def _truth(world: World) -> dict[str, object]:
-    """Return the optimum under every cap as it stands on both halves, with a checksum."""
-    rows = []
-    for cap in world.spec.caps:
-        allowed = world.search.share <= cap + 1e-9
-        if not allowed.any():
-            continue
-        best = int(np.where(allowed, world.search.accuracy, -1.0).argmax())
-        other = world.report.share <= cap + 1e-9
-        rows.append(
-            {
-                "cap": cap,
-                "feasible": round(float(allowed.mean()), 4),
-                "graph": world.space.candidates()[best].key,
-                "search_accuracy": round(float(world.search.accuracy[best]), 5),
-                "search_share": round(float(world.search.share[best]), 5),
-                "report_accuracy": round(float(world.report.accuracy[best]), 5),
-                "report_share": round(float(world.report.share[best]), 5),
-                "report_optimum": round(
-                    float(np.where(other, world.report.accuracy, -1.0).max()), 5
-                ),
-            }
-        )
-    text = json.dumps(rows, sort_keys=True)
-    return {
-        "graphs": len(world.space.candidates()),
-        "search_questions": len(world.table.search),
-        "report_questions": len(world.table.report),
-        "matrix_sha256": world.table.matrix_sha256,
-        "table": rows,
-        "table_sha256": hashlib.sha256(text.encode()).hexdigest(),
-    }
 
 
 def print_table(cells: Sequence[Cell], figures: Mapping[str, object], console: Console) -> None:

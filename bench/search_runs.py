@@ -8,19 +8,31 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
+from bench.search_truth import controls, truth_of
 from optimizer.replay.evaluator import TeamEvaluator
 from optimizer.replay.space_document import TeamSpec
 from optimizer.replay.team_space import TeamSpace
 from optimizer.replay.team_table import TeamTable
 from optimizer.replay.truth import Scores, optimum, score_all
 from optimizer.search.caps import CapRule
-from optimizer.search.model import Constraint, Measure, Recommendation
+from optimizer.search.model import Constraint, Evaluator, Measure, Recommendation
 from optimizer.search.problem import Problem
 from optimizer.search.registry import AGENT_REINFORCE, make_search
+from optimizer.search.virtual import VirtualTrials
 
-__all__ = ["CONFIDENCE", "Accounting", "Point", "Run", "Setting", "World", "run_once"]
+__all__ = [
+    "CONFIDENCE",
+    "Accounting",
+    "AnySetting",
+    "Point",
+    "Replay",
+    "Run",
+    "Setting",
+    "World",
+    "run_once",
+]
 
 CONFIDENCE: Final = 0.99
 """One-sided, on every cap, for every method alike."""
@@ -28,6 +40,72 @@ _BATCH: Final = 1024
 _SLACK: Final = 1e-9
 
 Accounting = Literal["A", "B"]
+
+
+class Spent(Protocol):
+    """What a replay has cost so far."""
+
+    question_executions: int
+
+    @property
+    def calls(self) -> int:
+        """Fresh model calls, accounting B."""
+
+
+class Replay(Evaluator, VirtualTrials, Protocol):
+    """Looks outcomes up and books what they cost; one instance per run."""
+
+    violations: int
+
+    @property
+    def accounts(self) -> Spent:
+        """What was spent."""
+
+
+class AnySetting(Protocol):
+    """What runs and figures need of a space under caps, whatever its record is."""
+
+    @property
+    def confidence(self) -> float | None:
+        """Of the caps' bounds."""
+
+    @property
+    def space_name(self) -> str:
+        """What reports call the space."""
+
+    @property
+    def problem(self) -> Problem:
+        """What every searcher is given."""
+
+    @property
+    def optimum(self) -> float:
+        """The best accuracy on the search half that the bounded caps allow."""
+
+    @property
+    def plain_optimum(self) -> float:
+        """The best accuracy on the search half under the caps as they stand."""
+
+    @property
+    def most_calls(self) -> int:
+        """Every call there is: the budget of accounting B."""
+
+    def evaluator(self) -> Replay:
+        """Return a replay with nothing spent."""
+
+    def point(self, executions: int, calls: int, chosen: Recommendation | None) -> Point:
+        """Judge a recommendation."""
+
+    def breaks(self, row: int) -> bool:
+        """Say whether a graph breaks a cap on the report half."""
+
+    def report_accuracy(self, row: int) -> float:
+        """Return a graph's accuracy on the report half."""
+
+    def facts(self) -> dict[str, object]:
+        """Return the caps, and how choices do that need no search."""
+
+    def truth(self) -> dict[str, object]:
+        """Return what enumeration says of the space, the same under all caps."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +143,33 @@ class Setting:
     world: World
     cap: float
     confidence: float | None
+
+    @property
+    def space_name(self) -> str:
+        """What reports call the space."""
+        return self.world.spec.name
+
+    @property
+    def most_calls(self) -> int:
+        """Every call there is: the budget of accounting B."""
+        table = self.world.table
+        return (len(table.edge_right) + len(table.cloud_right)) * len(table.search)
+
+    def evaluator(self) -> TeamEvaluator:
+        """Return a replay with nothing spent."""
+        return TeamEvaluator(self.world.space, self.world.table)
+
+    def report_accuracy(self, row: int) -> float:
+        """Return a graph's accuracy on the report half."""
+        return float(self.world.report.accuracy[row])
+
+    def facts(self) -> dict[str, object]:
+        """Return the cap, and how choices do that need no search."""
+        return {"cap": self.cap, "controls": controls(self.world, self.optimum)}
+
+    def truth(self) -> dict[str, object]:
+        """Return what enumeration says of the space, the same under all caps."""
+        return truth_of(self.world)
 
     @cached_property
     def problem(self) -> Problem:
@@ -159,14 +264,14 @@ class Run:
 
 
 def run_once(
-    setting: Setting, method: str, *, accounting: Accounting, seed: int, evaluations: int
+    setting: AnySetting, method: str, *, accounting: Accounting, seed: int, evaluations: int
 ) -> Run:
     """Run a searcher until it has spent ``evaluations`` times the search half, or asks no more.
 
     Under accounting B only Agent-REINFORCE sees what cached calls decide; all methods have the
     same cache, so the same calls are free to all.
     """
-    evaluator = TeamEvaluator(setting.world.space, setting.world.table)
+    evaluator = setting.evaluator()
     virtual = evaluator if accounting == "B" and method.startswith(AGENT_REINFORCE) else None
     search = make_search(method, setting.problem, seed=seed, virtual=virtual)
     budget = evaluations * evaluator.questions
