@@ -237,7 +237,8 @@ class GraphTable:
         """What each call costs."""
         prices = np.array([self._prices(model) for model in self.pool])[self._call_models]
         read, written = self._padded("call_prompt_tokens"), self._padded("call_completion_tokens")
-        return read * prices[:, 0] + written * prices[:, 1]
+        cost: Floats = read * prices[:, 0] + written * prices[:, 1]
+        return cost
 
     @cached_property
     def call_is_cloud(self) -> Bools:
