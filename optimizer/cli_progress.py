@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from optimizer.cli_views import spend_line
+from optimizer.study.advised import Advised
 from optimizer.study.budget import Budget
 from optimizer.study.events import Asked, Done, Event, Failed, Outcome, Recommended
 
@@ -32,6 +33,7 @@ class RunWatcher:
         self.trials = 0
         self.answered = 0
         self.failed = 0
+        self.advised: list[Advised] = []
 
     def phase(self, name: str) -> None:
         """Name what is being started."""
@@ -48,6 +50,8 @@ class RunWatcher:
                 self._progress.update(self._bar, advance=1)
             case Failed():
                 self.failed += 1
+            case Advised():
+                self.advised.append(event)
             case Done():
                 self.trials += 1
                 line = spend_line(budget.spent, budget.caps)

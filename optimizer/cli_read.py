@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 import yaml
 
+from optimizer.cli_agent import agent_data, agent_lines
 from optimizer.cli_options import (
     DirectoryOption,
     GraphArgument,
@@ -25,11 +26,15 @@ from optimizer.cli_views import (
     front_data,
     measured_data,
     measured_table,
+    spend_data,
+    spend_line,
 )
 from optimizer.study.archive import Measured
 from optimizer.study.compare import compare
 from optimizer.study.front import Front, front_of
-from optimizer.study.model import Objective
+from optimizer.study.journal import read_journal
+from optimizer.study.model import Caps, Objective
+from optimizer.study.search_cost import agent_cost, total_cost
 from runtime.cli.output import JsonOption, run_command, show
 from runtime.documents.suggest import listed
 from runtime.errors import NotFound, RequestInvalid
@@ -125,13 +130,19 @@ def show_graph(
 
     def work() -> None:
         one = opened(study)
-        found = one.archive(place_of(one, directory)).find(graph)
+        place = place_of(one, directory)
+        found = one.archive(place).find(graph)
+        events = read_journal(place.journal)
+        spent, agent = total_cost(events), agent_cost(events)
         document = one.space.graph(found.candidate)
         if as_json:
             data = {
                 **measured_data(found),
                 "hash": graph_hash(document),
                 "document": dump_graph(document),
+                "searcher": one.study.searcher.title,
+                "search_spent": spend_data(spent),
+                "search_agent": agent_data(agent),
             }
             show(data, as_json=True)
             return
@@ -140,7 +151,12 @@ def show_graph(
             return
         draw = render_mermaid if drawing is Drawing.MERMAID else render_text
         typer.echo(draw(document))
-        show({}, measured_table([found]), _constraints(found), as_json=False)
+        cost = [
+            f"the search cost {spend_line(spent, Caps())}; searcher {one.study.searcher.title}",
+            *(agent_lines(agent) if agent else ()),
+        ]
+        told = "\n".join([_constraints(found), *cost])
+        show({}, measured_table([found]), told, as_json=False)
 
     run_command(work, as_json=as_json)
 

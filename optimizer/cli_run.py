@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from optimizer.agents.advised_search import AdvisedSearch
+from optimizer.cli_agent import agent_data, agent_lines, agent_plan_data, agent_plan_table
 from optimizer.cli_options import CacheOption, DirectoryOption, StudyArgument, opened, place_of
 from optimizer.cli_progress import RunWatcher, watching
 from optimizer.cli_views import (
@@ -19,10 +21,12 @@ from optimizer.cli_views import (
     spend_data,
     spend_line,
 )
-from optimizer.study.estimate import Estimate, breaks, estimate_study
+from optimizer.study.agent_estimate import AgentEstimate, estimate_agent
+from optimizer.study.estimate import Amounts, Estimate, agent_alone, breaks, estimate_study
 from optimizer.study.front import front_of
 from optimizer.study.opening import OpenStudy
 from optimizer.study.running import RunPlace, RunResult, run_study
+from optimizer.study.search_cost import agent_cost
 from optimizer.study.searchers import make_searcher
 from runtime.cli.exit_codes import CODES, FINDINGS
 from runtime.cli.output import JsonOption, diagnose, make_table, run_command, show
@@ -66,7 +70,12 @@ def plan(study: StudyArgument, *, as_json: JsonOption = False) -> None:
             return
         estimate = _estimate(one)
         broken = breaks(estimate.worst, one.study.caps)
-        data = {"study": one.study.name, **estimate_data(estimate, broken)}
+        agent = estimate.agent
+        data = {
+            "study": one.study.name,
+            "searcher": one.study.searcher.title,
+            **estimate_data(estimate, broken),
+        }
         calls = make_table(
             ("model", "calls expected"),
             [(model, f"{count:,.0f}") for model, count in estimate.calls_by_model.items()],
@@ -74,9 +83,12 @@ def plan(study: StudyArgument, *, as_json: JsonOption = False) -> None:
         size = "too many to list" if estimate.graphs is None else f"{estimate.graphs:,}"
         first = (
             f"{one.study.name}: {estimate.combinations:,} combinations, {size} different allowed"
-            f" graphs, {estimate.questions} questions, searcher {one.study.searcher.name}"
+            f" graphs, {estimate.questions} questions, searcher {one.study.searcher.title}"
         )
-        show(data, first, amounts_table(estimate, one.study.caps), calls, as_json=as_json)
+        tables = [amounts_table(estimate, one.study.caps)]
+        if agent is not None:
+            tables.append(agent_plan_table(agent))
+        show(data, first, *tables, calls, as_json=as_json)
         if broken:
             diagnose(_refusal(broken))
             raise typer.Exit(FINDINGS)
@@ -171,9 +183,9 @@ async def _search(
 
 def _check_plan(one: OpenStudy, *, until_cap: bool, as_json: bool) -> None:
     """Refuse a run whose worst case breaks a cap, unless the cap itself is to end it."""
-    if one.live is None or until_cap:
+    if until_cap:
         return
-    broken = breaks(_estimate(one).worst, one.study.caps)
+    broken = breaks(_worst(one), one.study.caps)
     if broken:
         if as_json:
             show({"refused": {"caps_that_the_worst_case_breaks": broken}}, as_json=True)
@@ -181,9 +193,29 @@ def _check_plan(one: OpenStudy, *, until_cap: bool, as_json: bool) -> None:
         raise typer.Exit(FINDINGS)
 
 
+def _worst(one: OpenStudy) -> Amounts:
+    if one.live is not None:
+        return _estimate(one).worst
+    agent = _agent_estimate(one)
+    return Amounts(0, 0, 0, 0, 0, 0, 0) if agent is None else agent_alone(agent)
+
+
 def _estimate(one: OpenStudy) -> Estimate:
     assert one.live is not None  # noqa: S101 - callers asked
-    return estimate_study(one.study, one.live.source, one.live.space, one.live.rules)
+    return estimate_study(
+        one.study,
+        one.live.source,
+        one.live.space,
+        one.live.rules,
+        agent=_agent_estimate(one),
+    )
+
+
+def _agent_estimate(one: OpenStudy) -> AgentEstimate | None:
+    if one.study.searcher.agent is None:
+        return None
+    search = make_searcher(one.study, one.space, questions=one.questions)
+    return estimate_agent(one.study, search) if isinstance(search, AdvisedSearch) else None
 
 
 def _refusal(broken: list[str]) -> str:
@@ -195,19 +227,31 @@ def _refusal(broken: list[str]) -> str:
 
 def _show_replay_plan(one: OpenStudy, *, as_json: bool) -> None:
     listed = one.space.candidates()
+    agent = _agent_estimate(one)
+    broken = breaks(_worst(one), one.study.caps)
     data: dict[str, Any] = {
         "study": one.study.name,
+        "searcher": one.study.searcher.title,
         "graphs": None if listed is None else len(listed),
         "questions": one.questions,
         "executions": one.study.trials * one.questions,
-        "usd": 0.0,
+        "usd": 0.0 if agent is None else agent.worst_usd,
+        "agent": agent_plan_data(agent),
+        "caps_that_the_worst_case_breaks": broken,
     }
     size = "too many to list" if listed is None else f"{len(listed):,} graphs"
     line = (
         f"{one.study.name}: {size}, {one.questions} questions, up to {data['executions']:,}"
-        " executions from a record; nothing is run and nothing is spent"
+        f" executions from a record, searcher {one.study.searcher.title};"
+        f" no graph is run{', and nothing is spent' if agent is None else ''}"
     )
-    show(data, line, as_json=as_json)
+    if agent is None:
+        show(data, line, as_json=as_json)
+    else:
+        show(data, line, agent_plan_table(agent), as_json=as_json)
+    if broken:
+        diagnose(_refusal(broken))
+        raise typer.Exit(FINDINGS)
 
 
 def _show_result(
@@ -216,7 +260,7 @@ def _show_result(
     archive = one.archive(place)
     front = front_of(archive.measured, one.study.objectives)
     chosen = archive.chosen
-    budget = watcher.budget
+    budget, agent = watcher.budget, agent_cost(watcher.advised)
     assert budget is not None  # noqa: S101 - every run shows its first line
     data = {
         "study": one.study.name,
@@ -225,7 +269,9 @@ def _show_result(
         "graphs": len(archive.measured),
         "answered": watcher.answered,
         "failed": watcher.failed,
+        "searcher": one.study.searcher.title,
         "spent": spend_data(budget.spent, budget.elapsed_s),
+        "agent": agent_data(agent),
         "cache": {"hits": result.cache_hits, "misses": result.cache_misses},
         "recommended": chosen and measured_data(chosen),
         "front": front_data(front),
@@ -236,7 +282,7 @@ def _show_result(
         f"{result.reason}: {watcher.trials} trials, {len(archive.measured)} graphs, {spent};"
         f" cache {result.cache_hits} hits, {result.cache_misses} misses"
     )
-    lines = [summary]
+    lines = [summary, *(agent_lines(agent) if agent else ())]
     if watcher.failed:
         lines.append(f"{watcher.failed} attempts failed; none counts as a wrong answer")
     if chosen:

@@ -84,7 +84,7 @@ def front_data(front: Front) -> dict[str, Any]:
     }
 
 
-def spend_data(spend: Spend, elapsed_s: float) -> dict[str, Any]:
+def spend_data(spend: Spend, elapsed_s: float | None = None) -> dict[str, Any]:
     """Return what a search spent as plain data."""
     return {
         "executions": spend.executions,
@@ -93,7 +93,7 @@ def spend_data(spend: Spend, elapsed_s: float) -> dict[str, Any]:
         "usd": spend.usd,
         "exposed_questions": len(spend.exposed),
         "flops": spend.flops,
-        "seconds": elapsed_s,
+        **({} if elapsed_s is None else {"seconds": elapsed_s}),
     }
 
 
@@ -118,6 +118,7 @@ def estimate_data(estimate: Estimate, broken: Sequence[str]) -> dict[str, Any]:
         "expected": asdict(estimate.expected),
         "worst": asdict(estimate.worst),
         "calls_by_model": dict(estimate.calls_by_model),
+        "agent": None if estimate.agent is None else asdict(estimate.agent),
         "caps_that_the_worst_case_breaks": list(broken),
     }
 

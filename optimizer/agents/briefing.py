@@ -1,11 +1,7 @@
-"""From a search's outcomes to the statistics that briefs hold; questions themselves are not seen.
-
-Also lists the model-count vectors of insight 1.
-"""
+"""From a search's outcomes to the statistics that briefs hold; no question is seen here."""
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -13,16 +9,14 @@ import numpy.typing as npt
 
 from optimizer.agents.model import Estimate, Scored, Shape
 from optimizer.search.model import Candidate, Measure, Outcomes, Space
-from runtime.errors import RequestInvalid
 from runtime.graph.model import Graph
 from runtime.ids import StepId
 
-__all__ = ["count_vectors", "scored", "shape_of", "share_estimate"]
+__all__ = ["scored", "shape_of", "share_estimate"]
 
 _Z: Final = 1.959963984540054
 """Two-sided 95 % of the normal distribution."""
 _P95: Final = 0.95
-_MAX_VECTORS: Final = 10_000
 
 
 def scored(space: Space, candidate: Candidate, outcomes: Outcomes) -> Scored:
@@ -66,41 +60,6 @@ def share_estimate(share: float, count: int) -> Estimate:
     scale = 1 + _Z**2 / count
     low, high = (middle - spread) / scale, (middle + spread) / scale
     return Estimate(share, min(max(0.0, low), share), max(min(1.0, high), share))
-
-
-def count_vectors(unit_costs: Sequence[int], budget: int) -> tuple[tuple[int, ...], ...]:
-    """Return the copies per model that spend a node budget as fully as possible.
-
-    Args:
-        unit_costs: Cost of one step of each model, in calls of the smallest, each at least 1.
-        budget: Node budget in the same unit.
-
-    Raises:
-        RequestInvalid: No model fits, or there are too many vectors to list.
-    """
-    if min(unit_costs, default=0) < 1 or budget < min(unit_costs):
-        raise RequestInvalid("every unit cost must be 1 or more, and the budget fit one step")
-    # Down from the whole budget: the first leftover that can be met exactly is the smallest.
-    for spent in range(budget, 0, -1):
-        found: list[tuple[int, ...]] = []
-        for vector in _exact(tuple(unit_costs), spent):
-            found.append(vector)
-            if len(found) > _MAX_VECTORS:
-                raise RequestInvalid(f"more than {_MAX_VECTORS} model-count vectors; budget less")
-        if found:
-            return tuple(sorted(found, reverse=True))
-    raise AssertionError  # the cheapest model's cost itself can always be met
-
-
-def _exact(costs: tuple[int, ...], budget: int) -> Iterator[tuple[int, ...]]:
-    """Yield the vectors that cost exactly ``budget``."""
-    if not costs:
-        if not budget:
-            yield ()
-        return
-    for copies in range(budget // costs[0] + 1):
-        for rest in _exact(costs[1:], budget - copies * costs[0]):
-            yield (copies, *rest)
 
 
 def _mean_estimate(values: npt.NDArray[np.float64]) -> Estimate:

@@ -10,7 +10,6 @@ from typing import Final
 
 from optimizer.agents.labels import Labels
 from optimizer.agents.model import (
-    BudgetLeft,
     Estimate,
     Ground,
     InitBrief,
@@ -20,11 +19,11 @@ from optimizer.agents.model import (
     edge_present,
 )
 
-__all__ = ["init_facts", "revision_facts", "vector_ids"]
+__all__ = ["HISTORY", "init_facts", "revision_facts", "vector_ids"]
 
 Json = dict[str, object]
 
-_HISTORY: Final = 6
+HISTORY: Final = 6
 """How many earlier graphs a prompt shows: enough to see a trend, short enough to pay for."""
 
 
@@ -51,9 +50,8 @@ def revision_facts(brief: RevisionBrief, labels: Labels) -> Json:
         **_decisions(brief.ground, labels),
         "last": _scored(brief.last, brief.ground, labels),
         "best": None if brief.best is None else _scored(brief.best, brief.ground, labels),
-        "earlier": [_scored(item, brief.ground, labels) for item in brief.history[-_HISTORY:]],
+        "earlier": [_scored(item, brief.ground, labels) for item in brief.history[-HISTORY:]],
         "probabilities": _table(brief, labels),
-        "left": _left(brief.left),
     }
     if brief.counts is not None:
         facts["model_counts"] = _counts(brief.counts, labels)
@@ -127,21 +125,8 @@ def _counts(counts: Sequence[int], labels: Labels) -> Mapping[str, int]:
     return {name: count for name, count in zip(labels.models, counts, strict=True) if count}
 
 
-def _left(left: BudgetLeft) -> Json:
-    return _numbers(left)
-
-
 def _shape(shape: Shape | None) -> Json | None:
-    return None if shape is None else _numbers(shape)
-
-
-def _numbers(data: BudgetLeft | Shape) -> Json:
-    values = {item.name: getattr(data, item.name) for item in fields(data)}
-    return {
-        name: _short(value) if isinstance(value, float) else value
-        for name, value in values.items()
-        if value is not None
-    }
+    return None if shape is None else {one.name: getattr(shape, one.name) for one in fields(shape)}
 
 
 def _estimate(estimate: Estimate) -> list[float]:

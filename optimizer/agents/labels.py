@@ -19,7 +19,9 @@ class Labels:
     """What a brief's decisions, options and models are called towards an LLM."""
 
     def __init__(self, ground: Ground) -> None:
-        self.decisions = plain_words([item.name for item in ground.decisions], prefix="d")
+        # An arrow written with spaces around it is still one word.
+        names = [item.name.replace(" -> ", "->") for item in ground.decisions]
+        self.decisions = plain_words(names, prefix="d")
         self.options = tuple(plain_words(item.options, prefix="o") for item in ground.decisions)
         self.models = plain_words([model.name for model in ground.pool], prefix="m")
         (self.task,) = plain_words([ground.task], prefix="task")

@@ -29,11 +29,11 @@ from optimizer.agents.model import (
 from optimizer.agents.prompts import init_messages, retry_message, revision_messages
 from optimizer.agents.replies import Checks, read_init, read_revision
 from optimizer.agents.schemas import init_schema, revision_schema
-from optimizer.agents.spend import AgentSpend, CapReached, Reservation, SpendMeter, Tokens
+from optimizer.agents.spend import CapReached, Meter, Reservation, Tokens
 from optimizer.agents.transcript import Exchange, Transcript
 from runtime.ports import ChatMessage
 
-__all__ = ["AgentSettings", "LLMAgent", "Structure"]
+__all__ = ["AgentSettings", "LLMAgent", "Past", "Structure"]
 
 _WORTH_ANOTHER_TRY: Final = frozenset(
     {
@@ -86,6 +86,16 @@ class _Question:
     schema: dict[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs of a search leave to an agent that goes on."""
+
+    calls: int = 0
+    """Calls that were made, and are not made again."""
+    takes_schema: bool = True
+    """Whether the endpoint has not yet refused a schema."""
+
+
 class LLMAgent:
     """An ``AsyncAgent`` behind a chat port; briefs are answered one after another."""
 
@@ -95,9 +105,10 @@ class LLMAgent:
         *,
         settings: AgentSettings,
         checks: Checks,
-        meter: SpendMeter,
+        meter: Meter,
         transcript: Transcript,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        past: Past | None = None,
     ) -> None:
         self._chat = chat
         self._settings = settings
@@ -105,18 +116,14 @@ class LLMAgent:
         self._meter = meter
         self._transcript = transcript
         self._pause = pause
-        self._takes_schema = settings.structure is not Structure.TEXT
-        self._calls = 0
+        past = past or Past()
+        self._takes_schema = settings.structure is not Structure.TEXT and past.takes_schema
+        self._calls = past.calls
 
     @property
     def name(self) -> str:
         """``llm:`` and the model's name."""
         return f"llm:{self._settings.model}"
-
-    @property
-    def spent(self) -> AgentSpend:
-        """What the agent has used so far."""
-        return self._meter.spent
 
     async def close(self) -> None:
         """Give back the endpoint's connections."""
@@ -141,7 +148,7 @@ class LLMAgent:
         """
         labels = Labels(brief.ground)
         messages = revision_messages(brief, labels, insights=self._settings.insights)
-        question = _Question(messages, revision_schema(brief.ground, labels))
+        question = _Question(messages, revision_schema(brief, labels))
         return await self._ask(
             question,
             lambda text: read_revision(
@@ -205,21 +212,21 @@ class LLMAgent:
 
     async def _call(self, request: ChatRequest, read: Callable[[str], _Reply]) -> _Reply:
         """Make one call: reserve, write down, send, settle, check, write down."""
-        reservation = self._meter.reserve(most_tokens(request))
+        reservation = await self._meter.reserve(most_tokens(request))
         self._calls += 1
         opened = Exchange(self._calls, request.as_json(), tokens=reservation.most)
         self._transcript.open(opened)
         try:
             reply = await self._chat.complete(request)
         except ChatFailure as failure:
-            self._transcript.close(self._failed(opened, reservation, failure))
+            self._transcript.close(await self._failed(opened, reservation, failure))
             raise
         except BaseException:
             # Cancelled on the way: whatever it was, it may be billed.
             lost = ChatFailure(FailureKind.LOST)
-            self._transcript.close(self._failed(opened, reservation, lost))
+            self._transcript.close(await self._failed(opened, reservation, lost))
             raise
-        self._meter.settle(reservation, reply.tokens, is_estimate=reply.estimated)
+        await self._meter.settle(reservation, reply.tokens, is_estimate=reply.estimated)
         answered = replace(
             opened,
             text=reply.text,
@@ -236,9 +243,11 @@ class LLMAgent:
         finally:
             self._transcript.close(answered)
 
-    def _failed(self, opened: Exchange, reservation: Reservation, failure: ChatFailure) -> Exchange:
+    async def _failed(
+        self, opened: Exchange, reservation: Reservation, failure: ChatFailure
+    ) -> Exchange:
         used = Tokens() if failure.is_free else reservation.most
-        self._meter.settle(reservation, used, is_estimate=not failure.is_free)
+        await self._meter.settle(reservation, used, is_estimate=not failure.is_free)
         return replace(
             opened,
             failure=failure.kind,

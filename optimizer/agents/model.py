@@ -16,7 +16,6 @@ __all__ = [
     "Agent",
     "Aim",
     "AsyncAgent",
-    "BudgetLeft",
     "Estimate",
     "FailureKind",
     "Ground",
@@ -61,6 +60,8 @@ class FailureKind(Enum):
     """The endpoint does not take a JSON schema; the same is asked again without one."""
     LOST = "lost"
     """We stopped while the call was under way: it may have been billed."""
+    GIVEN_UP = "given_up"
+    """It gave no usable reply several times in a row, so it is not asked any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +131,6 @@ class MixResult:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetLeft:
-    """What the search may still spend; ``None`` where nothing caps it."""
-
-    rounds: int | None = None
-    question_executions: int | None = None
-    model_calls: int | None = None
-    usd: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ground:
     """What both briefs rest on: the space, what the flow check forbids in it, pool and caps."""
 
@@ -194,10 +185,11 @@ class RevisionBrief:
     """The best graph so far that keeps the caps."""
     history: tuple[Scored, ...] = ()
     """Graphs before ``last``, the most recent last."""
-    left: BudgetLeft = BudgetLeft()
     counts: tuple[int, ...] | None = None
     """How many steps before the sink must use each model of the pool; where latency counts, how
     many may. ``None`` fixes nothing."""
+    writes_graph: bool = True
+    """Whether the agent writes the next graph; without, it is drawn from the probabilities."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,19 @@ most promising first:
 
 _REVISE_TASK: Final = """\
 Revise the search after its last graph. Write the next graph to try, and correct the \
-probabilities with which edges and options are believed to help.
+probabilities with which edges and options are believed to help."""
 
+_REWRITE_TASK: Final = """\
+Revise the search after its last graph: correct the probabilities with which edges and options are \
+believed to help. The next graph is drawn from them."""
+
+_WORDS: Final = """\
 An edge "x->y" puts the answer of step x into the prompt of step y. The role "assistant" answers, \
 or improves the one answer that it reads; "fuser" reviews and merges the answers it reads, so it \
 needs some. A step without a path to the sink does not run. "unit_cost" counts calls of the \
-smallest model; "flops", "cost_usd" and "cloud_share" are means per question.
+smallest model; "flops", "cost_usd" and "cloud_share" are means per question."""
 
+_REVISE_RULES: Final = """\
 Rules:
 1. Use only the ids and options given. List in "edges" every edge that the next graph has, and \
 give every decision under "choices" exactly one of its options.
@@ -62,6 +68,14 @@ there.
 4. Raise an edge's probability only if the last graph had it and did well; lower the edges of \
 graphs that did badly. Roles, models and thresholds likewise.
 5. Keep all caps, also on questions not yet seen: stay clear of the limit by the width of the \
+interval."""
+
+_REWRITE_RULES: Final = """\
+Rules:
+1. Use only the ids and options given.
+2. Raise an edge's probability only if the last graph had it and did well; lower the edges of \
+graphs that did badly. Roles, models and thresholds likewise.
+3. Let what breaks a cap become improbable, also where the cap held by less than the width of the \
 interval."""
 
 _REVISE_INSIGHTS: Final = """\
@@ -96,6 +110,12 @@ leave out what does not change:
 {"edges": ["<edge id>"], "choices": {"<decision id>": "<option>"}, "probabilities": \
 [{"decision": "<id>", "option": "<option>", "probability": 0.15}], "reason": "<one sentence>"}"""
 
+_REWRITE_FORM: Final = """\
+Answer in this form. "option" is "present" for an edge; "probability" is the new value, 0 to 1; \
+leave out what does not change:
+{"probabilities": [{"decision": "<id>", "option": "<option>", "probability": 0.15}], \
+"reason": "<one sentence>"}"""
+
 _RETRY: Final = """\
 Your previous answer could not be used. Why, in machine-readable form:
 {rejection}
@@ -129,7 +149,11 @@ def revision_messages(
         insights: As for ``init_messages``; without, this is a TextGrad-style proposer.
     """
     facts = canonical_json(revision_facts(brief, labels)).decode()
-    task = [_REVISE_TASK, *([_REVISE_INSIGHTS] if insights else [])]
+    known = [_REVISE_INSIGHTS] if insights else []
+    if not brief.writes_graph:
+        task = [_REWRITE_TASK, _WORDS, _REWRITE_RULES, *known]
+        return _chat(task, brief.ground, facts, form=_REWRITE_FORM)
+    task = [_REVISE_TASK, _WORDS, _REVISE_RULES, *known]
     return _chat(task, brief.ground, facts, form=_REVISE_FORM)
 
 

@@ -4,19 +4,14 @@ Prompts are built and replies checked as in the live run, so a replay shows that
 decision still belong together; a prompt that differs in one byte is refused.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from optimizer.agents.chat import ChatFailure, ChatPort, ChatReply, ChatRequest
 from optimizer.agents.failures import TranscriptMismatch
-from optimizer.agents.llm_agent import AgentSettings, LLMAgent
-from optimizer.agents.model import InitBrief, InitReply, RevisionBrief, RevisionReply
-from optimizer.agents.replies import Checks
-from optimizer.agents.spend import AgentSpend, SpendMeter
-from optimizer.agents.transcript import Exchange, MemoryTranscript
+from optimizer.agents.transcript import Exchange
 from runtime.documents.canonical import canonical_json
 
-__all__ = ["RecordedAgent", "RecordedChat"]
+__all__ = ["RecordedChat"]
 
 
 class RecordedChat:
@@ -27,6 +22,11 @@ class RecordedChat:
         self._used = 0
         self._then = then
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the record has nothing left, so that the next call is a real one."""
+        return self._used == len(self._exchanges)
+
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Return the recorded answer, or raise the recorded failure.
 
@@ -34,7 +34,7 @@ class RecordedChat:
             ChatFailure: So it went when it was recorded.
             TranscriptMismatch: The record holds another request here, or none.
         """
-        if self._used == len(self._exchanges):
+        if self.is_over:
             if self._then is None:
                 raise TranscriptMismatch(f"the record ends after {self._used} exchanges")
             return await self._then.complete(request)
@@ -61,51 +61,3 @@ class RecordedChat:
         """Close what answers after the record's end."""
         if self._then is not None:
             await self._then.close()
-
-
-class RecordedAgent:
-    """An LLM agent's recorded replies as an ``Agent``: no network, no waiting, no key.
-
-    ``transcript`` afterwards holds the exchanges anew; they equal the recorded ones.
-    """
-
-    def __init__(
-        self,
-        exchanges: Sequence[Exchange],
-        *,
-        settings: AgentSettings,
-        checks: Checks,
-        meter: SpendMeter,
-    ) -> None:
-        self.transcript = MemoryTranscript()
-        self._meter = meter
-        self._agent = LLMAgent(
-            RecordedChat(exchanges),
-            settings=settings,
-            checks=checks,
-            meter=meter,
-            transcript=self.transcript,
-            pause=_no_pause,
-        )
-
-    @property
-    def name(self) -> str:
-        """The recorded agent's name; replies carry it, so that records stay equal."""
-        return self._agent.name
-
-    @property
-    def spent(self) -> AgentSpend:
-        """What the recorded run spent up to here."""
-        return self._meter.spent
-
-    def initialise(self, brief: InitBrief) -> InitReply:
-        """Return the recorded choice of model-count vectors."""
-        return asyncio.run(self._agent.initialise(brief))
-
-    def revise(self, brief: RevisionBrief) -> RevisionReply:
-        """Return the recorded revision."""
-        return asyncio.run(self._agent.revise(brief))
-
-
-async def _no_pause(_seconds: float) -> None:
-    """Replay waits for nothing."""

@@ -66,6 +66,11 @@ class _Change(_Strict):
     probability: Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+class _Rewriting(_Strict):
+    probabilities: list[_Change]
+    reason: str
+
+
 class _Revision(_Strict):
     edges: list[str]
     choices: dict[str, str]
@@ -102,9 +107,16 @@ def read_revision(
 ) -> RevisionReply:
     """Return the graph and the probabilities that a model wrote.
 
+    Where it is to write no graph, the reply holds the last one.
+
     Raises:
         Rejected: The reply cannot be used.
     """
+    if not brief.writes_graph:
+        rewriting = _shaped(text, _Rewriting)
+        changes = _changes(rewriting, brief.ground, labels)
+        reason = _one_line(rewriting.reason)
+        return RevisionReply(brief.last.choices, changes, reason, author)
     found = _shaped(text, _Revision)
     choices = _choices(found, brief.ground, labels)
     changes = _changes(found, brief.ground, labels)
@@ -204,7 +216,9 @@ def _chosen_option(choices: Mapping[str, str], index: int, labels: Labels) -> in
     return option
 
 
-def _changes(found: _Revision, ground: Ground, labels: Labels) -> tuple[ProbabilityChange, ...]:
+def _changes(
+    found: _Rewriting | _Revision, ground: Ground, labels: Labels
+) -> tuple[ProbabilityChange, ...]:
     changes: dict[tuple[int, int], ProbabilityChange] = {}
     for number, change in enumerate(found.probabilities):
         place = f"/probabilities/{number}"

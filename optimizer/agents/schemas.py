@@ -6,7 +6,7 @@ Uses no keyword that strict structured output rejects; what a schema cannot say 
 
 from optimizer.agents.facts import vector_ids
 from optimizer.agents.labels import Labels
-from optimizer.agents.model import Ground, InitBrief, edge_present
+from optimizer.agents.model import Ground, InitBrief, RevisionBrief, edge_present
 
 __all__ = ["init_schema", "revision_schema"]
 
@@ -21,8 +21,28 @@ def init_schema(brief: InitBrief) -> Json:
     return _object({"picks": picks, "reason": _TEXT})
 
 
-def revision_schema(ground: Ground, labels: Labels) -> Json:
-    """Return the schema of a next graph with new probabilities."""
+def revision_schema(brief: RevisionBrief, labels: Labels) -> Json:
+    """Return the schema of a next graph with new probabilities, or of these alone."""
+    edges, choices = _parts(brief.ground, labels)
+    change = _object(
+        {
+            "decision": _one_of((*edges, *choices)),
+            "option": _TEXT,
+            "probability": {"type": "number"},
+        }
+    )
+    graph: Json = {"edges": {"type": "array", "items": _one_of(edges)}, "choices": _object(choices)}
+    return _object(
+        {
+            **(graph if brief.writes_graph else {}),
+            "probabilities": {"type": "array", "items": change},
+            "reason": _TEXT,
+        }
+    )
+
+
+def _parts(ground: Ground, labels: Labels) -> tuple[tuple[str, ...], Json]:
+    """Return the edges that may be there, and the schema of every other decision."""
     edges: list[str] = []
     choices: dict[str, object] = {}
     for index, decision in enumerate(ground.decisions):
@@ -34,21 +54,7 @@ def revision_schema(ground: Ground, labels: Labels) -> Json:
             )
         elif present in allowed:
             edges.append(labels.decisions[index])
-    change = _object(
-        {
-            "decision": _one_of((*edges, *choices)),
-            "option": _TEXT,
-            "probability": {"type": "number"},
-        }
-    )
-    return _object(
-        {
-            "edges": {"type": "array", "items": _one_of(tuple(edges))},
-            "choices": _object(choices),
-            "probabilities": {"type": "array", "items": change},
-            "reason": _TEXT,
-        }
-    )
+    return tuple(edges), choices
 
 
 def _object(properties: Json) -> Json:

@@ -7,7 +7,7 @@ estimate. Knows tokens and prices, no endpoint.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from runtime.ports import ChatMessage
 
@@ -16,6 +16,7 @@ __all__ = [
     "AgentPrice",
     "AgentSpend",
     "CapReached",
+    "Meter",
     "Reservation",
     "SpendMeter",
     "Tokens",
@@ -94,8 +95,28 @@ class CapReached(Exception):
     """The call could overshoot a cap; stays inside ``optimizer.agents``."""
 
 
+class Meter(Protocol):
+    """Lets calls through while they fit, and counts what they came to."""
+
+    async def reserve(self, most: Tokens) -> Reservation:
+        """Set aside the most that a call can be billed.
+
+        Raises:
+            CapReached: It would not fit under every cap.
+        """
+
+    async def settle(self, reservation: Reservation, used: Tokens, *, is_estimate: bool) -> None:
+        """Replace a reservation by what was used.
+
+        Args:
+            reservation: What was set aside.
+            used: What the endpoint reported, or the most that it can have been.
+            is_estimate: Whether it is the latter.
+        """
+
+
 class SpendMeter:
-    """Counts an agent's use against its caps.
+    """Counts an agent's use against its own caps; a :class:`Meter`.
 
     ``spent`` plus everything reserved never exceeds a cap, as long as the endpoint keeps to
     ``max_tokens`` and to the bound on the prompt's tokens. If it reports more than that, the
@@ -114,12 +135,12 @@ class SpendMeter:
         """What has been used, calls under way not included."""
         return self._spent
 
-    def reserve(self, most: Tokens) -> Reservation:
-        """Set aside the most that a call can be billed.
+    def charge(self, used: Tokens, *, is_estimate: bool) -> None:
+        """Count a call of an earlier run."""
+        self._count(used, used, is_estimate=is_estimate)
 
-        Raises:
-            CapReached: It would not fit under every cap.
-        """
+    async def reserve(self, most: Tokens) -> Reservation:
+        """Set aside the most that a call can be billed; see :class:`Meter`."""
         tokens = sum(self._open.values(), self._spent.tokens + most)
         calls = self._spent.calls + len(self._open) + 1
         used: list[tuple[float, float | None]] = [
@@ -133,16 +154,16 @@ class SpendMeter:
         self._open[self._reserved] = most
         return Reservation(self._reserved, most)
 
-    def settle(self, reservation: Reservation, used: Tokens, *, is_estimate: bool) -> None:
-        """Replace a reservation by what was used.
-
-        Args:
-            reservation: What was set aside.
-            used: What the endpoint reported, or the most that it can have been.
-            is_estimate: Whether it is the latter.
-        """
+    def release(self, reservation: Reservation) -> None:
+        """Give back what was set aside for a call that is not made."""
         del self._open[reservation.number]
-        most = reservation.most
+
+    async def settle(self, reservation: Reservation, used: Tokens, *, is_estimate: bool) -> None:
+        """Replace a reservation by what was used; see :class:`Meter`."""
+        del self._open[reservation.number]
+        self._count(used, reservation.most, is_estimate=is_estimate)
+
+    def _count(self, used: Tokens, most: Tokens, *, is_estimate: bool) -> None:
         over = used.prompt > most.prompt or used.completion > most.completion
         tokens = self._spent.tokens + used
         self._spent = AgentSpend(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from optimizer.evaluation.model import Source, Spend
-from optimizer.evaluation.spend_total import SpendTotal
+from optimizer.report.agent_part import agent_part
 from optimizer.report.anytime import anytime_chart, progress_of
 from optimizer.report.front_chart import front_chart
 from optimizer.report.graph_drawing import graph_drawing
@@ -20,6 +20,7 @@ from optimizer.study.archive import Archive, Measured
 from optimizer.study.events import Done, Ended, Event, Failed, Outcome
 from optimizer.study.front import Front, front_of
 from optimizer.study.model import Study
+from optimizer.study.search_cost import AgentCost, agent_cost, total_cost
 from runtime.catalog.model import Catalog
 
 __all__ = ["ReportSource", "render_page"]
@@ -50,6 +51,7 @@ class ReportSource:
 @dataclass(frozen=True, slots=True)
 class _Totals:
     spent: Spend
+    agent: AgentCost | None
     trials: int
     cloud_calls: int
     cached: int
@@ -102,6 +104,7 @@ def _sections(source: ReportSource, front: Front, chosen: Measured | None) -> It
     yield heat_map(probabilities_of(source.events, source.space.decisions))
     yield "<h2>What the search itself cost</h2>"
     yield _cost_table(source.study, totals)
+    yield agent_part(totals.agent)
     yield "<h2>Questions</h2>"
     yield _questions(source, front, chosen)
     yield _foot(source)
@@ -111,7 +114,7 @@ def _head(source: ReportSource, totals: _Totals, chosen: Measured | None) -> Ite
     study = source.study
     yield f"<header><h1>{escape(study.name)}</h1>"
     yield (
-        f'<p class="soft">Searcher {escape(study.searcher.name)}, seed {study.seed},'
+        f'<p class="soft">Searcher {escape(study.searcher.title)}, seed {study.seed},'
         f" {source.archive.header.questions} questions; ended: {escape(totals.ended)}.</p></header>"
     )
     yield '<div class="cards">'
@@ -235,12 +238,10 @@ def _totals(events: Sequence[Event]) -> _Totals:
     failures = [event for event in events if isinstance(event, Failed)]
     done = [event for event in events if isinstance(event, Done)]
     ends = [event.reason for event in events if isinstance(event, Ended)]
-    total = SpendTotal()
-    for spend in (*(one.spent for one in outcomes), *(one.spent for one in failures)):
-        total.add(spend)
-    spent = total.as_spend()
+    spent = total_cost(events)
     return _Totals(
         spent=spent,
+        agent=agent_cost(events),
         trials=len(done),
         cloud_calls=spent.cloud_calls,
         cached=sum(one.source is Source.CACHE for one in outcomes),

@@ -3,7 +3,9 @@
 A strategy yields batches and reads the archive after each; the driver numbers trials, takes
 outcomes in any order, twice or from any number of workers, and moves the strategy on only when a
 batch is whole, in the batch's own order. So the same seed gives the same trials, whoever runs
-them. While a batch is incomplete, ``ask`` may have nothing to give: that means wait.
+them. While a batch is incomplete, ``ask`` may have nothing to give: that means wait. A strategy
+that yields ``None`` in a batch's place waits for something else than outcomes, such as an agent's
+reply; ``ask`` then gives nothing and looks again when it is called again.
 """
 
 from collections import deque
@@ -31,7 +33,7 @@ class Request:
 class Strategy(Protocol):
     """An algorithm: what to run next, and what to recommend."""
 
-    def batches(self, archive: Archive) -> Iterator[Sequence[Request]]:
+    def batches(self, archive: Archive) -> Iterator[Sequence[Request] | None]:
         """Yield batches of requests; the archive holds all earlier ones' outcomes."""
 
     def recommend(self, archive: Archive) -> Recommendation | None:
@@ -53,6 +55,7 @@ class Search:
         self._told: dict[int, Outcomes] = {}
         self._next = 0
         self._is_finished = False
+        self._is_waiting = False
         self._idle = 0
 
     @property
@@ -67,7 +70,8 @@ class Search:
 
     def ask(self, count: int = 1) -> Sequence[Trial]:
         """Return up to ``count`` trials of the current batch; see the module on waiting."""
-        while not self._waiting and not self._batch and not self._is_finished:
+        self._is_waiting = False
+        while not (self._waiting or self._batch or self._is_finished or self._is_waiting):
             self._advance()
         return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
 
@@ -95,6 +99,9 @@ class Search:
             requests = next(self._batches)
         except StopIteration:
             self._is_finished = True
+            return
+        if requests is None:
+            self._is_waiting = True
             return
         planned: dict[CandidateKey, set[int]] = {}
         for request in requests:

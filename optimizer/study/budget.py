@@ -72,15 +72,19 @@ class Budget:
         """Count what was spent without a reservation: an earlier run's executions."""
         self._spent.add(spend)
 
-    async def reserve(self, worst: Spend) -> int:
+    async def reserve(self, worst: Spend, *, longest_s: float | None = None) -> int:
         """Set ``worst`` aside and return the ticket to settle it with.
+
+        Args:
+            worst: The most that it can spend.
+            longest_s: The longest that it takes, where that is not as long as an execution.
 
         Raises:
             Overdrawn: It does not fit, and nothing under way can change that.
         """
         async with self._changed:
             while True:
-                if self._is_late():
+                if self._is_late(self._longest_s if longest_s is None else longest_s):
                     raise Overdrawn("seconds")
                 cap = self._first_broken(worst)
                 if cap is None:
@@ -100,9 +104,9 @@ class Budget:
             self._spent.add(actual)
             self._changed.notify_all()
 
-    def _is_late(self) -> bool:
+    def _is_late(self, longest_s: float) -> bool:
         limit_s = self._caps.seconds
-        return limit_s is not None and self.elapsed_s + self._longest_s > limit_s
+        return limit_s is not None and self.elapsed_s + longest_s > limit_s
 
     def _first_broken(self, worst: Spend) -> str | None:
         """Name the first cap that spent, reserved and ``worst`` together would break."""

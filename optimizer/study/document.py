@@ -20,6 +20,7 @@ from optimizer.replay.sensitive_table import with_sensitive
 from optimizer.replay.space_document import HashClass
 from optimizer.replay.table_file import TableUnusable, read_table
 from optimizer.search.model import Constraint, Measure
+from optimizer.study.agent_choice import agent_problems, llm_choice, searched_part
 from optimizer.study.model import (
     Caps,
     LiveSource,
@@ -83,7 +84,11 @@ def load_study(path: Path) -> Study:
         constraints=_constraints(shape, unit_flops),
         confidence=shape.confidence,
         objectives=tuple(dict.fromkeys(shape.objectives)),
-        searcher=SearcherChoice(shape.searcher.name, dict(shape.searcher.options)),
+        searcher=SearcherChoice(
+            shape.searcher.name,
+            dict(shape.searcher.options),
+            llm_choice(shape.searcher, root),
+        ),
         trials=shape.trials,
         batch=shape.batch,
         seed=shape.seed,
@@ -101,6 +106,7 @@ def _part_problems(shape: StudyShape) -> Iterator[Problem]:
     if shape.trials % shape.batch:
         reason = f"must be a multiple of batch, which is {shape.batch}"
         yield Problem(("trials",), reason)
+    yield from agent_problems(shape.searcher)
     live, replay = shape.evaluation.live, shape.evaluation.replay
     if shape.constraints.flops is not None and shape.constraints.flops_units is not None:
         yield Problem(("constraints", "flops_units"), "says the same as `flops`; keep one")
@@ -280,6 +286,9 @@ def _searched(shape: StudyShape) -> dict[str, object]:
     # More money, time, trials or workers extend a study; they do not make it another one.
     for key in ("budget", "workers", "trials", "tasks", "catalog", "policy", "warm_start"):
         del data[key]
+    data["searcher"]["agent"] = searched_part(shape.searcher.agent)
+    if data["searcher"]["agent"] is None:
+        del data["searcher"]["agent"]
     if shape.evaluation.live is not None:
         revisions = dict(shape.evaluation.live.revisions)
         data["evaluation"] = {"live": {"revisions": revisions}}

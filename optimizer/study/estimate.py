@@ -16,13 +16,14 @@ from statistics import fmean
 from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.rules import GraphRules
 from optimizer.search.model import Candidate, Space
+from optimizer.study.agent_estimate import AgentEstimate
 from optimizer.study.document import CHARACTERS_PER_TOKEN
 from optimizer.study.model import Caps, LiveSource, Study
 from runtime.graph.model import Graph
 from runtime.ids import ModelName, StepId
 from runtime.planner.estimate import critical_path_s, estimate_steps
 
-__all__ = ["Amounts", "Estimate", "breaks", "draw_candidates", "estimate_study"]
+__all__ = ["Amounts", "Estimate", "agent_alone", "breaks", "draw_candidates", "estimate_study"]
 
 _DRAWN = 200
 _TRIES = 50
@@ -55,13 +56,20 @@ class Estimate:
     expected: Amounts
     worst: Amounts
     calls_by_model: Mapping[str, float]
-    """Expected."""
+    """Expected, without the agent's."""
+    agent: AgentEstimate | None = None
+    """The LLM agent's part of both, where there is one."""
 
 
 def estimate_study(
-    study: Study, source: LiveSource, space: GraphSpace, rules: GraphRules
+    study: Study,
+    source: LiveSource,
+    space: GraphSpace,
+    rules: GraphRules,
+    *,
+    agent: AgentEstimate | None = None,
 ) -> Estimate:
-    """Estimate a live study."""
+    """Estimate a live study, its agent included."""
     listed = space.candidates()
     executions = study.trials * len(source.tasks)
     if study.caps.executions is not None:
@@ -73,12 +81,20 @@ def estimate_study(
         combinations=space.combinations,
         graphs=None if listed is None else len(listed),
         questions=len(source.tasks),
-        expected=_expected(graphs, study, source, rules, executions=executions),
-        worst=_worst(study, source, rules, executions=executions),
+        expected=_with_expected(
+            _expected(graphs, study, source, rules, executions=executions), agent
+        ),
+        worst=_with_worst(_worst(study, source, rules, executions=executions), agent),
         calls_by_model={
             model: models[model] / len(graphs) * executions for model in sorted(models)
         },
+        agent=agent,
     )
+
+
+def agent_alone(agent: AgentEstimate) -> Amounts:
+    """Return the worst case of a study that runs nothing but its agent: a replay."""
+    return _with_worst(Amounts(0, 0, 0, 0, 0, 0, 0), agent)
 
 
 def breaks(amounts: Amounts, caps: Caps) -> list[str]:
@@ -156,6 +172,29 @@ def _worst(study: Study, source: LiveSource, rules: GraphRules, *, executions: i
         flops=executions * steps * call.flops,
         exposed_questions=len(source.tasks) if call.exposed else 0,
         seconds=executions * source.timeout_s / study.workers,
+    )
+
+
+def _with_expected(amounts: Amounts, agent: AgentEstimate | None) -> Amounts:
+    if agent is None:
+        return amounts
+    return replace(
+        amounts,
+        calls=amounts.calls + agent.expected_calls,
+        tokens=amounts.tokens + agent.expected_tokens,
+        usd=amounts.usd + agent.expected_usd,
+    )
+
+
+def _with_worst(amounts: Amounts, agent: AgentEstimate | None) -> Amounts:
+    if agent is None:
+        return amounts
+    return replace(
+        amounts,
+        calls=amounts.calls + agent.worst_calls,
+        tokens=amounts.tokens + agent.worst_tokens,
+        usd=amounts.usd + agent.worst_usd,
+        seconds=(amounts.seconds or 0.0) + agent.worst_seconds,
     )
 
 

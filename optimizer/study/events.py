@@ -10,6 +10,7 @@ from typing import Final
 
 from optimizer.evaluation.model import NOTHING, Answered, Evaluated, Source, Spend
 from optimizer.search.model import Candidate, CandidateKey, Recommendation, Trial
+from optimizer.study.advised import Advised, advised_data, advised_of
 
 __all__ = [
     "JOURNAL_VERSION",
@@ -105,7 +106,7 @@ class Ended:
     reason: str
 
 
-Event = Header | Asked | Outcome | Failed | Done | Recommended | Learned | Ended
+Event = Header | Asked | Outcome | Failed | Done | Recommended | Learned | Advised | Ended
 
 
 def encode_line(event: Event) -> bytes:
@@ -175,6 +176,8 @@ def _data(event: Event) -> dict[str, object]:
             }
         case Learned(after, state):
             return {"event": "learned", "after": after, "state": dict(state)}
+        case Advised():
+            return advised_data(event)
         case Ended(reason):
             return {"event": "ended", "reason": reason}
 
@@ -373,6 +376,7 @@ _DECODERS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = Mappin
         "done": _done,
         "recommended": _recommended,
         "learned": _learned,
+        "advised": advised_of,
         "ended": _ended,
     }
 )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from optimizer.evaluation.model import Evaluated
 from optimizer.search.model import CandidateKey, Trial
 from optimizer.study.budget import Budget
-from optimizer.study.events import Asked, Done, Event, Failed, Learned, Outcome, Recommended
+from optimizer.study.events import Done, Event, Failed, Outcome
 from optimizer.study.journal import Journal
-from optimizer.study.record import Record
+from optimizer.study.record import Record, Step
 
 __all__ = ["InOrder", "Job", "Observer", "Pair", "Recorder"]
 
@@ -64,7 +64,7 @@ class Recorder:
         self._observer = observer
         self._records_time = records_time
 
-    def emit(self, event: Asked | Done | Recommended | Learned) -> None:
+    def emit(self, event: Step) -> None:
         """Put a step of the search into the journal, unless it is there."""
         if not self._record.follow(event):
             self._journal.append([event])

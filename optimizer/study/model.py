@@ -11,6 +11,7 @@ from optimizer.evaluation.graph_space import SpaceLimits
 from optimizer.evaluation.tasks import Task
 from optimizer.replay.graph_table import GraphTable
 from optimizer.search.model import Constraint
+from optimizer.study.agent_choice import ADVISED, LLMChoice
 from runtime.catalog.model import Catalog
 from runtime.labels import Label
 from runtime.policy.model import Policy
@@ -89,6 +90,15 @@ class SearcherChoice:
 
     name: str
     options: dict[str, bool | int | float | str]
+    agent: LLMChoice | None = None
+    """The LLM that proposes; ``None`` for the built-in rule agent, and where no agent has a say."""
+
+    @property
+    def title(self) -> str:
+        """What people are told: the searcher and, where one has a say, its agent."""
+        if self.agent is not None:
+            return f"{self.name}, LLM agent {self.agent.settings.model}"
+        return f"{self.name}, built-in rule agent" if self.name in ADVISED else self.name
 
 
 @dataclass(frozen=True, slots=True)

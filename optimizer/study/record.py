@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from optimizer.evaluation.model import Evaluated
+from optimizer.study.advised import Advised
 from optimizer.study.events import (
     Asked,
     Done,
@@ -22,7 +23,10 @@ from optimizer.study.events import (
 )
 from runtime.errors import StudyInvalid
 
-__all__ = ["Record", "Recorded"]
+__all__ = ["Record", "Recorded", "Step"]
+
+Step = Asked | Done | Recommended | Learned | Advised
+"""Events that a run comes to again in the same order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Record:
     def __init__(self, events: Iterable[Event], *, file: str) -> None:
         self._file = file
         self._followed = 0
-        self._script: list[Asked | Done | Recommended | Learned] = []
+        self._script: list[Step] = []
+        self._advice: list[Advised] = []
         self._found: dict[tuple[int, int], Recorded] = {}
         self._header: Header | None = None
         self.elapsed_s = 0.0
@@ -80,7 +85,20 @@ class Record:
         """Return what is known of one question of one trial."""
         return self._found.get((trial, question), Recorded())
 
-    def follow(self, event: Asked | Done | Recommended | Learned) -> bool:
+    def advice(self, number: int, brief: str) -> Advised | None:
+        """Return what an agent decided on its ``number``-th brief, if it did.
+
+        Raises:
+            StudyInvalid: It was another brief.
+        """
+        if number >= len(self._advice):
+            return None
+        found = self._advice[number]
+        if found.brief != brief:
+            raise self._goes_another_way(number)
+        return found
+
+    def follow(self, event: Step) -> bool:
         """Return whether ``event`` is what the record says comes next; ``False`` at its end.
 
         Raises:
@@ -91,13 +109,16 @@ class Record:
         expected = self._script[self._followed]
         if _comparable(expected) != _comparable(event):
             trial = expected.trial if isinstance(expected, Done) else self._followed
-            raise StudyInvalid(
-                f"cannot be continued: this version of the searcher goes another way at {trial};"
-                " start anew in another directory with --dir",
-                file=self._file,
-            )
+            raise self._goes_another_way(trial)
         self._followed += 1
         return True
+
+    def _goes_another_way(self, place: int) -> StudyInvalid:
+        return StudyInvalid(
+            f"cannot be continued: this version of the searcher goes another way at {place};"
+            " start anew in another directory with --dir",
+            file=self._file,
+        )
 
     def _take(self, event: Event, closed: set[int]) -> None:
         match event:
@@ -115,10 +136,13 @@ class Record:
                 self._script.append(event)
             case Asked() | Recommended() | Learned():
                 self._script.append(event)
+            case Advised():
+                self._advice.append(event)
+                self._script.append(event)
             case Ended():
                 pass
 
 
-def _comparable(event: Asked | Done | Recommended | Learned) -> object:
+def _comparable(event: Step) -> object:
     # Time passes differently each time; everything else must be the same.
     return replace(event, elapsed_s=None) if isinstance(event, Done) else event

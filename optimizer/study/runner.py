@@ -16,6 +16,7 @@ import numpy as np
 
 from optimizer.evaluation.model import Answered, Evaluated, QuestionEvaluator, outcomes_of
 from optimizer.search.model import Searcher, Trial
+from optimizer.study.advisor import Advisor
 from optimizer.study.budget import Budget
 from optimizer.study.events import Asked, Ended, Header, Learned, Recommended
 from optimizer.study.execution import Executions, ExecutionSettings, Stopped
@@ -55,6 +56,7 @@ class Runner:
         is_stopping: Whether somebody wants the run to end now.
         observer: Is shown every event.
         pause: Waits between attempts, seconds.
+        advisor: Answers for the searcher's agent, where it has one that must be asked.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Runner:
         is_stopping: Callable[[], bool] = lambda: False,
         observer: Observer = lambda _event, _budget: None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        advisor: Advisor | None = None,
     ) -> None:
         self._journal = journal
         self._header = header
@@ -78,6 +81,7 @@ class Runner:
         self._budget = budget
         self._settings = settings
         self._observer = observer
+        self._advisor = advisor
         self._record = Record(journal.recorded, file=str(journal.path))
         self._recorder = Recorder(
             journal,
@@ -122,7 +126,7 @@ class Runner:
     async def _search(self) -> None:
         asked, recommended, learned = 0, None, Learned(-1, {})
         while asked < self._settings.trials:
-            trials = self._searcher.ask(self._settings.batch)
+            trials = await self._ask()
             if not trials:
                 return
             asked += len(trials)
@@ -140,6 +144,15 @@ class Runner:
             if state != learned.state and isinstance(state, dict):
                 learned = Learned(trials[-1].number, state)
                 self._recorder.emit(learned)
+
+    async def _ask(self) -> Sequence[Trial]:
+        """Ask for trials; while the searcher waits for its agent, fetch what the agent says."""
+        while not (trials := self._searcher.ask(self._settings.batch)):
+            advised = await self._advisor.advise(self._record) if self._advisor else None
+            if advised is None:
+                break
+            self._recorder.emit(advised)
+        return trials
 
     async def _run_batch(self, trials: Sequence[Trial]) -> list[list[Evaluated]]:
         """Run all questions of all trials; return the answers of each trial.

@@ -13,6 +13,7 @@ from optimizer.evaluation.live import LiveEvaluator, LiveSettings, check_models
 from optimizer.evaluation.local_edge import running_edge
 from optimizer.evaluation.model import Answered, QuestionEvaluator
 from optimizer.search.model import Searcher
+from optimizer.study.agent_opening import open_advisor
 from optimizer.study.budget import Budget
 from optimizer.study.events import Asked, Event, Outcome
 from optimizer.study.execution import ExecutionSettings
@@ -121,17 +122,25 @@ async def run_study(
         records_time=study.caps.seconds is not None,
     )
     longest_s = 0.0 if opened.is_free else opened.timeout_s
-    with Journal(place.journal) as journal:
+    budget = Budget(study.caps, clock=clock, longest_s=longest_s)
+    async with AsyncExitStack() as stack:
+        journal = stack.enter_context(Journal(place.journal))
+        advisor = await stack.enter_async_context(
+            open_advisor(
+                study, searcher, journal, budget, environment=place.environment, clock=clock
+            )
+        )
         runner = Runner(
             journal=journal,
             header=header_of(study, opened.evaluator.questions),
             searcher=searcher,
             evaluator=opened.evaluator,
-            budget=Budget(study.caps, clock=clock, longest_s=longest_s),
+            budget=budget,
             settings=settings,
             foreign=foreign_outcomes(study),
             is_stopping=place.stop.exists,
             observer=observer,
+            advisor=advisor,
         )
         reason = await runner.run()
     cache = opened.cache

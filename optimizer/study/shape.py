@@ -13,6 +13,8 @@ from runtime.documents.names import ModelText, Name
 from runtime.documents.shape import Shape
 
 __all__ = [
+    "AgentBudgetShape",
+    "AgentShape",
     "BudgetShape",
     "ConstraintShape",
     "EvaluationShape",
@@ -130,11 +132,59 @@ class ConstraintShape(Shape):
     """The same in calls of the space's smallest model."""
 
 
+class AgentBudgetShape(Shape):
+    """What the agent alone may spend, within the study's budget; nothing given is no such cap."""
+
+    usd: float | None = Field(default=None, ge=0, le=1e9)
+    """US dollars."""
+    tokens: int | None = Field(default=None, ge=0, le=10**15)
+    """Prompt and reply tokens."""
+    calls: int | None = Field(default=None, ge=0, le=10**12)
+    """Calls, failed ones included."""
+
+
+class AgentShape(Shape):
+    """Who proposes the next graph and new probabilities."""
+
+    kind: Literal["rule", "llm"] = "rule"
+    """``rule`` is built in and needs nothing; ``llm`` is any OpenAI-compatible endpoint."""
+    base_url: str | None = Field(default=None, pattern=r"^https?://\S+$", max_length=2048)
+    """Where the endpoint's API starts, usually ending in ``/v1``."""
+    model: ModelText | None = None
+    """The endpoint's own name for the model."""
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Environment variable that holds the key."""
+    api_key_file: FilePath | None = None
+    """File that holds the key."""
+    task: Name | None = None
+    """What the agent is told of the task, in one word; left out, nothing."""
+    timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    """Longest wait for a reply."""
+    retries: int = Field(default=2, ge=0, le=9)
+    """Further calls when one fails or its reply cannot be used; then the rule agent decides."""
+    max_tokens: int = Field(default=4096, ge=64, le=131_072)
+    """Longest reply, reasoning included, tokens."""
+    temperature: float | None = Field(default=0.1, ge=0, le=2)
+    """Nothing (``null``) leaves it to the endpoint."""
+    structure: Literal["auto", "schema", "text"] = "auto"
+    """Ask for replies by JSON schema; ``auto`` does until the endpoint refuses one."""
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the endpoint calls the limit on a reply."""
+    prompt_usd_per_mtok: float | None = Field(default=None, ge=0, le=1_000_000)
+    """Per million prompt tokens, US dollars."""
+    completion_usd_per_mtok: float | None = Field(default=None, ge=0, le=1_000_000)
+    """Per million reply tokens, US dollars."""
+    budget: AgentBudgetShape = Field(default_factory=AgentBudgetShape)
+    """Caps on the agent alone; once one is reached, the rule agent goes on."""
+
+
 class SearcherShape(Shape):
     """How graphs are proposed."""
 
     name: Name = "agent_reinforce"
     """``leeward optimizer searchers`` lists them."""
+    agent: AgentShape = Field(default_factory=AgentShape)
+    """Only of ``agent_reinforce``, ``textgrad`` and ``maao``."""
     options: dict[Name, OptionValue] = Field(default_factory=dict, max_length=64)
     """Of that searcher."""
 

@@ -1,4 +1,4 @@
-"""What the LLM agent's prompts and records hold, and who steps in for it."""
+"""What the LLM agent's prompts and records hold."""
 
 import asyncio
 import json
@@ -8,18 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optimizer.agents.blocking import BlockingAgent
 from optimizer.agents.briefing import scored as summarise
 from optimizer.agents.failures import TranscriptMismatch
-from optimizer.agents.fallback import FallbackAgent
 from optimizer.agents.llm_agent import AgentSettings, LLMAgent
 from optimizer.agents.model import FailureKind
 from optimizer.agents.openai_chat import OpenAIChat
-from optimizer.agents.recorded import RecordedAgent, RecordedChat
-from optimizer.agents.rule_agent import RuleAgent
+from optimizer.agents.recorded import RecordedChat
 from optimizer.agents.spend import AgentCaps, SpendMeter
 from optimizer.agents.transcript import (
     Exchange,
+    MemoryTranscript,
     TranscriptFile,
     exchange_line,
     read_transcript,
@@ -102,9 +100,16 @@ async def record(desk: Desk, provider: Provider) -> tuple[Exchange, ...]:
     return tuple(desk.exchanges)
 
 
-def replayed(exchanges: tuple[Exchange, ...], settings: AgentSettings = SETTINGS) -> RecordedAgent:
-    meter = SpendMeter(PRICE, AgentCaps())
-    return RecordedAgent(exchanges, settings=settings, checks=CHECKS, meter=meter)
+def replaying(exchanges: tuple[Exchange, ...], settings: AgentSettings = SETTINGS) -> LLMAgent:
+    """An agent that answers from a record and has no endpoint."""
+    return LLMAgent(
+        RecordedChat(exchanges),
+        settings=settings,
+        checks=CHECKS,
+        meter=SpendMeter(PRICE, AgentCaps()),
+        transcript=MemoryTranscript(),
+        pause=Pauses(),
+    )
 
 
 async def test_a_recorded_conversation_replays_byte_for_byte(
@@ -112,21 +117,23 @@ async def test_a_recorded_conversation_replays_byte_for_byte(
 ) -> None:
     exchanges = await record(desk, provider)
     live_calls = len(provider.calls)
+    again, meter = MemoryTranscript(), SpendMeter(PRICE, AgentCaps())
+    agent = LLMAgent(
+        RecordedChat(exchanges),
+        settings=SETTINGS,
+        checks=CHECKS,
+        meter=meter,
+        transcript=again,
+        pause=Pauses(),
+    )
 
-    def replay() -> RecordedAgent:
-        agent = replayed(exchanges)
-        agent.initialise(INIT)
-        agent.revise(REVISION)
-        assert agent.revise(REVISION).choices == choices(
-            "a->sink", "b->sink", models=("slm-3b",) * 3
-        )
-        return agent
+    await agent.initialise(INIT)
+    await agent.revise(REVISION)
+    last = await agent.revise(REVISION)
 
-    agent = await asyncio.to_thread(replay)
-
-    lines = b"".join(map(exchange_line, agent.transcript.exchanges))
-    assert lines == b"".join(map(exchange_line, exchanges))
-    assert agent.spent == desk.meter.spent
+    assert last.choices == choices("a->sink", "b->sink", models=("slm-3b",) * 3)
+    assert b"".join(map(exchange_line, again.exchanges)) == b"".join(map(exchange_line, exchanges))
+    assert meter.spent == desk.meter.spent
     assert len(provider.calls) == live_calls
 
 
@@ -135,19 +142,15 @@ async def test_a_replay_refuses_another_prompt_and_more_than_was_recorded(
 ) -> None:
     await desk.agent.revise(REVISION)
     exchanges = tuple(desk.exchanges)
-    other = replace(REVISION, history=())
 
-    def replay() -> None:
-        with pytest.raises(TranscriptMismatch, match="another prompt"):
-            replayed(exchanges).revise(other)
-        with pytest.raises(TranscriptMismatch, match="another prompt"):
-            replayed(exchanges, replace(SETTINGS, temperature=0.2)).revise(REVISION)
-        agent = replayed(exchanges)
-        agent.revise(REVISION)
-        with pytest.raises(TranscriptMismatch, match="ends after 1"):
-            agent.revise(REVISION)
-
-    await asyncio.to_thread(replay)
+    with pytest.raises(TranscriptMismatch, match="another prompt"):
+        await replaying(exchanges).revise(replace(REVISION, history=()))
+    with pytest.raises(TranscriptMismatch, match="another prompt"):
+        await replaying(exchanges, replace(SETTINGS, temperature=0.2)).revise(REVISION)
+    agent = replaying(exchanges)
+    await agent.revise(REVISION)
+    with pytest.raises(TranscriptMismatch, match="ends after 1"):
+        await agent.revise(REVISION)
 
 
 async def test_after_a_crash_what_was_paid_for_is_not_asked_again(
@@ -190,37 +193,3 @@ async def test_after_a_crash_what_was_paid_for_is_not_asked_again(
     assert meter.spent.calls == 3
     assert meter.spent.estimated_calls == 1
     assert path.read_bytes().startswith(at_the_crash)
-
-
-# What Agent-REINFORCE holds.
-
-
-def searched(desk: Desk) -> list[tuple[str, FailureKind | None]]:
-    """Ask from plain code, as a searcher does."""
-    with BlockingAgent(desk.agent) as llm:
-        agent = FallbackAgent(llm, RuleAgent(CHECKS))
-        first = agent.initialise(INIT)
-        replies = [agent.revise(REVISION), agent.revise(REVISION)]
-    return [(reply.author, reply.fell_back) for reply in (first, *replies)]
-
-
-async def test_the_rule_agent_steps_in_and_the_reply_says_so(provider: Provider) -> None:
-    provider.queue = [answering("no")] * 3
-    desk = Desk(provider)
-
-    found = await asyncio.to_thread(searched, desk)
-
-    assert found == [
-        ("rule", FailureKind.REJECTED),
-        ("llm:deep-one", None),
-        ("llm:deep-one", None),
-    ]
-
-
-async def test_when_the_cap_is_reached_the_search_goes_on_by_rule(provider: Provider) -> None:
-    desk = Desk(provider, caps=AgentCaps(calls=0))
-
-    found = await asyncio.to_thread(searched, desk)
-
-    assert found == [("rule", FailureKind.CAP_REACHED)] * 3
-    assert provider.calls == []

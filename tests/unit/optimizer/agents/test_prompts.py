@@ -62,7 +62,7 @@ def test_the_only_text_in_a_brief_is_names_of_the_space(brief: type) -> None:
 @pytest.mark.parametrize("brief", [model.InitBrief, model.RevisionBrief])
 def test_everything_else_in_a_brief_is_a_number_or_a_constant(brief: type) -> None:
     for path, kind in leaf_types(brief):
-        plain = kind in (int, float, str, type(None), Zone)
+        plain = kind in (int, float, bool, str, type(None), Zone)
         assert plain or issubclass(kind, Enum), path
 
 
@@ -109,7 +109,7 @@ def test_a_canary_in_every_text_that_a_brief_can_hold_reaches_no_prompt() -> Non
         *init_messages(replace(INIT, ground=ground), labels),
         *revision_messages(replace(REVISION, ground=ground), labels),
     ]
-    schema = revision_schema(ground, labels)
+    schema = revision_schema(replace(REVISION, ground=ground), labels)
 
     assert "Anna" not in " ".join(turn.content for turn in sent)
     assert "Anna" not in json.dumps(schema)
@@ -168,7 +168,7 @@ def test_what_is_forbidden_is_not_offered() -> None:
     labels = Labels(ground)
 
     facts: Any = revision_facts(replace(REVISION, ground=ground), labels)
-    schema: Any = revision_schema(ground, labels)
+    schema: Any = revision_schema(replace(REVISION, ground=ground), labels)
 
     assert facts["choices"]["model:a"] == ["slm-1b", "slm-3b"]
     assert "a->b" not in facts["edges"]
@@ -206,6 +206,17 @@ def test_the_facts_say_what_was_measured() -> None:
     assert facts["pick_exactly"] == 2
 
 
+def test_where_no_graph_is_to_be_written_neither_prompt_nor_schema_asks_for_one() -> None:
+    brief = replace(REVISION, writes_graph=False)
+
+    _system, user = revision_messages(brief, Labels(GROUND))
+    schema: Any = revision_schema(brief, Labels(GROUND))
+
+    assert '"choices": {"<decision id>"' not in user.content
+    assert "drawn from them" in user.content
+    assert set(schema["properties"]) == {"probabilities", "reason"}
+
+
 def test_a_retry_says_why_in_machine_readable_form() -> None:
     turn = retry_message(Rejection(RejectionCode.COUNTS, "/picks", "1 picks, 2 wanted"))
 
@@ -222,7 +233,10 @@ def test_schemas_use_only_what_strict_structured_output_takes() -> None:
         if "items" in schema:
             yield from keywords(schema["items"])
 
-    for schema in (init_schema(INIT), revision_schema(GROUND, Labels(GROUND))):
+    labels = Labels(GROUND)
+    rewriting = replace(REVISION, writes_graph=False)
+    revisions = (revision_schema(brief, labels) for brief in (REVISION, rewriting))
+    for schema in (init_schema(INIT), *revisions):
         assert set(keywords(schema)) <= known
 
 

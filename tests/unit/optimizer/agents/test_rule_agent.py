@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizer.agents.briefing import count_vectors, shape_of, share_estimate
+from optimizer.agents.briefing import shape_of, share_estimate
 from optimizer.agents.failures import AgentFailed
 from optimizer.agents.labels import Labels
 from optimizer.agents.model import (
@@ -22,7 +22,6 @@ from optimizer.agents.replies import Checks, count_models, why_not
 from optimizer.agents.rule_agent import RuleAgent
 from optimizer.agents.rule_verdict import changed_table, distances_from_sink
 from optimizer.search.model import Constraint, Measure
-from runtime.errors import RequestInvalid
 from tests.unit.optimizer.agents.house import (
     CAP,
     CHAIN,
@@ -70,7 +69,7 @@ def test_the_papers_pilot_numbers_give_the_papers_preferences() -> None:
         )
         brief = InitBrief(
             ground=Ground(decisions=(), pool=pool),
-            vectors=count_vectors((1, 3, 9), 9),
+            vectors=INIT.vectors,
             mixes=tuple(MixResult(counts, Estimate(v, v, v)) for counts, v in mixes.items()),
         )
         return brief.vectors[AGENT.initialise(brief).picks[0]]
@@ -87,23 +86,6 @@ def test_without_any_measurement_it_still_picks() -> None:
     brief = replace(INIT, ground=replace(GROUND, pool=pool), mixes=(), picks=99)
 
     assert sorted(AGENT.initialise(brief).picks) == list(range(len(INIT.vectors)))
-
-
-def test_count_vectors_are_the_papers() -> None:
-    assert set(count_vectors((1, 3, 9, 81), 12)) == {
-        *((12, 0, 0, 0), (9, 1, 0, 0), (6, 2, 0, 0), (3, 3, 0, 0)),
-        *((0, 4, 0, 0), (3, 0, 1, 0), (0, 1, 1, 0)),
-    }
-    assert len(count_vectors((1, 4, 7, 63), 12)) == 6
-    assert count_vectors((3, 9), 8) == ((2, 0),)
-
-
-@pytest.mark.parametrize(("costs", "budget"), [((), 3), ((0, 1), 3), ((4,), 3), ((1,) * 12, 40)])
-def test_count_vectors_that_are_none_or_too_many_are_refused(
-    costs: tuple[int, ...], budget: int
-) -> None:
-    with pytest.raises(RequestInvalid):
-        count_vectors(costs, budget)
 
 
 # Rule R4.

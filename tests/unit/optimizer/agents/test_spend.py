@@ -31,7 +31,7 @@ tokens = st.builds(Tokens, st.integers(0, 5_000), st.integers(0, 5_000))
         max_size=30,
     ),
 )
-def test_no_cap_is_overshot_whatever_order_calls_end_in(
+async def test_no_cap_is_overshot_whatever_order_calls_end_in(
     price: AgentPrice, caps: AgentCaps, calls: list[tuple[Tokens, float, str]]
 ) -> None:
     meter = SpendMeter(price, caps)
@@ -40,17 +40,17 @@ def test_no_cap_is_overshot_whatever_order_calls_end_in(
     for most, share, end in calls:
         used = Tokens(int(most.prompt * share), int(most.completion * share))
         try:
-            reservation = meter.reserve(most)
+            reservation = await meter.reserve(most)
         except CapReached:
             continue
         if end == "now":
-            meter.settle(reservation, used, is_estimate=False)
+            await meter.settle(reservation, used, is_estimate=False)
         elif end == "later":
             waiting.append((reservation, used))
         else:
-            meter.settle(reservation, most, is_estimate=True)
+            await meter.settle(reservation, most, is_estimate=True)
     for reservation, used in waiting:
-        meter.settle(reservation, used, is_estimate=False)
+        await meter.settle(reservation, used, is_estimate=False)
 
     spent = meter.spent
     assert caps.calls is None or spent.calls <= caps.calls
@@ -59,34 +59,34 @@ def test_no_cap_is_overshot_whatever_order_calls_end_in(
     assert spent.over_reserved_calls == 0
 
 
-def test_what_is_reserved_is_not_given_out_twice() -> None:
+async def test_what_is_reserved_is_not_given_out_twice() -> None:
     meter = SpendMeter(AgentPrice(), AgentCaps(tokens=1000))
-    first = meter.reserve(Tokens(300, 400))
+    first = await meter.reserve(Tokens(300, 400))
 
     with pytest.raises(CapReached):
-        meter.reserve(Tokens(300, 1))
+        await meter.reserve(Tokens(300, 1))
 
-    meter.settle(first, Tokens(100, 100), is_estimate=False)
-    meter.reserve(Tokens(300, 400))
+    await meter.settle(first, Tokens(100, 100), is_estimate=False)
+    await meter.reserve(Tokens(300, 400))
 
 
-def test_a_report_beyond_the_reservation_is_believed_and_ends_the_spending() -> None:
+async def test_a_report_beyond_the_reservation_is_believed_and_ends_the_spending() -> None:
     meter = SpendMeter(AgentPrice(0, 10.0), AgentCaps(usd=0.01))
-    call = meter.reserve(Tokens(100, 500))
+    call = await meter.reserve(Tokens(100, 500))
 
-    meter.settle(call, Tokens(100, 5000), is_estimate=False)
+    await meter.settle(call, Tokens(100, 5000), is_estimate=False)
 
     assert meter.spent.usd == 0.05
     assert meter.spent.over_reserved_calls == 1
     with pytest.raises(CapReached):
-        meter.reserve(Tokens(0, 1))
+        await meter.reserve(Tokens(0, 1))
 
 
-def test_estimates_are_told_apart() -> None:
+async def test_estimates_are_told_apart() -> None:
     meter = SpendMeter(AgentPrice(1.0, 2.0), AgentCaps())
 
-    meter.settle(meter.reserve(Tokens(10, 10)), Tokens(10, 10), is_estimate=True)
-    meter.settle(meter.reserve(Tokens(10, 10)), Tokens(5, 5), is_estimate=False)
+    await meter.settle(await meter.reserve(Tokens(10, 10)), Tokens(10, 10), is_estimate=True)
+    await meter.settle(await meter.reserve(Tokens(10, 10)), Tokens(5, 5), is_estimate=False)
 
     assert meter.spent.calls == 2
     assert meter.spent.estimated_calls == 1
