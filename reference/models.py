@@ -82,7 +82,7 @@ MODELS: Final[Mapping[str, ModelSpec]] = MappingProxyType(
         for spec in (
             ModelSpec(
                 name="tern-xs", family="tern", mixture=_TERN,
-                layers=2, width=64, heads=2, ffn_width=160, steps=8000,
+                layers=2, width=64, heads=2, ffn_width=160, steps=4000,
             ),
             ModelSpec(
                 name="tern-s", family="tern", mixture=_TERN,

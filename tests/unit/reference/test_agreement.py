@@ -11,7 +11,7 @@ from reference.measuring import report_examples
 from reference.weights import weights_path
 
 NAME = "tern-s"
-OTHER = "gannet-m"
+OTHER = "tern-xs"
 FORMATS = ("plain", "fuser", "refine")
 CHOSEN = [next(e for e, _ in report_examples(6) if e.format == name) for name in FORMATS]
 PROMPTS = [
