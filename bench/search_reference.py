@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from bench.search_runs import Point
+from bench.search_runs import Point, judged
 from optimizer.replay.graph_table import GraphTable
 from optimizer.replay.sensitive_table import with_sensitive
 from optimizer.replay.space_document import HashClass
@@ -171,16 +171,9 @@ class ReferenceSetting:
     def point(self, executions: int, calls: int, chosen: Recommendation | None) -> Point:
         """Judge a recommendation; one that breaks a cap as it stands has the whole regret."""
         row = -1 if chosen is None else self.world.space.row(chosen.candidate)
-        if row < 0 or not self._keeps[row]:
-            return Point(executions, calls, self.optimum, self.plain_optimum, row)
-        accuracy = float(self.world.search.accuracy[row])
-        return Point(
-            executions,
-            calls,
-            max(0.0, self.optimum - accuracy),
-            max(0.0, self.plain_optimum - accuracy),
-            row,
-        )
+        is_kept = row >= 0 and bool(self._keeps[row])
+        accuracy = float(self.world.search.accuracy[row]) if is_kept else 0.0
+        return judged(self, executions, calls, row=row, accuracy=accuracy)
 
     def breaks(self, row: int) -> bool:
         """Say whether a graph breaks a cap on the report half."""

@@ -31,6 +31,7 @@ __all__ = [
     "Run",
     "Setting",
     "World",
+    "judged",
     "run_once",
 ]
 
@@ -198,19 +199,11 @@ class Setting:
     def point(self, executions: int, calls: int, chosen: Recommendation | None) -> Point:
         """Judge a recommendation."""
         if chosen is None:
-            return Point(executions, calls, self.optimum, self.plain_optimum, -1)
+            return judged(self, executions, calls, row=-1, accuracy=0.0)
         row = self.world.row_of[chosen.candidate.key]
-        if self.world.search.share[row] > self.cap + _SLACK:
-            return Point(executions, calls, self.optimum, self.plain_optimum, row)
-        accuracy = float(self.world.search.accuracy[row])
-        return Point(
-            executions,
-            calls,
-            # Nobody gains by leaning over the bound that all were given.
-            max(0.0, self.optimum - accuracy),
-            max(0.0, self.plain_optimum - accuracy),
-            row,
-        )
+        is_kept = self.world.search.share[row] <= self.cap + _SLACK
+        accuracy = float(self.world.search.accuracy[row]) if is_kept else 0.0
+        return judged(self, executions, calls, row=row, accuracy=accuracy)
 
     def breaks(self, row: int) -> bool:
         """Say whether a graph breaks the cap on the report half."""
@@ -261,6 +254,18 @@ class Run:
             elif inside is None:
                 inside = float(getattr(one, axis))
         return inside
+
+
+def judged(setting: AnySetting, executions: int, calls: int, *, row: int, accuracy: float) -> Point:
+    """Return the point of a recommendation; one that breaks a cap counts as accuracy 0."""
+    return Point(
+        executions,
+        calls,
+        # Nobody gains by leaning over the bound that all were given.
+        max(0.0, setting.optimum - accuracy),
+        max(0.0, setting.plain_optimum - accuracy),
+        row,
+    )
 
 
 def run_once(

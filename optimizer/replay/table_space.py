@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from optimizer.replay.choices import misfit
 from optimizer.replay.graph_table import GraphTable
 from optimizer.replay.graph_terms import RoleName, Term, TermInvalid, canonical
 from optimizer.replay.term_graphs import Drawing, term_graph
@@ -98,11 +99,8 @@ class TableSpace:
 
     def refusal(self, choices: Sequence[int]) -> str | None:
         """Say in one sentence why these choices make no allowed graph, or ``None``."""
-        if len(choices) != len(self.decisions):
-            return f"needs {len(self.decisions)} choices, has {len(choices)}"
-        for choice, decision in zip(choices, self.decisions, strict=True):
-            if not 0 <= choice < len(decision.options):
-                return f"{decision.name} has no option {choice}"
+        if (problem := misfit(choices, self.decisions)) is not None:
+            return problem
         if not self._may_be_there(choices):
             return "the table has no graph with these edges"
         row = self._row(choices)

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from optimizer.replay.choices import misfit
 from optimizer.replay.space_document import TeamSpec
 from optimizer.replay.vote_predictor import VotePredictor
 from optimizer.search.model import Candidate, CandidateKey, Decision, DecisionKind
@@ -64,11 +65,8 @@ class TeamSpace:
 
     def refusal(self, choices: Sequence[int]) -> str | None:
         """A team needs a member; every option must exist."""
-        if len(choices) != len(self.decisions):
-            return f"needs {len(self.decisions)} choices, has {len(choices)}"
-        for choice, decision in zip(choices, self.decisions, strict=True):
-            if not 0 <= choice < len(decision.options):
-                return f"{decision.name} has no option {choice}"
+        if (problem := misfit(choices, self.decisions)) is not None:
+            return problem
         if not any(choices[: len(self.spec.edge)]):
             return "nobody votes"
         return None
