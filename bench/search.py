@@ -247,7 +247,8 @@ def _team_setting(pair: _Pair, cap: float, confidence: float | None) -> Setting:
 @cache
 def _world(pair: _Pair) -> World:
     matrix = load_matrix(pair.data)
-    return World(TeamSpace(pair.spec), build_table(matrix, pair.spec))
+    table = build_table(matrix, pair.spec)
+    return World(TeamSpace(pair.spec, table.may_leave[table.search]), table)
 
 
 def _by_space(cells: Sequence[Cell], evaluations: int) -> dict[str, dict[str, object]]:

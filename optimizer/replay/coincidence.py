@@ -5,13 +5,16 @@ grows with how many gave it. One number, the chance that two wrong answers are e
 distribution of the largest group. Knows counts only, no questions.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
+from math import ceil
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["VoteOdds", "vote_odds"]
+__all__ = ["Settled", "VoteOdds", "settled_votes", "vote_odds"]
 
 _SLACK: Final = 1e-9
 _OTHER_LEADS: Final = 0.5
@@ -28,6 +31,43 @@ class VoteOdds:
 
     kept_right: npt.NDArray[np.float32]
     asked: npt.NDArray[np.float32]
+
+
+class Settled(IntEnum):
+    """What a vote comes to whatever the wrong answers are, by how many members are right."""
+
+    OPEN = 0
+    RIGHT = 1
+    WRONG = 2
+    ASKED = 3
+
+
+def settled_votes(thresholds: tuple[float, ...], members: int) -> npt.NDArray[np.uint8]:
+    """Tabulate votes that need no odds: by threshold (0: none), team size and right members.
+
+    Wrong members may all agree, all differ or be empty, and ties may go either way; a
+    :class:`Settled` other than ``OPEN`` holds in each of these cases.
+    """
+    table = np.zeros((len(thresholds) + 1, members + 1, members + 1), np.uint8)
+    for row, threshold in enumerate((0.0, *thresholds)):
+        for size in range(1, members + 1):
+            needed = ceil(threshold * size - _SLACK)
+            for right in range(size + 1):
+                cases = set(_cases(right, size - right, needed))
+                if len(cases) == 1:
+                    table[row, size, right] = cases.pop()
+    return table
+
+
+def _cases(right: int, wrong: int, needed: int) -> Iterator[Settled]:
+    """Yield what can happen, for every size of the largest wrong group."""
+    for group in range(wrong + 1):
+        if max(right, group) < needed:
+            yield Settled.ASKED
+        elif right == group and right:
+            yield from (Settled.RIGHT, Settled.WRONG)
+        else:
+            yield Settled.RIGHT if right > group else Settled.WRONG
 
 
 def vote_odds(thresholds: tuple[float, ...], members: int, coincidence: float) -> VoteOdds:

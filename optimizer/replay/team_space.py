@@ -42,6 +42,8 @@ class TeamSpace:
     """All teams of a spec, as an enumerable :class:`optimizer.search.model.Space`."""
 
     spec: TeamSpec
+    leaves: npt.NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    """Which of the search questions may leave the edge, as their labels say; ``None``: not told."""
     _candidates: dict[tuple[int, ...], Candidate] = field(default_factory=dict, repr=False)
 
     @property
@@ -133,7 +135,11 @@ class TeamSpace:
     def predictor(self) -> VotePredictor:
         """Return what predicts teams from their members."""
         return VotePredictor(
-            self.spec.thresholds, members=len(self.spec.edge), fallbacks=len(self.spec.cloud)
+            self.spec.thresholds,
+            members=len(self.spec.edge),
+            fallbacks=len(self.spec.cloud),
+            leaves=self.leaves,
+            is_open=self.spec.sensitive is None,
         )
 
     def can_expose(self, candidate: Candidate) -> bool:

@@ -9,12 +9,12 @@ Knows spaces through their decisions only; how a vote follows from its members i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from optimizer.search.agent_options import AgentOptions
 from optimizer.search.amounts import amount_excess
 from optimizer.search.archive import Archive
 from optimizer.search.belief import Belief, Believer
@@ -22,13 +22,14 @@ from optimizer.search.distribution import GraphDistribution, uniform
 from optimizer.search.driver import Request
 from optimizer.search.kriging import KrigingPredictor
 from optimizer.search.model import Candidate, Recommendation
+from optimizer.search.plain_update import PlainUpdate
 from optimizer.search.pools import draw_pool
 from optimizer.search.prediction import Pool
+from optimizer.search.probing import Prober
 from optimizer.search.problem import Problem
-from optimizer.search.structure import Probe
 from optimizer.search.virtual import VirtualTrials
 
-__all__ = ["AgentOptions", "AgentReinforce"]
+__all__ = ["AgentReinforce"]
 
 _INFEASIBLE: Final = -1.0
 _AMOUNT_SLACK: Final = 0.1
@@ -37,39 +38,11 @@ _HOPE_SD: Final = 2.5
 """A graph further behind than so many deviations of its doubt is not worth running."""
 _NEAR: Final = 0.06
 """Further behind the best, no resampling of the questions makes a graph the best."""
+_NARROWED_FROM: Final = 100
+"""Questions from which on graphs that are far behind are left out for good."""
+_MOST_KEPT: Final = 2500
 _NEAR_AT_LAST: Final = 0.025
-"""The same once all questions were probed: several deviations of a prediction's error."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentOptions:
-    """What the search does; the defaults were tuned on S1 and synthetic matrices (bench)."""
-
-    first_questions: int = 40
-    growth: float = 1.6
-    """Factor from one prefix of questions to the next."""
-    draws: int = 48
-    """Graphs drawn per update: each the best under one resampling of the questions."""
-    contenders: int = 2
-    """Graphs run on the whole prefix per update."""
-    live_share: float = 0.12
-    """An option in fewer of the drawn graphs is not probed on more questions."""
-    rate: float = 0.5
-    """How far an update moves the distribution towards the graphs drawn."""
-    race_width: int = 3
-    """Graphs that race side by side once the prefix holds all questions."""
-    block: float = 0.34
-    """Share of the questions after which a race looks again."""
-    give_up_sd: float = 2.0
-    """Standard deviations behind the best at which a graph leaves the race."""
-    starts_informed: bool = True
-    """Insight 1: begin with what each model is worth on one shared batch, else with any graphs."""
-    is_shrinking: bool = True
-    """Insights 2 and 3: trust the additive model of choices and of width while data is scarce."""
-    is_structured: bool = True
-    """Whether the space's own predictor is used where it has one."""
-    is_racing: bool = True
-    """Whether graphs meet on a growing prefix, else each is run on everything at once."""
+"""As ``_NEAR`` once all questions were probed: several deviations of a prediction's error."""
 
 
 class AgentReinforce:
@@ -86,7 +59,10 @@ class AgentReinforce:
         self._problem = problem
         self._rule = problem.rule
         self._options = options or AgentOptions()
-        self._virtual = virtual
+        self._virtual = virtual if self._options.has_virtual_trials else None
+        self._plain = None if self._options.has_agent else PlainUpdate()
+        self._since = self._round = 0
+        """Versions of the archive at the beginning of the last round and of this one."""
         self._rng = np.random.default_rng(seed)
         self._total = problem.questions
         self._order = self._rng.permutation(self._total)
@@ -107,6 +83,10 @@ class AgentReinforce:
             virtual=self._virtual,
             is_shrinking=self._options.is_shrinking,
         )
+        limit = self._limit
+        self._prober = Prober(
+            pool, self._believer, self._options, self._order, limit, self._virtual is not None
+        )
         self._exposing = self._problem.exposing(pool)
         self._belief: tuple[int, int, Belief] | None = None
         self._excess = np.zeros(len(pool.candidates))
@@ -115,24 +95,26 @@ class AgentReinforce:
     def batches(self, archive: Archive) -> Iterator[Sequence[Request]]:
         """Probe, then update and race on a growing prefix, then race on everything."""
         probes = self._problem.probes(self._pool)
-        first = [one.candidate for one in probes]
-        if not self._options.starts_informed:
+        if self._options.starts_informed:
+            yield from self._prober.first(archive, probes, self._prefix)
+        else:
             some = self._rng.permutation(len(self._pool.candidates))[: len(probes)]
-            first = [self._pool.candidates[row] for row in some]
-        yield [self._request(one) for one in first]
+            yield [self._request(self._pool.candidates[row]) for row in some]
         while True:
+            self._since, self._round = self._round, archive.version
             drawn = self._update(archive)
-            contenders = drawn[: self._options.contenders]
-            yield [self._request(self._pool.candidates[row]) for row in contenders]
+            yield self._prober.heats(self._memory(archive), probes, drawn, self._prefix)
             if self._prefix >= self._total:
                 break
             drawn = self._update(archive)
-            live = self._live(probes, drawn)
             longer = min(self._total, round(self._prefix * self._options.growth))
-            yield [self._request(one.candidate, longer) for one in live]
+            share = float(self._believe(archive).share[drawn].mean())
+            yield from self._prober.extend(
+                self._memory(archive), probes, drawn, longer, share=share
+            )
             self._prefix = longer
-        if self._problem.pool is not None:
-            self._narrow(archive)
+            if self._problem.pool is not None and self._prefix >= _NARROWED_FROM:
+                self._narrow(archive)
         known = -1
         while known < len(archive):
             known = len(archive)
@@ -144,18 +126,47 @@ class AgentReinforce:
         """Move the distribution towards graphs that may be the best, and return their rows."""
         if self._problem.pool is None:
             self._redraw(archive)
-        drawn = self._draw(self._believe(archive))
+        belief = self._believe(archive)
+        if self._plain is not None:
+            return self._sample(belief, self._plain, archive)
+        drawn = self._draw(belief)
         elites = [self._pool.candidates[row].choices for row in drawn]
         self.distribution = self.distribution.towards(elites, self._options.rate)
         return drawn
 
+    def _sample(self, belief: Belief, plain: PlainUpdate, archive: Archive) -> list[int]:
+        """Without an agent: step along the gradient of what was run last, then sample."""
+        last = [row.candidate for row in archive.changed_since(self._since)]
+        self.distribution = plain.step(self.distribution, last, archive, limit=self._limit)
+        drawn = (
+            self.distribution.sample_allowed(self._problem.space, self._rng)
+            for _ in range(self._options.draws)
+        )
+        rows = self._pool.rows_of([one for one in drawn if one is not None])
+        best = self._best(belief)
+        return list(dict.fromkeys(rows)) or [0 if best is None else best]
+
+    def _memory(self, archive: Archive) -> Archive:
+        """Return what the search remembers: the archive, or without one, the last round."""
+        if self._options.has_archive or self._since == 0:
+            return archive
+        recent = Archive(self._total)
+        for row in archive.changed_since(self._since):
+            recent.take(row)
+        return recent
+
     def _narrow(self, archive: Archive) -> None:
         """Leave out what is too far behind to win once all questions count; it only costs time."""
         belief = self._believe(archive)
-        rows = self._plausible(belief, near=_NEAR_AT_LAST)
-        kept = np.union1d(rows, np.flatnonzero(belief.measured > 0))
-        candidates = tuple(self._pool.candidates[row] for row in kept)
-        self._enter(Pool(candidates, self._pool.decisions))
+        near = _NEAR_AT_LAST if self._prefix >= self._total else _NEAR
+        rows = self._plausible(belief, near=near)
+        if len(rows) > _MOST_KEPT:
+            rows = rows[np.argsort(-belief.value[rows], kind="stable")[:_MOST_KEPT]]
+        firsts = [row for row in (self._safest(belief), self._best(belief)) if row is not None]
+        kept = np.union1d(rows, np.array(firsts, np.int64))
+        if len(kept) < len(self._pool.candidates):
+            candidates = tuple(self._pool.candidates[row] for row in kept)
+            self._enter(Pool(candidates, self._pool.decisions))
 
     def _redraw(self, archive: Archive) -> None:
         """Draw a pool anew where the space is too large to list."""
@@ -170,15 +181,17 @@ class AgentReinforce:
         belief = self._believe(archive)
         keeps = self._keeps(belief)
         least = min(self._options.first_questions, len(belief.questions))
-        rows = np.flatnonzero(keeps & (belief.measured >= least))
+        rows = np.flatnonzero(keeps & (belief.measured >= least) & (belief.ran > 0))
         if not len(rows):
             return None
-        row = int(rows[np.argmax(belief.value[rows])])
-        value, seen = float(belief.value[row]), int(belief.measured[row])
+        cautious = belief.value[rows] - self._options.caution_sd * belief.doubt[rows]
+        row = int(rows[np.argmax(cautious)])
+        value = float(belief.value[row])
+        seen = int(belief.measured[row])
         left = max(value * (1 - value), 0.01) * (1 / seen - 1 / self._total)
         spread = 2.0 * float(np.sqrt(left + belief.doubt[row] ** 2))
         interval = (max(0.0, value - spread), min(1.0, value + spread))
-        return Recommendation(self._pool.candidates[row], value, interval, seen)
+        return Recommendation(self._pool.candidates[row], value, interval, int(belief.ran[row]))
 
     def state(self) -> Mapping[str, object]:
         """Return the probabilities by decision, and how far the questions go."""
@@ -193,10 +206,17 @@ class AgentReinforce:
         questions = self._order[: self._prefix if upto is None else upto]
         return Request(candidate, tuple(questions.tolist()))
 
+    def _next_open(self, belief: Belief, row: int, block: int) -> tuple[int, ...]:
+        """Return the next questions on which a graph's outcome is not certain."""
+        where = np.flatnonzero(~belief.certain[row])[:block]
+        return tuple(belief.questions[where].tolist())
+
     def _believe(self, archive: Archive) -> Belief:
         key = (archive.version, self._prefix)
         if self._belief is None or self._belief[:2] != key:
-            belief = self._believer.form(archive, self._order[: self._prefix])
+            if not self._options.has_archive:
+                self._enter(self._pool)
+            belief = self._believer.form(self._memory(archive), self._order[: self._prefix])
             self._belief = (*key, belief)
             self._excess = amount_excess(self._pool, archive, self._rule)
         return self._belief[2]
@@ -259,16 +279,6 @@ class AgentReinforce:
         """Return the row of the best that could be recommended now."""
         return _argmax(belief, self._keeps(belief))
 
-    def _live(self, probes: Sequence[Probe], drawn: Sequence[int]) -> list[Probe]:
-        """Return the probes of options that matter to the graphs drawn."""
-        chosen = self._pool.choices[list(drawn)]
-        return [
-            probe
-            for probe in probes
-            if not (probe.is_broad and self._virtual is not None)
-            and (chosen[:, probe.decision] == probe.option).mean() >= self._options.live_share
-        ]
-
     def _race(self, archive: Archive) -> Iterator[Sequence[Request]]:
         """Run the graphs that promise most, block by block, until they are done or beaten."""
         block = self._total
@@ -281,10 +291,7 @@ class AgentReinforce:
             if not rows:
                 return
             yield [
-                self._request(
-                    self._pool.candidates[row],
-                    min(self._total, int(belief.measured[row]) + block),
-                )
+                Request(self._pool.candidates[row], self._next_open(belief, row, block))
                 for row in rows
             ]
             after = self._believe(archive)
@@ -304,13 +311,32 @@ class AgentReinforce:
         done = belief.measured >= self._total
         kept = done & self._keeps(belief)
         bar = belief.value[kept].max() if kept.any() else 0.0
-        hope = belief.value + _HOPE_SD * belief.doubt
         may = self._fits(belief, slack=0.01) & (self._excess <= _AMOUNT_SLACK) & ~done
         may[list(beaten)] = False
-        may &= hope > bar
+        may &= belief.value + _HOPE_SD * belief.doubt > bar
+        worth = _expected_gain(belief.value - bar, belief.doubt)
+        room = (self._limit - belief.share) / np.maximum(belief.share_doubt, 1e-6)
+        worth *= np.where(self._exposing, _normal_share(room), 1.0)
         width = max(self._options.race_width, int(done.sum()) // 8)
-        order = np.argsort(np.where(may, -hope, np.inf), kind="stable")[:width]
+        order = np.argsort(np.where(may, -worth, np.inf), kind="stable")[:width]
         return [int(row) for row in order if may[row]]
+
+
+def _expected_gain(
+    ahead: npt.NDArray[np.float64], doubt: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return by how much graphs are expected to beat the bar, counting losses as nothing."""
+    spread = np.maximum(doubt, 1e-6)
+    z = ahead / spread
+    density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+    gain: npt.NDArray[np.float64] = spread * np.maximum(z * _normal_share(z) + density, 1e-12)
+    return gain
+
+
+def _normal_share(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return about the share of a standard normal below z, within 0.01: ranks need no more."""
+    share: npt.NDArray[np.float64] = 1.0 / (1.0 + np.exp(np.clip(-1.702 * z, -50.0, 50.0)))
+    return share
 
 
 def _argmax(belief: Belief, among: npt.NDArray[np.bool_]) -> int | None:

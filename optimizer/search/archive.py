@@ -103,6 +103,11 @@ class Archive:
             self._add_amount(row, name, where, getattr(outcomes, name)[fresh])
         self._changes.append(candidate.key)
 
+    def take(self, row: Row) -> None:
+        """Take another archive's row as it is, in place of what is known of the graph."""
+        self._rows[row.candidate.key] = row
+        self._changes.append(row.candidate.key)
+
     def _add_amount(
         self, row: Row, name: str, where: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
     ) -> None:

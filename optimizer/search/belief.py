@@ -6,6 +6,7 @@ towards an additive model of the choices, because the best of thousands is other
 luckiest. Knows no caps and chooses nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.search.archive import Archive
+from optimizer.search.model import Candidate
+from optimizer.search.own_outcomes import OwnOutcomes, Settled
 from optimizer.search.prediction import OutcomePredictor, Pool, Predicted
 from optimizer.search.virtual import VirtualTrials
 
-__all__ = ["Belief", "Believer"]
+__all__ = ["Belief", "Believer", "Glimpse"]
 
 _PAIRED_VARIANCE: Final = 0.04
 """Per question, of the difference of two good graphs' scores: they differ on one in 25."""
@@ -43,16 +46,31 @@ class Belief:
     """Expected mean score on all questions of the search."""
     share: npt.NDArray[np.float64]
     """Expected share exposed of the questions seen."""
+    share_doubt: npt.NDArray[np.float64]
+    """Standard deviation of that share that comes from prediction."""
     doubt: npt.NDArray[np.float64]
     """Standard deviation of the value that comes from prediction; 0 where all was run."""
     measured: npt.NDArray[np.int64]
-    """On how many of the questions the graph itself was run."""
+    """On how many of the questions the outcome is certain: run, or following from what was run."""
+    ran: npt.NDArray[np.int64]
+    """On how many the graph itself was run, or decided by calls that were paid."""
+    certain: npt.NDArray[np.bool_]
+    """By graph and question: nothing is learned by running it."""
     shrinkage: float
     """Weight of the additive model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """By graph and question: is the outcome open, and how much variance is left in it."""
+
+    is_open: npt.NDArray[np.bool_]
+    right: _Floats
+    exposed: _Floats
+
+
 class Believer:
-    """Forms beliefs; one per search and pool."""
+    """Forms beliefs; one per search and pool. Looks at changed rows of the archive only."""
 
     def __init__(
         self,
@@ -69,22 +87,29 @@ class Believer:
         self._virtual = virtual
         self._is_shrinking = is_shrinking
         self._kept: tuple[int, Predicted] | None = None
+        self._own = OwnOutcomes(pool, questions)
 
     def form(self, archive: Archive, questions: npt.NDArray[np.int64]) -> Belief:
         """Believe from outcomes on the given questions alone."""
+        self._own.learn(archive)
         predicted = self._predict(archive, questions)
         right, exposed = predicted.right.copy(), predicted.exposed.copy()
-        settled = _settle(self.pool, archive, questions, right, exposed)
-        measured = settled.measured(len(self.pool.candidates))
-        known = measured / len(questions)
+        certain = _certain(predicted)
+        open_share = 1.0 - certain.mean(axis=1)
+        settled = self._own.settle(questions, right, exposed, certain)
+        ran = np.zeros(len(right), np.int64)
+        ran[settled.rows] = settled.counts
         if self._virtual is not None:
             decided = self._virtual.decided(self.pool.candidates, questions.tolist())
             np.copyto(right, decided.right, where=decided.known)
             np.copyto(exposed, decided.exposed, where=decided.placed)
-            measured = np.maximum(measured, decided.known.sum(axis=1))
-            known = measured / len(questions)
-        bias, left = settled.learn(self.pool, predicted.doubt)
-        raw = right.mean(axis=1, dtype=np.float64) + (1.0 - known) * bias
+            certain |= decided.known
+            ran = np.maximum(ran, decided.known.sum(axis=1))
+        measured = certain.sum(axis=1)
+        bias, left = _learn(settled, self.pool, predicted.doubt, open_share)
+        # What is still open of what prediction left open.
+        unknown = (1.0 - measured / len(questions)) / np.maximum(open_share, 1e-9)
+        raw = right.mean(axis=1, dtype=np.float64) + unknown * bias
         weight = self._shrinkage(len(questions))
         pull = np.where(measured >= self._questions, 0.0, weight)
         return Belief(
@@ -93,10 +118,36 @@ class Believer:
             exposed=exposed,
             value=raw + pull * (self.smoothed(raw) - raw) if weight > 0 else raw,
             share=exposed.mean(axis=1, dtype=np.float64),
-            doubt=left * (1.0 - known),
+            share_doubt=np.sqrt(_open_variance(exposed, certain)) / len(questions),
+            doubt=left * unknown,
             measured=measured,
+            ran=ran,
+            certain=certain,
             shrinkage=weight,
         )
+
+    def glimpse(
+        self, archive: Archive, candidates: Sequence[Candidate], questions: npt.NDArray[np.int64]
+    ) -> Glimpse:
+        """Look at a few graphs on any questions, in the pool or not."""
+        pool = Pool(tuple(candidates), self.pool.decisions)
+        predicted = self._expect(pool, archive, questions)
+        right, exposed = predicted.right.copy(), predicted.exposed.copy()
+        certain = _certain(predicted)
+        own = OwnOutcomes(pool, archive.questions)
+        own.learn_rows(row for row in map(archive.get, pool.index) if row is not None)
+        own.settle(questions, right, exposed, certain)
+        if self._virtual is not None:
+            decided = self._virtual.decided(pool.candidates, questions.tolist())
+            np.copyto(exposed, decided.exposed, where=decided.placed)
+            certain |= decided.known
+        return Glimpse(~certain, right * (1 - right), exposed * (1 - exposed))
+
+    def _expect(self, pool: Pool, archive: Archive, questions: npt.NDArray[np.int64]) -> Predicted:
+        if self._predictor.is_ever_sure:
+            return self._predictor.predict(pool, archive, questions)
+        nobody_knows = np.full((len(pool.candidates), len(questions)), 0.5, np.float32)
+        return Predicted(nobody_knows, nobody_knows, np.ones(len(nobody_knows)))
 
     def smoothed(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the additive model's fit to values of all graphs of the pool."""
@@ -120,68 +171,42 @@ class Believer:
         return noise / (noise + _OWN_SPREAD**2)
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """Graphs that were run: rows of the pool, counts, and how far predictions of them were off."""
-
-    rows: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
-    error: npt.NDArray[np.float64]
-    noise: npt.NDArray[np.float64]
-
-    def measured(self, graphs: int) -> npt.NDArray[np.int64]:
-        """Return on how many questions each graph of the pool was run."""
-        counts = np.zeros(graphs, np.int64)
-        counts[self.rows] = self.counts
-        return counts
-
-    def learn(
-        self, pool: Pool, doubt: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return the expected error of every graph's prediction, and what doubt is left.
-
-        A Gaussian process whose covariance is partly linear in the choices: errors of graphs
-        with the same members, roles and models go together.
-        """
-        which = np.flatnonzero(doubt[self.rows] > 0)[-_MOST_ERRORS:]
-        if not len(which):
-            return np.zeros(len(doubt)), doubt
-        rows = self.rows[which]
-        features = pool.features / np.sqrt(max(len(pool.decisions), 1))
-        alike = features @ features[rows].T
-        cross = _SHARED * alike * doubt[:, None] * doubt[rows][None, :]
-        own = (1.0 - _SHARED) * doubt**2
-        among = cross[rows] + np.diag(own[rows] + self.noise[which])
-        inverse = np.linalg.inv(among)
-        bias = cross @ (inverse @ self.error[which])
-        explained = np.einsum("ij,ij->i", cross @ inverse, cross)
-        return bias, np.sqrt(np.maximum(doubt**2 - explained, own * 0.25))
-
-
-def _settle(
+def _learn(
+    settled: Settled,
     pool: Pool,
-    archive: Archive,
-    questions: npt.NDArray[np.int64],
-    right: _Floats,
-    exposed: _Floats,
-) -> _Settled:
-    """Write own outcomes over predicted ones, and note by how much these were off."""
-    rows, counts, errors, noises = [], [], [], []
-    for row in archive:
-        index = pool.index.get(row.candidate.key)
-        if index is None:
-            continue
-        seen = np.flatnonzero(row.seen[questions])
-        if not len(seen):
-            continue
-        asked = questions[seen]
-        error = row.right[asked] - right[index, seen]
-        rows.append(index)
-        counts.append(len(seen))
-        errors.append(float(error.mean()))
-        noises.append((float(error.var()) + 0.01) / len(seen))
-        right[index, seen] = row.right[asked]
-        exposed[index, seen] = row.exposed[asked]
-    return _Settled(
-        np.array(rows, np.int64), np.array(counts, np.int64), np.array(errors), np.array(noises)
-    )
+    doubt: npt.NDArray[np.float64],
+    open_share: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the expected error of every graph's prediction, and what doubt is left.
+
+    A Gaussian process whose covariance is partly linear in the choices: errors of graphs
+    with the same members, roles and models go together.
+    """
+    may_teach = (doubt[settled.rows] > 0) & (settled.asked > 0)
+    which = np.flatnonzero(may_teach)[-_MOST_ERRORS:]
+    if not len(which):
+        return np.zeros(len(doubt)), doubt
+    rows = settled.rows[which]
+    features = pool.features / np.sqrt(max(len(pool.decisions), 1))
+    alike = features @ features[rows].T
+    cross = _SHARED * alike * doubt[:, None] * doubt[rows][None, :]
+    own = (1.0 - _SHARED) * doubt**2
+    scale = open_share[rows]
+    among = cross[rows] + np.diag(own[rows] + settled.noise[which] * scale**2)
+    inverse = np.linalg.inv(among)
+    bias = cross @ (inverse @ (settled.error[which] * scale))
+    explained = np.einsum("ij,ij->i", cross @ inverse, cross)
+    return bias, np.sqrt(np.maximum(doubt**2 - explained, own * 0.25))
+
+
+def _open_variance(chance: _Floats, certain: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return by graph the variance of a sum of outcomes that are not certain."""
+    variance = np.where(certain, np.float32(0.0), chance * (1 - chance))
+    total: npt.NDArray[np.float64] = np.maximum(variance.sum(axis=1, dtype=np.float64), 0.0)
+    return total
+
+
+def _certain(predicted: Predicted) -> npt.NDArray[np.bool_]:
+    if predicted.sure is None:
+        return np.zeros(predicted.right.shape, np.bool_)
+    return predicted.sure.copy()

@@ -39,6 +39,11 @@ class KrigingPredictor:
     def __init__(self, most_graphs: int = 160) -> None:
         self._most_graphs = most_graphs
 
+    @property
+    def is_ever_sure(self) -> bool:
+        """Likeness proves nothing."""
+        return False
+
     def predict(self, pool: Pool, archive: Archive, questions: npt.NDArray[np.int64]) -> Predicted:
         """Predict every graph of the pool; the questions need at least one graph that saw them."""
         known = self._known(pool, archive, questions)

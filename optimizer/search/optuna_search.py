@@ -35,9 +35,11 @@ class OptunaSearch:
         if sampler == "gp":
             _load("torch")  # Optuna's GP sampler needs it
         logging.getLogger("optuna").setLevel(logging.ERROR)
-        self._study = optuna.create_study(
-            direction="maximize", sampler=_SAMPLERS[sampler](optuna, seed)
-        )
+        with warnings.catch_warnings():
+            # Optuna 5 warns of constraints_func, which all versions from 3.0 on understand.
+            warnings.simplefilter("ignore")
+            made = _SAMPLERS[sampler](optuna, seed)
+        self._study = optuna.create_study(direction="maximize", sampler=made)
 
     def batches(self, archive: Archive) -> Iterator[Sequence[Request]]:
         """Ask Optuna, run, tell Optuna."""

@@ -70,16 +70,25 @@ class Predicted:
     """Expected outcomes by graph (rows of the pool) and question.
 
     ``doubt`` is the standard deviation of a graph's mean error that comes from the model itself,
-    not from the choice of questions.
+    not from the choice of questions. ``sure`` marks outcomes that follow from what was run, by the
+    rules of the space and without any statistics; ``None`` where a predictor never is.
     """
 
     right: npt.NDArray[np.float32]
     exposed: npt.NDArray[np.float32]
     doubt: npt.NDArray[np.float64]
+    sure: npt.NDArray[np.bool_] | None = None
 
 
 class OutcomePredictor(Protocol):
     """Expects outcomes from other graphs' outcomes on the same questions."""
+
+    @property
+    def is_ever_sure(self) -> bool:
+        """Whether outcomes may follow from others for certain; then graphs may be looked at alone.
+
+        Otherwise a pool must hold the graphs that were run, for these are what is learned from.
+        """
 
     def predict(self, pool: Pool, archive: Archive, questions: npt.NDArray[np.int64]) -> Predicted:
         """Predict every graph of the pool on questions on which some graphs were run."""

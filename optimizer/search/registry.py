@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from optimizer.search.agent_reinforce import AgentOptions, AgentReinforce
+from optimizer.search.agent_options import AgentOptions
+from optimizer.search.agent_reinforce import AgentReinforce
 from optimizer.search.driver import Search, Strategy
 from optimizer.search.evolution import Evolution
 from optimizer.search.halving import SuccessiveHalving
@@ -24,10 +25,14 @@ __all__ = ["ABLATIONS", "AGENT_REINFORCE", "SEARCHERS", "make_search"]
 AGENT_REINFORCE: Final = "agent_reinforce"
 
 ABLATIONS: Final[Mapping[str, AgentOptions]] = {
-    "agent_reinforce_without_insight_1": replace(AgentOptions(), starts_informed=False),
+    "agent_reinforce_without_initialisation": replace(AgentOptions(), starts_informed=False),
     "agent_reinforce_without_insights_2_3": replace(AgentOptions(), is_shrinking=False),
     "agent_reinforce_without_structure": replace(AgentOptions(), is_structured=False),
+    "agent_reinforce_without_selection": replace(AgentOptions(), is_selective=False),
     "agent_reinforce_without_racing": replace(AgentOptions(), is_racing=False),
+    "agent_reinforce_without_archive": replace(AgentOptions(), has_archive=False),
+    "agent_reinforce_without_agent": replace(AgentOptions(), has_agent=False),
+    "agent_reinforce_without_virtual_trials": replace(AgentOptions(), has_virtual_trials=False),
 }
 """What Agent-REINFORCE is worth without one of its parts."""
 

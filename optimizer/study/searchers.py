@@ -12,7 +12,8 @@ from optimizer.agents.loop import AgentLoop
 from optimizer.agents.maao import AgentMaao
 from optimizer.agents.replies import Checks
 from optimizer.agents.rounds import LoopOptions
-from optimizer.search.agent_reinforce import AgentOptions, AgentReinforce
+from optimizer.search.agent_options import AgentOptions
+from optimizer.search.agent_reinforce import AgentReinforce
 from optimizer.search.caps import CapRule
 from optimizer.search.driver import Search, Strategy
 from optimizer.search.model import Searcher, Space

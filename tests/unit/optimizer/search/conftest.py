@@ -51,7 +51,8 @@ def team_world() -> TeamWorld:
         sensitive=HashClass(5),
         split=HashClass(2),
     )
-    space, table = TeamSpace(spec), build_table(matrix, spec)
+    table = build_table(matrix, spec)
+    space = TeamSpace(spec, table.may_leave[table.search])
     questions = len(table.search)
     rule = CapRule((Constraint(Measure.CLOUD_SHARE, 0.3),), 0.95, questions)
     return TeamWorld(space, table, Problem(space, rule, questions))

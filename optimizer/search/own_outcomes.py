@@ -1,0 +1,92 @@
+"""The outcomes of those graphs of a pool that were run, stacked so that all are read at once.
+
+Looks at rows of the archive that changed and at no others, however long the archive is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizer.search.archive import Archive, Row
+from optimizer.search.prediction import Pool
+
+__all__ = ["OwnOutcomes", "Settled"]
+
+_FIRST_ROOM: Final = 64
+
+_Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Graphs that were run: rows of the pool, counts, and how far predictions of them were off."""
+
+    rows: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    asked: npt.NDArray[np.int64]
+    """How many of the outcomes were not certain beforehand."""
+    error: npt.NDArray[np.float64]
+    """Mean over those."""
+    noise: npt.NDArray[np.float64]
+    """Variance of that mean."""
+
+
+class OwnOutcomes:
+    """One per pool; rows in the order in which their graphs were first seen."""
+
+    def __init__(self, pool: Pool, questions: int) -> None:
+        self._pool = pool
+        self._place: dict[int, int] = {}
+        self._seen = np.zeros((_FIRST_ROOM, questions), np.bool_)
+        self._right = np.zeros((_FIRST_ROOM, questions), np.float32)
+        self._exposed = np.zeros((_FIRST_ROOM, questions), np.bool_)
+        self._version = 0
+
+    def learn(self, archive: Archive) -> None:
+        """Take what is new in an archive."""
+        self.learn_rows(archive.changed_since(self._version))
+        self._version = archive.version
+
+    def learn_rows(self, rows: Iterable[Row]) -> None:
+        """Take rows as they are now."""
+        for row in rows:
+            index = self._pool.index.get(row.candidate.key)
+            if index is None:
+                continue
+            place = self._place.setdefault(index, len(self._place))
+            self._make_room(place)
+            self._seen[place], self._right[place] = row.seen, row.right
+            self._exposed[place] = row.exposed
+
+    def settle(
+        self,
+        questions: npt.NDArray[np.int64],
+        right: _Floats,
+        exposed: _Floats,
+        certain: npt.NDArray[np.bool_],
+    ) -> Settled:
+        """Write own outcomes over predicted ones, and note by how much these were off."""
+        count = len(self._place)
+        rows = np.fromiter(self._place, np.int64, count)
+        seen = self._seen[:count, questions]
+        own = self._right[:count, questions]
+        was_open = seen & ~certain[rows]
+        asked = was_open.sum(axis=1)
+        off = np.where(was_open, own - right[rows], np.float32(0.0)).astype(np.float64)
+        among = np.maximum(asked, 1)
+        error = off.sum(axis=1) / among
+        spread = np.maximum((off**2).sum(axis=1) / among - error**2, 0.0)
+        right[rows] = np.where(seen, own, right[rows])
+        exposed[rows] = np.where(seen, self._exposed[:count, questions], exposed[rows])
+        certain[rows] |= seen
+        return Settled(rows, seen.sum(axis=1), asked, error, (spread + 0.01) / among)
+
+    def _make_room(self, place: int) -> None:
+        if place < len(self._seen):
+            return
+        self._seen = np.concatenate([self._seen, np.zeros_like(self._seen)])
+        self._right = np.concatenate([self._right, np.zeros_like(self._right)])
+        self._exposed = np.concatenate([self._exposed, np.zeros_like(self._exposed)])
