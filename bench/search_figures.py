@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.search_runs import Accounting, AnySetting, Run
+from optimizer.search.resampling import Resampled, mean_interval
 
 __all__ = ["BUDGETS", "Cell", "auc_pp", "holm", "mean_regret", "paired", "speedup", "to_within"]
 
@@ -21,7 +22,6 @@ BUDGETS: Final = (10, 30, 100, 300)
 """Evaluations' worth of question executions."""
 _WITHIN: Final = 0.01
 _WORTH_COMPARING_PP: Final = 0.2
-_RESAMPLES: Final = 2000
 _AXES: Final[Mapping[Accounting, str]] = {"A": "executions", "B": "calls"}
 
 
@@ -117,7 +117,7 @@ def paired(
         if means[best] < _WORTH_COMPARING_PP:
             continue
         own = _regrets(cell, ours, budget)
-        tests = {one: _bootstrap(_regrets(cell, one, budget) - own) for one in others}
+        tests = {one: mean_interval(_regrets(cell, one, budget) - own) for one in others}
         corrected = holm({one: test.p for one, test in tests.items()})
         test = tests[best]
         rows.append(
@@ -136,25 +136,8 @@ def paired(
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class _Test:
-    mean: float
-    low: float
-    high: float
-    p: float
-
-
-def _bootstrap(differences: npt.NDArray[np.float64]) -> _Test:
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(differences), size=(_RESAMPLES, len(differences)))
-    means = differences[drawn].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    one_sided = min(float((means <= 0).mean()), float((means >= 0).mean()))
-    return _Test(float(differences.mean()), float(low), float(high), min(1.0, 2 * one_sided))
-
-
-def _verdict(test: _Test, p_holm: float) -> str:
-    if p_holm >= 0.05 or test.low <= 0.0 <= test.high:
+def _verdict(test: Resampled, p_holm: float) -> str:
+    if p_holm >= 0.05 or not test.is_clear:
         return "no claim"
     return "better" if test.mean > 0 else "worse"
 

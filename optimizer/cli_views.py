@@ -10,8 +10,9 @@ from typing import Any
 from rich.table import Table
 
 from optimizer.evaluation.model import Spend
+from optimizer.search.resampling import Resampled
 from optimizer.study.archive import Measured
-from optimizer.study.compare import Comparison, Difference
+from optimizer.study.compare import Comparison
 from optimizer.study.estimate import Estimate
 from optimizer.study.front import Front
 from optimizer.study.model import Caps
@@ -165,7 +166,7 @@ def _cells(one: Measured) -> Sequence[str]:
     )
 
 
-def _difference(name: str, found: Difference) -> tuple[str, str, str, str]:
+def _difference(name: str, found: Resampled) -> tuple[str, str, str, str]:
     verdict = "clear" if found.is_clear else "may be chance"
     return (name, f"{found.mean:+.4g}", f"{found.low:+.4g} to {found.high:+.4g}", verdict)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from optimizer.evaluation.tasks import Task
 from optimizer.search.model import Candidate, Outcomes, Recommendation, Trial
+from optimizer.search.resampling import Resampled, difference_of_means
 from optimizer.study.archive import Measured
-from optimizer.study.compare import Difference, unpaired_difference
 from optimizer.study.model import LiveSource, SearcherChoice, Study
 from runtime.documents.canonical import sha256_of
 from runtime.errors import StudyInvalid
@@ -20,7 +20,7 @@ __all__ = ["OneGraph", "Verdict", "fresh_study", "verdict_of"]
 class Verdict:
     """What fresh questions say of a graph."""
 
-    accuracy: Difference
+    accuracy: Resampled
     """Fresh minus study."""
     reasons: tuple[str, ...]
     """Why to search again; empty when the graph still fits."""
@@ -82,7 +82,9 @@ def verdict_of(before: Measured, now: Measured, *, confidence: float) -> Verdict
         now: The graph on fresh questions.
         confidence: How sure it must be that accuracy fell.
     """
-    apart = unpaired_difference(before.outcomes.right, now.outcomes.right, confidence=confidence)
+    # The search chose the graph on the questions before, so its mean there flatters; that is not
+    # corrected here.
+    apart = difference_of_means(before.outcomes.right, now.outcomes.right, confidence=confidence)
     reasons = []
     if apart.high < 0:
         reasons.append(

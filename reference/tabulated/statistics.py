@@ -8,13 +8,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from optimizer.search.resampling import mean_interval
 from reference.proportion import Proportion
 
 __all__ = ["Difference", "Share", "paired_difference", "share_of"]
 
-_RESAMPLES: Final = 4000
 _RULE_OF_THREE: Final = 3.0
-_SEED: Final = 20260101
 
 Values = npt.NDArray[np.float64] | npt.NDArray[np.bool_]
 
@@ -64,7 +63,5 @@ def _bootstrap(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     if np.ptp(values) == 0:
         room = _RULE_OF_THREE / len(values)
         return mean, max(-1.0, mean - room), min(1.0, mean + room)
-    rng = np.random.default_rng(_SEED)
-    drawn = rng.integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975))
-    return mean, float(low), float(high)
+    found = mean_interval(values)
+    return found.mean, found.low, found.high

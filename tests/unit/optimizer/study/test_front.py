@@ -2,7 +2,6 @@
 
 import itertools
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from optimizer.evaluation.model import Answered
 from optimizer.search.model import Candidate, CandidateKey, Constraint, Measure
 from optimizer.study.archive import Measured, measured_of
-from optimizer.study.compare import compare, paired_difference
+from optimizer.study.compare import compare
 from optimizer.study.front import front_of, hypervolume
 from optimizer.study.keeping import Keeping
 
@@ -116,13 +115,3 @@ def test_graphs_without_a_common_question_are_not_compared() -> None:
     )
 
     assert compare(a, alone) is None
-
-
-def test_an_interval_holds_the_mean_and_is_the_same_each_time() -> None:
-    apart = np.random.default_rng(1).normal(0.2, 1.0, size=150)
-
-    first, again = paired_difference(apart), paired_difference(apart)
-
-    assert first == again
-    assert first.low < first.mean < first.high
-    assert first.high - first.low == pytest.approx(2 * 1.96 / 150**0.5, rel=0.2)
