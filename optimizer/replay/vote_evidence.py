@@ -15,7 +15,7 @@ import numpy.typing as npt
 from optimizer.search.archive import Archive, Row
 from optimizer.search.model import CandidateKey
 
-__all__ = ["UNKNOWN", "VoteEvidence"]
+__all__ = ["UNKNOWN", "VoteBounds", "VoteEvidence"]
 
 UNKNOWN: Final = -1
 _SLACK: Final = 1e-9
@@ -24,6 +24,25 @@ _MOST_TEAMS: Final = 24
 """Teams that say how often wrong answers coincide; the latest are the most relevant."""
 
 _Codes = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class VoteBounds:
+    """By question: how many votes a team's winner has at least and at most, and is it right."""
+
+    least: _Codes
+    most: _Codes
+    winner: _Codes
+    """1, 0 or -1 for unknown."""
+
+    @classmethod
+    def none(cls, size: int, questions: int) -> "VoteBounds":
+        """Return what holds of any team of a size."""
+        return cls(
+            np.zeros(questions, np.int8),
+            np.full(questions, size, np.int8),
+            np.full(questions, UNKNOWN, np.int8),
+        )
 
 
 @dataclass
@@ -40,6 +59,8 @@ class VoteEvidence:
     leaves: npt.NDArray[np.bool_] | None
     teams: dict[CandidateKey, Row] = field(default_factory=dict)
     """The latest rows of teams of several members, to learn from."""
+    counts: dict[int, "VoteBounds"] = field(default_factory=dict)
+    """What runs of a team, by mask of members, say of its votes."""
     wholes: dict[CandidateKey, Row] = field(default_factory=dict)
     """Rows of all members together that ask unless all agree."""
     _version: int = 0
@@ -97,6 +118,7 @@ class VoteEvidence:
         if len(team) == 1:
             self.members[team[0], row.seen & ~row.exposed] = right[row.seen & ~row.exposed]
             return
+        self._bound(row, team)
         if fallback and self._is_unanimous(team, choices[-2]):
             self._learn_agreement(row, team)
         self.teams.pop(row.candidate.key, None)
@@ -104,15 +126,34 @@ class VoteEvidence:
         while len(self.teams) > _MOST_TEAMS:
             del self.teams[next(iter(self.teams))]
 
+    def _bound(self, row: Row, team: Sequence[int]) -> None:
+        """The same members vote alike whatever the threshold and whoever is asked."""
+        mask = sum(1 << model for model in team)
+        bounds = self.counts.get(mask)
+        if bounds is None:
+            bounds = self.counts[mask] = VoteBounds.none(len(team), self.members.shape[1])
+        told = row.seen & ~row.exposed
+        bounds.winner[told] = row.right[told] > 0.5
+        if row.candidate.choices[-1] and self.leaves is not None:
+            needed = self._needed(row.candidate.choices[-2], len(team))
+            kept, asked = told & self.leaves, row.seen & row.exposed
+            bounds.least[kept] = np.maximum(bounds.least[kept], needed)
+            bounds.most[asked] = np.minimum(bounds.most[asked], needed - 1)
+
+    def _needed(self, threshold: int, size: int) -> int:
+        return math.ceil(self.thresholds[threshold] * size - _SLACK)
+
     def _is_unanimous(self, team: Sequence[int], threshold: int) -> bool:
         """Say whether a team asks as soon as one of its members differs."""
-        return math.ceil(self.thresholds[threshold] * len(team) - _SLACK) == len(team)
+        return self._needed(threshold, len(team)) == len(team)
 
     def _learn_agreement(self, row: Row, team: Sequence[int]) -> None:
         """A team that would ask if one differed and did not ask is of one answer."""
         if self.leaves is not None:
             agreed = row.seen & ~row.exposed & self.leaves
-            self.members[np.ix_(team, np.flatnonzero(agreed))] = row.right[agreed] > 0.5
+            self.members[np.ix_(np.array(team, np.int64), np.flatnonzero(agreed))] = (
+                row.right[agreed] > 0.5
+            )
         elif (
             len(team) == len(self.members)
             and self.thresholds[row.candidate.choices[-2]] >= _FULL_AGREEMENT

@@ -20,9 +20,12 @@ from optimizer.search.prediction import Pool, Predicted
 
 __all__ = ["VotePredictor"]
 
-_COINCIDENCES: Final = (0.08, 0.15, 0.22, 0.3, 0.4, 0.55)
-_USUAL: Final = (-1.1, 0.8)
-"""Mean and spread of the coincidence's log-odds, from S1: there about 0.25."""
+_COINCIDENCES: Final = (0.03, 0.1, 0.2, 0.3, 0.45, 0.65, 0.85)
+_USUAL: Final = (-1.1, 1.2)
+"""Mean and spread over questions of the coincidence's log-odds, from S1: there about 0.25."""
+_STEPS: Final = 3
+_PRIOR_QUESTIONS: Final = 100.0
+"""What is usual elsewhere counts like so many questions here."""
 _BANDS: Final = (0.3, 0.6, 0.8, 0.95)
 """Bounds of bands of difficulty: share of the members that are right."""
 _SYSTEMATIC: Final = 0.02
@@ -57,6 +60,14 @@ class VotePredictor:
         self._leaves = leaves
         self._is_open = is_open
         self._odds = [vote_odds(thresholds, members, one) for one in _COINCIDENCES]
+        self._stacked = VoteOdds(
+            np.stack([one.kept_right for one in self._odds]),
+            np.stack([one.asked for one in self._odds]),
+        )
+        mean, spread = _USUAL
+        log_odds = np.array([math.log(one / (1.0 - one)) for one in _COINCIDENCES])
+        usual = np.exp(-0.5 * ((log_odds - mean) / spread) ** 2)
+        self._usual = usual / usual.sum()
         self._settled = settled_votes(thresholds, members)
         self._evidence: WeakKeyDictionary[Archive, VoteEvidence] = WeakKeyDictionary()
 
@@ -73,16 +84,23 @@ class VotePredictor:
         heard = evidence.fallbacks[:, questions]
         fallbacks = _expected(heard, members.mean(axis=0))
         parts = _Parts.of(pool, members, evidence.may_leave(questions), self._members)
-        odds = self._likeliest(parts, pool, list(evidence.teams.values()), questions)
+        odds = self._posterior(parts, pool, list(evidence.teams.values()), questions)
         kept_right, asked = parts.look_up(odds)
+        verdict = np.zeros(asked.shape, np.uint8)
+        if evidence.leaves is not None:
+            verdict = self._settle(parts, known)
+            self._apply_runs(parts, evidence, questions, verdict)
+            kept_right = np.where(verdict > 0, verdict == Settled.RIGHT, kept_right)
+            asked = np.where(verdict > 0, verdict == Settled.ASKED, asked)
         nothing = np.zeros((1, len(questions)), np.float32)
         exposed = asked[parts.threshold, parts.team]
         right = np.vstack([nothing, fallbacks])[parts.fallback]
         right *= exposed
         right += kept_right[parts.threshold, parts.team]
-        sure = np.zeros(right.shape, np.bool_)
-        if evidence.leaves is not None:
-            sure = self._sure(parts, known, np.vstack([nothing + 1, heard]) != UNKNOWN)
+        kept = (verdict == Settled.RIGHT) | (verdict == Settled.WRONG)
+        answered = np.vstack([nothing + 1, heard]) != UNKNOWN
+        sure = kept[parts.threshold, parts.team]
+        sure |= (verdict == Settled.ASKED)[parts.threshold, parts.team] & answered[parts.fallback]
         unsure = np.where(sure, np.float32(0.0), right * (1 - right)).mean(axis=1, dtype=np.float64)
         share = 1.0 - sure.mean(axis=1)
         doubt = np.sqrt(np.maximum(unsure, 0.0) / archive.questions + (_SYSTEMATIC * share) ** 2)
@@ -100,10 +118,8 @@ class VotePredictor:
         evidence.learn(archive)
         return evidence
 
-    def _sure(
-        self, parts: "_Parts", known: npt.NDArray[np.int8], heard: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.bool_]:
-        """Say which outcomes follow whatever is unknown.
+    def _settle(self, parts: "_Parts", known: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
+        """Say which votes are settled whatever is unknown, by threshold, set and question.
 
         Either enough members are right already, or all are known and the vote is settled; a
         question that may not leave is settled by the vote alone.
@@ -111,55 +127,84 @@ class VotePredictor:
         sets = parts.sets.astype(np.float32)
         right = (sets @ (known == 1)).astype(np.int64)
         is_whole = (sets @ (known == UNKNOWN)) < 0.5
-        size = parts.size[:, None]
-        verdict = self._settled[:, size, right]
-        verdict = np.where(is_whole, verdict, Settled.OPEN)
-        needed = np.ceil(np.array((0.0, *self._thresholds))[:, None] * parts.size - 1e-9)
-        enough = (2 * right > size) & (right >= needed[:, :, None])
+        verdict = np.where(is_whole, self._settled[:, parts.size[:, None], right], Settled.OPEN)
+        enough = (2 * right > parts.size[:, None]) & (right >= self._needed(parts)[:, :, None])
         verdict = np.where(enough, Settled.RIGHT, verdict)
-        stays, leaves = parts.may_leave == 0.0, parts.may_leave == 1.0
-        kept = (verdict == Settled.RIGHT) | (verdict == Settled.WRONG)
-        kept = (kept & leaves) | (kept[:1] & stays)
-        asked = (verdict == Settled.ASKED) & leaves
-        sure: npt.NDArray[np.bool_] = kept[parts.threshold, parts.team]
-        sure |= asked[parts.threshold, parts.team] & heard[parts.fallback]
-        return sure
+        return np.where(parts.may_leave > 0, verdict, verdict[:1]).astype(np.uint8)
 
-    def _likeliest(
+    def _needed(self, parts: "_Parts") -> npt.NDArray[np.float64]:
+        """Return how many votes keep an answer, by threshold (0: none) and set."""
+        thresholds = np.array((0.0, *self._thresholds))[:, None]
+        needed: npt.NDArray[np.float64] = np.ceil(thresholds * parts.size - 1e-9)
+        return needed
+
+    def _apply_runs(
+        self,
+        parts: "_Parts",
+        evidence: VoteEvidence,
+        questions: npt.NDArray[np.int64],
+        verdict: npt.NDArray[np.uint8],
+    ) -> None:
+        """Settle what runs of the same members with another threshold or fallback tell."""
+        needed = self._needed(parts)
+        leaves = parts.may_leave > 0
+        for place, mask in enumerate(parts.masks.tolist()):
+            bounds = evidence.counts.get(mask)
+            if bounds is None:
+                continue
+            winner = bounds.winner[questions]
+            told = np.where(winner == 1, Settled.RIGHT, Settled.WRONG)
+            kept = (bounds.least[questions] >= needed[:, place, None]) | ~leaves
+            asked = (bounds.most[questions] < needed[:, place, None]) & leaves
+            here = verdict[:, place]
+            here[:] = np.where(kept & (winner != UNKNOWN) & (here == Settled.OPEN), told, here)
+            here[:] = np.where(asked & (here == Settled.OPEN), Settled.ASKED, here)
+
+    def _posterior(
         self, parts: "_Parts", pool: Pool, teams: Sequence[Row], questions: npt.NDArray[np.int64]
     ) -> VoteOdds:
-        """Choose how often wrong answers coincide, by outcomes and by what is usual."""
-        mean, spread = _USUAL
-        support = np.zeros(len(self._odds))
-        for position, coincidence in enumerate(_COINCIDENCES):
-            log_odds = math.log(coincidence / (1.0 - coincidence))
-            support[position] = -0.5 * ((log_odds - mean) / spread) ** 2
-        for row, index in _placed(teams, pool):
-            support += self._likelihoods(parts, row, index, questions)
-        return self._odds[int(support.argmax())]
+        """Weigh how often wrong answers coincide, for every question by its own outcomes.
 
-    def _likelihoods(
-        self, parts: "_Parts", row: Row, index: int, questions: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float64]:
-        """Return how likely a team's outcomes are by every odds, given who was right."""
+        What is usual is learned from all questions together, in a few steps of
+        expectation-maximisation.
+        """
+        support = np.zeros((len(self._odds), len(questions)))
+        for row, index in _placed(teams, pool):
+            self._add_likelihoods(support, parts, row, index, questions)
+        likelihood = np.exp(support - support.max(axis=0))
+        usual = self._usual
+        for _ in range(_STEPS):
+            weight = usual[:, None] * likelihood
+            weight /= weight.sum(axis=0)
+            usual = (_PRIOR_QUESTIONS * self._usual + weight.sum(axis=1)) / (
+                _PRIOR_QUESTIONS + len(questions)
+            )
+        weights = weight.T.astype(np.float32)
+        return VoteOdds(
+            np.tensordot(weights, self._stacked.kept_right, 1),
+            np.tensordot(weights, self._stacked.asked, 1),
+        )
+
+    def _add_likelihoods(
+        self,
+        support: npt.NDArray[np.float64],
+        parts: "_Parts",
+        row: Row,
+        index: int,
+        questions: npt.NDArray[np.int64],
+    ) -> None:
+        """Add how likely a team's outcomes are under every odds, given who was right."""
         seen = np.flatnonzero(row.seen[questions])
         team, threshold = parts.team[index], parts.threshold[index]
-        where = (
-            threshold,
-            parts.size[team],
-            parts.right_count[team, seen],
-            parts.leader[team, seen],
-        )
+        right_count, leader = parts.right_count[team, seen], parts.leader[team, seen]
+        where = (slice(None), threshold, parts.size[team], right_count, leader)
         exposed = row.exposed[questions[seen]]
         right = row.right[questions[seen]] > 0.5
-        found = np.zeros(len(self._odds))
-        for position, odds in enumerate(self._odds):
-            asked = odds.asked[where] * parts.may_leave[seen]
-            kept_right = odds.kept_right[where]
-            kept_wrong = 1.0 - asked - kept_right
-            chance = np.where(exposed, asked, np.where(right, kept_right, kept_wrong))
-            found[position] = np.log(np.clip(chance, 0.02, 1.0)).sum()
-        return found
+        asked = self._stacked.asked[where] * parts.may_leave[seen]
+        kept_right = self._stacked.kept_right[where]
+        kept_wrong = 1.0 - asked - kept_right
+        chance = np.where(exposed, asked, np.where(right, kept_right, kept_wrong))
+        support[:, seen] += np.log(np.clip(chance, 0.02, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +212,7 @@ class _Parts:
     """A pool of teams taken apart: distinct member sets, and each graph's set and options."""
 
     sets: npt.NDArray[np.int16]
+    masks: npt.NDArray[np.int64]
     size: npt.NDArray[np.int64]
     right_count: npt.NDArray[np.int64]
     leader: npt.NDArray[np.int64]
@@ -181,13 +227,14 @@ class _Parts:
     def of(cls, pool: Pool, members: _Floats, may_leave: _Floats, count: int) -> "_Parts":
         """Take a pool apart; ``members`` says 0 or 1 for every member and question."""
         masks = pool.choices[:, :count].astype(np.int64) @ (1 << np.arange(count))
-        _, first, team = np.unique(masks, return_index=True, return_inverse=True)
+        distinct, first, team = np.unique(masks, return_index=True, return_inverse=True)
         sets = pool.choices[first, :count]
         fallback = pool.choices[:, -1].astype(np.int64)
         best_first = np.argsort(-members.mean(axis=1), kind="stable")
         leader = best_first[sets[:, best_first].argmax(axis=1)]
         return cls(
             sets=sets,
+            masks=distinct,
             size=sets.sum(axis=1).astype(np.int64),
             right_count=np.rint(sets.astype(np.float32) @ members).astype(np.int64),
             leader=members[leader].astype(np.int64),
@@ -198,10 +245,14 @@ class _Parts:
         )
 
     def look_up(self, odds: VoteOdds) -> tuple[_Floats, _Floats]:
-        """Return kept-right and asked, shape ``(thresholds + 1, sets, questions)``."""
-        size = self.size[:, None]
-        kept_right = odds.kept_right[:, size, self.right_count, self.leader]
-        asked = odds.asked[:, size, self.right_count, self.leader]
+        """Read odds that have the question as their first index.
+
+        Returns kept-right and asked, shape ``(thresholds + 1, sets, questions)``.
+        """
+        every = np.arange(self.right_count.shape[1])[None, :]
+        where = (every, slice(None), self.size[:, None], self.right_count, self.leader)
+        kept_right = np.moveaxis(odds.kept_right[where], -1, 0)
+        asked = np.moveaxis(odds.asked[where], -1, 0)
         stays = 1.0 - self.may_leave[None, None, :]
         # What would be asked about but may not leave keeps the vote's own answer.
         kept_right = kept_right + stays * (kept_right[:1] - kept_right)
