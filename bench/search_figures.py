@@ -68,31 +68,38 @@ def _regrets(
 
 
 def to_within(
-    cell: Cell, method: str, accounting: Accounting, *, plain: bool = False
+    cells: Sequence[Cell], method: str, accounting: Accounting, *, plain: bool = False
 ) -> tuple[float, int]:
     """Return the median amount after which regret stays within a point, and how many never do.
 
-    Executions under A, fresh calls under B; a seed that never gets there counts as the budget.
+    Executions under A, fresh calls under B; over the seeds of all cells given, one or the caps of a
+    space. A run that never gets there counts as the budget.
     """
     axis = _AXES[accounting]
     amounts, misses = [], 0
-    for run in cell.of(method, accounting):
-        budget = float(cell.evaluations * run.questions)
-        if accounting == "B":
-            budget = float(cell.most_calls())
-        first = run.first_within(_WITHIN, axis=axis, budget=budget, plain=plain)
-        misses += first is None
-        amounts.append(budget if first is None else first)
+    for cell in cells:
+        for run in cell.of(method, accounting):
+            budget = float(cell.evaluations * run.questions)
+            if accounting == "B":
+                budget = float(cell.most_calls())
+            first = run.first_within(_WITHIN, axis=axis, budget=budget, plain=plain)
+            misses += first is None
+            amounts.append(budget if first is None else first)
     return statistics.median(amounts), misses
 
 
 def speedup(
-    cell: Cell, ours: str, others: Sequence[str], accounting: Accounting, *, plain: bool = False
+    cells: Sequence[Cell],
+    ours: str,
+    others: Sequence[str],
+    accounting: Accounting,
+    *,
+    plain: bool = False,
 ) -> tuple[float, str]:
     """Return the best other's amount to a point over ours, and who that is."""
-    amounts = {one: to_within(cell, one, accounting, plain=plain)[0] for one in others}
+    amounts = {one: to_within(cells, one, accounting, plain=plain)[0] for one in others}
     best = min(amounts, key=lambda one: (amounts[one], one))
-    own, _ = to_within(cell, ours, accounting, plain=plain)
+    own, _ = to_within(cells, ours, accounting, plain=plain)
     return amounts[best] / max(own, 1.0), best
 
 

@@ -122,8 +122,7 @@ def open_study(path: Path, *, today: date) -> OpenStudy:
             return OpenStudy(study, tabulated.space, asked, tabulated=tabulated)
         case ReplaySource(matrix, space_file):
             spec = load_space(space_file)
-            space = TeamSpace(spec)
-            evaluator = TeamEvaluator(
-                space, build_table(load_matrix(matrix), spec), with_calls=True
-            )
+            answers = build_table(load_matrix(matrix), spec)
+            space = TeamSpace(spec, answers.may_leave[answers.search])
+            evaluator = TeamEvaluator(space, answers, with_calls=True)
             return OpenStudy(study, space, evaluator.questions, replay=evaluator)

@@ -1,0 +1,59 @@
+"""How long a suggestion takes when the archive holds ten thousand trials.
+
+Knows one space and Agent-REINFORCE; outcomes of the trials before are those of nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from bench.search_runs import AnySetting
+from optimizer.search.archive import Archive
+from optimizer.search.model import Candidate, Outcomes
+from optimizer.search.registry import AGENT_REINFORCE, make_search
+
+__all__ = ["fill_archive", "suggest_ms_at_ten_thousand"]
+
+_TRIALS: Final = 10_000
+_ASKED: Final = 120
+
+
+def fill_archive(
+    archive: Archive, candidates: Sequence[Candidate], questions: int, *, trials: int = _TRIALS
+) -> None:
+    """Add outcomes of another study, told question by question; at most half of all there are."""
+    rng = np.random.default_rng(0)
+    nothing = np.zeros(1)
+    trials = min(trials, len(candidates) * questions // 2)
+    told = 0
+    while told < trials:
+        one = candidates[int(rng.integers(len(candidates)))]
+        asked = np.array([int(rng.integers(questions))])
+        right = rng.integers(2, size=1).astype(np.float64)
+        before = archive.version
+        archive.add(one, Outcomes(asked, right, nothing > 0, nothing, nothing, nothing))
+        told += archive.version > before  # seen already counts for nothing
+
+
+def suggest_ms_at_ten_thousand(setting: AnySetting) -> float:
+    """Return processor milliseconds of asking and recommending, per trial."""
+    search = make_search(AGENT_REINFORCE, setting.problem, seed=0)
+    evaluator = setting.evaluator()
+    candidates = setting.problem.space.candidates() or ()
+    fill_archive(search.archive, candidates, evaluator.questions)
+    spent_s, trials = 0.0, 0
+    while trials < _ASKED:
+        started = time.process_time()
+        asked = search.ask(1024)
+        search.recommend()
+        spent_s += time.process_time() - started
+        if not asked:
+            break
+        for trial in asked:
+            search.tell(trial, evaluator.evaluate(trial))
+        trials += len(asked)
+    return round(1000.0 * spent_s / max(trials, 1), 3)
