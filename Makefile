@@ -85,7 +85,8 @@ $(TRAIN)/.installed: pyproject.toml
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header
 
 lock: setup ## resolve the dependencies again
-	$(COMPILE) --upgrade --extra edge --extra cloud --extra optimizer --extra demo --extra dev \
+	$(COMPILE) --upgrade --extra edge --extra cloud --extra optimizer --extra optuna --extra ray \
+	  --extra demo --extra dev \
 	  pyproject.toml -o $(LOCK)
 	$(COMPILE) -c $(LOCK) --extra edge pyproject.toml -o deploy/containers/edge.lock
 	$(COMPILE) -c $(LOCK) --extra cloud pyproject.toml -o deploy/containers/cloud.lock

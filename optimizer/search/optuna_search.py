@@ -1,6 +1,6 @@
 """Optuna's samplers as peers: TPE and GP with constraints, and NSGA-II.
 
-Optuna is no dependency of the product: it is imported when one of these is made, and its absence
+Optuna is an extra (``leeward[optuna]``): it is imported when one of these is made, and its absence
 is said. A graph that comes up again costs nothing and is told again.
 """
 
@@ -31,9 +31,9 @@ class OptunaSearch:
 
     def __init__(self, problem: Problem, *, seed: int, sampler: str) -> None:
         self._base = Measured(problem, f"optuna_{sampler}")
-        optuna = _load("optuna")
+        optuna = _load("optuna", requirement="leeward[optuna]")
         if sampler == "gp":
-            _load("torch")  # Optuna's GP sampler needs it
+            _load("torch", requirement="torch")  # Optuna's GP sampler needs it
         logging.getLogger("optuna").setLevel(logging.ERROR)
         with warnings.catch_warnings():
             # Optuna 5 warns of constraints_func, which all versions from 3.0 on understand.
@@ -78,12 +78,13 @@ class OptunaSearch:
             self._study.tell(trial, float(np.float64(value)))
 
 
-def _load(name: str) -> Any:
+def _load(name: str, *, requirement: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
+        advice = f"pip install '{requirement}'"
         raise NotImplementedYet(
-            f"this searcher needs the package {name}, which is not here"
+            f"this searcher needs the package {name}, which is not here: {advice}"
         ) from None
 
 
