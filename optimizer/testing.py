@@ -1,7 +1,7 @@
-"""Doubles of the search's seams: a searcher that draws, an evaluator that looks up.
+"""Doubles of the search's seams: a searcher that draws, an evaluator that looks up, an edge.
 
 They keep the seams' promises (repeatable proposals, worst cases that are never exceeded) and can
-be slow, out of order and failing on purpose; they know no model and no file.
+be slow, out of order and failing on purpose; they know no real model and no file.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from optimizer.evaluation.edge_runs import EdgeRun
 from optimizer.evaluation.model import Answered, Evaluated, Source, Spend, full_spend
 from optimizer.search.model import (
     Candidate,
@@ -20,9 +21,20 @@ from optimizer.search.model import (
     Recommendation,
     Trial,
 )
-from runtime.errors import LeewardError
+from runtime.codec.collaboration import CollaborationCall
+from runtime.errors import LeewardError, NotFound
+from runtime.executor.events import Receipt, ReceiptStep
+from runtime.executor.prompts import compose
+from runtime.flow.model import Form
+from runtime.graph.hash import graph_hash
+from runtime.graph.model import Graph
+from runtime.ids import ModelName, PlanId, RequestId, SessionId
+from runtime.labels import PUBLIC, Label
+from runtime.planner.model import Plan
+from runtime.ports import FinishReason, Usage
+from runtime.testing.plans import CATALOG, plan_of
 
-__all__ = ["DrawingSearcher", "TableEvaluator", "candidates_of"]
+__all__ = ["DrawingSearcher", "ScriptedEdge", "TableEvaluator", "candidates_of", "label_of_anna"]
 
 
 def candidates_of(count: int) -> tuple[Candidate, ...]:
@@ -109,6 +121,10 @@ class TableEvaluator:
     def remember(self, evaluated: Evaluated) -> None:
         """Nothing is shared between graphs."""
 
+    def booked(self, evaluated: Evaluated) -> Evaluated:
+        """Nothing is shared between executions."""
+        return evaluated
+
     async def evaluate(self, candidate: Candidate, question: int) -> Evaluated:
         """Wait some turns, then answer or fail."""
         pair = (str(candidate.key), question)
@@ -140,4 +156,93 @@ class TableEvaluator:
             calls=1 + drawn % 4,
             cloud_calls=drawn % 2,
             call_ids=(drawn % 1009,),
+        )
+
+
+def label_of_anna(text: str) -> Label:
+    """Find a person where there is one."""
+    return Label.of("person") if "Anna" in text else PUBLIC
+
+
+@dataclass
+class ScriptedEdge:
+    """Runs graphs as the executor would, on models that answer with the size of their prompt.
+
+    Its models are those of ``runtime.testing.plans``.
+    """
+
+    finds: Callable[[str], Label] = label_of_anna
+    fails: list[LeewardError] = field(default_factory=list)
+    """Raised by the next runs, in turn."""
+    runs: list[Graph] = field(default_factory=list)
+    turns: Callable[[], int] = lambda: 1
+    """How many turns of the event loop the next run takes."""
+    usd_per_call: float = 0.001
+    """Price of a cloud call."""
+    usd_per_character: float = 0.0
+    """And of what it reads."""
+
+    async def plan(self, call: CollaborationCall) -> Plan:
+        """Say what the edge finds."""
+        assert isinstance(call.graph, Graph)  # noqa: S101 - live evaluators send graphs
+        for step in call.graph.steps:
+            if step.model not in CATALOG.model_by_name:
+                raise NotFound(f"no model {step.model}")
+        label = self.finds(call.messages[-1].content).join(call.declared_label)
+        return plan_of(call.graph, label=label)
+
+    async def run(self, call: CollaborationCall) -> EdgeRun:
+        """Run a graph to its receipt."""
+        for _ in range(self.turns()):
+            await asyncio.sleep(0)
+        graph = call.graph
+        assert isinstance(graph, Graph)  # noqa: S101 - live evaluators send graphs
+        self.runs.append(graph)
+        if self.fails:
+            raise self.fails.pop(0)
+        texts: dict[str, str] = {}
+        steps = []
+        for step in graph.topological:
+            answers = [texts[edge.source] for edge in graph.incoming[step.id]]
+            chat = compose(step.role, call.messages, answers)
+            size = sum(len(turn.content) for turn in chat) + (step.sampling.seed or 0)
+            texts[step.id] = f"{step.model} says {size}. Answer: 42"
+            steps.append(self._line(step.id, str(step.model), size))
+        label = (await self.plan(call)).label
+        cost = sum(step.usage.cost_usd for step in steps)
+        usage = Usage(sum(step.usage.prompt_tokens for step in steps), len(steps), 0, cost)
+        receipt = Receipt(
+            RequestId("r"),
+            SessionId("s"),
+            PlanId("p"),
+            graph.name,
+            graph_hash(graph),
+            label,
+            tuple(steps),
+            (),
+            any(step.zone == "cloud" for step in steps),
+            0.5 * len(steps),
+            cost,
+            usage,
+        )
+        return EdgeRun(texts[graph.sink.id], receipt, cost_usd=cost, flops=float(len(steps)))
+
+    def _line(self, step: str, model: str, size: int) -> ReceiptStep:
+        known = CATALOG.model_by_name[ModelName(model)]
+        node = CATALOG.node_of(known)
+        price = self.usd_per_call + size * self.usd_per_character
+        cost = price if node.zone == "cloud" else 0.0
+        return ReceiptStep(
+            step=step,  # type: ignore[arg-type]
+            role="assistant",
+            node=node.name,
+            zone=node.zone,
+            model=known.name,
+            form=Form.RAW,
+            label=PUBLIC,
+            releases=(),
+            usage=Usage(size, 1, 0, cost),
+            first_token_s=0.1,
+            latency_s=0.5,
+            finish_reason=FinishReason.STOP,
         )

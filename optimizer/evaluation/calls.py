@@ -92,29 +92,32 @@ class Calls:
         """
         if not _is_plain(graph):
             return CallsRun({}, is_complete=False)
-        tasks: dict[StepId, asyncio.Task[PaidCall]] = {}
+        tasks: dict[StepId, asyncio.Task[PaidCall | None]] = {}
+        wasted: dict[StepId, CallResult] = {}
 
-        async def play(step: Step) -> PaidCall:
-            answers = [await tasks[edge.source] for edge in graph.incoming[step.id]]
-            texts = [answer.result.text for answer in answers]
-            return await self._call(step, compose(step.role, request, texts))
+        async def play(step: Step) -> PaidCall | None:
+            before = [await tasks[edge.source] for edge in graph.incoming[step.id]]
+            texts = [answer.result.text for answer in before if answer is not None]
+            if len(texts) < len(before):
+                return None
+            try:
+                return await self._call(step, compose(step.role, request, texts))
+            except _NotAlone as found:
+                # The steps beside it go on: what they cost must not depend on how far they were.
+                if found.wasted is not None:
+                    wasted[step.id] = found.wasted
+                return None
 
         try:
             async with asyncio.TaskGroup() as group:
                 for step in graph.topological:
                     tasks[step.id] = group.create_task(play(step))
         except BaseExceptionGroup as failures:
-            failure = first_failure(failures)
-            if not isinstance(failure, _NotAlone):
-                raise failure from None
-            done = {
-                step: task.result()
-                for step, task in tasks.items()
-                if not task.cancelled() and task.exception() is None
-            }
-            wasted = () if failure.wasted is None else (failure.wasted,)
-            return CallsRun(done, is_complete=False, wasted=wasted)
-        return CallsRun({step: task.result() for step, task in tasks.items()}, is_complete=True)
+            raise first_failure(failures) from None
+        found = {step: task.result() for step, task in tasks.items()}
+        made = {step: call for step, call in found.items() if call is not None}
+        in_vain = tuple(wasted[step] for step in tasks if step in wasted)
+        return CallsRun(made, is_complete=len(made) == len(found), wasted=in_vain)
 
     async def _call(self, step: Step, chat: tuple[ChatMessage, ...]) -> PaidCall:
         model = str(step.model)

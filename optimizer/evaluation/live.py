@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from optimizer.evaluation.cache import CallCache, GraphKey
-from optimizer.evaluation.calls import CallResult, Calls, PaidCall
+from optimizer.evaluation.calls import CallResult, Calls, CallsRun, PaidCall
 from optimizer.evaluation.edge_runs import REFUSALS, Runs
-from optimizer.evaluation.model import NOTHING, Answered, Evaluated, Source, Spend, full_spend
+from optimizer.evaluation.model import Answered, Evaluated, Source, Spend, full_spend
+from optimizer.evaluation.purchases import Purchases
 from optimizer.evaluation.rules import GraphRules
 from optimizer.evaluation.scorers import score
 from optimizer.evaluation.tasks import Task
@@ -75,7 +76,7 @@ class LiveEvaluator:
         self._settings = settings
         self._calls = Calls(runs, cache, revisions=settings.revisions)
         self._labels: dict[int, Label] = {}
-        self._charged: set[int] = set()
+        self._purchases = Purchases()
 
     @property
     def questions(self) -> int:
@@ -88,13 +89,21 @@ class LiveEvaluator:
     def worst_case(self, candidate: Candidate, question: int) -> Spend:
         """Return the most that the execution can spend, should the cache hold none of it."""
         # A token holds at least one byte of text, so bytes bound tokens for any vocabulary.
-        prompt_tokens = len(self._tasks[question].question.encode()) + _TURN_TOKENS
-        graph = self._space.graph(candidate)
-        return self._rules.worst_case(graph, question, prompt_tokens=prompt_tokens)
+        task = self._tasks[question]
+        return self._rules.worst_execution(
+            self._space.graph(candidate),
+            question,
+            prompt_tokens=len(task.question.encode()) + _TURN_TOKENS,
+            declared=task.label,
+        )
 
     def remember(self, evaluated: Evaluated) -> None:
         """Hear of an outcome of an earlier run: its calls are paid for."""
-        self._charged.update(evaluated.answered.call_ids)
+        self._purchases.remember(evaluated)
+
+    def booked(self, evaluated: Evaluated) -> Evaluated:
+        """Return an outcome with what its own calls cost that no earlier one has paid for."""
+        return self._purchases.booked(evaluated)
 
     async def evaluate(self, candidate: Candidate, question: int) -> Evaluated:
         """Run one graph on one question; what was paid for before is not run again.
@@ -102,21 +111,25 @@ class LiveEvaluator:
         Raises:
             LeewardError: It failed; calls that succeeded are kept for the next attempt.
         """
-        graph, task = self._space.graph(candidate), self._tasks[question]
-        request = (ChatMessage("user", task.question),)
-        in_vain = NOTHING
+        return self._purchases.settled(await self._run(self._space.graph(candidate), question))
+
+    async def _run(self, graph: Graph, question: int) -> Evaluated:
+        """Run one graph on one question; say apart what it shares and what it does not."""
+        request = (ChatMessage("user", self._tasks[question].question),)
+        ran = CallsRun({}, is_complete=False)
         try:
             label = await self._label(question, graph)
             if not label.categories:
                 ran = await self._calls.run(graph, request)
+                self._take(question, ran.by_step.values())
                 if ran.is_complete:
                     return self._by_calls(graph, question, ran.by_step)
-                in_vain = self._charge(question, ran.by_step.values())
-                in_vain = in_vain.plus(_sum_of(question, ran.wasted))
             found = await self._as_a_whole(graph, question)
         except REFUSALS:
-            found = Evaluated(question, _REFUSED, Source.FRESH, Spend(executions=1))
-        return replace(found, spent=found.spent.plus(in_vain))
+            found = Evaluated(question, _REFUSED, Source.FRESH, alone=Spend(executions=1))
+        wasted = _sum_of(question, ran.wasted)
+        in_vain = tuple(sorted(call.id for call in ran.by_step.values() if self._is_own(call)))
+        return replace(found, in_vain=in_vain, alone=found.alone.plus(wasted))
 
     async def _label(self, question: int, graph: Graph) -> Label:
         """Return what the edge finds in a question, declared categories included; asked once."""
@@ -141,17 +154,18 @@ class LiveEvaluator:
             cloud_calls=sum(result.is_cloud for result in results),
             call_ids=tuple(call.id for call in calls.values()),
         )
-        if not any(call.study == self._cache.study for call in calls.values()):
+        if not any(map(self._is_own, calls.values())):
             return Evaluated(question, answered, Source.CACHE)
-        spent = replace(self._charge(question, calls.values()), executions=1)
-        return Evaluated(question, answered, Source.FRESH, spent)
+        return Evaluated(question, answered, Source.FRESH, alone=Spend(executions=1))
 
-    def _charge(self, question: int, calls: Iterable[PaidCall]) -> Spend:
-        """Return what this study's own calls cost, each once in the study's life."""
-        own = {call.id: call.result for call in calls if call.study == self._cache.study}
-        fresh = [own[call_id] for call_id in sorted(own.keys() - self._charged)]
-        self._charged.update(own)
-        return _sum_of(question, fresh)
+    def _take(self, question: int, calls: Iterable[PaidCall]) -> None:
+        """Note what this study's own calls cost."""
+        for call in calls:
+            if self._is_own(call):
+                self._purchases.add(call.id, _sum_of(question, (call.result,)))
+
+    def _is_own(self, call: PaidCall) -> bool:
+        return call.study == self._cache.study
 
     async def _as_a_whole(self, graph: Graph, question: int) -> Evaluated:
         task = self._tasks[question]
@@ -176,10 +190,9 @@ class LiveEvaluator:
             self._cache.put(key, asdict(answered))
         if study != self._cache.study:
             return Evaluated(question, answered, Source.CACHE)
-        is_charged = self._charged.issuperset(answered.call_ids)
-        self._charged.update(answered.call_ids)
-        spent = NOTHING if is_charged else full_spend(question, answered)
-        return Evaluated(question, answered, Source.FRESH, spent)
+        # Its calls are shared with nobody, so the first of them stands for all.
+        self._purchases.add(answered.call_ids[0], full_spend(question, answered))
+        return Evaluated(question, answered, Source.FRESH)
 
     def _request(self, graph: Graph, task: Task) -> CollaborationCall:
         return CollaborationCall(

@@ -98,6 +98,11 @@ class Evaluated:
     answered: Answered
     source: Source
     spent: Spend = NOTHING
+    in_vain: tuple[int, ...] = ()
+    """Calls that were needed to find out how to run it, and that the answer does not rest on."""
+    alone: Spend = NOTHING
+    """The part of ``spent`` that no other execution could share; only the run that spent it knows
+    it apart."""
 
 
 class QuestionEvaluator(Protocol):
@@ -115,6 +120,12 @@ class QuestionEvaluator(Protocol):
 
     def remember(self, evaluated: Evaluated) -> None:
         """Hear of an outcome of an earlier run: its calls are paid for."""
+
+    def booked(self, evaluated: Evaluated) -> Evaluated:
+        """Return an outcome as the journal is to hold it; asked once each, in the journal's order.
+
+        Calls that executions share are paid for by the first in that order, whichever ended first.
+        """
 
     async def evaluate(self, candidate: Candidate, question: int) -> Evaluated:
         """Run it.

@@ -39,17 +39,22 @@ class ReplayedEvaluator:
 
     def worst_case(self, candidate: Candidate, question: int) -> Spend:
         """Return what the execution will be charged: a record knows it beforehand."""
-        return full_spend(question, self._answered(candidate, question))
+        return full_spend(question, self.answered(candidate, question))
 
     def remember(self, evaluated: Evaluated) -> None:
         """Nothing is paid for."""
 
+    def booked(self, evaluated: Evaluated) -> Evaluated:
+        """Return it as it is: executions share nothing that they spend."""
+        return evaluated
+
     async def evaluate(self, candidate: Candidate, question: int) -> Evaluated:
         """Return the recorded outcome."""
-        answered = self._answered(candidate, question)
+        answered = self.answered(candidate, question)
         return Evaluated(question, answered, Source.FRESH, full_spend(question, answered))
 
-    def _answered(self, candidate: Candidate, question: int) -> Answered:
+    def answered(self, candidate: Candidate, question: int) -> Answered:
+        """Return the recorded answer."""
         if (candidate.key, question) not in self._found:
             self.prepare(Trial(-1, candidate, (question,)))
         return self._found[candidate.key, question]

@@ -102,7 +102,7 @@ class GraphRules:
         return plan(request, plan_id=_PLAN, graph_hash="")
 
     def worst_case(self, graph: Graph, question: int, *, prompt_tokens: int) -> Spend:
-        """Return the most that one execution can spend: every answer as long as it may be.
+        """Return the most that one run of a graph can spend: every answer as long as it may be.
 
         Args:
             graph: What runs.
@@ -110,6 +110,25 @@ class GraphRules:
             prompt_tokens: Upper bound of its size.
         """
         return self._case(graph, question, prompt_tokens=prompt_tokens, with_fallbacks=True)
+
+    def worst_execution(
+        self, graph: Graph, question: int, *, prompt_tokens: int, declared: Label
+    ) -> Spend:
+        """Return the most that answering one question can spend.
+
+        A question that nobody calls sensitive is run call by call. When an answer on the way gives
+        something away, the calls so far are in vain and the graph is run as a whole after all.
+
+        Args:
+            graph: What runs.
+            question: The question's number.
+            prompt_tokens: Upper bound of its size.
+            declared: What its task says is in it.
+        """
+        once = self.worst_case(graph, question, prompt_tokens=prompt_tokens)
+        if declared.categories or len(graph.steps) == 1:
+            return once
+        return replace(once.plus(once), executions=1)
 
     def expected_case(self, graph: Graph, *, prompt_tokens: int) -> Spend:
         """Return what one execution spends when every answer has its full length."""

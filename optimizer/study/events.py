@@ -199,6 +199,8 @@ def _outcome_data(event: Outcome) -> dict[str, object]:
         "call_ids": list(one.call_ids),
         "source": event.evaluated.source.value,
     }
+    if event.evaluated.in_vain:
+        data["in_vain"] = list(event.evaluated.in_vain)
     if event.evaluated.spent != NOTHING:
         data["spent"] = _spend_data(event.evaluated.spent)
     return data
@@ -266,6 +268,7 @@ def _outcome(data: Mapping[str, object]) -> Outcome:
         answered,
         Source(data["source"]),
         _spent(data["spent"]) if "spent" in data else NOTHING,
+        _wholes(data, "in_vain") if "in_vain" in data else (),
     )
     return Outcome(_whole(data, "trial"), evaluated)
 

@@ -47,7 +47,16 @@ class Job:
 
 
 class Recorder:
-    """Appends what is new, follows what is recorded, and shows both to an observer."""
+    """Appends what is new, follows what is recorded, and shows both to an observer.
+
+    Args:
+        journal: Where events go.
+        record: What earlier runs wrote.
+        budget: Shown with every event.
+        booked: Gives an outcome as the journal is to hold it; asked in the journal's order.
+        observer: Is shown every event.
+        records_time: Whether wall-clock time goes into the journal.
+    """
 
     def __init__(
         self,
@@ -55,12 +64,14 @@ class Recorder:
         record: Record,
         budget: Budget,
         *,
+        booked: Callable[[Evaluated], Evaluated],
         observer: Observer,
         records_time: bool,
     ) -> None:
         self._journal = journal
         self._record = record
         self._budget = budget
+        self._booked = booked
         self._observer = observer
         self._records_time = records_time
 
@@ -72,6 +83,10 @@ class Recorder:
 
     def emit_jobs(self, jobs: Sequence[Job]) -> None:
         """Put the events of finished jobs into the journal in one durable write."""
+        for job in jobs:
+            # What the journal holds was booked when it came.
+            if job.evaluated is not None and job.in_journal < len(job.events):
+                job.evaluated = self._booked(job.evaluated)
         self._journal.append([event for job in jobs for event in job.events[job.in_journal :]])
         for job in jobs:
             job.in_journal = len(job.events)

@@ -73,7 +73,9 @@ def _check_affordable(parts: LiveParts, candidates: Sequence[Candidate]) -> None
     caps, shortest = parts.study.caps, min(parts.source.tasks, key=lambda t: len(t.question))
     tokens = len(shortest.question.encode())
     spends = [
-        parts.rules.worst_case(parts.space.graph(candidate), 0, prompt_tokens=tokens)
+        parts.rules.worst_execution(
+            parts.space.graph(candidate), 0, prompt_tokens=tokens, declared=shortest.label
+        )
         for candidate in candidates
     ]
     least = {

@@ -87,6 +87,7 @@ class Runner:
             journal,
             self._record,
             budget,
+            booked=evaluator.booked,
             observer=observer,
             records_time=settings.records_time,
         )

@@ -1,15 +1,12 @@
 """What is paid for once is free afterwards, and failures, refusals and labels are told apart."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from optimizer.evaluation.cache import CallCache
-from optimizer.evaluation.edge_runs import EdgeRun
 from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings, check_models
 from optimizer.evaluation.model import NOTHING, Evaluated, Source
@@ -17,18 +14,12 @@ from optimizer.evaluation.rules import GraphRules
 from optimizer.evaluation.scorers import Scorer
 from optimizer.evaluation.tasks import Task
 from optimizer.search.model import Candidate
+from optimizer.testing import ScriptedEdge
 from runtime.codec.collaboration import CollaborationCall
-from runtime.errors import BackendUnavailable, LeakFound, LeewardError, NotFound, StudyInvalid
-from runtime.executor.events import Receipt, ReceiptStep
-from runtime.executor.prompts import compose
-from runtime.flow.model import Form
-from runtime.graph.hash import graph_hash
-from runtime.graph.model import Graph
-from runtime.ids import ModelName, PlanId, RequestId, SessionId
+from runtime.errors import BackendUnavailable, LeakFound, StudyInvalid
 from runtime.labels import PUBLIC, Label
-from runtime.planner.model import Plan
-from runtime.ports import ChatMessage, FinishReason, Usage
-from runtime.testing.plans import CATALOG, POLICY, plan_of
+from runtime.ports import ChatMessage
+from runtime.testing.plans import CATALOG, POLICY
 
 MODELS = ("slm", "llm")
 SPACE = GraphSpace("live", SpaceLimits(MODELS, MODELS, ("assistant", "fuser"), 2, 6, 7, 50, 0.8))
@@ -39,79 +30,8 @@ TASKS = (
 )
 
 
-@dataclass
-class FakeEdge:
-    """Runs graphs as the executor would, on models that answer with the size of their prompt."""
-
-    finds: Callable[[str], Label] = lambda text: Label.of("person") if "Anna" in text else PUBLIC
-    fails: list[LeewardError] = field(default_factory=list)
-    """Raised by the next runs, in turn."""
-    runs: list[Graph] = field(default_factory=list)
-
-    async def plan(self, call: CollaborationCall) -> Plan:
-        assert isinstance(call.graph, Graph)
-        for step in call.graph.steps:
-            if step.model not in CATALOG.model_by_name:
-                raise NotFound(f"no model {step.model}")
-        label = self.finds(call.messages[-1].content).join(call.declared_label)
-        return plan_of(call.graph, label=label)
-
-    async def run(self, call: CollaborationCall) -> EdgeRun:
-        await asyncio.sleep(0)
-        graph = call.graph
-        assert isinstance(graph, Graph)
-        self.runs.append(graph)
-        if self.fails:
-            raise self.fails.pop(0)
-        texts: dict[str, str] = {}
-        steps = []
-        for step in graph.topological:
-            answers = [texts[edge.source] for edge in graph.incoming[step.id]]
-            chat = compose(step.role, call.messages, answers)
-            size = sum(len(turn.content) for turn in chat) + (step.sampling.seed or 0)
-            texts[step.id] = f"{step.model} says {size}. Answer: 42"
-            steps.append(self._line(step.id, str(step.model), size))
-        label = (await self.plan(call)).label
-        cost = sum(step.usage.cost_usd for step in steps)
-        usage = Usage(sum(step.usage.prompt_tokens for step in steps), len(steps), 0, cost)
-        receipt = Receipt(
-            RequestId("r"),
-            SessionId("s"),
-            PlanId("p"),
-            graph.name,
-            graph_hash(graph),
-            label,
-            tuple(steps),
-            (),
-            any(step.zone == "cloud" for step in steps),
-            0.5 * len(steps),
-            cost,
-            usage,
-        )
-        return EdgeRun(texts[graph.sink.id], receipt, cost_usd=cost, flops=float(len(steps)))
-
-    def _line(self, step: str, model: str, size: int) -> ReceiptStep:
-        known = CATALOG.model_by_name[ModelName(model)]
-        node = CATALOG.node_of(known)
-        cost = 0.001 if node.zone == "cloud" else 0.0
-        return ReceiptStep(
-            step=step,  # type: ignore[arg-type]
-            role="assistant",
-            node=node.name,
-            zone=node.zone,
-            model=known.name,
-            form=Form.RAW,
-            label=PUBLIC,
-            releases=(),
-            usage=Usage(size, 1, 0, cost),
-            first_token_s=0.1,
-            latency_s=0.5,
-            finish_reason=FinishReason.STOP,
-        )
-
-
 def evaluator(
-    edge: FakeEdge, directory: Path, *, study: str = "one", policy: str = "policy"
+    edge: ScriptedEdge, directory: Path, *, study: str = "one", policy: str = "policy"
 ) -> LiveEvaluator:
     cache = CallCache(directory / "calls.sqlite", study=study)
     settings = LiveSettings(policy, {"slm": "r1"})
@@ -128,7 +48,7 @@ CHAIN = candidate("s1->final")
 
 
 async def test_a_public_question_is_run_call_by_call(tmp_path: Path) -> None:
-    edge = FakeEdge()
+    edge = ScriptedEdge()
 
     found = await evaluator(edge, tmp_path).evaluate(WIDE, 0)
 
@@ -141,8 +61,8 @@ async def test_a_public_question_is_run_call_by_call(tmp_path: Path) -> None:
 
 
 async def test_calls_one_by_one_come_to_what_the_whole_graph_comes_to(tmp_path: Path) -> None:
-    edge = FakeEdge()
-    whole = await FakeEdge().run(
+    edge = ScriptedEdge()
+    whole = await ScriptedEdge().run(
         CollaborationCall(SPACE.graph(WIDE), (ChatMessage("user", TASKS[0].question),))
     )
 
@@ -153,7 +73,7 @@ async def test_calls_one_by_one_come_to_what_the_whole_graph_comes_to(tmp_path: 
 
 
 async def test_a_call_that_another_graph_made_is_free(tmp_path: Path) -> None:
-    live = evaluator(FakeEdge(), tmp_path)
+    live = evaluator(ScriptedEdge(), tmp_path)
 
     first = await live.evaluate(WIDE, 0)
     second = await live.evaluate(CHAIN, 0)
@@ -166,7 +86,7 @@ async def test_a_call_that_another_graph_made_is_free(tmp_path: Path) -> None:
 
 
 async def test_the_same_call_of_two_graphs_at_once_is_made_once(tmp_path: Path) -> None:
-    edge = FakeEdge()
+    edge = ScriptedEdge()
     live = evaluator(edge, tmp_path)
 
     both = await asyncio.gather(live.evaluate(WIDE, 0), live.evaluate(CHAIN, 0))
@@ -176,7 +96,7 @@ async def test_the_same_call_of_two_graphs_at_once_is_made_once(tmp_path: Path) 
 
 
 async def test_a_labelled_question_is_run_as_a_whole_and_paid_for_once(tmp_path: Path) -> None:
-    edge = FakeEdge()
+    edge = ScriptedEdge()
     live = evaluator(edge, tmp_path)
 
     first, again = await live.evaluate(WIDE, 1), await live.evaluate(WIDE, 1)
@@ -188,7 +108,7 @@ async def test_a_labelled_question_is_run_as_a_whole_and_paid_for_once(tmp_path:
 
 
 async def test_another_policy_or_revision_is_another_outcome(tmp_path: Path) -> None:
-    edge = FakeEdge()
+    edge = ScriptedEdge()
     await evaluator(edge, tmp_path).evaluate(WIDE, 1)
 
     await evaluator(edge, tmp_path, policy="stricter").evaluate(WIDE, 1)
@@ -198,8 +118,8 @@ async def test_another_policy_or_revision_is_another_outcome(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("question", [0, 1])
 async def test_what_another_study_paid_for_is_free(tmp_path: Path, question: int) -> None:
-    await evaluator(FakeEdge(), tmp_path, study="one").evaluate(WIDE, question)
-    edge = FakeEdge()
+    await evaluator(ScriptedEdge(), tmp_path, study="one").evaluate(WIDE, question)
+    edge = ScriptedEdge()
 
     found = await evaluator(edge, tmp_path, study="two").evaluate(WIDE, question)
 
@@ -208,16 +128,16 @@ async def test_what_another_study_paid_for_is_free(tmp_path: Path, question: int
 
 
 async def test_a_killed_study_pays_for_what_it_had_bought_but_not_recorded(tmp_path: Path) -> None:
-    bought = await evaluator(FakeEdge(), tmp_path).evaluate(WIDE, 0)  # and killed here
+    bought = await evaluator(ScriptedEdge(), tmp_path).evaluate(WIDE, 0)  # and killed here
 
-    again = await evaluator(FakeEdge(), tmp_path).evaluate(WIDE, 0)
+    again = await evaluator(ScriptedEdge(), tmp_path).evaluate(WIDE, 0)
 
     assert again.spent == bought.spent
 
 
 async def test_a_resumed_study_does_not_pay_again_for_what_it_recorded(tmp_path: Path) -> None:
-    recorded = await evaluator(FakeEdge(), tmp_path).evaluate(WIDE, 0)
-    resumed = evaluator(FakeEdge(), tmp_path)
+    recorded = await evaluator(ScriptedEdge(), tmp_path).evaluate(WIDE, 0)
+    resumed = evaluator(ScriptedEdge(), tmp_path)
 
     resumed.remember(recorded)
     shared = await resumed.evaluate(CHAIN, 0)
@@ -226,7 +146,7 @@ async def test_a_resumed_study_does_not_pay_again_for_what_it_recorded(tmp_path:
 
 
 async def test_a_failure_is_raised_and_its_finished_calls_are_kept(tmp_path: Path) -> None:
-    edge = FakeEdge()
+    edge = ScriptedEdge()
     live = evaluator(edge, tmp_path)
     await live.evaluate(CHAIN, 0)
     edge.fails = [BackendUnavailable("gone")]
@@ -239,7 +159,7 @@ async def test_a_failure_is_raised_and_its_finished_calls_are_kept(tmp_path: Pat
 
 
 async def test_a_graph_that_the_edge_refuses_answered_wrong(tmp_path: Path) -> None:
-    edge = FakeEdge(fails=[LeakFound("no way")])
+    edge = ScriptedEdge(fails=[LeakFound("no way")])
 
     found = await evaluator(edge, tmp_path).evaluate(WIDE, 1)
 
@@ -250,7 +170,7 @@ async def test_a_graph_that_the_edge_refuses_answered_wrong(tmp_path: Path) -> N
 async def test_what_an_answer_gives_away_sends_the_graph_through_as_a_whole(
     tmp_path: Path,
 ) -> None:
-    edge = FakeEdge(finds=lambda text: Label.of("person") if "says" in text else PUBLIC)
+    edge = ScriptedEdge(finds=lambda text: Label.of("person") if "says" in text else PUBLIC)
 
     found = await evaluator(edge, tmp_path).evaluate(CHAIN, 0)
 
@@ -259,7 +179,7 @@ async def test_what_an_answer_gives_away_sends_the_graph_through_as_a_whole(
 
 
 async def test_a_worst_case_is_never_exceeded(tmp_path: Path) -> None:
-    live = evaluator(FakeEdge(), tmp_path)
+    live = evaluator(ScriptedEdge(), tmp_path)
 
     for one in (SINGLE, WIDE, CHAIN):
         for question in range(len(TASKS)):
@@ -270,7 +190,7 @@ async def test_a_worst_case_is_never_exceeded(tmp_path: Path) -> None:
 
 
 async def test_a_model_that_the_edge_does_not_know_is_told_before_anything_runs() -> None:
-    edge = FakeEdge()
+    edge = ScriptedEdge()
 
     with pytest.raises(StudyInvalid, match='lists "nobody", which the edge does not know'):
         await check_models(edge, ("slm", "nobody"), TASKS[0])
