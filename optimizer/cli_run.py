@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from enum import Enum
 from typing import Annotated, Any
 
 import typer
 
 from optimizer.agents.advised_search import AdvisedSearch
 from optimizer.cli_agent import agent_data, agent_lines, agent_plan_data, agent_plan_table
+from optimizer.cli_engine import EngineName, EngineOption, RayAddressOption, engine_of
 from optimizer.cli_options import CacheOption, DirectoryOption, StudyArgument, opened, place_of
 from optimizer.cli_progress import RunWatcher, watching
 from optimizer.cli_views import (
@@ -21,6 +21,7 @@ from optimizer.cli_views import (
     spend_data,
     spend_line,
 )
+from optimizer.engines.model import Engine
 from optimizer.study.agent_estimate import AgentEstimate, estimate_agent
 from optimizer.study.estimate import Amounts, Estimate, agent_alone, breaks, estimate_study
 from optimizer.study.front import front_of
@@ -31,7 +32,7 @@ from optimizer.study.searchers import make_searcher
 from runtime.cli.exit_codes import CODES, FINDINGS
 from runtime.cli.output import JsonOption, diagnose, make_table, run_command, show
 from runtime.clock import SystemClock
-from runtime.errors import BackendUnavailable, NotImplementedYet, StudyInvalid
+from runtime.errors import BackendUnavailable, StudyInvalid
 
 __all__ = ["plan", "resume", "run"]
 
@@ -44,16 +45,6 @@ UntilCapOption = Annotated[
         "--until-cap", help="Run although the worst case breaks a cap; the cap then ends the run."
     ),
 ]
-
-
-class Engine(Enum):
-    """Who runs the executions."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-
-EngineOption = Annotated[Engine, typer.Option(help="Who runs the executions.")]
 
 
 def plan(study: StudyArgument, *, as_json: JsonOption = False) -> None:
@@ -103,7 +94,8 @@ def run(
     cache: CacheOption = None,
     workers: WorkersOption = None,
     until_cap: UntilCapOption = False,
-    engine: EngineOption = Engine.LOCAL,
+    engine: EngineOption = EngineName.LOCAL,
+    ray_address: RayAddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study, or go on with it where it was; typing the same again is how to resume.
@@ -113,9 +105,10 @@ def run(
     """
 
     def work() -> None:
+        by = engine_of(engine, ray_address, as_json=as_json)
         one = opened(study)
         place = place_of(one, directory, cache)
-        _run(one, place, workers=workers, until_cap=until_cap, engine=engine, as_json=as_json)
+        _run(one, place, engine=by, workers=workers, until_cap=until_cap, as_json=as_json)
 
     run_command(work, as_json=as_json)
 
@@ -126,18 +119,21 @@ def resume(
     directory: DirectoryOption = None,
     cache: CacheOption = None,
     workers: WorkersOption = None,
+    engine: EngineOption = EngineName.LOCAL,
+    ray_address: RayAddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a study that was begun; the same as run, but never begins one."""
 
     def work() -> None:
+        by = engine_of(engine, ray_address, as_json=as_json)
         one = opened(study)
         place = place_of(one, directory, cache)
         if not place.journal.exists():
             reason = "does not exist; `leeward optimizer run` begins the study"
             raise StudyInvalid(reason, file=str(place.journal))
         place.stop.unlink(missing_ok=True)
-        _run(one, place, workers=workers, until_cap=True, engine=Engine.LOCAL, as_json=as_json)
+        _run(one, place, engine=by, workers=workers, until_cap=True, as_json=as_json)
 
     run_command(work, as_json=as_json)
 
@@ -146,18 +142,16 @@ def _run(
     one: OpenStudy,
     place: RunPlace,
     *,
+    engine: Engine,
     workers: int | None,
     until_cap: bool,
-    engine: Engine,
     as_json: bool,
 ) -> None:
-    if engine is Engine.RAY:
-        raise NotImplementedYet("this version runs executions on this machine only")
     one.check_possible()
     _check_plan(one, until_cap=until_cap or place.journal.exists(), as_json=as_json)
     total = one.study.trials * one.questions
     with watching(executions=total, is_quiet=as_json) as watcher:
-        result = asyncio.run(_search(one, place, watcher, workers=workers))
+        result = asyncio.run(_search(one, place, watcher, engine=engine, workers=workers))
     _show_result(one, place, watcher, result, as_json=as_json)
     if result.reason.startswith("failures"):
         # What was paid for is shown as after any run, so this is no second JSON object.
@@ -167,9 +161,16 @@ def _run(
 
 
 async def _search(
-    one: OpenStudy, place: RunPlace, watcher: RunWatcher, *, workers: int | None
+    one: OpenStudy,
+    place: RunPlace,
+    watcher: RunWatcher,
+    *,
+    engine: Engine,
+    workers: int | None,
 ) -> RunResult:
-    async with one.evaluator(place, progress=watcher.phase) as evaluator:
+    async with one.evaluator(
+        place, engine=engine, workers=workers, progress=watcher.phase
+    ) as evaluator:
         return await run_study(
             one.study,
             make_searcher(one.study, one.space, questions=one.questions),

@@ -55,11 +55,31 @@ class TableQuestions:
         """Book the calls of an outcome of an earlier run as made."""
         self._paid.update(evaluated.answered.call_ids)
 
+    def booked(self, evaluated: Evaluated) -> Evaluated:
+        """Return it as it is: what it spent was fixed when it was reserved."""
+        return evaluated
+
     async def evaluate(self, candidate: Candidate, question: int) -> Evaluated:
         """Return the recorded outcome."""
         spent = self.worst_case(candidate, question)
         del self._reserved[candidate.key, question]
-        return Evaluated(question, self._answered(candidate, question), Source.FRESH, spent)
+        return Evaluated(question, self.answered(candidate, question), Source.FRESH, spent)
+
+    def answered(self, candidate: Candidate, question: int) -> Answered:
+        """Return the recorded answer."""
+        table, calls = self._table, self._calls(candidate, question)
+        place = (self._space.row(candidate), int(self._columns[question]))
+        return Answered(
+            right=float(table.right[place]),
+            exposed=bool(table.exposed[place]),
+            cost_usd=float(table.cost_usd[place]),
+            flops=float(table.flops[place]),
+            latency_s=float(table.latency_s[place]),
+            tokens=int(table.tokens[place]),
+            calls=len(calls),
+            cloud_calls=int(table.passages[place]),
+            call_ids=tuple(sorted(set(calls))),
+        )
 
     def _calls(self, candidate: Candidate, question: int) -> tuple[int, ...]:
         return self._table.calls(self._space.row(candidate), int(self._columns[question]))
@@ -76,19 +96,4 @@ class TableQuestions:
             flops=float(table.call_flops[fresh].sum()),
             exposed=frozenset({question}) if cloud else frozenset(),
             cloud_calls=cloud,
-        )
-
-    def _answered(self, candidate: Candidate, question: int) -> Answered:
-        table, calls = self._table, self._calls(candidate, question)
-        place = (self._space.row(candidate), int(self._columns[question]))
-        return Answered(
-            right=float(table.right[place]),
-            exposed=bool(table.exposed[place]),
-            cost_usd=float(table.cost_usd[place]),
-            flops=float(table.flops[place]),
-            latency_s=float(table.latency_s[place]),
-            tokens=int(table.tokens[place]),
-            calls=len(calls),
-            cloud_calls=int(table.passages[place]),
-            call_ids=tuple(sorted(set(calls))),
         )

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from optimizer.engines.local import LocalEngine
+from optimizer.engines.model import Engine
+from optimizer.evaluation.record_work import Record, RecordWork, WorkerAnswers
 from optimizer.evaluation.replayed import ReplayedEvaluator
 from optimizer.replay.evaluator import TeamEvaluator
 from optimizer.replay.matrix import load_matrix
@@ -73,21 +76,44 @@ class OpenStudy:
 
     @asynccontextmanager
     async def evaluator(
-        self, place: RunPlace, *, progress: Callable[[str], None] = lambda _: None
+        self,
+        place: RunPlace,
+        *,
+        engine: Engine | None = None,
+        workers: int | None = None,
+        progress: Callable[[str], None] = lambda _: None,
     ) -> AsyncIterator[OpenEvaluator]:
         """Open what runs graphs on questions.
+
+        Args:
+            place: Where the study is kept.
+            engine: Who runs the executions; this process by default.
+            workers: Instead of the study's own number.
+            progress: Is told what is being started.
 
         Raises:
             StudyInvalid: The edge does not know a model of the study.
             BackendUnavailable: The edge did not come up or cannot be reached.
         """
         if self.live is not None:
-            async with open_live(self.live, place, progress=progress) as opened:
+            async with open_live(
+                self.live, place, engine=engine, workers=workers, progress=progress
+            ) as opened:
                 yield opened
-        elif self.replay is not None:
-            yield OpenEvaluator(ReplayedEvaluator(self.replay), is_free=True)
-        elif self.tabulated is not None:
-            yield OpenEvaluator(self.tabulated.evaluator(), is_free=True)
+            return
+        record, count = self._record, workers or self.study.workers
+        async with (engine or LocalEngine()).opened(
+            RecordWork(record.answered), workers=count, progress=progress
+        ) as do:
+            yield OpenEvaluator(WorkerAnswers(record, do), is_free=True)
+
+    @property
+    def _record(self) -> Record:
+        """A fresh record of a replay: it knows what its run has paid for."""
+        if self.tabulated is not None:
+            return self.tabulated.evaluator()
+        assert self.replay is not None  # noqa: S101 - a study is one of the three
+        return ReplayedEvaluator(self.replay)
 
     def archive(self, place: RunPlace) -> Archive:
         """Read what the study's journal holds.

@@ -7,9 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from optimizer.engines.local import LocalEngine
+from optimizer.engines.model import Engine
 from optimizer.evaluation.cache import CallCache
-from optimizer.evaluation.edge_runs import EdgeRuns
-from optimizer.evaluation.live import LiveEvaluator, LiveSettings, check_models
+from optimizer.evaluation.edge_work import EdgeWork, WorkerRuns
+from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.local_edge import running_edge
 from optimizer.evaluation.model import Answered, QuestionEvaluator
 from optimizer.search.model import Searcher
@@ -24,8 +26,6 @@ from optimizer.study.parts import LiveParts, header_of
 from optimizer.study.runner import Runner, RunSettings
 from runtime.clock import Clock
 from runtime.errors import StudyInvalid
-from runtime.rpc.channels import ChannelSettings, open_channel
-from runtime.rpc.collaboration_client import CollaborationClient
 
 __all__ = [
     "CACHE_FILE",
@@ -149,9 +149,21 @@ async def run_study(
 
 @asynccontextmanager
 async def open_live(
-    parts: LiveParts, place: RunPlace, *, progress: Callable[[str], None] = lambda _: None
+    parts: LiveParts,
+    place: RunPlace,
+    *,
+    engine: Engine | None = None,
+    workers: int | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[OpenEvaluator]:
     """Open cache and edge, start the edge where the study says so, and check its models.
+
+    Args:
+        parts: What the study is made of.
+        place: Where it is kept.
+        engine: Who runs the executions; this process by default.
+        workers: Instead of the study's own number.
+        progress: Is told what is being started.
 
     Raises:
         StudyInvalid: The edge does not know a model of the study.
@@ -166,17 +178,18 @@ async def open_live(
             address = await stack.enter_async_context(
                 running_edge(source.edge_config, place.directory, environment=place.environment)
             )
-        channel = open_channel(ChannelSettings(target=address, tls=None))
-        await stack.enter_async_context(channel)
-        client = CollaborationClient(channel)
-        runs = EdgeRuns(client, rules=parts.rules, timeout_s=source.timeout_s)
         progress("models of the edge")
-        every = tuple(dict.fromkeys((*source.limits.models, *source.limits.sink_models)))
-        await check_models(runs, every, source.tasks[0])
+        do = await stack.enter_async_context(
+            (engine or LocalEngine()).opened(
+                _edge_work(parts, address),
+                workers=workers or parts.study.workers,
+                progress=progress,
+            )
+        )
         cache = CallCache(place.cache or place.directory / CACHE_FILE, study=parts.study.hash)
         stack.callback(cache.close)
         evaluator = LiveEvaluator(
-            runs,
+            WorkerRuns(do),
             parts.space,
             source.tasks,
             rules=parts.rules,
@@ -184,6 +197,16 @@ async def open_live(
             settings=LiveSettings(source.policy_hash, source.revisions),
         )
         yield OpenEvaluator(evaluator, cache, source.timeout_s, source.retries)
+
+
+def _edge_work(parts: LiveParts, address: str) -> EdgeWork:
+    source = parts.source
+    return EdgeWork(
+        address,
+        parts.rules,
+        source.timeout_s,
+        models=tuple(dict.fromkeys((*source.limits.models, *source.limits.sink_models))),
+    )
 
 
 def foreign_outcomes(study: Study) -> dict[Pair, Answered]:

@@ -11,6 +11,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from optimizer.cli import app
+from optimizer.engines import ray_engine
 
 RUNNER = CliRunner()
 SPACE = """\
@@ -170,7 +171,7 @@ def test_front_best_show_and_diff_read_the_journal(study: Path) -> None:
         (["best", "--where", "accuracy > 1"], 16, "NotFound"),
         (["front", "--objectives", "beauty"], 15, "RequestInvalid"),
         (["export", "--out", "graphs"], 15, "RequestInvalid"),
-        (["run", "--engine", "ray"], 8, "NotImplementedYet"),
+        (["run", "--ray-address", "127.0.0.1:6379"], 15, "RequestInvalid"),
     ],
 )
 def test_refusals_have_documented_exit_codes(
@@ -182,6 +183,23 @@ def test_refusals_have_documented_exit_codes(
     data = as_json(command, str(study), *rest, exit_code=exit_code)
 
     assert data["error"]["kind"] == kind
+
+
+@pytest.mark.parametrize("command", ["run", "resume"])
+def test_ray_that_is_not_installed_is_said_with_what_to_install(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(ray_engine, "RAY_PACKAGE", "ray_that_nobody_installed")
+
+    data = as_json(command, str(study), "--engine", "ray", exit_code=4)
+    said = RUNNER.invoke(app, [command, str(study), "--engine", "ray"])
+
+    assert data["error"]["exit_code"] == 4
+    assert said.exit_code == 4
+    assert said.stderr == (
+        "error: --engine ray needs ray, which is not installed: pip install 'leeward[ray]'\n"
+    )
+    assert not (tmp_path / "study.study").exists()
 
 
 def test_a_searcher_that_is_not_there_is_told(study: Path, tmp_path: Path) -> None:
