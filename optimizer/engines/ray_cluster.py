@@ -15,18 +15,20 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from runtime.errors import BackendUnavailable, ConfigInvalid
-from runtime.rpc.address import is_local
+from runtime.rpc.address import host_of, is_local
 
 __all__ = ["RAY_PACKAGE", "Cluster", "check_link", "own_cluster", "running_cluster"]
 
 RAY_PACKAGE: Final = "ray"
+_AUTO: Final = "auto"
 _CLIENT_SCHEME: Final = "ray://"
+_REACH_S: Final = 10.0
 _OBJECT_STORE_BYTES: Final = 128 * 2**20
 _QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_enable_metrics_collection": "0"}
 _AS_NICE_AS_WE_ARE: Final = {"RAY_worker_niceness": "0"}
@@ -100,11 +102,33 @@ async def running_cluster(
         ConfigInvalid: Questions would travel to another machine in the clear.
     """
     environment.update(_QUIET)
+    await _check_reachable(address)
     async with _connected(address=address) as ray:
         nodes = await asyncio.to_thread(ray.nodes)
         check_link(address, nodes, environment)
         cpus = sum(node["Resources"].get("CPU", 0) for node in nodes if node["Alive"])
         yield Cluster(ray, int(cpus), is_own=False)
+
+
+async def _check_reachable(address: str) -> None:
+    """Find out in seconds whether somebody listens; Ray itself tries for minutes.
+
+    Raises:
+        BackendUnavailable: Nobody does.
+        ConfigInvalid: It is no address.
+    """
+    if address == _AUTO:
+        return
+    place = address.removeprefix(_CLIENT_SCHEME)
+    host, port = host_of(place), int(place.rpartition(":")[2])
+    try:
+        async with asyncio.timeout(_REACH_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError) as failure:
+        raise BackendUnavailable(f"Ray at {address}: {type(failure).__name__}") from None
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def check_link(

@@ -59,8 +59,9 @@ class RayPool:
         self._ray = ray
         self._settings = settings
         self._group = group
-        # Into the object store once, however many workers read it.
-        self._work = ray.put(work)
+        # Into the object store once, however many workers read it. As bytes: what Ray unpacks by
+        # itself is memory that workers share and may not write to.
+        self._work = ray.put(ray.cloudpickle.dumps(work))
         self._actor_class = ray.remote(RayWorker)
         self._workers: list[_Worker] = []
         self._starting = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import platform
 import traceback
 from contextlib import AsyncExitStack
@@ -59,11 +60,11 @@ class RayWorker:
     """One worker process; Ray makes it an actor. Its methods share one event loop.
 
     Args:
-        work: What it is to do.
+        work: What it is to do, pickled by the process that started the study.
     """
 
-    def __init__(self, work: Work[Any, Any]) -> None:
-        self._work = work
+    def __init__(self, work: bytes) -> None:
+        self._work: Work[Any, Any] = pickle.loads(work)  # noqa: S301 - from our own driver
         self._stack = AsyncExitStack()
         self._do: Do[Any, Any] | None = None
 

@@ -158,9 +158,7 @@ def _expected(
 def _worst(study: Study, source: LiveSource, rules: GraphRules, *, executions: int) -> Amounts:
     limits = source.limits
     prompt_tokens = max(len(task.question.encode()) for task in source.tasks) + _TURN_TOKENS
-    is_by_calls = limits.max_steps > 0 and any(not task.label.categories for task in source.tasks)
-    # As in `GraphRules.worst_execution`: all calls in vain, then the graph as a whole.
-    steps = (limits.max_steps + 1) * (2 if is_by_calls else 1)
+    steps = limits.max_steps + 1
     call = rules.worst_call(
         {*limits.models, *limits.sink_models},
         prompt_tokens=prompt_tokens + limits.max_steps * limits.max_tokens,

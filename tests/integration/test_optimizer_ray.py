@@ -17,12 +17,14 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from leeward.v1 import collaboration_pb2 as pb
+from leeward.v1 import collaboration_pb2_grpc as pb_grpc
 from optimizer.engines.local import LocalEngine
 from optimizer.engines.model import A, Do, Engine, Q, Work
 from optimizer.engines.ray_cluster import Cluster, own_cluster
 from optimizer.engines.ray_pool import PoolSettings, RayPool
 from optimizer.evaluation.cache import CallCache
-from optimizer.evaluation.edge_work import WorkerRuns
+from optimizer.evaluation.edge_work import EdgeWork, WorkerRuns
 from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.rules import GraphRules
@@ -34,11 +36,21 @@ from optimizer.study.execution import ExecutionSettings
 from optimizer.study.journal import Journal, read_journal
 from optimizer.study.model import Caps
 from optimizer.study.runner import FINISHED, Runner, RunSettings
-from optimizer.testing import DrawingSearcher
+from optimizer.testing import DrawingSearcher, ScriptedEdge
 from optimizer.testing_work import MishapWork, ScriptedWork, UnopenedWork
 from runtime.clock import SystemClock
+from runtime.codec.collaboration import (
+    decode_plan_request,
+    decode_run_request,
+    encode_plan_response,
+)
+from runtime.codec.events import encode_event
 from runtime.errors import BackendUnavailable, CapacityExhausted, StudyInvalid
+from runtime.executor.events import AnswerFinished, RunFinished
 from runtime.labels import PUBLIC, Label
+from runtime.ports import FinishReason
+from runtime.rpc.boundary import error_boundary
+from runtime.rpc.servers import bind, new_server, stop
 from runtime.testing.plans import CATALOG, POLICY
 
 pytestmark = [
@@ -97,7 +109,7 @@ async def run_study(
     *,
     workers: int,
     caps: Caps = NO_CAPS,
-    work: ScriptedWork = SCRIPTED,
+    work: ScriptedWork | EdgeWork = SCRIPTED,
     retries: int = 0,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> tuple[str, Budget]:
@@ -159,6 +171,46 @@ async def test_the_journal_is_the_same_for_1_2_and_8_workers_here_and_on_ray(
 
     assert reason == FINISHED
     assert events_of(tmp_path / "ray-8", Failed) == []
+
+
+class Node(pb_grpc.CollaborationServicer):
+    """An edge's contract over gRPC, on scripted models."""
+
+    def __init__(self) -> None:
+        self._edge = ScriptedEdge()
+
+    async def Plan(self, request: pb.PlanRequest, context: Any) -> pb.PlanResponse:
+        async with error_boundary(context, "Collaboration.Plan"):
+            return encode_plan_response(await self._edge.plan(decode_plan_request(request)))
+
+    async def Run(self, request: pb.RunRequest, context: Any) -> AsyncIterator[pb.RunResponse]:
+        async with error_boundary(context, "Collaboration.Run"):
+            run = await self._edge.run(decode_run_request(request))
+            yield encode_event(AnswerFinished(run.text, FinishReason.STOP, run.receipt.label))
+            yield encode_event(RunFinished(run.receipt))
+
+
+async def test_workers_reach_an_edge_over_grpc_and_the_journal_is_what_it_is_without_them(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    server = new_server(max_concurrent_rpcs=64)
+    pb_grpc.add_CollaborationServicer_to_server(Node(), server)
+    port = bind(server, "127.0.0.1:0", tls=None)
+    await server.start()
+    work = EdgeWork(f"127.0.0.1:{port}", RULES, 60.0, MODELS)
+
+    try:
+        await run_study(tmp_path / "here", LocalEngine(), workers=1, work=work)
+        await run_study(tmp_path / "there", SharedRay(cluster), workers=8, work=work)
+        with pytest.raises(StudyInvalid, match='lists "nobody", which the edge does not know'):
+            async with SharedRay(cluster).opened(replace(work, models=("nobody",)), workers=1):
+                pass
+    finally:
+        await stop(server, None, grace_s=0)
+
+    assert events_of(tmp_path / "here", Outcome)
+    assert events_of(tmp_path / "there", Failed) == []
+    assert lines_of(tmp_path / "there") == lines_of(tmp_path / "here")
 
 
 async def test_a_cap_ends_a_study_on_ray_at_the_same_execution_and_is_not_overshot(

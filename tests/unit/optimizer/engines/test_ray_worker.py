@@ -1,5 +1,6 @@
 """A worker tells Ray nothing: failures come back as answers, faults without their text."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from runtime.version import VERSION
 
 
 async def test_a_named_failure_is_an_answer_with_all_it_says(tmp_path: Path) -> None:
-    worker = RayWorker(MishapWork(tmp_path))
+    worker = RayWorker(pickle.dumps(MishapWork(tmp_path)))
     await worker.open(VERSION)
 
     reply = await worker.do("full")
@@ -24,7 +25,7 @@ async def test_a_named_failure_is_an_answer_with_all_it_says(tmp_path: Path) -> 
 
 
 async def test_a_fault_is_told_by_class_and_place_alone(tmp_path: Path) -> None:
-    worker = RayWorker(MishapWork(tmp_path))
+    worker = RayWorker(pickle.dumps(MishapWork(tmp_path)))
     await worker.open(VERSION)
 
     reply = await worker.do("fault")
@@ -36,7 +37,7 @@ async def test_a_fault_is_told_by_class_and_place_alone(tmp_path: Path) -> None:
 
 
 async def test_a_worker_of_another_release_is_not_used(tmp_path: Path) -> None:
-    opened = await RayWorker(MishapWork(tmp_path)).open("0.0.0-other")
+    opened = await RayWorker(pickle.dumps(MishapWork(tmp_path))).open("0.0.0-other")
 
     assert isinstance(opened, Failure)
     assert isinstance(opened.error, ConfigInvalid)
@@ -44,14 +45,14 @@ async def test_a_worker_of_another_release_is_not_used(tmp_path: Path) -> None:
 
 
 async def test_a_worker_that_cannot_open_its_work_says_why() -> None:
-    opened = await RayWorker(UnopenedWork()).open(VERSION)
+    opened = await RayWorker(pickle.dumps(UnopenedWork())).open(VERSION)
 
     assert isinstance(opened, Failure)
     assert isinstance(opened.error, StudyInvalid)
 
 
 async def test_a_worker_answers_when_it_is_ready(tmp_path: Path) -> None:
-    worker = RayWorker(MishapWork(tmp_path))
+    worker = RayWorker(pickle.dumps(MishapWork(tmp_path)))
 
     opened, reply = await worker.open(VERSION), await worker.do("pid")
 
