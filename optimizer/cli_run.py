@@ -18,6 +18,7 @@ from optimizer.cli_views import (
     front_data,
     measured_data,
     measured_table,
+    scorers_line,
     spend_data,
     spend_line,
 )
@@ -27,6 +28,7 @@ from optimizer.study.estimate import Amounts, Estimate, agent_alone, breaks, est
 from optimizer.study.front import front_of
 from optimizer.study.opening import OpenStudy
 from optimizer.study.running import RunPlace, RunResult, run_study
+from optimizer.study.scorers import count_scorers
 from optimizer.study.search_cost import agent_cost
 from optimizer.study.searchers import make_searcher
 from runtime.cli.exit_codes import CODES, FINDINGS
@@ -61,10 +63,11 @@ def plan(study: StudyArgument, *, as_json: JsonOption = False) -> None:
             return
         estimate = _estimate(one)
         broken = breaks(estimate.worst, one.study.caps)
-        agent = estimate.agent
+        source, agent = one.live.source, estimate.agent
         data = {
             "study": one.study.name,
             "searcher": one.study.searcher.title,
+            "scorers": count_scorers(source.tasks),
             **estimate_data(estimate, broken),
         }
         calls = make_table(
@@ -76,6 +79,7 @@ def plan(study: StudyArgument, *, as_json: JsonOption = False) -> None:
             f"{one.study.name}: {estimate.combinations:,} combinations, {size} different allowed"
             f" graphs, {estimate.questions} questions, searcher {one.study.searcher.title}"
         )
+        first = f"{first}\n{scorers_line(source, estimate)}"
         tables = [amounts_table(estimate, one.study.caps)]
         if agent is not None:
             tables.append(agent_plan_table(agent))

@@ -15,7 +15,8 @@ from optimizer.study.archive import Measured
 from optimizer.study.compare import Comparison
 from optimizer.study.estimate import Estimate
 from optimizer.study.front import Front
-from optimizer.study.model import Caps
+from optimizer.study.model import Caps, LiveSource
+from optimizer.study.scorers import count_scorers
 from runtime.cli.output import make_table
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "front_data",
     "measured_data",
     "measured_table",
+    "scorers_line",
     "spend_data",
     "spend_line",
     "usd",
@@ -95,6 +97,7 @@ def spend_data(spend: Spend, elapsed_s: float | None = None) -> dict[str, Any]:
         "exposed_questions": len(spend.exposed),
         "flops": spend.flops,
         **({} if elapsed_s is None else {"seconds": elapsed_s}),
+        "judge": asdict(spend.judge),
     }
 
 
@@ -105,6 +108,8 @@ def spend_line(spend: Spend, caps: Caps) -> str:
         _of(f"{spend.executions} runs", caps.executions),
         _of(f"{spend.calls} calls", caps.calls),
     ]
+    if spend.judge.calls:
+        parts.append(f"of it {usd(spend.judge.usd)} and {spend.judge.calls} calls for the judge")
     if spend.exposed or caps.exposed_questions is not None:
         parts.append(_of(f"{len(spend.exposed)} questions left", caps.exposed_questions))
     return ", ".join(parts)
@@ -118,10 +123,32 @@ def estimate_data(estimate: Estimate, broken: Sequence[str]) -> dict[str, Any]:
         "questions": estimate.questions,
         "expected": asdict(estimate.expected),
         "worst": asdict(estimate.worst),
+        "judge": {
+            "expected": asdict(estimate.judge_expected.judge),
+            "worst": asdict(estimate.judge_worst.judge),
+        },
         "calls_by_model": dict(estimate.calls_by_model),
         "agent": None if estimate.agent is None else asdict(estimate.agent),
         "caps_that_the_worst_case_breaks": list(broken),
     }
+
+
+def scorers_line(source: LiveSource, estimate: Estimate) -> str:
+    """Say which scorers judge how many questions, and what they run or ask."""
+    counts = count_scorers(source.tasks)
+    text = "scored by " + ", ".join(f"{name} ({count})" for name, count in counts.items())
+    if "code" in counts and source.sandbox is not None:
+        box = source.sandbox
+        text += f"; code runs in namespaces, {box.cpu_s} s of CPU, {box.memory_mib} MiB"
+    if "judge" in counts and source.judge is not None:
+        judge, likely, worst = source.judge, estimate.judge_expected, estimate.judge_worst
+        where = "on the edge" if judge.is_edge else "OUTSIDE the edge, unlabelled questions only"
+        text += (
+            f"; the judge is {judge.model}, {where}: {likely.calls:,} calls and"
+            f" {usd(likely.usd)} expected, {worst.calls:,} and {usd(worst.usd)} at worst,"
+            " in the amounts below"
+        )
+    return text
 
 
 def amounts_table(estimate: Estimate, caps: Caps) -> Table:

@@ -25,6 +25,7 @@ from optimizer.study.model import LiveSource
 from optimizer.study.opening import OpenStudy
 from optimizer.study.parts import live_parts
 from optimizer.study.running import CACHE_FILE, RunPlace, run_study
+from optimizer.study.scorers import check_scorers
 from optimizer.study.tabulated import report_study
 from optimizer.study.watch import OneGraph, fresh_study, verdict_of
 from runtime.cli.exit_codes import FINDINGS
@@ -108,7 +109,9 @@ def _fresh(one: OpenStudy, place: RunPlace, tasks: Path | None) -> tuple[OpenStu
 
 def _on_tasks(one: OpenStudy, tasks: Path) -> OpenStudy:
     assert one.live is not None  # noqa: S101 - the command asked
-    study = fresh_study(one.study, one.live.source, load_tasks(tasks))
+    loaded = load_tasks(tasks)
+    check_scorers(loaded, one.live.source, tasks_file=str(tasks))
+    study = fresh_study(one.study, one.live.source, loaded)
     source = study.source
     assert isinstance(source, LiveSource)  # noqa: S101 - made from one
     parts = live_parts(study, source, today=SystemClock().now().date())

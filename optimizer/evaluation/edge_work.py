@@ -15,8 +15,8 @@ from optimizer.engines.model import Do
 from optimizer.evaluation.edge_runs import EdgeRun, EdgeRuns
 from optimizer.evaluation.live import check_models
 from optimizer.evaluation.rules import GraphRules
-from optimizer.evaluation.scorers import Scorer
 from optimizer.evaluation.tasks import Task
+from optimizer.scoring.model import Scorer
 from runtime.codec.collaboration import CollaborationCall
 from runtime.labels import PUBLIC
 from runtime.planner.model import Plan

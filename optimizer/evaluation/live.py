@@ -17,8 +17,10 @@ from optimizer.evaluation.edge_runs import REFUSALS, Runs
 from optimizer.evaluation.model import Answered, Evaluated, Source, Spend, full_spend
 from optimizer.evaluation.purchases import Purchases
 from optimizer.evaluation.rules import GraphRules
-from optimizer.evaluation.scorers import score
+from optimizer.evaluation.scoring import Scored, Scoring
 from optimizer.evaluation.tasks import Task
+from optimizer.judging.judge import PaidVote
+from optimizer.judging.privacy import check_public
 from optimizer.search.model import Candidate, Space, Trial
 from runtime.codec.collaboration import CollaborationCall
 from runtime.errors import CloudAway, NotFound, StudyInvalid
@@ -26,7 +28,7 @@ from runtime.graph.hash import graph_hash
 from runtime.graph.model import Graph, Step
 from runtime.graph.roles import Role
 from runtime.ids import ModelName, StepId
-from runtime.labels import Label
+from runtime.labels import PUBLIC, Label
 from runtime.planner.estimate import critical_path_s
 from runtime.ports import ChatMessage, Sampling
 
@@ -56,6 +58,7 @@ class LiveEvaluator:
         rules: Worst cases.
         cache: What was paid for before, and who pays now.
         settings: What outcomes depend on besides.
+        scoring: Says how right an answer is.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class LiveEvaluator:
         rules: GraphRules,
         cache: CallCache,
         settings: LiveSettings,
+        scoring: Scoring | None = None,
     ) -> None:
         self._runs = runs
         self._space = space
@@ -74,6 +78,7 @@ class LiveEvaluator:
         self._rules = rules
         self._cache = cache
         self._settings = settings
+        self._scoring = scoring or Scoring()
         self._calls = Calls(runs, cache, revisions=settings.revisions)
         self._labels: dict[int, Label] = {}
         self._purchases = Purchases()
@@ -90,12 +95,13 @@ class LiveEvaluator:
         """Return the most that the execution can spend, should the cache hold none of it."""
         # A token holds at least one byte of text, so bytes bound tokens for any vocabulary.
         task = self._tasks[question]
-        return self._rules.worst_execution(
+        ran = self._rules.worst_execution(
             self._space.graph(candidate),
             question,
             prompt_tokens=len(task.question.encode()) + _TURN_TOKENS,
             declared=task.label,
         )
+        return ran.plus(_exposing(self._scoring.worst_case(task, self._rules), question))
 
     def remember(self, evaluated: Evaluated) -> None:
         """Hear of an outcome of an earlier run: its calls are paid for."""
@@ -123,7 +129,7 @@ class LiveEvaluator:
                 ran = await self._calls.run(graph, request)
                 self._take(question, ran.by_step.values())
                 if ran.is_complete:
-                    return self._by_calls(graph, question, ran.by_step)
+                    return await self._by_calls(graph, question, ran.by_step)
             found = await self._as_a_whole(graph, question)
         except REFUSALS:
             found = Evaluated(question, _REFUSED, Source.FRESH, alone=Spend(executions=1))
@@ -139,10 +145,13 @@ class LiveEvaluator:
             known = self._labels[question] = plan.label
         return known
 
-    def _by_calls(self, graph: Graph, question: int, calls: Mapping[StepId, PaidCall]) -> Evaluated:
-        task, results = self._tasks[question], [call.result for call in calls.values()]
+    async def _by_calls(
+        self, graph: Graph, question: int, calls: Mapping[StepId, PaidCall]
+    ) -> Evaluated:
+        results = [call.result for call in calls.values()]
+        scored = await self._score(question, graph, calls[graph.sink.id].result.text, PUBLIC)
         answered = Answered(
-            right=score(task.scorer, calls[graph.sink.id].result.text, task.answer),
+            right=scored.right,
             exposed=any(result.is_cloud for result in results),
             cost_usd=sum(result.cost_usd for result in results),
             flops=sum(result.flops for result in results),
@@ -153,10 +162,25 @@ class LiveEvaluator:
             calls=len(results),
             cloud_calls=sum(result.is_cloud for result in results),
             call_ids=tuple(call.id for call in calls.values()),
+            judged_by=tuple(vote.id for vote in scored.votes),
         )
+        self._take_votes(question, scored.votes)
         if not any(map(self._is_own, calls.values())):
             return Evaluated(question, answered, Source.CACHE)
         return Evaluated(question, answered, Source.FRESH, alone=Spend(executions=1))
+
+    async def _score(self, question: int, graph: Graph, answer: str, label: Label) -> Scored:
+        """Score an answer; what would be shown outside is looked through by the edge first."""
+        task = self._tasks[question]
+        if self._scoring.shows_outside(task):
+            await check_public(self._runs, str(graph.sink.model), task, (answer,))
+        return await self._scoring.score(task, answer, label)
+
+    def _take_votes(self, question: int, votes: Iterable[PaidVote]) -> None:
+        """Note what this study's own votes cost."""
+        for vote in votes:
+            if vote.study == self._cache.study:
+                self._purchases.add(vote.id, _exposing(vote.spend, question))
 
     def _take(self, question: int, calls: Iterable[PaidCall]) -> None:
         """Note what this study's own calls cost."""
@@ -173,10 +197,13 @@ class LiveEvaluator:
         stored = self._cache.get(key)
         if stored is not None:
             answered, study = _answered(stored.value), stored.study
+            votes = _votes(stored.value, study)
         else:
             run = await self._runs.run(self._request(graph, task))
+            scored = await self._score(question, graph, run.text, run.receipt.label)
+            votes = scored.votes
             answered = Answered(
-                right=score(task.scorer, run.text, task.answer),
+                right=scored.right,
                 exposed=run.receipt.left_the_edge,
                 cost_usd=run.cost_usd,
                 flops=run.flops,
@@ -185,9 +212,11 @@ class LiveEvaluator:
                 calls=run.calls,
                 cloud_calls=run.cloud_calls,
                 call_ids=_whole_ids(key, graph),
+                judged_by=tuple(vote.id for vote in votes),
             )
             study = self._cache.study
-            self._cache.put(key, asdict(answered))
+            self._cache.put(key, {**asdict(answered), "votes": [vote.as_json() for vote in votes]})
+        self._take_votes(question, votes)
         if study != self._cache.study:
             return Evaluated(question, answered, Source.CACHE)
         # Its calls are shared with nobody, so the first of them stands for all.
@@ -207,7 +236,7 @@ class LiveEvaluator:
             graph=graph_hash(graph),
             models=tuple((model, self._settings.revisions.get(model, "")) for model in models),
             prompt=task.question,
-            expected=task.answer,
+            expected=self._scoring.expectation(task),
             scorer=task.scorer.value,
             label=task.label.names(),
             policy=self._settings.policy_hash,
@@ -261,5 +290,19 @@ def _whole_ids(key: GraphKey, graph: Graph) -> tuple[int, ...]:
 def _answered(value: Mapping[str, object]) -> Answered:
     ids = value["call_ids"]
     assert isinstance(ids, list)  # noqa: S101 - written by `put` above
-    fields = {**value, "call_ids": tuple(ids)}
+    votes = value.get("judged_by", [])
+    assert isinstance(votes, list)  # noqa: S101 - as above
+    fields = {**value, "call_ids": tuple(ids), "judged_by": tuple(votes)}
+    fields.pop("votes", None)
     return Answered(**fields)  # type: ignore[arg-type]
+
+
+def _votes(value: Mapping[str, object], study: str) -> tuple[PaidVote, ...]:
+    rows = value.get("votes", [])
+    assert isinstance(rows, list)  # noqa: S101 - written by `put` above
+    return tuple(PaidVote.from_json(row, study=study) for row in rows)
+
+
+def _exposing(spend: Spend, question: int) -> Spend:
+    """Return a judge's spend with the question that a call outside the edge exposes."""
+    return replace(spend, exposed=frozenset({question})) if spend.cloud_calls else spend

@@ -18,6 +18,7 @@ __all__ = [
     "NOTHING",
     "Answered",
     "Evaluated",
+    "JudgeSpend",
     "QuestionEvaluator",
     "Source",
     "Spend",
@@ -38,6 +39,21 @@ class Source(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeSpend:
+    """The part of a spend that went into judging answers."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    calls: int = 0
+
+    def plus(self, other: JudgeSpend) -> JudgeSpend:
+        """Return both together."""
+        return JudgeSpend(
+            self.usd + other.usd, self.tokens + other.tokens, self.calls + other.calls
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Spend:
     """What was, or may be, spent. ``exposed`` holds questions whose content left the edge."""
 
@@ -49,6 +65,8 @@ class Spend:
     exposed: frozenset[int] = frozenset()
     cloud_calls: int = 0
     """How many of the calls left the edge."""
+    judge: JudgeSpend = JudgeSpend()
+    """How much of money, tokens and calls the judge had."""
 
     def plus(self, other: Spend) -> Spend:
         """Return both together; a question is exposed once, however often it left."""
@@ -60,6 +78,7 @@ class Spend:
             self.flops + other.flops,
             self.exposed | other.exposed,
             self.cloud_calls + other.cloud_calls,
+            self.judge.plus(other.judge),
         )
 
 
@@ -84,6 +103,8 @@ class Answered:
     """How many of them left the edge."""
     call_ids: tuple[int, ...] = ()
     """The calls that the answer rests on, where the evaluator knows them."""
+    judged_by: tuple[int, ...] = ()
+    """The judge's votes, where a judge said how right it is; no part of what the graph costs."""
 
 
 @dataclass(frozen=True, slots=True)

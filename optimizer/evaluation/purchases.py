@@ -1,5 +1,6 @@
-"""Who pays for a call that several executions share: the first of them, by whichever order counts.
+"""Who pays for a call (or a vote of a judge) that several executions share: the first of them.
 
+Which one is first is said by whichever order counts.
 For the budget that is the order in which executions end, because money is gone when it is gone.
 For the journal it is the order in which they were asked, which no number of workers can change.
 Both come to the same sum.
@@ -30,15 +31,15 @@ class Purchases:
         self._booked: set[int] = set()
 
     def add(self, call_id: int, spend: Spend) -> None:
-        """Say what a call of this study's own cost."""
+        """Say what a call or a vote of this study's own cost."""
         price = _Price(replace(spend, exposed=frozenset()), bool(spend.exposed))
         self._prices.setdefault(call_id, price)
 
     def remember(self, evaluated: Evaluated) -> None:
         """Hear of an outcome that an earlier run has booked."""
-        ids = (*evaluated.answered.call_ids, *evaluated.in_vain)
-        self._settled.update(ids)
-        self._booked.update(ids)
+        used = _used(evaluated)
+        self._settled |= used
+        self._booked |= used
 
     def settled(self, evaluated: Evaluated) -> Evaluated:
         """Return an outcome with what it spent of the budget, as executions end."""
@@ -49,7 +50,7 @@ class Purchases:
         return self._paid(evaluated, self._booked)
 
     def _paid(self, evaluated: Evaluated, paid: set[int]) -> Evaluated:
-        used = {*evaluated.answered.call_ids, *evaluated.in_vain}
+        used = _used(evaluated)
         fresh = [self._prices[one] for one in sorted(used - paid) if one in self._prices]
         paid.update(used)
         spent = evaluated.alone
@@ -58,3 +59,9 @@ class Purchases:
         if any(price.is_exposed for price in fresh):
             spent = replace(spent, exposed=spent.exposed | {evaluated.question})
         return replace(evaluated, spent=spent)
+
+
+def _used(evaluated: Evaluated) -> set[int]:
+    """Everything that an outcome needed and a study pays for once: calls, and a judge's votes."""
+    answered = evaluated.answered
+    return {*answered.call_ids, *answered.judged_by, *evaluated.in_vain}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from optimizer.evaluation.model import Spend
+from optimizer.evaluation.model import JudgeSpend, Spend
 
 __all__ = ["SpendTotal"]
 
@@ -20,6 +20,9 @@ class SpendTotal:
         self.executions = 0
         self.cloud_calls = 0
         self.exposed: set[int] = set()
+        self.judge_usd = Fraction(0)
+        self.judge_tokens = 0
+        self.judge_calls = 0
 
     def add(self, spend: Spend) -> None:
         """Add one."""
@@ -30,6 +33,9 @@ class SpendTotal:
         self.executions += spend.executions
         self.cloud_calls += spend.cloud_calls
         self.exposed |= spend.exposed
+        self.judge_usd += Fraction(spend.judge.usd)
+        self.judge_tokens += spend.judge.tokens
+        self.judge_calls += spend.judge.calls
 
     def as_spend(self) -> Spend:
         """Return the sum."""
@@ -41,4 +47,5 @@ class SpendTotal:
             float(self.flops),
             frozenset(self.exposed),
             self.cloud_calls,
+            JudgeSpend(float(self.judge_usd), self.judge_tokens, self.judge_calls),
         )

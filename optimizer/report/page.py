@@ -199,6 +199,9 @@ def _cost_table(study: Study, totals: _Totals) -> str:
             f"<tr><td>{_TITLES[name]}</td><td class=n>{amount:,.6g}</td>"
             f"<td class=n>{capped}</td></tr>"
         )
+    if spent.judge.calls:
+        had = f"{spent.judge.calls:,} calls, {spent.judge.tokens:,} tokens, ${spent.judge.usd:,.6g}"
+        rows.append(f"<tr><td>of it the judge's</td><td class=n>{had}</td><td></td></tr>")
     return (
         "<table><thead><tr><th></th><th class=n>spent</th><th class=n>cap</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"

@@ -29,6 +29,7 @@ from optimizer.study.model import (
     Study,
     TableSource,
 )
+from optimizer.study.scorers import check_scorers, judge_of, judge_problems, sandbox_of
 from optimizer.study.shape import (
     BudgetShape,
     GraphsShape,
@@ -63,7 +64,6 @@ def load_study(path: Path) -> Study:
         StudyInvalid: Names file, line and field of the first problem.
         CatalogInvalid: The catalog cannot be used.
         PolicyInvalid: The policy cannot be applied.
-        NotImplementedYet: A task wants a scorer that this version lacks.
     """
     document = read_document(path, error=StudyInvalid)
     shape = read_shape(document, StudyShape, version=STUDY_VERSION)
@@ -134,6 +134,10 @@ def _replay_problems(shape: StudyShape) -> Iterator[Problem]:
             yield Problem(
                 (part,), "is not used in a replay, where the record says it; leave it out"
             )
+    if shape.scoring.code is not None or shape.scoring.judge is not None:
+        yield Problem(
+            ("scoring",), "is not used in a replay, where answers are scored; leave it out"
+        )
 
 
 def _record_problems(replay: ReplayShape | None, shape: StudyShape) -> Iterator[Problem]:
@@ -182,7 +186,13 @@ def _live(live: LiveShape, shape: StudyShape, document: Document) -> _Resolved:
     tasks = load_tasks(tasks_file)
     catalog = load_catalog(catalog_file)
     policy = load_policy(root / str(shape.policy))
-    document.refuse([*_graph_problems(graphs, catalog), *_task_problems(shape, tasks)])
+    document.refuse(
+        [
+            *_graph_problems(graphs, catalog),
+            *_task_problems(shape, tasks),
+            *judge_problems(shape.scoring.judge, catalog),
+        ]
+    )
     source = LiveSource(
         tasks=_drawn(tasks, shape),
         catalog=catalog,
@@ -194,7 +204,10 @@ def _live(live: LiveShape, shape: StudyShape, document: Document) -> _Resolved:
         timeout_s=live.timeout_s,
         retries=live.retries,
         revisions=dict(live.revisions),
+        sandbox=sandbox_of(shape.scoring),
+        judge=judge_of(shape.scoring),
     )
+    check_scorers(tasks, source, tasks_file=str(tasks_file))
     contents = [_digest_of_file(tasks_file), sha256_of(dump_catalog(catalog)), source.policy_hash]
     return source, contents, _unit_flops(source)
 
@@ -294,6 +307,11 @@ def _searched(shape: StudyShape) -> dict[str, object]:
         data["evaluation"] = {"live": {"revisions": revisions}}
     else:
         data["evaluation"] = {"replay": {}}
+    judge = data["scoring"]["judge"]
+    if judge is not None:
+        # How the judge is reached and what it costs changes no verdict.
+        for key in ("api_key_env", "timeout_s", "prompt_usd_per_mtok", "completion_usd_per_mtok"):
+            del judge[key]
     return data
 
 
@@ -302,7 +320,7 @@ def _evaluated(shape: StudyShape) -> dict[str, object]:
     searched, replay = _searched(shape), shape.evaluation.replay
     # What a table holds does not depend on the seed; which questions a live study draws does.
     is_table = replay is not None and replay.table is not None
-    keys = ("evaluation", "graphs", "questions", *(() if is_table else ("seed",)))
+    keys = ("evaluation", "graphs", "questions", "scoring", *(() if is_table else ("seed",)))
     return {key: searched[key] for key in keys}
 
 

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from optimizer.evaluation.graph_space import GraphSpace
+from optimizer.evaluation.model import NOTHING, Spend
 from optimizer.evaluation.rules import GraphRules
 from optimizer.search.model import Candidate, Space
 from optimizer.study.agent_estimate import AgentEstimate
 from optimizer.study.document import CHARACTERS_PER_TOKEN
+from optimizer.study.judge_estimate import estimate_judging
 from optimizer.study.model import Caps, LiveSource, Study
 from runtime.graph.model import Graph
 from runtime.ids import ModelName, StepId
@@ -56,9 +58,13 @@ class Estimate:
     expected: Amounts
     worst: Amounts
     calls_by_model: Mapping[str, float]
-    """Expected, without the agent's."""
+    """Expected, without the agent's and the judge's."""
     agent: AgentEstimate | None = None
     """The LLM agent's part of both, where there is one."""
+    judge_expected: Spend = NOTHING
+    """The judge's part of what is expected."""
+    judge_worst: Spend = NOTHING
+    """The judge's part of the worst case."""
 
 
 def estimate_study(
@@ -76,15 +82,24 @@ def estimate_study(
         executions = min(executions, study.caps.executions)
     drawn = draw_candidates(space, study.seed) or space.single_steps()
     graphs = [space.graph(candidate) for candidate in drawn]
+    judging = estimate_judging(source, rules, executions=executions)
     models = Counter(str(step.model) for graph in graphs for step in graph.steps)
     return Estimate(
         combinations=space.combinations,
         graphs=None if listed is None else len(listed),
         questions=len(source.tasks),
-        expected=_with_expected(
-            _expected(graphs, study, source, rules, executions=executions), agent
+        expected=_with_judging(
+            _with_expected(_expected(graphs, study, source, rules, executions=executions), agent),
+            judging.expected,
+            exposed=judging.exposed,
         ),
-        worst=_with_worst(_worst(study, source, rules, executions=executions), agent),
+        worst=_with_judging(
+            _with_worst(_worst(study, source, rules, executions=executions), agent),
+            judging.worst,
+            exposed=judging.exposed,
+        ),
+        judge_expected=judging.expected,
+        judge_worst=judging.worst,
         calls_by_model={
             model: models[model] / len(graphs) * executions for model in sorted(models)
         },
@@ -195,6 +210,17 @@ def _with_worst(amounts: Amounts, agent: AgentEstimate | None) -> Amounts:
         tokens=amounts.tokens + agent.worst_tokens,
         usd=amounts.usd + agent.worst_usd,
         seconds=(amounts.seconds or 0.0) + agent.worst_seconds,
+    )
+
+
+def _with_judging(amounts: Amounts, spend: Spend, *, exposed: int) -> Amounts:
+    return replace(
+        amounts,
+        calls=amounts.calls + spend.calls,
+        tokens=amounts.tokens + spend.tokens,
+        usd=amounts.usd + spend.usd,
+        flops=amounts.flops + spend.flops,
+        exposed_questions=max(amounts.exposed_questions, exposed),
     )
 
 

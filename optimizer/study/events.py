@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Final
 
-from optimizer.evaluation.model import NOTHING, Answered, Evaluated, Source, Spend
+from optimizer.evaluation.model import NOTHING, Answered, Evaluated, JudgeSpend, Source, Spend
 from optimizer.search.model import Candidate, CandidateKey, Recommendation, Trial
 from optimizer.study.advised import Advised, advised_data, advised_of
 
@@ -201,13 +201,15 @@ def _outcome_data(event: Outcome) -> dict[str, object]:
     }
     if event.evaluated.in_vain:
         data["in_vain"] = list(event.evaluated.in_vain)
+    if one.judged_by:
+        data["judged_by"] = list(one.judged_by)
     if event.evaluated.spent != NOTHING:
         data["spent"] = _spend_data(event.evaluated.spent)
     return data
 
 
 def _spend_data(spend: Spend) -> dict[str, object]:
-    return {
+    data: dict[str, object] = {
         "usd": spend.usd,
         "tokens": spend.tokens,
         "calls": spend.calls,
@@ -216,6 +218,7 @@ def _spend_data(spend: Spend) -> dict[str, object]:
         "exposed": sorted(spend.exposed),
         "cloud_calls": spend.cloud_calls,
     }
+    return data if spend.judge == JudgeSpend() else {**data, "judge": asdict(spend.judge)}
 
 
 def _recommendation_data(one: Recommendation | None) -> dict[str, object]:
@@ -262,6 +265,7 @@ def _outcome(data: Mapping[str, object]) -> Outcome:
         calls=_whole(data, "calls"),
         cloud_calls=_whole(data, "cloud_calls"),
         call_ids=_wholes(data, "call_ids"),
+        judged_by=_wholes(data, "judged_by") if "judged_by" in data else (),
     )
     evaluated = Evaluated(
         _whole(data, "question"),
@@ -293,7 +297,14 @@ def _spent(data: object) -> Spend:
         _number(data, "flops"),
         frozenset(_wholes(data, "exposed")),
         _whole(data, "cloud_calls"),
+        _judge_spent(data["judge"]) if "judge" in data else JudgeSpend(),
     )
+
+
+def _judge_spent(data: object) -> JudgeSpend:
+    if not isinstance(data, dict):
+        raise TypeError("judge is not an object")
+    return JudgeSpend(_number(data, "usd"), _whole(data, "tokens"), _whole(data, "calls"))
 
 
 def _done(data: Mapping[str, object]) -> Done:

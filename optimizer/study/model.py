@@ -9,7 +9,9 @@ from typing import Literal
 
 from optimizer.evaluation.graph_space import SpaceLimits
 from optimizer.evaluation.tasks import Task
+from optimizer.judging.model import JudgeSettings
 from optimizer.replay.graph_table import GraphTable
+from optimizer.scoring.sandbox.cell import SandboxLimits
 from optimizer.search.model import Constraint
 from optimizer.study.agent_choice import ADVISED, LLMChoice
 from runtime.catalog.model import Catalog
@@ -60,6 +62,10 @@ class LiveSource:
     timeout_s: float
     retries: int
     revisions: dict[str, str]
+    sandbox: SandboxLimits | None = None
+    """Bounds of the sandbox, where the study allows code to be run."""
+    judge: JudgeSettings | None = None
+    """Who judges answers, where the study has a judge."""
 
     @property
     def label_shares(self) -> dict[Label, float]:

@@ -14,6 +14,9 @@ from optimizer.evaluation.edge_work import EdgeWork, WorkerRuns
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.local_edge import running_edge
 from optimizer.evaluation.model import Answered, QuestionEvaluator
+from optimizer.evaluation.scoring import Scoring
+from optimizer.scoring.code.examine import check_sandbox
+from optimizer.scoring.model import Scorer
 from optimizer.search.model import Searcher
 from optimizer.study.agent_opening import open_advisor
 from optimizer.study.budget import Budget
@@ -21,9 +24,11 @@ from optimizer.study.events import Asked, Event, Outcome
 from optimizer.study.execution import ExecutionSettings
 from optimizer.study.jobs import Observer, Pair
 from optimizer.study.journal import Journal, read_journal
+from optimizer.study.judges import open_judge
 from optimizer.study.model import Study
 from optimizer.study.parts import LiveParts, header_of
 from optimizer.study.runner import Runner, RunSettings
+from optimizer.study.scorers import uses
 from runtime.clock import Clock
 from runtime.errors import StudyInvalid
 
@@ -178,6 +183,9 @@ async def open_live(
             address = await stack.enter_async_context(
                 running_edge(source.edge_config, place.directory, environment=place.environment)
             )
+        if source.sandbox is not None and uses(source.tasks, Scorer.CODE):
+            progress("sandbox")
+            await check_sandbox(source.sandbox)
         progress("models of the edge")
         do = await stack.enter_async_context(
             (engine or LocalEngine()).opened(
@@ -186,15 +194,26 @@ async def open_live(
                 progress=progress,
             )
         )
+        runs = WorkerRuns(do)
         cache = CallCache(place.cache or place.directory / CACHE_FILE, study=parts.study.hash)
         stack.callback(cache.close)
+        judge = await stack.enter_async_context(
+            open_judge(
+                source,
+                WorkerRuns(do),
+                rules=parts.rules,
+                cache=cache,
+                environment=place.environment,
+            )
+        )
         evaluator = LiveEvaluator(
-            WorkerRuns(do),
+            runs,
             parts.space,
             source.tasks,
             rules=parts.rules,
             cache=cache,
             settings=LiveSettings(source.policy_hash, source.revisions),
+            scoring=Scoring(sandbox=source.sandbox, judge=judge),
         )
         yield OpenEvaluator(evaluator, cache, source.timeout_s, source.retries)
 

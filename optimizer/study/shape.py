@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from optimizer.judging.prompt import DEFAULT_RUBRIC
 from runtime.documents.names import ModelText, Name
 from runtime.documents.shape import Shape
 
@@ -19,8 +20,11 @@ __all__ = [
     "ConstraintShape",
     "EvaluationShape",
     "GraphsShape",
+    "JudgeScoringShape",
     "LiveShape",
     "ReplayShape",
+    "CodeScoringShape",
+    "ScoringShape",
     "SearcherShape",
     "SensitiveShape",
     "StudyShape",
@@ -189,6 +193,59 @@ class SearcherShape(Shape):
     """Of that searcher."""
 
 
+class CodeScoringShape(Shape):
+    """Code in answers is run: only in a sandbox, and only where a study says so."""
+
+    sandbox: Literal["namespaces"]
+    """Linux namespaces, an empty file system, no network, limits and few system calls."""
+    cpu_s: int = Field(default=5, ge=1, le=600)
+    """CPU time of one case, or of all tests of one answer, seconds."""
+    wall_s: float = Field(default=60.0, gt=0, le=3600)
+    """Longest wait for it, seconds; for code that sleeps."""
+    memory_mib: int = Field(default=512, ge=128, le=65_536)
+    """Address space, MiB."""
+
+
+class JudgeScoringShape(Shape):
+    """The model that judges answers: one of the edge, or one behind an endpoint."""
+
+    model: ModelText
+    """Without ``base_url``, a model of the catalog on the edge."""
+    base_url: str = Field(default="", pattern=r"^(https?://\S+)?$", max_length=2048)
+    """An OpenAI-compatible endpoint; it sees questions and answers, so none may have a label."""
+    api_key_env: str = Field(default="", pattern=r"^([A-Z_][A-Z0-9_]*)?$", max_length=200)
+    """Environment variable that holds the endpoint's key."""
+    prompt_usd_per_mtok: float | None = Field(default=None, ge=0, le=1e6)
+    """Price of the endpoint's prompt tokens, US dollars per million."""
+    completion_usd_per_mtok: float | None = Field(default=None, ge=0, le=1e6)
+    """Price of the endpoint's answer tokens, US dollars per million."""
+    rubric: str = Field(default=DEFAULT_RUBRIC, min_length=1, max_length=8_000)
+    """What makes an answer right."""
+    scale: int = Field(default=1, ge=1, le=10)
+    """The best score; a score counts as this part of a right answer."""
+    votes: int = Field(default=1, ge=1, le=9)
+    """Odd; the middle one counts."""
+    tries: int = Field(default=2, ge=1, le=5)
+    """Calls per vote, should a reply not be usable."""
+    max_tokens: int = Field(default=200, ge=1, le=16_384)
+    """Longest reply, tokens."""
+    answer_bytes: int = Field(default=8_000, ge=100, le=100_000)
+    """How much of an answer the judge is shown."""
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """Longest wait for the endpoint's reply."""
+    structured_output: bool = False
+    """Have the verdict's JSON schema enforced, where model or endpoint can."""
+
+
+class ScoringShape(Shape):
+    """What scorers need that run or ask something."""
+
+    code: CodeScoringShape | None = None
+    """Allows the code scorer."""
+    judge: JudgeScoringShape | None = None
+    """Who judges, for the judge scorer."""
+
+
 class StudyShape(Shape):
     """One search: questions, what may be built, what it may cost, what must hold."""
 
@@ -206,6 +263,8 @@ class StudyShape(Shape):
     """Which graphs may be built; not for replay, where the space file says it."""
     evaluation: EvaluationShape
     """Where outcomes come from."""
+    scoring: ScoringShape = Field(default_factory=ScoringShape)
+    """What scorers need that run code or ask a model."""
     budget: BudgetShape = Field(default_factory=BudgetShape)
     """Caps on the search."""
     constraints: ConstraintShape = Field(default_factory=ConstraintShape)

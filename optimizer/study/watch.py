@@ -60,7 +60,7 @@ def fresh_study(study: Study, source: LiveSource, tasks: Sequence[Task]) -> Stud
     fresh = tuple(task for task in tasks if task.id not in ids and task.question not in texts)
     if not fresh:
         raise StudyInvalid("holds only questions that the study was searched on", field="tasks")
-    contents = [[task.id, task.question, task.answer, task.scorer.value] for task in fresh]
+    contents = [[task.id, task.question, task.expectation, task.scorer.value] for task in fresh]
     digest = sha256_of([study.hash, contents])
     return replace(
         study,

@@ -28,8 +28,8 @@ from optimizer.evaluation.edge_work import EdgeWork, WorkerRuns
 from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.rules import GraphRules
-from optimizer.evaluation.scorers import Scorer
 from optimizer.evaluation.tasks import Task
+from optimizer.scoring.model import Scorer
 from optimizer.study.budget import Budget
 from optimizer.study.events import Failed, Header, Outcome
 from optimizer.study.execution import ExecutionSettings

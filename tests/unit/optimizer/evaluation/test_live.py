@@ -11,8 +11,8 @@ from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings, check_models
 from optimizer.evaluation.model import NOTHING, Evaluated, Source
 from optimizer.evaluation.rules import GraphRules
-from optimizer.evaluation.scorers import Scorer
 from optimizer.evaluation.tasks import Task
+from optimizer.scoring.model import Scorer
 from optimizer.search.model import Candidate
 from optimizer.testing import ScriptedEdge
 from runtime.codec.collaboration import CollaborationCall

@@ -1,12 +1,14 @@
 """Task files are read line by line, and each problem is told with its line and field."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from optimizer.evaluation.scorers import Scorer
 from optimizer.evaluation.tasks import load_tasks, parse_tasks
-from runtime.errors import NotImplementedYet, StudyInvalid
+from optimizer.scoring.code.model import Case
+from optimizer.scoring.model import Scorer
+from runtime.errors import StudyInvalid
 from runtime.labels import Label
 
 GOOD = '{"id": "a", "question": "1 + 1?", "answer": 2, "scorer": "numeric", "label": ["person"]}'
@@ -45,11 +47,64 @@ def test_problems_name_line_and_field(second: str, message: str) -> None:
     assert str(refused.value).startswith(message)
 
 
-def test_a_scorer_of_a_later_version_is_said_so_with_its_line() -> None:
-    line = '{"id": "b", "question": "x", "answer": "y", "scorer": "judge"}'
+CODE = {"id": "c", "question": "Square it.", "scorer": "code"}
 
-    with pytest.raises(NotImplementedYet, match=r"t\.jsonl:1: scorer: this version has no judge"):
-        parse_tasks(line, file="t.jsonl")
+
+def test_a_code_task_has_tests_or_cases_and_needs_no_answer() -> None:
+    tests = ["import math", "assert math.isclose(square(2), 4)", "assert len(square(3)) == 1"]
+    rows = [
+        {**CODE, "code": {"tests": tests}},
+        {**CODE, "id": "d", "code": {"cases": [{"stdin": "2", "stdout": "4"}]}},
+        {
+            **CODE,
+            "id": "e",
+            "code": {"entry_point": "square", "cases": [{"args": [2], "returns": None}]},
+        },
+    ]
+
+    first, second, third = parse_tasks("\n".join(json.dumps(row) for row in rows))
+
+    assert first.code is not None
+    assert first.code.functions == ("square",)
+    assert second.code is not None
+    assert second.code.cases == (Case(stdin="2", stdout="4"),)
+    assert third.code is not None
+    assert third.code.cases == (Case(args=(2,), returns=None),)
+    assert len({first.expectation, second.expectation, third.expectation}) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (None, "code: is required by the code scorer"),
+        ({}, "code: needs `tests` or `cases`"),
+        ({"tests": "assert f(("}, "code.tests: is not Python"),
+        ({"tests": "assert 1"}, "code.tests: never call the answer's code"),
+        ({"tests": "def check(candidate): pass"}, "code.entry_point: is needed: the tests define"),
+        ({"tests": "f()", "prelude": "from"}, "code.prelude: is not Python"),
+        ({"entry_point": "a b", "tests": "f()"}, "code.entry_point: must fit"),
+        ({"cases": [{"stdin": "1"}]}, "code.cases.0: must have `stdin` and `stdout`, or"),
+        ({"cases": [{"stdout": "1", "args": []}]}, "code.cases.0: must have"),
+        ({"cases": [{"args": [1], "returns": 1}]}, "code.entry_point: is needed: a case has"),
+        ({"tests": "f()", "test": "f()"}, "code.test: is not a known key; did you mean"),
+    ],
+)
+def test_code_that_cannot_be_examined_is_refused_with_its_field(
+    code: dict[str, object] | None, message: str
+) -> None:
+    row = CODE if code is None else {**CODE, "code": code}
+
+    with pytest.raises(StudyInvalid) as refused:
+        parse_tasks(f"{GOOD}\n{json.dumps(row)}\n", file="tasks.jsonl")
+
+    assert str(refused.value).startswith(f"tasks.jsonl:2: {message}")
+
+
+def test_only_the_code_scorer_takes_code() -> None:
+    row = {"id": "b", "question": "x", "answer": "y", "code": {"tests": "f()"}}
+
+    with pytest.raises(StudyInvalid, match="code: is for the code scorer only"):
+        parse_tasks(json.dumps(row))
 
 
 def test_no_error_quotes_a_question(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from optimizer.evaluation.cache import CallCache
 from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.rules import GraphRules
-from optimizer.evaluation.scorers import Scorer
 from optimizer.evaluation.tasks import Task
+from optimizer.scoring.model import Scorer
 from optimizer.search.model import Candidate
 from optimizer.study.budget import Budget
 from optimizer.study.events import Header, Outcome

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from optimizer.judging.cost import worst_of_case
+from optimizer.scoring.sandbox.cell import SandboxLimits
 from optimizer.study.document import load_study
 from optimizer.study.estimate import breaks, estimate_study
 from optimizer.study.model import LiveSource, Study
 from optimizer.study.parts import LiveParts, check_possible, live_parts
-from runtime.errors import CatalogInvalid, NotImplementedYet, StudyInvalid
+from runtime.errors import CatalogInvalid, StudyInvalid
 
 TODAY = date(2026, 11, 1)
 POLICY = """\
@@ -138,6 +140,8 @@ def test_the_search_can_be_given_a_part_of_the_tasks(tmp_path: Path) -> None:
         ({"graphs": {"models": ["small"], "max_steps": 7}}, "graphs.max_steps: must be at most 6"),
         ({"objectives": ["speed"]}, 'objectives.0: "speed" is not one of accuracy'),
         ({"constraints": {"cloud_share": 2}}, "constraints.cloud_share: must be at most 1"),
+        ({"scoring": {"code": {}}}, "scoring.code.sandbox: is required"),
+        ({"scoring": {"code": {"sandbox": "none"}}}, "scoring.code.sandbox: .* namespaces"),
         ({"evaluation": {"live": {"edge": "nowhere"}}}, "evaluation.live.edge: "),
     ],
 )
@@ -157,13 +161,118 @@ def test_a_replay_takes_no_live_parts(tmp_path: Path) -> None:
         load_study(write(tmp_path, evaluation=replay))
 
 
-def test_a_scorer_of_a_later_version_is_told_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "tasks.jsonl").write_text(
-        '{"id": "a", "question": "q", "answer": "x", "scorer": "code"}'
+CODE_TASK = """\
+{"id": "a", "question": "q", "scorer": "code", "code": {"cases": [{"stdout": "1"}]}}
+"""
+
+
+def test_a_replay_takes_no_scoring(tmp_path: Path) -> None:
+    data = study_data(evaluation={"replay": {"matrix": "m.json.gz", "space": "s.yaml"}})
+    for part in ("tasks", "catalog", "policy", "graphs"):
+        del data[part]
+    data["scoring"] = {"code": {"sandbox": "namespaces"}}
+
+    with pytest.raises(StudyInvalid, match="scoring: is not used in a replay"):
+        load_study(write(tmp_path, yaml.safe_dump(data)))
+
+
+def test_code_is_run_only_where_the_study_allows_a_sandbox(tmp_path: Path) -> None:
+    (tmp_path / "tasks.jsonl").write_text(CODE_TASK)
+
+    with pytest.raises(StudyInvalid, match="does not allow: add"):
+        load_study(write(tmp_path))
+    allowed = load_study(write(tmp_path, scoring={"code": {"sandbox": "namespaces", "cpu_s": 9}}))
+
+    assert isinstance(allowed.source, LiveSource)
+    assert allowed.source.sandbox == SandboxLimits(cpu_s=9)
+
+
+JUDGE_TASKS = """\
+{"id": "a", "question": "Explain.", "scorer": "judge"}
+{"id": "b", "question": "Why?", "answer": "So.", "scorer": "judge", "label": ["person"]}
+"""
+OUTSIDE = {
+    "model": "far",
+    "base_url": "https://judge.invalid/v1",
+    "prompt_usd_per_mtok": 1.0,
+    "completion_usd_per_mtok": 10.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("scoring", "message"),
+    [
+        ({}, 'scorer: task "a" has no judge: add'),
+        ({"judge": OUTSIDE}, 'scorer: task "b" is labelled person and would be shown to far'),
+        ({"judge": {"model": "smal"}}, 'scoring.judge.model: "smal" is not in the catalog; did'),
+        ({"judge": {"model": "large"}}, 'scoring.judge.model: "large" is in the cloud'),
+        ({"judge": {"model": "small", "votes": 2}}, "scoring.judge.votes: must be odd"),
+        (
+            {"judge": {"model": "small", "api_key_env": "KEY"}},
+            "scoring.judge.api_key_env: is for an endpoint",
+        ),
+        (
+            {"judge": {"model": "far", "base_url": "https://judge.invalid/v1"}},
+            "scoring.judge: needs `prompt_usd_per_mtok`",
+        ),
+    ],
+)
+def test_a_judge_that_cannot_or_may_not_judge_is_refused(
+    tmp_path: Path, scoring: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "tasks.jsonl").write_text(JUDGE_TASKS)
+
+    with pytest.raises(StudyInvalid) as refused:
+        load_study(write(tmp_path, scoring=scoring))
+
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("where", ["edge", "endpoint"])
+def test_the_worst_case_holds_the_judge(tmp_path: Path, where: str) -> None:
+    public, labelled = JUDGE_TASKS.splitlines()
+    rows = [public] if where == "endpoint" else [public, labelled]
+    (tmp_path / "tasks.jsonl").write_text("\n".join(rows))
+    judge = OUTSIDE if where == "endpoint" else {"model": "small"}
+    study = load_study(write(tmp_path, scoring={"judge": {**judge, "votes": 3}}))
+    parts = parts_of(study)
+    assert parts.source.judge is not None
+
+    estimate = estimate_study(study, parts.source, parts.space, parts.rules)
+
+    runs = estimate.worst.executions
+    single = max(
+        worst_of_case(task.question, task.answer, parts.source.judge, parts.rules).tokens
+        for task in parts.source.tasks
+    )
+    assert estimate.judge_worst.calls == runs * 3 * 2
+    assert estimate.judge_worst.tokens >= runs * single
+    assert estimate.judge_expected.calls == runs * 3
+    assert estimate.judge_expected.usd <= estimate.judge_worst.usd <= estimate.worst.usd
+    assert (estimate.judge_worst.usd > 0) is (where == "endpoint")
+
+
+def test_another_key_or_price_is_the_same_study_and_another_rubric_is_not(tmp_path: Path) -> None:
+    (tmp_path / "tasks.jsonl").write_text(JUDGE_TASKS.splitlines()[0])
+
+    first, dearer, other = (
+        load_study(write(tmp_path, scoring={"judge": {**OUTSIDE, **change}})).hash
+        for change in ({}, {"prompt_usd_per_mtok": 2.0}, {"rubric": "Be kind."})
     )
 
-    with pytest.raises(NotImplementedYet, match=r"tasks\.jsonl:1"):
-        load_study(write(tmp_path))
+    assert first == dearer != other
+
+
+def test_other_bounds_of_the_sandbox_are_another_study(tmp_path: Path) -> None:
+    (tmp_path / "tasks.jsonl").write_text(CODE_TASK)
+    hashes = {
+        load_study(
+            write(tmp_path, scoring={"code": {"sandbox": "namespaces", "cpu_s": seconds}})
+        ).outcomes_hash
+        for seconds in (1, 2)
+    }
+
+    assert len(hashes) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from optimizer.evaluation.graph_space import SpaceLimits
 from optimizer.evaluation.model import Answered, outcomes_of
-from optimizer.evaluation.scorers import Scorer
 from optimizer.evaluation.tasks import Task
+from optimizer.scoring.model import Scorer
 from optimizer.search.model import Candidate, CandidateKey, Constraint, Measure
 from optimizer.study.archive import Measured, measured_of
 from optimizer.study.keeping import Keeping

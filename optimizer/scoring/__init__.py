@@ -1,0 +1,1 @@
+"""What makes an answer right: text rules, code run in a sandbox, a model that judges."""

@@ -1,0 +1,1 @@
+"""A process that can compute and nothing else, and what runs inside it."""
