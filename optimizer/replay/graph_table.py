@@ -203,6 +203,23 @@ class GraphTable:
                     rights[column] = bool(moves["call_right"][call])
         return rights
 
+    def own_answers(self, model: str) -> dict[int, dict[int, tuple[bool, int]]]:
+        """Return a model's own answers to the questions: by question, by sample number.
+
+        Each is whether it is right, and the CRC-32 of its text. Sample 0 is the greedy one. Where
+        the model answered a question in both forms, it is the form as asked.
+        """
+        moves = self._arrays
+        own = (moves["move_model"] == self.pool.index(model)) & (moves["move_inputs"][:, 0] < 0)
+        found: dict[int, dict[int, tuple[bool, int]]] = {}
+        for move in sorted(np.flatnonzero(own), key=lambda one: bool(moves["move_released"][one])):
+            sample = int(moves["move_sample"][move])
+            for question, call in enumerate(self._global_call[move]):
+                if call < self.call_count:
+                    answer = bool(moves["call_right"][call]), int(moves["call_mark"][call])
+                    found.setdefault(question, {}).setdefault(sample, answer)
+        return found
+
     def call_models(self, calls: Sequence[int]) -> tuple[str, ...]:
         """Return the model of each call."""
         return tuple(self.pool[self._arrays["call_model"][call]] for call in calls)

@@ -12,6 +12,7 @@ import numpy as np
 
 from optimizer.replay.graph_table import GraphTable
 from reference.models import spec_of
+from reference.tabulated.diversity import Diversity, diversities
 from reference.tabulated.halves import ALL, Half, halves_of
 from reference.tabulated.shapes import Peak, Shape, peaks, shapes
 from reference.tabulated.statistics import Difference, Share, paired_difference, share_of
@@ -73,6 +74,7 @@ class Effects:
     """The graph that is best over all tasks of the search half."""
     task_bests: tuple[TaskBest, ...]
     redactions: tuple[Redaction, ...]
+    diversities: tuple[Diversity, ...]
     edge_only: Difference | None
     """Best graph that never leaves the edge minus best graph; None where all leave or none."""
 
@@ -98,6 +100,7 @@ def find_effects(table: GraphTable) -> Effects:
         general=table.graphs[general],
         task_bests=tuple(_task_best(table, half, general) for half in halves.values()),
         redactions=tuple(_redactions(table)),
+        diversities=diversities(table),
         edge_only=_edge_only(table, halves[ALL], general),
     )
 

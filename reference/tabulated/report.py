@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from optimizer.replay.graph_table import GraphTable
+from reference.tabulated.diversity import Diversity
 from reference.tabulated.effects import Effects, Redaction, TaskBest, Team
 from reference.tabulated.shapes import Peak, Shape
 from reference.tabulated.statistics import Difference, Share
@@ -23,6 +24,14 @@ _HOW: Final = (
     "corrected for their number. **Bold** differences keep off 0."
 )
 _TEAM_TITLES: Final = ("task", "one call of", "right", "best team", "right", "difference", "FLOPs")
+_DIVERSITY_HOW: Final = (
+    "One greedy answer and further ones drawn at temperature 0.8, on the questions of both halves. "
+    "`any right` is what choosing perfectly among them would reach."
+)
+_DIVERSITY_TITLES: Final = (
+    *("model", "answers", "greedy right", "drawn right"),
+    *("different texts", "right and wrong", "any right"),
+)
 _NOTHING: Final = "The table has no such graphs."
 
 
@@ -126,6 +135,8 @@ def effects_text(effects: Effects) -> str:
             ("task", "its own best graph", "right", "over the general one"),
             map(_task_best, effects.task_bests),
         ),
+        *("", "### How different are several answers of one model?", "", _DIVERSITY_HOW, ""),
+        *_grid(_DIVERSITY_TITLES, map(_diversity, effects.diversities)),
         *("", "### What privacy costs", ""),
         *_grid(
             ("edge model alone", "right, as asked", "right, redacted", "difference"),
@@ -233,6 +244,14 @@ def _task_best(one: TaskBest) -> tuple[str, ...]:
 
 def _redaction(one: Redaction) -> tuple[str, ...]:
     return one.model, _share(one.raw), _share(one.released), _difference(one.difference)
+
+
+def _diversity(one: Diversity) -> tuple[str, ...]:
+    counted = f"{one.sampled:.1%}", f"{one.texts:.2f}"
+    return (
+        *(one.model, str(one.answers), _share(one.greedy), *counted),
+        *(_share(one.mixed), _share(one.any_right)),
+    )
 
 
 def _edge_told(edge_only: Difference | None) -> str:

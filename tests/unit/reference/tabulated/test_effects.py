@@ -57,6 +57,23 @@ async def test_a_single_answer_is_no_better_than_itself(small_table: GraphTable)
     assert all(one.over_single.mean == 0 for one in singles)
 
 
+async def test_several_answers_of_a_model_are_compared_question_by_question(
+    small_table: GraphTable,
+) -> None:
+    found = {one.model: one for one in find_effects(small_table).diversities}
+
+    assert set(found) == set(small_table.pool)
+    for model, one in found.items():
+        answers = small_table.own_answers(model)
+        asked = small_table.single_right(model, is_released=False)
+        assert {question: answers[question][0][0] for question in asked} == asked
+        assert one.answers == 4
+        assert 1 <= one.texts <= 4
+        assert one.mixed.mean <= one.any_right.mean
+        assert one.any_right.mean >= one.greedy.mean
+        assert all(set(samples) == {0, 1, 2, 3} for samples in answers.values())
+
+
 async def test_redaction_is_told_for_models_that_see_both_forms(small_table: GraphTable) -> None:
     redactions = find_effects(small_table).redactions
 
