@@ -28,7 +28,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
-PUBLIC = "How much is 6 times 7?"
+# Of the kind that the edge model was trained on, so that its answers are short.
+PUBLIC = "A shelf holds 7 boxes of 2 bulbs. Then 6 bulbs arrive. How many bulbs are there now?"
 GOOD = Script()
 SLOW = Script(stall_before=0)
 STALLS = Script(stall_before=1)
