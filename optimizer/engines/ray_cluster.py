@@ -145,10 +145,19 @@ def check_link(
         )
 
 
+def _import_ray() -> Any:
+    """Import Ray, which gives every log record of the process a field; ours stay as they are."""
+    factory = logging.getLogRecordFactory()
+    try:
+        return importlib.import_module(RAY_PACKAGE)
+    finally:
+        logging.setLogRecordFactory(factory)
+
+
 @asynccontextmanager
 async def _connected(*, address: str, **settings: Any) -> AsyncIterator[Any]:
     logging.getLogger("ray").setLevel(logging.ERROR)
-    ray = await asyncio.to_thread(importlib.import_module, RAY_PACKAGE)
+    ray = await asyncio.to_thread(_import_ray)
     try:
         # In a thread also because Ray would take the main thread's SIGTERM over.
         await asyncio.to_thread(
