@@ -122,7 +122,7 @@ def test_only_graphs_with_a_cloud_model_can_expose(
 
     says = [table_space.can_expose(one) for one in table_space.candidates()]
 
-    assert says == [bool(one) for one in exposed]
+    assert says == np.asarray(exposed).tolist()
 
 
 def test_a_forbidden_graph_is_not_listed(graph_table: GraphTable) -> None:
