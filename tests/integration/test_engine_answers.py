@@ -103,12 +103,12 @@ async def test_a_seed_repeats_an_answer_and_another_seed_changes_it(engine: Llam
     one, _, _ = await collect(engine, ask(RAMBLE, seed=1, **hot))
     same, _, _ = await collect(engine, ask(RAMBLE, seed=1, **hot))
     other, _, _ = await collect(engine, ask(RAMBLE, seed=2, **hot))
-    free, _, _ = await collect(engine, ask(RAMBLE, **hot))
-    free_again, _, _ = await collect(engine, ask(RAMBLE, **hot))
+    free = [(await collect(engine, ask(RAMBLE, **hot)))[0] for _ in range(8)]
 
     assert one == same
     assert one != other
-    assert free != free_again
+    # Two may well be alike where the model is sure; eight are not.
+    assert len(set(free)) > 1
 
 
 async def test_sampling_settings_reach_the_sampler(engine: LlamaEngine) -> None:
