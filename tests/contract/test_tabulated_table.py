@@ -13,10 +13,6 @@ from reference.tabulated.table import TABLE_PATH, load_table
 MOST_BYTES = 6_000_000
 MOST_SECONDS = 1.0
 
-pytestmark = pytest.mark.skipif(
-    not TABLE_PATH.is_file(), reason="issue 3: the table is built once the ladder is trained"
-)
-
 
 @pytest.fixture(scope="module")
 def table() -> GraphTable:

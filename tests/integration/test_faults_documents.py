@@ -9,8 +9,9 @@ import pytest
 
 from runtime.cli.exit_codes import exit_code_of
 from runtime.errors import CatalogInvalid, ConfigInvalid, GraphInvalid, LeewardError, PolicyInvalid
-from runtime.local.layout import CloudModel, EdgeModel, Layout, write_layout
+from runtime.local.layout import Layout
 from runtime.testing.local_roles import leeward
+from tests.integration.layouts import lonely_layout
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -82,16 +83,7 @@ CASES = {
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path)
-    write_layout(
-        layout,
-        edge_model=EdgeModel("tern-s", tmp_path / "tern-s.gguf", 512),
-        cloud_model=CloudModel("gannet-m", "gannet-m", 512),
-        upstream_url="http://127.0.0.1:1/v1",
-        policy_text=POLICY,
-        ports=(0, 0, 0, 0),
-    )
-    return layout
+    return lonely_layout(tmp_path, weights=tmp_path / "tern-s.gguf", policy_text=POLICY)
 
 
 def _command(name: str, layout: Layout, file: Path) -> list[str]:

@@ -9,12 +9,10 @@ import yaml
 
 from runtime.local.layout import (
     API_KEY_VARIABLE,
-    CloudModel,
-    EdgeModel,
     Layout,
-    write_layout,
 )
 from runtime.testing.local_roles import CommandResult, edit_yaml, leeward
+from tests.integration.layouts import lonely_layout
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -31,16 +29,7 @@ ADDRESS_IN_USE, CONFIG_INVALID, MODEL_INVALID, LEDGER_UNAVAILABLE = 50, 14, 40, 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path)
-    write_layout(
-        layout,
-        edge_model=EdgeModel("tern-s", WEIGHTS, 512),
-        cloud_model=CloudModel("gannet-m", "gannet-m", 512),
-        upstream_url="http://127.0.0.1:1/v1",
-        policy_text=POLICY,
-        ports=(0, 0, 0, 0),
-    )
-    return layout
+    return lonely_layout(tmp_path, weights=WEIGHTS, policy_text=POLICY)
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from runtime.cli.exit_codes import exit_code_of
 from runtime.clock import SystemClock
 from runtime.errors import SignatureInvalid
 from runtime.executor.events import RunFinished
-from runtime.local.layout import CloudModel, EdgeModel, Layout, write_layout
+from runtime.local.layout import Layout
 from runtime.testing.local_roles import CommandResult, LocalRoles, edit_yaml, leeward, run_graph
+from tests.integration.layouts import lonely_layout
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -46,15 +47,7 @@ QUESTION = "How much is 3 and 1?"
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path)
-    write_layout(
-        layout,
-        edge_model=EdgeModel("tern-s", WEIGHTS, 512),
-        cloud_model=CloudModel("gannet-m", "gannet-m", 512),
-        upstream_url="http://127.0.0.1:1/v1",
-        policy_text=POLICY,
-        ports=(0, 0, 0, 0),
-    )
+    layout = lonely_layout(tmp_path, weights=WEIGHTS, policy_text=POLICY)
     signers = {"graph_signers": ["study.study/signing.pub.pem", "operator.pub.pem"]}
     edit_yaml(layout.edge_config, layout.edge_config, signers)
     return layout

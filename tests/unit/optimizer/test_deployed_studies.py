@@ -1,21 +1,17 @@
 """The studies that are shipped can be read, and each can end well."""
 
-import json
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 from bench.search_reference_synthetic import made_up_table
-from optimizer.cli import app
 from optimizer.study.estimate import breaks, estimate_study
 from optimizer.study.opening import open_study
 from optimizer.study.searchers import searcher_names
 from reference.tabulated.store import write_table
-from reference.tabulated.table import TABLE_PATH
+from tests.unit.optimizer.commands import as_json
 
 STUDIES = Path(__file__).parents[3] / "deploy" / "studies"
 LIVE = sorted(file for file in STUDIES.rglob("*.yaml") if not file.stem.startswith("replay-"))
@@ -66,7 +62,6 @@ def test_a_shipped_replay_runs_to_its_end_and_finds_a_front(
 
 
 @pytest.mark.parametrize("file", REPLAYS, ids=[file.stem for file in REPLAYS])
-@pytest.mark.skipif(not TABLE_PATH.is_file(), reason="issue 3: the table is not built yet")
 def test_a_shipped_replay_fits_the_table(file: Path) -> None:
     one = open_study(file, today=TODAY)
 
@@ -109,10 +104,3 @@ def on_table(file: Path, table: Path, directory: Path, *, trials: int) -> Path:
     study = directory / "study.yaml"
     study.write_text(yaml.safe_dump(data), encoding="utf-8")
     return study
-
-
-def as_json(*arguments: str) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [*arguments, "--json"])
-    assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found

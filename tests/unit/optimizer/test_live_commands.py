@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from optimizer.cli import app
 from optimizer.cli_options import opened, place_of
 from optimizer.study.running import OpenEvaluator, run_study
 from optimizer.study.searchers import make_searcher
@@ -19,8 +17,8 @@ from runtime.graph.document import load_graph
 from runtime.graph.hash import graph_hash
 from runtime.identity.graph_signature import load_signed_graph
 from runtime.identity.signing_keys import load_signer
+from tests.unit.optimizer.commands import as_json
 
-RUNNER = CliRunner()
 ROOT = Path(__file__).parents[3]
 
 
@@ -50,13 +48,6 @@ def write(directory: Path, **changes: Any) -> Path:
     path = directory / "study.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False))
     return path
-
-
-def as_json(*arguments: str, exit_code: int = 0) -> dict[str, Any]:
-    result = RUNNER.invoke(app, [*arguments, "--json"])
-    assert result.exit_code == exit_code, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
 
 
 def search(study: Path) -> None:

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
 from optimizer.cli import app
 from optimizer.engines import ray_engine
+from tests.unit.optimizer.commands import RUNNER, as_json, call
 
-RUNNER = CliRunner()
 SPACE = """\
 leeward: space/v1
 name: tiny
@@ -63,17 +62,6 @@ def write(directory: Path, **changes: Any) -> Path:
     path = directory / "study.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False))
     return path
-
-
-def call(*arguments: str, exit_code: int = 0) -> Result:
-    result = RUNNER.invoke(app, list(arguments))
-    assert result.exit_code == exit_code, result.output
-    return result
-
-
-def as_json(*arguments: str, exit_code: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(call(*arguments, "--json", exit_code=exit_code).stdout)
-    return found
 
 
 def test_a_run_says_how_it_ended_what_it_spent_and_what_it_found(study: Path) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
 from bench.search_reference_synthetic import made_up_table
 from optimizer.cli import app
@@ -16,8 +15,7 @@ from reference.tabulated.documents import term_of
 from reference.tabulated.store import write_table
 from runtime.graph.document import graph_from_data
 from runtime.identity.graph_signature import load_signed_graph
-
-RUNNER = CliRunner()
+from tests.unit.optimizer.commands import RUNNER, as_json, call
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +45,6 @@ def write(directory: Path, table: Path, **changes: Any) -> Path:
     path = directory / "study.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False))
     return path
-
-
-def call(*arguments: str, exit_code: int = 0) -> Result:
-    result = RUNNER.invoke(app, list(arguments))
-    assert result.exit_code == exit_code, result.output
-    return result
-
-
-def as_json(*arguments: str, exit_code: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(call(*arguments, "--json", exit_code=exit_code).stdout)
-    return found
 
 
 def journal_of(directory: Path) -> bytes:
