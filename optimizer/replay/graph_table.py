@@ -6,7 +6,7 @@ asked for, and kept. Knows nothing of how the table was built.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -189,18 +189,10 @@ class GraphTable:
         Questions of which no graph asks the model in that form are left out. The released form
         of an edge model is what it reads when its answer goes on to the cloud.
         """
-        moves = self._arrays
-        found = np.flatnonzero(
-            (moves["move_model"] == self.pool.index(model))
-            & (moves["move_released"] == is_released)
-            & (moves["move_sample"] == 0)
-            & (moves["move_inputs"][:, 0] < 0)
-        )
         rights: dict[int, bool] = {}
-        for move in found:
-            for column, call in enumerate(self._global_call[move]):
-                if call < self.call_count:
-                    rights[column] = bool(moves["call_right"][call])
+        for question, sample, released, (right, _) in self._own(model):
+            if sample == 0 and released == is_released:
+                rights[question] = right
         return rights
 
     def own_answers(self, model: str) -> dict[int, dict[int, tuple[bool, int]]]:
@@ -209,16 +201,21 @@ class GraphTable:
         Each is whether it is right, and the CRC-32 of its text. Sample 0 is the greedy one. Where
         the model answered a question in both forms, it is the form as asked.
         """
+        found: dict[int, dict[int, tuple[bool, int]]] = {}
+        for question, sample, _, answer in sorted(self._own(model), key=lambda one: one[2]):
+            found.setdefault(question, {}).setdefault(sample, answer)
+        return found
+
+    def _own(self, model: str) -> Iterator[tuple[int, int, bool, tuple[bool, int]]]:
+        """Yield question, sample number, whether in the released form, and the answer."""
         moves = self._arrays
         own = (moves["move_model"] == self.pool.index(model)) & (moves["move_inputs"][:, 0] < 0)
-        found: dict[int, dict[int, tuple[bool, int]]] = {}
-        for move in sorted(np.flatnonzero(own), key=lambda one: bool(moves["move_released"][one])):
-            sample = int(moves["move_sample"][move])
+        for move in np.flatnonzero(own):
+            sample, released = int(moves["move_sample"][move]), bool(moves["move_released"][move])
             for question, call in enumerate(self._global_call[move]):
                 if call < self.call_count:
                     answer = bool(moves["call_right"][call]), int(moves["call_mark"][call])
-                    found.setdefault(question, {}).setdefault(sample, answer)
-        return found
+                    yield question, sample, released, answer
 
     def call_models(self, calls: Sequence[int]) -> tuple[str, ...]:
         """Return the model of each call."""

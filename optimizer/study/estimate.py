@@ -88,12 +88,12 @@ def estimate_study(
         combinations=space.combinations,
         graphs=None if listed is None else len(listed),
         questions=len(source.tasks),
-        expected=_with_judging(
+        expected=_with(
             _with_expected(_expected(graphs, study, source, rules, executions=executions), agent),
             judging.expected,
             exposed=judging.exposed,
         ),
-        worst=_with_judging(
+        worst=_with(
             _with_worst(_worst(study, source, rules, executions=executions), agent),
             judging.worst,
             exposed=judging.exposed,
@@ -193,27 +193,20 @@ def _worst(study: Study, source: LiveSource, rules: GraphRules, *, executions: i
 def _with_expected(amounts: Amounts, agent: AgentEstimate | None) -> Amounts:
     if agent is None:
         return amounts
-    return replace(
-        amounts,
-        calls=amounts.calls + agent.expected_calls,
-        tokens=amounts.tokens + agent.expected_tokens,
-        usd=amounts.usd + agent.expected_usd,
-    )
+    spend = Spend(agent.expected_usd, agent.expected_tokens, agent.expected_calls)
+    return _with(amounts, spend)
 
 
 def _with_worst(amounts: Amounts, agent: AgentEstimate | None) -> Amounts:
     if agent is None:
         return amounts
-    return replace(
-        amounts,
-        calls=amounts.calls + agent.worst_calls,
-        tokens=amounts.tokens + agent.worst_tokens,
-        usd=amounts.usd + agent.worst_usd,
-        seconds=(amounts.seconds or 0.0) + agent.worst_seconds,
-    )
+    spend = Spend(agent.worst_usd, agent.worst_tokens, agent.worst_calls)
+    with_it = _with(amounts, spend)
+    return replace(with_it, seconds=(amounts.seconds or 0.0) + agent.worst_seconds)
 
 
-def _with_judging(amounts: Amounts, spend: Spend, *, exposed: int) -> Amounts:
+def _with(amounts: Amounts, spend: Spend, *, exposed: int = 0) -> Amounts:
+    """Add what is spent beside the executions, and the questions that are exposed by it."""
     return replace(
         amounts,
         calls=amounts.calls + spend.calls,
