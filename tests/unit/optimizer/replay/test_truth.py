@@ -3,7 +3,7 @@
 The benchmark's page prints 660 search questions and optima up to 0.4 points from ours. Its page
 says that its tie order was another; but the optima over all questions differ too, where the split
 plays no part. Here a plain count of the shipped answers by the page's own rules agrees with the
-table of this project in every vote, so the difference lies in what was counted there.
+table of this project; why the published figures differ is not known.
 """
 
 import hashlib
