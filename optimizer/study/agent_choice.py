@@ -5,15 +5,14 @@ Reads the key when it is first needed; sends nothing.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 from optimizer.agents.llm_agent import AgentSettings, Structure
 from optimizer.agents.spend import AgentCaps, AgentPrice
+from optimizer.study.endpoints import clear_key_problems, is_loopback
 from optimizer.study.shape import AgentShape, SearcherShape
 from runtime.documents.document import Problem
 from runtime.documents.suggest import listed
@@ -49,7 +48,7 @@ class LLMChoice:
     @property
     def is_here(self) -> bool:
         """Whether the endpoint is on this machine."""
-        return _is_loopback(self.base_url)
+        return is_loopback(self.base_url)
 
 
 def llm_choice(searcher: SearcherShape, root: Path) -> LLMChoice | None:
@@ -132,21 +131,11 @@ def read_key(choice: LLMChoice, environment: Mapping[str, str], *, file: str) ->
 def _endpoint_problems(agent: AgentShape, url: str, place: Path_) -> Iterator[Problem]:
     if agent.api_key_env is not None and agent.api_key_file is not None:
         yield Problem(place, "must name one of `api_key_env` and `api_key_file`, not both")
-    if _is_loopback(url):
+    if is_loopback(url):
         return
     has_key = agent.api_key_env is not None or agent.api_key_file is not None
-    if has_key and not url.startswith("https://"):
-        reason = "would send the key over a network in clear; use https"
-        yield Problem((*place, "base_url"), reason)
+    yield from clear_key_problems(url, place, has_key=has_key)
     for name in _FREE:
         if getattr(agent, name) is None:
             reason = f"needs `{name}` (0 if it is free): the endpoint is not on this machine"
             yield Problem(place, reason)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

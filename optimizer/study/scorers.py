@@ -9,6 +9,7 @@ from optimizer.evaluation.tasks import Task
 from optimizer.judging.model import JudgeEndpoint, JudgeSettings
 from optimizer.scoring.model import Scorer
 from optimizer.scoring.sandbox.cell import SandboxLimits
+from optimizer.study.endpoints import clear_key_problems
 from optimizer.study.model import LiveSource
 from optimizer.study.shape import JudgeScoringShape, ScoringShape
 from runtime.catalog.model import Catalog
@@ -76,6 +77,7 @@ def judge_problems(judge: JudgeScoringShape | None, catalog: Catalog) -> Iterato
         for price in prices:
             if getattr(judge, price) is None:
                 yield Problem(here, f"needs `{price}` of its endpoint (0 where it is free)")
+        yield from clear_key_problems(judge.base_url, here, has_key=bool(judge.api_key_env))
         return
     for key in (*prices, "api_key_env"):
         if getattr(judge, key):

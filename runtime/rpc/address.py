@@ -7,7 +7,7 @@ from typing import Final
 
 from runtime.errors import ConfigInvalid
 
-__all__ = ["host_of", "is_local"]
+__all__ = ["host_of", "is_local", "is_loopback_host"]
 
 _UNIX_SCHEMES: Final = ("unix:", "unix-abstract:")
 _IP_SCHEMES: Final = ("ipv4:", "ipv6:", "dns:///", "dns:")
@@ -20,7 +20,11 @@ def is_local(address: str) -> bool:
     """
     if address.startswith(_UNIX_SCHEMES):
         return True
-    host = host_of(address)
+    return is_loopback_host(host_of(address))
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host, alone, is this machine's own; names are not looked up."""
     if host == "localhost":
         return True
     try:

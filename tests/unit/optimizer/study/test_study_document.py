@@ -215,6 +215,10 @@ OUTSIDE = {
             {"judge": {"model": "far", "base_url": "https://judge.invalid/v1"}},
             "scoring.judge: needs `prompt_usd_per_mtok`",
         ),
+        (
+            {"judge": {**OUTSIDE, "base_url": "http://judge.invalid/v1", "api_key_env": "KEY"}},
+            "scoring.judge.base_url: would send the key over a network in clear",
+        ),
     ],
 )
 def test_a_judge_that_cannot_or_may_not_judge_is_refused(
