@@ -22,7 +22,6 @@ from edge.engine.engine import LlamaEngine
 from edge.engine.options import EngineOptions
 from edge.graphs import GraphBook
 from edge.http.front import HttpFront
-from edge.http.server import bind_http, serving_http
 from edge.identity import DeviceIdentity, IdentityStore
 from edge.metrics import EdgeMetrics
 from edge.privacy.releases import EdgeReleases
@@ -43,6 +42,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid, ConfigInvalid
 from runtime.executor.executor import Executor
+from runtime.http.server import bind_http, serving_http
 from runtime.ids import Category, ModelName, NodeName
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter

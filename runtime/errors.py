@@ -9,6 +9,7 @@ LeewardError
 │   ├── SignatureInvalid        a document that nobody who is trusted here has signed as it is
 │   └── ConfigInvalid           settings or a configuration file
 ├── RequestInvalid              the caller's message cannot be served as sent
+│   └── RequestTooLarge         it holds more than this node reads
 ├── NotFound                    no graph, model, session or record of that name
 ├── PrivacyError
 │   ├── LeakFound               the flow check found a path on which content could leak
@@ -71,6 +72,7 @@ __all__ = [
     "PolicyViolation",
     "PrivacyError",
     "RequestInvalid",
+    "RequestTooLarge",
     "SignatureInvalid",
     "StreamBroken",
     "StudyInvalid",
@@ -146,6 +148,10 @@ class RequestInvalid(LeewardError):
     def __init__(self, reason: str, *, field: str = "") -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
+
+
+class RequestTooLarge(RequestInvalid):
+    """The caller's message holds more than this node reads."""
 
 
 class NotFound(LeewardError):

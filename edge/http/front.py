@@ -6,12 +6,9 @@ token is configured (``edge.app`` checks that at start).
 
 import hmac
 import logging
-import traceback
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable
 
-import pydantic
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,20 +17,16 @@ from starlette.routing import Route
 
 from edge.collaboration import Collaboration, CollaborationRequest
 from edge.graphs import AUTO, PREFIX, GraphBook, choice_of
-from edge.http.answers import Envelope, Kind, sse, whole
-from edge.http.hangup import unless_gone
-from edge.http.status import error_body, status_of
-from edge.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
-from runtime.errors import (
-    CapacityExhausted,
-    LeewardError,
-    NotPermitted,
-    RequestInvalid,
-    StreamBroken,
-)
+from runtime.errors import NotPermitted, StreamBroken
 from runtime.executor.events import AnswerDelta, AnswerFinished, Event, RunPlanned
+from runtime.http.answers import Envelope, Kind, sse, whole
+from runtime.http.body import read_shape
+from runtime.http.boundary import Handler, guarded
+from runtime.http.hangup import unless_gone
+from runtime.http.status import error_body
+from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
 from runtime.ids import ModelName, SessionId
 from runtime.planner.model import Plan
 from runtime.ports import EmbeddingPort
@@ -41,8 +34,6 @@ from runtime.ports import EmbeddingPort
 __all__ = ["HttpFront"]
 
 _logger = logging.getLogger("leeward.edge.http")
-_Body = TypeVar("_Body", bound=pydantic.BaseModel)
-MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
 class HttpFront:
@@ -82,23 +73,12 @@ class HttpFront:
             ]
         )
 
-    def _guarded(
-        self, handler: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
-        async def guarded(request: Request) -> Response:
-            try:
-                self._authenticate(request)
-                return await handler(request)
-            except LeewardError as error:
-                _logger.warning("request_refused", extra={"error": type(error).__name__})
-                return _failure(error)
-            except Exception as error:  # noqa: BLE001 - the boundary is where blind catching belongs
-                name = type(error).__name__
-                frames = traceback.format_tb(error.__traceback__)
-                _logger.error("request_crashed", extra={"error": name, "frames": frames})
-                return _failure(LeewardError("internal error"))
+    def _guarded(self, handler: Handler) -> Handler:
+        async def known(request: Request) -> Response:
+            self._authenticate(request)
+            return await handler(request)
 
-        return guarded
+        return guarded(known, error_body=error_body, logger=_logger)
 
     def _authenticate(self, request: Request) -> None:
         if self._bearer_token is None:
@@ -108,11 +88,11 @@ class HttpFront:
             raise NotPermitted("the bearer token is missing or wrong")
 
     async def _chat(self, request: Request) -> Response:
-        body = await _read(request, ChatRequest)
+        body = await read_shape(request, ChatRequest)
         return await self._answer(request, body, "chat")
 
     async def _completion(self, request: Request) -> Response:
-        body = await _read(request, CompletionRequest)
+        body = await read_shape(request, CompletionRequest)
         return await self._answer(request, body, "text")
 
     async def _answer(
@@ -148,7 +128,7 @@ class HttpFront:
         )
 
     async def _embeddings(self, request: Request) -> Response:
-        body = await _read(request, EmbeddingRequest)
+        body = await read_shape(request, EmbeddingRequest)
         vectors = await self._embedder.embed(ModelName(body.model), body.texts())
         data = [
             {"object": "embedding", "index": index, "embedding": vector}
@@ -183,25 +163,3 @@ async def _first_answer(events: AsyncGenerator[Event, None]) -> tuple[Plan | Non
         elif isinstance(event, AnswerDelta | AnswerFinished):
             return plan, event
     raise StreamBroken("the run ended without an answer")
-
-
-async def _read(request: Request, shape: type[_Body]) -> _Body:
-    received = bytearray()
-    async for part in request.stream():
-        received += part
-        if len(received) > MAX_BODY_BYTES:
-            raise RequestInvalid(f"the body is larger than {MAX_BODY_BYTES} bytes")
-    try:
-        return shape.model_validate_json(bytes(received))
-    except pydantic.ValidationError as error:
-        # Only place and rule: the value itself may be part of a prompt.
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "body"
-        raise RequestInvalid(first["type"].replace("_", " "), field=place) from None
-
-
-def _failure(error: LeewardError) -> JSONResponse:
-    headers = {}
-    if isinstance(error, CapacityExhausted):
-        headers["retry-after"] = f"{error.retry_after_s:.0f}"
-    return JSONResponse(error_body(error), status_code=status_of(error), headers=headers)

@@ -75,6 +75,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.NotFound: 16,
         errors.StudyInvalid: 17,
         errors.SignatureInvalid: 18,
+        errors.RequestTooLarge: 19,
         errors.PrivacyError: 20,
         errors.LeakFound: 21,
         errors.PolicyViolation: 22,

@@ -30,6 +30,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.RequestInvalid: PublicStatus(
         StatusCode.INVALID_ARGUMENT, "request cannot be served as sent"
     ),
+    errors.RequestTooLarge: PublicStatus(
+        StatusCode.INVALID_ARGUMENT, "request holds more than this node reads"
+    ),
     errors.ContextOverflow: PublicStatus(
         StatusCode.OUT_OF_RANGE, "prompt and answer do not fit the model's context"
     ),

@@ -37,8 +37,6 @@ NETWORK_MODULES = frozenset(
 ALLOWED = {
     ("edge/app.py", "runtime.rpc.inference_client"): "wired to the gate, over the link's channel",
     ("edge/engine/spawn.py", "open_connection"): "one end of a socketpair to the engine's child",
-    ("edge/http/server.py", "getaddrinfo"): "finds the address to listen on",
-    ("edge/http/status.py", "http"): "names of status codes",
     ("edge/privacy/vault.py", "connect"): "SQLite",
 }
 

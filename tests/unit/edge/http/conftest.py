@@ -10,11 +10,11 @@ import pytest
 from edge.collaboration import Collaboration
 from edge.graphs import GraphBook
 from edge.http.front import HttpFront
-from edge.http.server import bind_http, serving_http
 from runtime.catalog.document import parse_catalog
 from runtime.clock import SystemClock
 from runtime.executor.executor import Executor
 from runtime.graph.document import parse_graph
+from runtime.http.server import bind_http, serving_http
 from runtime.ids import ModelName, NodeName
 from runtime.policy.document import parse_policy
 from runtime.sentinel.defaults import default_detectors

@@ -9,7 +9,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from runtime.errors import EngineCrashed, LeewardError
+from runtime.errors import EngineCrashed
 from runtime.testing.fakes import Script
 from tests.unit.edge.http.conftest import Front, running_front
 
@@ -186,18 +186,4 @@ async def test_an_oversize_body_is_refused(front: Front) -> None:
     async with httpx.AsyncClient() as http:
         answer = await http.post(f"{front.url}/v1/chat/completions", content=body)
 
-    assert answer.status_code == 400
-
-
-def test_every_failure_has_a_status() -> None:
-    from edge.http.status import status_of
-
-    def walk(kind: type[LeewardError]) -> list[type[LeewardError]]:
-        return [kind, *(found for child in kind.__subclasses__() for found in walk(child))]
-
-    # Failures of other roles may be loaded too; they never reach this front.
-    own = [kind for kind in walk(LeewardError) if kind.__module__.startswith(("runtime.", "edge."))]
-
-    assert len(own) > 20
-    for kind in own:
-        assert status_of(kind("x")) >= 400
+    assert answer.status_code == 413

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from edge.http.status import error_body
 from runtime.errors import LeewardError, StreamBroken
 from runtime.executor.events import (
     AnswerDelta,
@@ -17,6 +16,7 @@ from runtime.executor.events import (
     RunPlanned,
 )
 from runtime.executor.plain import receipt_to_data
+from runtime.http.status import error_body
 from runtime.planner.model import Plan
 from runtime.ports import FinishReason, Usage
 

@@ -11,6 +11,7 @@ STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.LeewardError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.DocumentInvalid: HTTPStatus.BAD_REQUEST,
     errors.RequestInvalid: HTTPStatus.BAD_REQUEST,
+    errors.RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ContextOverflow: HTTPStatus.BAD_REQUEST,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.PrivacyError: HTTPStatus.FORBIDDEN,

@@ -1,6 +1,6 @@
-"""What OpenAI clients send and expect, as far as the edge reads and writes it.
+"""What OpenAI clients send, as far as a front reads it.
 
-Fields that the edge does not use are ignored, as every OpenAI-compatible server does; fields
+Fields that a front does not use are ignored, as every OpenAI-compatible server does; fields
 that would change the answer and are not served (several choices, tools) are refused.
 """
 
@@ -128,7 +128,7 @@ class ChatRequest(_Generation):
         """Return the chat.
 
         Raises:
-            NotImplementedYet: The request uses what the edge does not serve yet.
+            NotImplementedYet: The request uses what is not served yet.
         """
         if self.tools:
             raise NotImplementedYet("tool calls are not served yet")

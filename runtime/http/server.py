@@ -1,4 +1,4 @@
-"""Run an ASGI application inside the daemon's own event loop, on a socket bound beforehand."""
+"""Run an ASGI application inside a role's own event loop, on a socket bound beforehand."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ async def serving_http(app: Starlette, bound: socket.socket) -> AsyncIterator[No
 
 
 class _EmbeddedServer(uvicorn.Server):
-    """Leaves signals to the daemon."""
+    """Leaves signals to the role."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

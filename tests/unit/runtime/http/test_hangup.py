@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from edge.http.hangup import unless_gone
 from runtime.errors import Cancelled, NotFound
+from runtime.http.hangup import unless_gone
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 

@@ -1,0 +1,47 @@
+"""The border at which a handler's failure becomes an HTTP answer, and nothing else leaks out."""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from runtime.errors import CapacityExhausted, LeewardError
+from runtime.http.status import status_of
+
+__all__ = ["ErrorBody", "Handler", "failure", "guarded"]
+
+Handler = Callable[[Request], Awaitable[Response]]
+ErrorBody = Callable[[LeewardError], dict[str, Any]]
+"""How much of a failure a front's callers may read."""
+
+
+def guarded(handler: Handler, *, error_body: ErrorBody, logger: logging.Logger) -> Handler:
+    """Return ``handler`` with every failure answered as an OpenAI error object.
+
+    The log holds the failure's class and, for a crash, code positions; never its text.
+    """
+
+    async def guarded_handler(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except LeewardError as error:
+            logger.warning("request_refused", extra={"error": type(error).__name__})
+            return failure(error, error_body)
+        except Exception as error:  # noqa: BLE001 - the boundary is where blind catching belongs
+            name = type(error).__name__
+            frames = traceback.format_tb(error.__traceback__)
+            logger.error("request_crashed", extra={"error": name, "frames": frames})
+            return failure(LeewardError("internal error"), error_body)
+
+    return guarded_handler
+
+
+def failure(error: LeewardError, error_body: ErrorBody) -> JSONResponse:
+    """Return the answer for a failure that came before the first byte of another answer."""
+    headers = {}
+    if isinstance(error, CapacityExhausted):
+        headers["retry-after"] = f"{error.retry_after_s:.0f}"
+    return JSONResponse(error_body(error), status_code=status_of(error), headers=headers)
