@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cloud.absent import NoCache, NoInspection
 from cloud.access import Access
 from cloud.config import CloudConfig, UpstreamConfig
 from cloud.enrolment.desk import EnrolmentDesk
@@ -19,6 +20,7 @@ from cloud.metering import Metering
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
 from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
+from cloud.serving import Serving
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
 from cloud.stores.usage import UsageStore
@@ -145,8 +147,13 @@ async def _serve_devices(
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
             access=Access(state.devices),
-            metering=Metering(router, state.usage, clock),
-            router=router,
+            serving=Serving(
+                models=router,
+                admission=Metering(state.usage, clock),
+                inspector=NoInspection(),
+                cache=NoCache(),
+                clock=clock,
+            ),
             devices=state.devices,
             node=config.name,
             tracer=tracing.get_tracer("leeward.cloud"),

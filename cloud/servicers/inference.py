@@ -1,18 +1,18 @@
 """``leeward.v1.Inference`` on the gateway: where a device's call enters the cloud."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
 import grpc
 from opentelemetry.trace import SpanKind, Tracer
 
 from cloud.access import Access
-from cloud.metering import Metering
+from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.serving import Serving
 from cloud.stores.devices import DeviceStore
-from cloud.upstreams.router import UpstreamRouter
 from leeward.v1 import inference_pb2 as pb
 from leeward.v1 import inference_pb2_grpc as pb_grpc
+from runtime.codec.embedding import decode_embed_request, encode_embed_response
 from runtime.codec.inference import (
     ServedModel,
     decode_generate_request,
@@ -20,8 +20,7 @@ from runtime.codec.inference import (
     encode_chunk,
     encode_served_models,
 )
-from runtime.errors import NotImplementedYet
-from runtime.ids import NodeName
+from runtime.ids import DeviceId, NodeName
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
 from runtime.rpc.peer import verified_peer
@@ -39,15 +38,13 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         self,
         *,
         access: Access,
-        metering: Metering,
-        router: UpstreamRouter,
+        serving: Serving,
         devices: DeviceStore,
         node: NodeName,
         tracer: Tracer,
     ) -> None:
         self._access = access
-        self._metering = metering
-        self._router = router
+        self._serving = serving
         self._devices = devices
         self._node = node
         self._tracer = tracer
@@ -71,17 +68,28 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                 attributes={"device": device, "model": call.model, "node": self._node},
             )
             try:
-                async with aclosing(self._metering.generate(call, device)) as chunks:
-                    async for chunk in chunks:
+                async with self._serving.answering(GenerateCall(_caller(device), call)) as answer:
+                    async for chunk in answer.chunks:
                         yield encode_chunk(chunk)
             finally:
                 span.end()
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
-        """Not served yet: embeddings come with the gateway's own work."""
+        """Turn texts into vectors."""
         async with error_boundary(context, "Inference.Embed"):
-            await self._access.admit(verified_peer(context))
-            raise NotImplementedYet("this gateway serves no embedding models yet")
+            device = await self._access.admit(verified_peer(context))
+            asked = decode_embed_request(request)
+            call = EmbedRequest(
+                model=asked.model,
+                texts=asked.texts,
+                label=asked.label,
+                provenance=asked.provenance,
+                timeout_s=remaining_s(context),
+            )
+            embedded = await self._serving.embed(EmbedCall(_caller(device), call))
+            return encode_embed_response(
+                embedded.vectors, model=embedded.model, usage=embedded.usage
+            )
 
     async def ListModels(
         self, request: pb.ListModelsRequest, context: Context
@@ -98,5 +106,9 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                     context_tokens=route.context_tokens,
                     loaded=True,
                 )
-                for route in self._router.routes
+                for route in self._serving.models.routes
             )
+
+
+def _caller(device: DeviceId) -> Caller:
+    return Caller(tenant="default", kind="device", id=device)

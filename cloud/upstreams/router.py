@@ -9,12 +9,21 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from cloud.calls import EmbedRequest
+from cloud.stages import Embedded, WorstCase, micros
+from cloud.upstreams.estimate import estimate_prompt_tokens, most_prompt_tokens
 from cloud.upstreams.model import Route, Target
 from cloud.upstreams.openai_upstream import OpenAIUpstream
 from runtime.catalog.model import Price, price_on
 from runtime.clock import Clock
-from runtime.errors import CapacityExhausted, LeewardError, NotFound, UpstreamUnavailable
-from runtime.ids import NodeName
+from runtime.errors import (
+    CapacityExhausted,
+    LeewardError,
+    NotFound,
+    NotImplementedYet,
+    UpstreamUnavailable,
+)
+from runtime.ids import ModelName, NodeName
 from runtime.ports import Chunk, Completion, GenerateRequest, Usage
 
 __all__ = ["UpstreamRouter"]
@@ -52,11 +61,36 @@ class UpstreamRouter:
         """Ask each provider whether it answers."""
         return {name: await upstream.is_reachable() for name, upstream in self._upstreams.items()}
 
+    def worst_case(self, request: GenerateRequest | EmbedRequest) -> WorstCase:
+        """Return the most that ``request`` can use."""
+        route = self._route(request.model)
+        price = price_on(route.prices, self._clock.now().date())
+        if isinstance(request, EmbedRequest):
+            prompt, completion = sum(len(text.encode()) for text in request.texts), 0
+        else:
+            prompt = most_prompt_tokens(request.messages)
+            completion = request.sampling.max_tokens
+        cost = None if price is None else micros(price.cost_usd(prompt, completion))
+        return WorstCase(prompt, completion, cost)
+
+    def spent(self, request: GenerateRequest | EmbedRequest, received_tokens: int) -> Usage:
+        """Return what a call that did not end has cost: nothing if no token came back."""
+        if isinstance(request, EmbedRequest) or not received_tokens:
+            return Usage(estimated=True)
+        usage = Usage(
+            prompt_tokens=estimate_prompt_tokens(request.messages),
+            completion_tokens=received_tokens,
+            estimated=True,
+        )
+        return self._priced(usage, self._route(request.model).prices)
+
+    async def embed(self, request: EmbedRequest) -> Embedded:
+        """Not served yet."""
+        raise NotImplementedYet("this gateway serves no embedding models yet")
+
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
         """Stream one answer of the alias ``request.model``."""
-        route = self._routes.get(request.model)
-        if route is None:
-            raise NotFound(f"this gateway serves no model named {request.model!r}")
+        route = self._route(request.model)
         deadline_s = self._clock.monotonic_s() + request.timeout_s
         failure: LeewardError = UpstreamUnavailable(f"model {route.model} has no upstream")
         for target in route.targets:
@@ -77,6 +111,12 @@ class UpstreamRouter:
             else:
                 return
         raise failure
+
+    def _route(self, model: ModelName) -> Route:
+        route = self._routes.get(model)
+        if route is None:
+            raise NotFound(f"this gateway serves no model named {model!r}")
+        return route
 
     async def _from_target(
         self, request: GenerateRequest, route: Route, target: Target

@@ -1,0 +1,29 @@
+"""Stages that a gateway is configured without."""
+
+from collections.abc import AsyncGenerator
+
+from cloud.calls import Call, GenerateCall
+from runtime.ports import Chunk
+
+__all__ = ["NoCache", "NoInspection"]
+
+
+class NoInspection:
+    """Lets everything pass."""
+
+    async def inspect(self, call: Call) -> None: ...
+
+
+class NoCache:
+    """Keeps nothing."""
+
+    def keeps(self, call: GenerateCall) -> bool:
+        return False
+
+    async def find(self, call: GenerateCall) -> AsyncGenerator[Chunk, None] | None:
+        return None
+
+    def recording(
+        self, call: GenerateCall, chunks: AsyncGenerator[Chunk, None]
+    ) -> AsyncGenerator[Chunk, None]:
+        return chunks

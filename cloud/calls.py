@@ -1,0 +1,53 @@
+"""A call as the gateway's core sees it: who asks, and for what. The same for both fronts."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runtime.ids import ModelName
+from runtime.labels import PUBLIC, Label
+from runtime.ports import GenerateRequest, Provenance
+
+__all__ = ["Call", "Caller", "EmbedCall", "EmbedRequest", "GenerateCall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, verified: a device by its certificate, or an application by its key."""
+
+    tenant: str
+    """Whose budgets, limits and cache it uses."""
+    kind: Literal["device", "key"]
+    id: str
+    """The device's id or the key's id, never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """Texts to turn into vectors."""
+
+    model: ModelName
+    texts: tuple[str, ...]
+    label: Label = PUBLIC
+    """Label of ``texts`` as sent, after releases."""
+    provenance: Provenance | None = None
+    timeout_s: float = 60.0
+    """Time left of the caller's deadline, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateCall:
+    """One answer of one model, for one caller."""
+
+    caller: Caller
+    request: GenerateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedCall:
+    """Vectors of one model, for one caller."""
+
+    caller: Caller
+    request: EmbedRequest
+
+
+Call = GenerateCall | EmbedCall

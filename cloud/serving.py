@@ -1,0 +1,163 @@
+"""The gateway's one core: what happens to every call, whichever front it came through.
+
+Inspected, looked up, reserved for, answered, settled; in that order. A call is settled before its
+completion is passed on, so that no caller holds an answer that the gateway does not know of, and
+it is settled however it ends: whole, broken, cancelled.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from cloud.calls import EmbedCall, GenerateCall
+from cloud.stages import (
+    FREE,
+    Admission,
+    AnswerCache,
+    Embedded,
+    Inspector,
+    Models,
+    Outcome,
+    Reservation,
+)
+from runtime.clock import Clock
+from runtime.errors import LeewardError
+from runtime.ports import Chunk, Completion, Usage
+
+__all__ = ["Answer", "CacheState", "Serving"]
+
+CacheState = Literal["hit", "miss", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that is about to stream."""
+
+    cache: CacheState
+    """Whether it comes from the cache; ``off`` when the cache may not be used for this call."""
+    chunks: AsyncGenerator[Chunk, None]
+    """Any number of deltas, then exactly one completion."""
+
+
+class Serving:
+    """Runs calls through the stages."""
+
+    def __init__(
+        self,
+        *,
+        models: Models,
+        admission: Admission,
+        inspector: Inspector,
+        cache: AnswerCache,
+        clock: Clock,
+    ) -> None:
+        self.models = models
+        self._admission = admission
+        self._inspector = inspector
+        self._cache = cache
+        self._clock = clock
+
+    @asynccontextmanager
+    async def answering(self, call: GenerateCall) -> AsyncIterator[Answer]:
+        """Open one answer; leaving the block early cancels it.
+
+        Raises:
+            LeewardError: The call is refused, on entering; or the answer fails, while it streams.
+        """
+        started_s = self._clock.monotonic_s()
+        await self._inspector.inspect(call)
+        keeps = self._cache.keeps(call)
+        found = await self._cache.find(call) if keeps else None
+        worst = self.models.worst_case(call.request) if found is None else FREE
+        reservation = await self._admission.reserve(call, worst)
+        source = self.models.generate(call.request) if found is None else found
+        if keeps and found is None:
+            source = self._cache.recording(call, source)
+        meter = _Meter(reservation, self._clock, started_s=started_s, cache_hit=found is not None)
+        chunks = meter.metered(source)
+        try:
+            yield Answer(_state(keeps=keeps, is_hit=found is not None), chunks)
+        finally:
+            # One that was never started runs none of its own clean-up: close the source too.
+            try:
+                await chunks.aclose()
+                await source.aclose()
+            finally:
+                if not meter.is_settled:
+                    spent = self.models.spent(call.request, meter.received_tokens)
+                    await meter.settle(meter.status, spent)
+
+    async def embed(self, call: EmbedCall) -> Embedded:
+        """Turn texts into vectors.
+
+        Raises:
+            LeewardError: The call is refused or fails.
+        """
+        started_s = self._clock.monotonic_s()
+        await self._inspector.inspect(call)
+        reservation = await self._admission.reserve(call, self.models.worst_case(call.request))
+        meter = _Meter(reservation, self._clock, started_s=started_s)
+        try:
+            embedded = await self.models.embed(call.request)
+            await meter.settle("embedded", embedded.usage)
+        except LeewardError as error:
+            meter.status = type(error).__name__
+            raise
+        finally:
+            if not meter.is_settled:
+                await meter.settle(meter.status, self.models.spent(call.request, 0))
+        return embedded
+
+
+class _Meter:
+    """Counts what one call used, and settles it once."""
+
+    def __init__(
+        self, reservation: Reservation, clock: Clock, *, started_s: float, cache_hit: bool = False
+    ) -> None:
+        self._reservation = reservation
+        self._clock = clock
+        self._started_s = started_s
+        self._cache_hit = cache_hit
+        self.status = "cancelled"
+        self.received_tokens = 0
+        self.is_settled = False
+
+    async def metered(self, source: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+        """Pass a stream on, settling before its completion."""
+        try:
+            async with aclosing(source):
+                async for chunk in source:
+                    if isinstance(chunk, Completion):
+                        await self.settle(chunk.finish_reason.value, chunk.usage)
+                    else:
+                        self.received_tokens += chunk.tokens
+                    yield chunk
+        except LeewardError as error:
+            self.status = type(error).__name__
+            raise
+
+    async def settle(self, status: str, usage: Usage) -> None:
+        """Settle now, also when the caller leaves meanwhile."""
+        self.is_settled = True
+        outcome = Outcome(
+            status, usage, self._clock.monotonic_s() - self._started_s, self._cache_hit
+        )
+        await _to_the_end(self._reservation.settle(outcome))
+
+
+async def _to_the_end(work: Awaitable[None]) -> None:
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _state(*, keeps: bool, is_hit: bool) -> CacheState:
+    if not keeps:
+        return "off"
+    return "hit" if is_hit else "miss"

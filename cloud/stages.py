@@ -1,0 +1,147 @@
+"""The seams of the gateway's core: what a call passes between its front and its upstream.
+
+``cloud.serving`` runs them in order; each has its own room, wired in ``cloud.app``. Money is
+whole micro-dollars from here on, because sums of floats drift and a cap must hold to the last cent.
+"""
+
+import math
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from cloud.calls import Call, EmbedRequest, GenerateCall
+from cloud.upstreams.model import Route
+from runtime.ids import ModelName
+from runtime.ports import Chunk, GenerateRequest, Usage
+
+__all__ = [
+    "FREE",
+    "Admission",
+    "AnswerCache",
+    "Embedded",
+    "Inspector",
+    "Models",
+    "Outcome",
+    "Reservation",
+    "WorstCase",
+    "micros",
+]
+
+_MICROS_PER_USD: Final = 1_000_000
+
+
+def micros(cost_usd: float) -> int:
+    """Return US dollars as whole micro-dollars, rounded up: a part of one counts as one.
+
+    Rounded to a thousandth first, so that 0.1 + 0.2 does not cost a micro-dollar more than 0.3.
+    """
+    return math.ceil(round(cost_usd * _MICROS_PER_USD, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class WorstCase:
+    """The most that a call can use; what is reserved before it is dispatched."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost_micros: int | None
+    """``None`` when no price is known, so that the call cannot be held to a budget of money."""
+
+
+FREE: Final = WorstCase(prompt_tokens=0, completion_tokens=0, cost_micros=0)
+"""What an answer from the cache can use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended and what it used."""
+
+    status: str
+    """A finish reason, ``embedded``, ``cancelled``, or the name of the error."""
+    usage: Usage
+    latency_s: float
+    cache_hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of unit length, in the order of the texts."""
+
+    vectors: tuple[Sequence[float], ...]
+    model: ModelName
+    usage: Usage
+
+
+class Inspector(Protocol):
+    """The second line: looks at what arrives before anything else does."""
+
+    async def inspect(self, call: Call) -> None:
+        """Return, or raise the refusal of content above the gateway's clearance."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Answers given before."""
+
+    async def find(self, call: GenerateCall) -> AsyncGenerator[Chunk, None] | None:
+        """Return the stream of an answer to the same question, or ``None``."""
+        ...
+
+    def recording(
+        self, call: GenerateCall, chunks: AsyncGenerator[Chunk, None]
+    ) -> AsyncGenerator[Chunk, None]:
+        """Pass a stream on unchanged and keep it once it is whole."""
+        ...
+
+    def keeps(self, call: GenerateCall) -> bool:
+        """Whether an answer to ``call`` may be taken from here or kept here at all."""
+        ...
+
+
+class Reservation(Protocol):
+    """What was set aside for one call."""
+
+    async def settle(self, outcome: Outcome) -> None:
+        """Record what was used and free the rest, durably and once, however often it is called."""
+        ...
+
+
+class Admission(Protocol):
+    """Limits and budgets."""
+
+    async def reserve(self, call: Call, worst: WorstCase) -> Reservation:
+        """Set aside the worst case of ``call`` in every budget that it counts towards.
+
+        Raises:
+            CapacityExhausted: A rate or concurrency limit is reached, or a budget is used up.
+        """
+        ...
+
+
+class Models(Protocol):
+    """Every alias that the gateway serves."""
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The aliases, in configured order."""
+        ...
+
+    def worst_case(self, request: GenerateRequest | EmbedRequest) -> WorstCase:
+        """Return the most that ``request`` can use.
+
+        Raises:
+            NotFound: No such alias.
+        """
+        ...
+
+    def spent(self, request: GenerateRequest | EmbedRequest, received_tokens: int) -> Usage:
+        """Return what a call that did not end has cost: nothing if no token came back."""
+        ...
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+        """Stream one answer; see ``runtime.ports.ModelPort``."""
+        ...
+
+    async def embed(self, request: EmbedRequest) -> Embedded:
+        """Turn texts into vectors."""
+        ...
