@@ -24,6 +24,10 @@ LeewardError
 │   ├── TokenRefused            a join token is unknown, used or expired
 │   └── NotPermitted            the verified peer may not do this
 ├── CapacityExhausted           this node is full, try again later
+├── BudgetExhausted             a budget has no room for the call until it renews
+├── PriceMissing                a model without a price was asked for under a budget of money
+├── CallInFlight                the same call, by its idempotency key, is still being answered
+├── AlreadyAnswered             the same call was answered and charged, its answer is kept no more
 ├── ContextOverflow             prompt and answer do not fit the model's context
 ├── DeadlineExceeded            the caller's time ran out
 ├── Cancelled                   the caller went away
@@ -45,7 +49,10 @@ from typing import ClassVar
 
 __all__ = [
     "AddressInUse",
+    "AlreadyAnswered",
     "BackendUnavailable",
+    "BudgetExhausted",
+    "CallInFlight",
     "Cancelled",
     "CapacityExhausted",
     "CatalogInvalid",
@@ -70,6 +77,7 @@ __all__ = [
     "NotPermitted",
     "PolicyInvalid",
     "PolicyViolation",
+    "PriceMissing",
     "PrivacyError",
     "RequestInvalid",
     "RequestTooLarge",
@@ -224,6 +232,38 @@ class CapacityExhausted(LeewardError):
     def __init__(self, reason: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+
+
+class BudgetExhausted(LeewardError):
+    """A budget has no room for the call, and will not have any before it renews.
+
+    Args:
+        reason: One sentence; it names the budget and no amount.
+        budget: The budget's name.
+        renews_at: ISO 8601, UTC; empty when waiting does not help.
+    """
+
+    def __init__(self, reason: str, *, budget: str = "", renews_at: str = "") -> None:
+        super().__init__(reason)
+        self.budget = budget
+        self.renews_at = renews_at
+
+
+class PriceMissing(LeewardError):
+    """A model has no price today, so that a budget of money cannot hold its calls."""
+
+
+class CallInFlight(LeewardError):
+    """The same call, by its idempotency key, is still being answered; ask again a little later."""
+
+    retryable = True
+
+
+class AlreadyAnswered(LeewardError):
+    """The same call, by its idempotency key, was answered and charged; its answer is kept no more.
+
+    A new key makes it a new call, charged again.
+    """
 
 
 class ContextOverflow(LeewardError):

@@ -93,12 +93,16 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.EngineCrashed: 42,
         errors.CapacityExhausted: 43,
         errors.ContextOverflow: 44,
+        errors.BudgetExhausted: 45,
+        errors.PriceMissing: 46,
         errors.AddressInUse: 50,
         errors.CloudAway: 51,
         errors.UpstreamUnavailable: 52,
         errors.StreamBroken: 53,
         errors.DeadlineExceeded: 54,
         errors.Cancelled: 55,
+        errors.CallInFlight: 56,
+        errors.AlreadyAnswered: 57,
     }
 )
 """Every named failure; a test proves it total."""

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from runtime.errors import CapacityExhausted, LeewardError
-from runtime.http.status import status_of
+from runtime.errors import LeewardError
+from runtime.http.status import retry_headers, status_of
 
 __all__ = ["ErrorBody", "Handler", "failure", "guarded"]
 
@@ -41,7 +41,6 @@ def guarded(handler: Handler, *, error_body: ErrorBody, logger: logging.Logger) 
 
 def failure(error: LeewardError, error_body: ErrorBody) -> JSONResponse:
     """Return the answer for a failure that came before the first byte of another answer."""
-    headers = {}
-    if isinstance(error, CapacityExhausted):
-        headers["retry-after"] = f"{error.retry_after_s:.0f}"
-    return JSONResponse(error_body(error), status_code=status_of(error), headers=headers)
+    return JSONResponse(
+        error_body(error), status_code=status_of(error), headers=retry_headers(error)
+    )

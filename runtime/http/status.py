@@ -1,11 +1,17 @@
 """Each named failure as an HTTP status and an OpenAI error object."""
 
+import math
 from http import HTTPStatus
 from typing import Any, Final
 
 from runtime import errors
 
-__all__ = ["STATUS", "error_body", "status_of"]
+__all__ = ["STATUS", "error_body", "error_code", "retry_headers", "status_of"]
+
+_RETRIED_BY_CLIENTS: Final = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+)
+"""Besides 500 and above, what the stock ``openai`` client sends again unasked."""
 
 STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.LeewardError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -19,6 +25,11 @@ STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.IdentityError: HTTPStatus.UNAUTHORIZED,
     errors.NotPermitted: HTTPStatus.FORBIDDEN,
     errors.CapacityExhausted: HTTPStatus.TOO_MANY_REQUESTS,
+    # What OpenAI answers when a quota is used up. Its client would retry a plain 429 and must not.
+    errors.BudgetExhausted: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.PriceMissing: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.CallInFlight: HTTPStatus.CONFLICT,
+    errors.AlreadyAnswered: HTTPStatus.CONFLICT,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     errors.BackendUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CloudAway: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -33,6 +44,29 @@ def status_of(error: errors.LeewardError) -> HTTPStatus:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def retry_headers(error: errors.LeewardError) -> dict[str, str]:
+    """Return the headers that tell a client whether, and after how long, to send the call again.
+
+    ``x-should-retry`` is what the stock ``openai`` client obeys before its own judgement.
+    """
+    if isinstance(error, errors.CapacityExhausted):
+        # Whole seconds, rounded up: who comes a moment early is sent away again.
+        return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+    status = status_of(error)
+    is_retried = status in _RETRIED_BY_CLIENTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return {"x-should-retry": "false"} if is_retried and not error.retryable else {}
+
+
+def error_code(error: errors.LeewardError) -> str:
+    """Return the ``code`` of a failure in OpenAI's error object.
+
+    A used-up budget has OpenAI's own word for it, by which clients tell it from a limit of rate.
+    """
+    if isinstance(error, errors.BudgetExhausted):
+        return "insufficient_quota"
+    return type(error).__name__
+
+
 def error_body(error: errors.LeewardError) -> dict[str, Any]:
     """Return a failure as OpenAI clients read it.
 
@@ -43,7 +77,7 @@ def error_body(error: errors.LeewardError) -> dict[str, Any]:
         "error": {
             "message": str(error),
             "type": "leeward_error",
-            "code": type(error).__name__,
+            "code": error_code(error),
             "param": None,
         }
     }

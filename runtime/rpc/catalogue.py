@@ -79,6 +79,18 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.NotPermitted: PublicStatus(StatusCode.PERMISSION_DENIED, "not permitted"),
     # This node, now.
     errors.CapacityExhausted: PublicStatus(StatusCode.RESOURCE_EXHAUSTED, "node is full"),
+    errors.BudgetExhausted: PublicStatus(
+        StatusCode.RESOURCE_EXHAUSTED, "budget has no room for this call"
+    ),
+    errors.PriceMissing: PublicStatus(
+        StatusCode.FAILED_PRECONDITION, "model has no price, and a budget of money applies"
+    ),
+    errors.CallInFlight: PublicStatus(
+        StatusCode.ABORTED, "a call with this idempotency key is still being answered"
+    ),
+    errors.AlreadyAnswered: PublicStatus(
+        StatusCode.ALREADY_EXISTS, "the call with this idempotency key was answered already"
+    ),
     errors.DeadlineExceeded: PublicStatus(StatusCode.DEADLINE_EXCEEDED, "time ran out"),
     errors.Cancelled: PublicStatus(StatusCode.CANCELLED, "cancelled"),
     errors.BackendUnavailable: PublicStatus(StatusCode.UNAVAILABLE, "model backend is down"),

@@ -70,7 +70,9 @@ def has_details(error: grpc.aio.AioRpcError) -> bool:
 
 
 def _details(error: errors.LeewardError) -> Iterable[Message]:
-    yield ErrorInfo(reason=known_class(error).__name__, domain=ERROR_DOMAIN)
+    yield ErrorInfo(
+        reason=known_class(error).__name__, domain=ERROR_DOMAIN, metadata=_metadata(error)
+    )
     if error.retryable:
         retry = RetryInfo()
         retry.retry_delay.FromNanoseconds(round(_retry_after_s(error) * 1e9))
@@ -83,6 +85,13 @@ def _details(error: errors.LeewardError) -> Iterable[Message]:
         yield PreconditionFailure(
             violations=[PreconditionFailure.Violation(type=_LEAK, subject=hops)]
         )
+
+
+def _metadata(error: errors.LeewardError) -> dict[str, str]:
+    if not isinstance(error, errors.BudgetExhausted):
+        return {}
+    found = {"budget": _bounded(error.budget), "renews_at": _bounded(error.renews_at)}
+    return {name: value for name, value in found.items() if value}
 
 
 def _retry_after_s(error: errors.LeewardError) -> float:
@@ -114,6 +123,14 @@ def _rebuild(kind: type[errors.LeewardError], status: Status) -> errors.LeewardE
         retry = _detail(status, RetryInfo)
         seconds = retry.retry_delay.ToNanoseconds() / 1e9 if retry else _DEFAULT_RETRY_S
         return kind(reason, retry_after_s=min(max(seconds, 0.0), _MAX_RETRY_S))
+    if issubclass(kind, errors.BudgetExhausted):
+        info = _detail(status, ErrorInfo)
+        told = dict(info.metadata) if info else {}
+        return kind(
+            f"{reason} (reported by the remote node)",
+            budget=_bounded(told.get("budget", "")),
+            renews_at=_bounded(told.get("renews_at", "")),
+        )
     if issubclass(kind, errors.LeakFound):
         failure = _detail(status, PreconditionFailure)
         leaks = (

@@ -62,6 +62,17 @@ def test_a_full_node_says_when_to_come_back() -> None:
     assert rebuilt.retry_after_s == 2.5
 
 
+def test_a_used_up_budget_is_named_with_its_renewal_and_no_invitation_to_retry() -> None:
+    error = errors.BudgetExhausted(SECRET, budget="acme-monthly", renews_at="2026-12-01T00:00:00Z")
+    sent = to_rich_status(error)
+
+    rebuilt = from_rpc_error(arrived(sent))
+
+    assert isinstance(rebuilt, errors.BudgetExhausted)
+    assert (rebuilt.budget, rebuilt.renews_at) == ("acme-monthly", "2026-12-01T00:00:00Z")
+    assert not any(detail.Is(RetryInfo.DESCRIPTOR) for detail in sent.details)
+
+
 def test_retryable_failures_carry_a_delay_and_others_do_not() -> None:
     def delays(error: errors.LeewardError) -> list[bool]:
         return [detail.Is(RetryInfo.DESCRIPTOR) for detail in to_rich_status(error).details]
