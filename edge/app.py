@@ -288,6 +288,9 @@ def _model_options(config: EdgeConfig) -> Mapping[ModelName, tuple[ModelConfig, 
             EngineOptions(
                 context_tokens=model.context_tokens,
                 threads=model.threads,
+                slots=model.slots,
+                cache_tokens=model.cache_tokens,
+                is_deterministic=model.is_deterministic,
                 queue_limit=config.max_queue,
             ),
         )

@@ -41,6 +41,12 @@ class _ModelShape(Shape):
     """0 takes what the model was trained for."""
     threads: int = Field(default=0, ge=0, le=1024)
     """0 takes the number of cores."""
+    slots: int = Field(default=8, ge=1, le=64)
+    """Calls that are answered at the same time; the others wait."""
+    cache_tokens: int = Field(default=0, ge=0, le=100_000_000)
+    """Room for the tokens of all slots together; 0 takes one context, at least 8192."""
+    deterministic: bool = False
+    """The same text whatever else is asked at the same time; costs what batching wins."""
 
 
 class _SentinelShape(Shape):
@@ -95,6 +101,9 @@ class ModelConfig:
     sha256: str
     context_tokens: int
     threads: int
+    slots: int
+    cache_tokens: int
+    is_deterministic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +177,9 @@ def _config(document: Document, base: Path) -> EdgeConfig:
                 sha256=model.sha256,
                 context_tokens=model.context_tokens,
                 threads=model.threads,
+                slots=model.slots,
+                cache_tokens=model.cache_tokens,
+                is_deterministic=model.deterministic,
             )
             for name, model in shape.models.items()
         ),

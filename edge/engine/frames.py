@@ -26,6 +26,7 @@ __all__ = [
     "LoadFailed",
     "ModelFacts",
     "Piece",
+    "Pieces",
     "Ping",
     "Pong",
     "Ready",
@@ -62,6 +63,9 @@ class Load:
     batch_tokens: int
     threads: int
     gpu_layers: int
+    slots: int
+    cache_tokens: int
+    is_deterministic: bool
     queue_limit: int
     memory_headroom_bytes: int
     is_mapped: bool
@@ -76,6 +80,10 @@ class Start:
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
     timeout_s: float
+    caller: str = ""
+    """Whose turn it takes; an opaque name, equal for calls of one caller."""
+    priority: int = 0
+    """Higher goes first."""
     kind: Literal["start"] = "start"
 
 
@@ -106,6 +114,8 @@ class ModelFacts:
     vocabulary_size: int
     context_tokens: int
     """What prompt and answer share."""
+    slots: int
+    """Calls that are answered at the same time."""
     trained_context_tokens: int
     has_chat_template: bool
 
@@ -128,11 +138,18 @@ class LoadFailed:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Child to daemon: the next piece of an answer."""
+    """The next piece of one answer."""
 
     call: int
     delta: TextDelta
-    kind: Literal["piece"] = "piece"
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Child to daemon: what one decode added, at most one piece per answer."""
+
+    pieces: tuple[Piece, ...]
+    kind: Literal["pieces"] = "pieces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +183,7 @@ class Pong:
     kind: Literal["pong"] = "pong"
 
 
-Frame = Load | Start | Cancel | Ping | Ready | LoadFailed | Piece | Finished | Failed | Pong
+Frame = Load | Start | Cancel | Ping | Ready | LoadFailed | Pieces | Finished | Failed | Pong
 
 _FRAMES: Final[TypeAdapter[Frame]] = TypeAdapter(Annotated[Frame, Field(discriminator="kind")])
 

@@ -1,28 +1,36 @@
 """What the daemon has asked of a child process and the child has not yet done.
 
 Filled by a thread of its own, so that a cancellation or a ping is seen while the model
-computes. Knows frames and the clock; no model.
+computes. Knows frames, turns and the clock; no model.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
-from edge.engine.frames import Cancel, Failed, Frame, Ping, Pong, Start
+from edge.engine.fair_queue import FairQueue
+from edge.engine.frames import Cancel, ErrorName, Failed, Frame, Ping, Pong, Start
 from runtime.clock import Clock
 from runtime.errors import Cancelled, DeadlineExceeded
 
 __all__ = ["Inbox", "Ticket"]
 
+_GONE: Final = "the caller went away"
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A call that waits its turn."""
+    """A call that was taken in."""
 
     start: Start
     arrived_s: float
+
+    @property
+    def call(self) -> int:
+        """Its number."""
+        return self.start.call
 
     @property
     def deadline_s(self) -> float:
@@ -44,9 +52,9 @@ class Inbox:
         self._limit = limit
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: deque[Ticket] = deque()
-        self._active: int | None = None
-        self._is_cancelled = False
+        self._waiting = FairQueue[Ticket]()
+        self._active: set[int] = set()
+        self._cancelled: set[int] = set()
         self._is_decoding = False
         self._steps = 0
 
@@ -57,22 +65,29 @@ class Inbox:
         elif isinstance(frame, Cancel):
             self._cancel(frame.call)
         elif isinstance(frame, Ping):
-            is_busy = self._active is not None or bool(self._waiting)
+            is_busy = bool(self._active or self._waiting)
             self._send(Pong(self._steps, is_busy, self._is_decoding))
 
-    def next(self) -> Ticket:
-        """Wait for a call and make it the active one; called by the computing thread."""
+    def wait(self) -> None:
+        """Return when a call waits; called by the computing thread when it has nothing to do."""
         with self._changed:
             while not self._waiting:
                 self._changed.wait()
-            ticket = self._waiting.popleft()
-            self._active, self._is_cancelled = ticket.start.call, False
+
+    def next(self) -> Ticket | None:
+        """Make the call whose turn it is an active one; ``None`` when none waits."""
+        with self._changed:
+            if not self._waiting:
+                return None
+            ticket = self._waiting.pop()
+            self._active.add(ticket.call)
             return ticket
 
-    def done(self) -> None:
-        """The active call is finished."""
+    def done(self, ticket: Ticket) -> None:
+        """An active call has ended."""
         with self._changed:
-            self._active = None
+            self._active.discard(ticket.call)
+            self._cancelled.discard(ticket.call)
 
     @contextmanager
     def decoding(self) -> Iterator[None]:
@@ -83,36 +98,54 @@ class Inbox:
         finally:
             self._is_decoding = False
 
+    def note_step(self) -> None:
+        """Note that work advances; called between any two steps."""
+        self._steps += 1
+
     def check(self, ticket: Ticket) -> None:
-        """Note that work advances; called between any two steps of the active call.
+        """Look whether an active call should go on.
 
         Raises:
             Cancelled: Its caller went away.
             DeadlineExceeded: Its time ran out.
         """
-        self._steps += 1
-        if self._is_cancelled:
-            raise Cancelled("the caller went away")
+        if ticket.call in self._cancelled:
+            raise Cancelled(_GONE)
         if self._clock.monotonic_s() >= ticket.deadline_s:
-            raise DeadlineExceeded(f"no time left of {ticket.start.timeout_s:.3f} s")
+            raise DeadlineExceeded(_no_time(ticket))
+
+    def expire(self) -> None:
+        """Fail the waiting calls whose time ran out."""
+        if not self._waiting:
+            return
+        now_s = self._clock.monotonic_s()
+        with self._changed:
+            late = self._waiting.take_out(lambda ticket: now_s >= ticket.deadline_s)
+        for ticket in late:
+            self._fail(ticket.call, "DeadlineExceeded", _no_time(ticket))
 
     def _enqueue(self, start: Start) -> None:
         with self._changed:
             is_full = len(self._waiting) >= self._limit
             if not is_full:
-                self._waiting.append(Ticket(start, self._clock.monotonic_s()))
+                ticket = Ticket(start, self._clock.monotonic_s())
+                self._waiting.put(ticket, caller=start.caller, priority=start.priority)
                 self._changed.notify()
         if is_full:
-            reason = f"{self._limit} calls wait already"
-            self._send(Failed(start.call, "CapacityExhausted", reason))
+            self._fail(start.call, "CapacityExhausted", f"{self._limit} calls wait already")
 
     def _cancel(self, call: int) -> None:
         with self._changed:
-            if call == self._active:
-                self._is_cancelled = True
+            if call in self._active:
+                self._cancelled.add(call)
                 return
-            waiting = [ticket for ticket in self._waiting if ticket.start.call == call]
-            for ticket in waiting:
-                self._waiting.remove(ticket)
+            waiting = self._waiting.take_out(lambda ticket: ticket.call == call)
         if waiting:
-            self._send(Failed(call, "Cancelled", "the caller went away"))
+            self._fail(call, "Cancelled", _GONE)
+
+    def _fail(self, call: int, error: ErrorName, reason: str) -> None:
+        self._send(Failed(call, error, reason))
+
+
+def _no_time(ticket: Ticket) -> str:
+    return f"no time left of {ticket.start.timeout_s:.3f} s"

@@ -17,7 +17,7 @@ from edge.engine.frames import (
     Frame,
     FrameInvalid,
     ModelFacts,
-    Piece,
+    Pieces,
     Ping,
     Pong,
     Start,
@@ -154,9 +154,10 @@ class EngineLink:
         if isinstance(frame, Pong):
             self._pong = frame
             self._pong_came.set()
-        elif isinstance(frame, Piece):
-            if items := self._calls.get(frame.call):
-                items.put_nowait(frame.delta)
+        elif isinstance(frame, Pieces):
+            for piece in frame.pieces:
+                if items := self._calls.get(piece.call):
+                    items.put_nowait(piece.delta)
         elif isinstance(frame, Finished):
             self._end(frame.call, frame)
         elif isinstance(frame, Failed):

@@ -12,7 +12,20 @@ class EngineOptions:
     context_tokens: int = 0
     """What prompt and answer share; 0 takes what the model was trained for, at most 8192."""
     batch_tokens: int = 256
-    """Prompt tokens per decode; a cancellation waits for one decode at most."""
+    """Most tokens per decode; a cancellation waits for one decode at most."""
+    slots: int = 8
+    """Calls that are answered at the same time; the others wait."""
+    cache_tokens: int = 0
+    """Room for the tokens of all slots together; 0 takes one context, at least 8192.
+
+    A call takes its place when its prompt and longest answer fit beside the others.
+    """
+    is_deterministic: bool = False
+    """Decode every sequence by itself, on a grid that depends on nothing but its prompt.
+
+    The text is then the same whatever else is asked at the same time. It costs what batching
+    wins: eight calls take as long together as one after another.
+    """
     threads: int = 0
     """Threads of a decode; 0 takes all cores but one.
 

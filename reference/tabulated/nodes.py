@@ -123,8 +123,13 @@ def _write_config(zone: Zone, files: Mapping[str, Path], root: Path) -> Path:
         "default_graph": _GRAPH,
         "gateway": None,
         "models": {
-            # One thread: what a model answers must not depend on how busy the machine is.
-            model: {"file": str(path.resolve()), "context_tokens": CONTEXT_TOKENS, "threads": 1}
+            # What a model answers must not depend on what else it is asked, nor on the machine.
+            model: {
+                "file": str(path.resolve()),
+                "context_tokens": CONTEXT_TOKENS,
+                "threads": 1,
+                "deterministic": True,
+            }
             for model, path in files.items()
         },
     }

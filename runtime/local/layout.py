@@ -21,6 +21,8 @@ class EdgeModel:
     name: str
     file: Path
     context_tokens: int = 0
+    is_deterministic: bool = False
+    """Whether its text must not depend on what else is asked at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def write_layout(
             edge_model.name: {
                 "file": str(edge_model.file.resolve()),
                 "context_tokens": edge_model.context_tokens,
+                "deterministic": edge_model.is_deterministic,
             }
         },
     }

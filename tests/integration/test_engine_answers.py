@@ -46,9 +46,21 @@ ENDLESS = "root ::= [a-z] root"
 """Not what the model was trained on: it goes on until the limit."""
 
 
+@pytest_asyncio.fixture(
+    loop_scope="module", scope="module", params=[False, True], ids=["shared", "deterministic"]
+)
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[LlamaEngine]:
+    options = replace(OPTIONS, is_deterministic=request.param)
+    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
+        await engine.load(NAME, MODEL)
+        yield engine
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def engine() -> AsyncIterator[LlamaEngine]:
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+async def single() -> AsyncIterator[LlamaEngine]:
+    """An engine with one slot, whose second caller waits."""
+    options = replace(OPTIONS, slots=1)
+    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
         await engine.load(NAME, MODEL)
         yield engine
 
@@ -289,19 +301,20 @@ async def test_a_deadline_ends_a_running_answer(engine: LlamaEngine) -> None:
     await wait_idle(engine)
 
 
-async def test_a_deadline_ends_a_waiting_call(engine: LlamaEngine) -> None:
+async def test_a_deadline_ends_a_waiting_call(single: LlamaEngine) -> None:
     async with aclosing(
-        engine.generate(ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
+        single.generate(ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
     ) as running:
         await anext(running)
 
         with pytest.raises(DeadlineExceeded):
-            await collect(engine, ask(timeout_s=0.1))
+            await collect(single, ask(timeout_s=0.1))
 
-    await wait_idle(engine)
+    await wait_idle(single)
 
 
-async def test_closing_a_stream_frees_the_slot_at_once(engine: LlamaEngine) -> None:
+async def test_closing_a_stream_frees_the_slot_at_once(single: LlamaEngine) -> None:
+    engine = single
     _, whole, _ = await collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
     async with aclosing(
         engine.generate(ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))

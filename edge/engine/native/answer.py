@@ -1,7 +1,6 @@
 """One request inside the child: its prompt, its sampler, its text, and when it is done.
 
-Does not decode: whoever owns the model calls :meth:`Answer.take` after each decode. That is
-where a batch scheduler fits in, with many answers and one decode for all of them.
+Does not decode: the scheduler calls :meth:`Answer.take` after each decode.
 """
 
 import random
@@ -9,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from edge.engine.chat import ChatTemplate
+from edge.engine.native.context import LlamaContext
 from edge.engine.native.model import LlamaModel
 from edge.engine.native.sampler import TokenSampler
 from edge.engine.text import StopScanner, Utf8Stream
@@ -23,9 +23,19 @@ _RANDOM_SEED: Final = 0xFFFF_FFFF
 
 
 def tokenize_chat(
-    model: LlamaModel, template: ChatTemplate, messages: Sequence[ChatMessage]
+    model: LlamaModel,
+    template: ChatTemplate,
+    messages: Sequence[ChatMessage],
+    *,
+    context_tokens: int,
 ) -> list[int]:
     """Return a chat's tokens, up to where the answer begins.
+
+    Args:
+        model: Whose vocabulary is used.
+        template: How its chats are written.
+        messages: The chat.
+        context_tokens: What prompt and answer share.
 
     Raises:
         RequestInvalid: The template refuses the messages, or nothing is left of them.
@@ -38,10 +48,9 @@ def tokenize_chat(
         tokens.insert(0, model.bos)
     if not tokens:
         raise RequestInvalid("the messages hold no text to continue")
-    if len(tokens) >= model.context_tokens:
+    if len(tokens) >= context_tokens:
         raise ContextOverflow(
-            f"a prompt of {len(tokens)} tokens leaves no room in a context of "
-            f"{model.context_tokens}"
+            f"a prompt of {len(tokens)} tokens leaves no room in a context of {context_tokens}"
         )
     return tokens
 
@@ -51,6 +60,7 @@ class Answer:
 
     Args:
         model: Who answers.
+        context: Where it computes.
         sampling: How.
         prompt: The prompt's tokens, not empty.
         rng: Draws the seed of a request that names none.
@@ -60,11 +70,18 @@ class Answer:
     """
 
     def __init__(
-        self, model: LlamaModel, sampling: Sampling, *, prompt: Sequence[int], rng: random.Random
+        self,
+        model: LlamaModel,
+        context: LlamaContext,
+        sampling: Sampling,
+        *,
+        prompt: Sequence[int],
+        rng: random.Random,
     ) -> None:
         self._model = model
         self._logprobs = sampling.logprobs
-        self._limit_tokens = min(sampling.max_tokens, model.context_tokens - len(prompt))
+        self.limit_tokens = min(sampling.max_tokens, context.context_tokens - len(prompt))
+        """Most tokens that it can have."""
         self._utf8 = Utf8Stream()
         self._stops = StopScanner(sampling.stop)
         self._waiting_tokens = 0
@@ -73,6 +90,7 @@ class Answer:
         self.finish_reason: FinishReason | None = None
         self._sampler = TokenSampler(
             model,
+            context,
             sampling,
             grammar=sampling.grammar,
             seed=_seed_of(sampling, rng),
@@ -83,31 +101,31 @@ class Answer:
         """Free the sampler."""
         self._sampler.close()
 
-    def take(self) -> TextDelta | None:
-        """Choose the next token after a decode; return the text that can be shown, if any.
+    def take(self, row: int) -> TextDelta | None:
+        """Choose the token that follows a decoded row; return the text that can be shown, if any.
 
         Sets ``finish_reason`` with the last piece.
         """
-        token = self._sampler.sample()
+        token = self._sampler.sample(row)
         text = ""
         if self._model.is_end(token):
             self.finish_reason = FinishReason.STOP
         else:
-            text = self._append(token)
+            text = self._append(token, row)
             if self._stops.has_stopped:
                 self.finish_reason = FinishReason.STOP
-            elif len(self.tokens) >= self._limit_tokens:
+            elif len(self.tokens) >= self.limit_tokens:
                 self.finish_reason = FinishReason.LENGTH
         if self.finish_reason is not None and not self._stops.has_stopped:
             text += self._stops.feed(self._utf8.finish())
             text += self._stops.finish()
         return self._delta(text)
 
-    def _append(self, token: int) -> str:
+    def _append(self, token: int, row: int) -> str:
         self.tokens.append(token)
         self._waiting_tokens += 1
         if self._logprobs:
-            self._waiting_logprobs.append(self._sampler.logprob(token, self._logprobs))
+            self._waiting_logprobs.append(self._sampler.logprob(token, self._logprobs, row=row))
         return self._stops.feed(self._utf8.feed(self._model.piece(token)))
 
     def _delta(self, text: str) -> TextDelta | None:

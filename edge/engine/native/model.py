@@ -1,76 +1,59 @@
-"""One model in libllama: loading, tokens, and decoding one sequence.
+"""One model in libllama: its file, its vocabulary, and what it is.
 
-Wraps the low-level API and nothing more: no sampling, no requests, no text beyond tokens.
-Whoever adds batching gives sequences numbers here; today there is one, number 0.
+Wraps the low-level API and nothing more: no decoding, no sampling, no requests.
 """
 
 import ctypes
-import os
-from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import llama_cpp
-import numpy as np
-import numpy.typing as npt
 
-from edge.engine.frames import Load, ModelFacts
-from runtime.errors import ContextOverflow, EngineCrashed, ModelInvalid, RequestInvalid
+from edge.engine.frames import Load
+from runtime.errors import ModelInvalid, RequestInvalid
 
-__all__ = ["LlamaModel"]
+__all__ = ["LlamaModel", "LoadLog"]
 
-_SEQUENCE: Final = 0
-_DEFAULT_CONTEXT_TOKENS: Final = 8192
 _TEXT_BYTES: Final = 256
 _LEVEL_ERROR: Final = 3
 _LOG_CHARACTERS: Final = 300
 _HIDDEN: Final = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+_LOGS: Final[list["LoadLog"]] = []
+"""libllama calls back for as long as the process lives."""
 
 
 class LlamaModel:
-    """A loaded model with one context.
+    """A loaded model.
 
     Args:
         load: Which file, and with what settings.
+        log: Says why libllama refuses one.
 
     Raises:
         ModelInvalid: libllama does not accept the file; the text is one line.
     """
 
-    def __init__(self, load: Load) -> None:
-        self._log = _LoadLog()
-        llama_cpp.llama_backend_init()
-        self._model = self._load_model(load)
-        self.vocabulary = llama_cpp.llama_model_get_vocab(self._model)
-        self.context = self._make_context(load)
-        self.context_tokens = int(llama_cpp.llama_n_ctx(self.context))
-        self.batch_tokens = int(llama_cpp.llama_n_batch(self.context))
+    def __init__(self, load: Load, log: "LoadLog") -> None:
+        self.handle = _load_model(load, log)
+        self.vocabulary = llama_cpp.llama_model_get_vocab(self.handle)
         self.vocabulary_size = int(llama_cpp.llama_vocab_n_tokens(self.vocabulary))
-        self._batch = llama_cpp.llama_batch_init(self.batch_tokens, 0, 1)
-        self._log.close()
+        self.trained_context_tokens = int(llama_cpp.llama_model_n_ctx_train(self.handle))
+        self.parameters = int(llama_cpp.llama_model_n_params(self.handle))
+        self.size_bytes = int(llama_cpp.llama_model_size(self.handle))
+        self.layers = int(llama_cpp.llama_model_n_layer(self.handle))
+        self.hidden_size = int(llama_cpp.llama_model_n_embd(self.handle))
 
-    @cached_property
-    def facts(self) -> ModelFacts:
-        """What was loaded."""
-        model = self._model
+    @property
+    def description(self) -> str:
+        """What libllama calls it: architecture, size, storage."""
         buffer = ctypes.create_string_buffer(_TEXT_BYTES)
-        llama_cpp.llama_model_desc(model, buffer, _TEXT_BYTES)
-        return ModelFacts(
-            description=buffer.value.decode("utf-8", "replace"),
-            parameters=int(llama_cpp.llama_model_n_params(model)),
-            size_bytes=int(llama_cpp.llama_model_size(model)),
-            layers=int(llama_cpp.llama_model_n_layer(model)),
-            hidden_size=int(llama_cpp.llama_model_n_embd(model)),
-            vocabulary_size=self.vocabulary_size,
-            context_tokens=self.context_tokens,
-            trained_context_tokens=int(llama_cpp.llama_model_n_ctx_train(model)),
-            has_chat_template=bool(self.chat_template),
-        )
+        llama_cpp.llama_model_desc(self.handle, buffer, _TEXT_BYTES)
+        return buffer.value.decode("utf-8", "replace")
 
     @property
     def chat_template(self) -> str:
         """The Jinja text in the file, or empty."""
-        text = llama_cpp.llama_model_chat_template(self._model, None)
+        text = llama_cpp.llama_model_chat_template(self.handle, None)
         return text.decode("utf-8", "replace") if text else ""
 
     @cached_property
@@ -139,78 +122,12 @@ class LlamaModel:
         """Whether the model says with this token that it is done."""
         return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
 
-    def clear(self) -> None:
-        """Forget the sequence, so that no request sees anything of another."""
-        memory = llama_cpp.llama_get_memory(self.context)
-        llama_cpp.llama_memory_seq_rm(memory, _SEQUENCE, -1, -1)
 
-    def decode(self, tokens: Sequence[int], *, position: int) -> None:
-        """Run tokens through the model; the last one's logits can then be read.
-
-        Args:
-            tokens: At most ``batch_tokens`` of them.
-            position: Where in the sequence the first one stands.
-
-        Raises:
-            ContextOverflow: They do not fit into the context.
-            EngineCrashed: libllama failed; the context is not to be used again.
-        """
-        batch = self._batch
-        batch.n_tokens = len(tokens)
-        for index, token in enumerate(tokens):
-            batch.token[index] = token
-            batch.pos[index] = position + index
-            batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = _SEQUENCE
-            batch.logits[index] = index == len(tokens) - 1
-        code = llama_cpp.llama_decode(self.context, batch)
-        if code == 1:
-            needed = position + len(tokens)
-            raise ContextOverflow(f"{needed} tokens; the context has {self.context_tokens}")
-        if code != 0:
-            raise EngineCrashed(f"llama_decode failed with code {code}")
-
-    def logits(self) -> npt.NDArray[np.float32]:
-        """The last token's logits, shape ``(vocabulary_size,)``; valid until the next decode."""
-        pointer = llama_cpp.llama_get_logits_ith(self.context, -1)
-        return np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,))
-
-    def _load_model(self, load: Load) -> Any:
-        parameters = llama_cpp.llama_model_default_params()
-        parameters.n_gpu_layers = load.gpu_layers
-        parameters.load_mode = (
-            llama_cpp.LLAMA_LOAD_MODE_MMAP if load.is_mapped else llama_cpp.LLAMA_LOAD_MODE_NONE
-        )
-        model = llama_cpp.llama_model_load_from_file(load.path.encode(), parameters)
-        if not model:
-            raise ModelInvalid(f"libllama does not accept it: {self._log.reason}")
-        has_encoder = llama_cpp.llama_model_has_encoder(model)
-        if has_encoder or not llama_cpp.llama_model_has_decoder(model):
-            raise ModelInvalid("it is not a decoder-only model")
-        return model
-
-    def _make_context(self, load: Load) -> Any:
-        trained = int(llama_cpp.llama_model_n_ctx_train(self._model))
-        threads = load.threads or max(1, len(os.sched_getaffinity(0)) - 1)
-        parameters = llama_cpp.llama_context_default_params()
-        parameters.n_ctx = min(trained, load.context_tokens or _DEFAULT_CONTEXT_TOKENS)
-        parameters.n_batch = parameters.n_ubatch = min(load.batch_tokens, parameters.n_ctx)
-        parameters.n_seq_max = 1
-        parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.kv_unified = True
-        parameters.no_perf = True
-        context = llama_cpp.llama_init_from_model(self._model, parameters)
-        if not context:
-            raise ModelInvalid(
-                f"no context of {parameters.n_ctx} tokens could be made: {self._log.reason}"
-            )
-        return context
-
-
-class _LoadLog:
+class LoadLog:
     """Keeps libllama's last complaint while a file is loaded; afterwards drops everything.
 
-    Later messages could quote a grammar or a generated piece.
+    Later messages could quote a grammar or a generated piece. A context manager: libllama is
+    ready for use inside and after.
     """
 
     def __init__(self) -> None:
@@ -218,13 +135,32 @@ class _LoadLog:
         self._is_open = True
         # ctypes keeps no reference: a collected callback would crash the next message.
         self._callback = llama_cpp.llama_log_callback(self._take)
-        llama_cpp.llama_log_set(self._callback, None)
 
-    def close(self) -> None:
-        """Stop listening."""
+    def __enter__(self) -> Self:
+        llama_cpp.llama_log_set(self._callback, None)
+        _LOGS.append(self)
+        llama_cpp.llama_backend_init()
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._is_open = False
 
     def _take(self, level: int, text: bytes, _: int | None) -> None:
         if self._is_open and level == _LEVEL_ERROR:
             line = " ".join(text.decode("utf-8", "replace").split())[:_LOG_CHARACTERS]
             self.reason = line or self.reason
+
+
+def _load_model(load: Load, log: LoadLog) -> Any:
+    parameters = llama_cpp.llama_model_default_params()
+    parameters.n_gpu_layers = load.gpu_layers
+    parameters.load_mode = (
+        llama_cpp.LLAMA_LOAD_MODE_MMAP if load.is_mapped else llama_cpp.LLAMA_LOAD_MODE_NONE
+    )
+    model = llama_cpp.llama_model_load_from_file(load.path.encode(), parameters)
+    if not model:
+        raise ModelInvalid(f"libllama does not accept it: {log.reason}")
+    has_encoder = llama_cpp.llama_model_has_encoder(model)
+    if has_encoder or not llama_cpp.llama_model_has_decoder(model):
+        raise ModelInvalid("it is not a decoder-only model")
+    return model

@@ -12,6 +12,7 @@ from typing import Any, Final
 import llama_cpp
 import numpy as np
 
+from edge.engine.native.context import LlamaContext
 from edge.engine.native.model import LlamaModel
 from runtime.errors import RequestInvalid
 from runtime.ports import Sampling, TokenLogprob
@@ -28,7 +29,8 @@ class TokenSampler:
     """Chooses tokens for one answer; must be closed.
 
     Args:
-        model: Whose logits are read.
+        model: Whose vocabulary is drawn from.
+        context: Whose logits are read.
         sampling: How to choose.
         grammar: GBNF that the answer must follow; empty for none.
         seed: Start of this answer's random numbers, 32 bits.
@@ -41,6 +43,7 @@ class TokenSampler:
     def __init__(
         self,
         model: LlamaModel,
+        context: LlamaContext,
         sampling: Sampling,
         *,
         grammar: str,
@@ -48,7 +51,8 @@ class TokenSampler:
         prompt: Sequence[int],
     ) -> None:
         self._model = model
-        self._candidates = np.zeros(model.vocabulary_size, dtype=_TOKEN_DATA)
+        self._context = context
+        self._candidates = np.zeros(model.vocabulary_size if grammar else 0, dtype=_TOKEN_DATA)
         self._grammar = self._compile(grammar) if grammar else None
         self._chain = llama_cpp.llama_sampler_chain_init(
             llama_cpp.llama_sampler_chain_default_params()
@@ -66,17 +70,17 @@ class TokenSampler:
             llama_cpp.llama_sampler_free(self._grammar)
             self._grammar = None
 
-    def sample(self) -> int:
-        """Choose the token that follows the last decoded one.
+    def sample(self, row: int) -> int:
+        """Choose the token that follows the one decoded in ``row``.
 
         Raises:
             RequestInvalid: No token of the vocabulary can continue the grammar.
         """
         if self._grammar is None:
-            return int(llama_cpp.llama_sampler_sample(self._chain, self._model.context, -1))
-        token = self._choose(self._fresh())
+            return int(llama_cpp.llama_sampler_sample(self._chain, self._context.handle, row))
+        token = self._choose(self._fresh(row))
         if not self._is_allowed(token):
-            candidates = self._fresh()
+            candidates = self._fresh(row)
             llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(candidates))
             # An off-grammar token would end the process with SIGABRT when it is accepted.
             if not np.isfinite(self._candidates["logit"]).any():
@@ -86,9 +90,9 @@ class TokenSampler:
         llama_cpp.llama_sampler_accept(self._chain, token)
         return token
 
-    def logprob(self, token: int, alternatives: int) -> TokenLogprob:
+    def logprob(self, token: int, alternatives: int, *, row: int) -> TokenLogprob:
         """Return how likely the model itself held a token, before any sampling setting."""
-        logits = self._model.logits().astype(np.float64)
+        logits = self._context.logits(row).astype(np.float64)
         peak = logits.max()
         logprobs = logits - peak - np.log(np.exp(logits - peak).sum())
         count = min(alternatives, len(logprobs))
@@ -105,10 +109,10 @@ class TokenSampler:
             raise RequestInvalid("the grammar does not parse or has no usable root")
         return sampler
 
-    def _fresh(self) -> llama_cpp.llama_token_data_array:
-        """Lay the current logits out for libllama, which reorders and cuts them in place."""
+    def _fresh(self, row: int) -> llama_cpp.llama_token_data_array:
+        """Lay a row's logits out for libllama, which reorders and cuts them in place."""
         self._candidates["id"] = np.arange(len(self._candidates), dtype=np.int32)
-        self._candidates["logit"] = self._model.logits()
+        self._candidates["logit"] = self._context.logits(row)
         return _array(self._candidates)
 
     def _choose(self, candidates: llama_cpp.llama_token_data_array) -> int:

@@ -15,6 +15,7 @@ from edge.engine.frames import (
     Frame,
     FrameInvalid,
     Piece,
+    Pieces,
     Pong,
     Start,
     encode,
@@ -33,7 +34,7 @@ from runtime.ports import (
 
 FRAMES: list[Frame] = [
     Start(7, (ChatMessage("user", 'é"\n\0'),), Sampling(stop=("\n",), seed=3), 1.5),
-    Piece(7, TextDelta("x", 2, (TokenLogprob("x", -0.5, (("y", -1.0),)),))),
+    Pieces((Piece(7, TextDelta("x", 2, (TokenLogprob("x", -0.5, (("y", -1.0),)),))),)),
     Finished(7, FinishReason.LENGTH, Usage(3, 4), Timings(0.1, 0.2, 0.3)),
     Failed(7, "ContextOverflow", "1100 tokens; the context has 1024"),
     Pong(12, is_busy=True, is_decoding=False),
@@ -95,7 +96,7 @@ async def test_an_absurd_length_is_refused_before_it_is_read() -> None:
 
 def test_a_frame_that_is_too_long_is_not_sent() -> None:
     with pytest.raises(FrameInvalid, match="too long"):
-        encode(Piece(1, TextDelta("x" * MAX_FRAME_BYTES)))
+        encode(Pieces((Piece(1, TextDelta("x" * MAX_FRAME_BYTES)),)))
 
 
 @given(st.binary(max_size=64))

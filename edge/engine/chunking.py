@@ -1,0 +1,57 @@
+"""How much of a new prompt to compute in the same step as running answers.
+
+A large piece serves the newcomer, a small one the streams that wait for their next token.
+Pure arithmetic over measured times; knows no model.
+"""
+
+from typing import Final
+
+__all__ = ["ChunkSizer"]
+
+_STALL: Final = 1.5
+"""A step with prompt tokens may take this much longer than one without, as a share of it."""
+_LEAST_TOKENS: Final = 16
+"""Below this a decode costs nearly the same, and the newcomer would never get there."""
+_FIRST_TOKENS: Final = 64
+_WEIGHT: Final = 0.2
+"""Of the newest measurement."""
+
+
+class ChunkSizer:
+    """Learns from the times of steps how many prompt tokens fit beside running answers.
+
+    Args:
+        most_tokens: Never more than this.
+    """
+
+    def __init__(self, most_tokens: int) -> None:
+        self._most_tokens = most_tokens
+        self._step_s: float | None = None
+        self._token_s: float | None = None
+
+    def note(self, *, answers: int, prompt_tokens: int, took_s: float) -> None:
+        """Take the time of one step.
+
+        Args:
+            answers: Running answers that got a token.
+            prompt_tokens: Tokens of prompts computed beside them.
+            took_s: How long it took, seconds.
+        """
+        if not prompt_tokens:
+            self._step_s = _smoothed(self._step_s, took_s)
+        else:
+            alone_s = (self._step_s or 0.0) if answers else 0.0
+            self._token_s = _smoothed(self._token_s, max(took_s - alone_s, 0.0) / prompt_tokens)
+
+    def tokens(self, *, answers: int) -> int:
+        """Return how many prompt tokens the next step may hold beside ``answers`` of one each."""
+        room = max(self._most_tokens - answers, 0)
+        if not answers:
+            return room
+        if not self._step_s or not self._token_s:
+            return min(room, _FIRST_TOKENS)
+        return min(room, max(_LEAST_TOKENS, int(_STALL * self._step_s / self._token_s)))
+
+
+def _smoothed(old: float | None, new: float) -> float:
+    return new if old is None else old + _WEIGHT * (new - old)

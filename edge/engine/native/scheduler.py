@@ -1,0 +1,222 @@
+"""Continuous batching: many calls, one context, a step at a time.
+
+Each step takes in what waits and fits, drops what nobody waits for any more, decodes what the
+plan says, and tells the daemon in one message what came of it.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from edge.engine.chat import ChatTemplate
+from edge.engine.chunking import ChunkSizer
+from edge.engine.frames import ErrorName, Failed, Finished, Frame, Piece, Pieces
+from edge.engine.inbox import Inbox, Ticket
+from edge.engine.native.answer import Answer, tokenize_chat
+from edge.engine.native.context import LlamaContext
+from edge.engine.native.model import LlamaModel
+from edge.engine.native.planning import Batch, DeterministicPlan, Plan, SharedPlan
+from edge.engine.native.sequence import Sequence
+from runtime.clock import Clock
+from runtime.errors import (
+    Cancelled,
+    ContextOverflow,
+    DeadlineExceeded,
+    EngineCrashed,
+    LeewardError,
+    RequestInvalid,
+)
+
+__all__ = ["Scheduler"]
+
+_ERRORS: Final[dict[type[LeewardError], ErrorName]] = {
+    Cancelled: "Cancelled",
+    ContextOverflow: "ContextOverflow",
+    DeadlineExceeded: "DeadlineExceeded",
+    RequestInvalid: "RequestInvalid",
+}
+_ENDINGS: Final = tuple(_ERRORS)
+"""What one call may end with while the others go on."""
+
+
+class Scheduler:
+    """Answers the calls of an inbox with one model.
+
+    Args:
+        model: Who answers.
+        context: Where it computes.
+        template: How its chats are written.
+        inbox: Where calls come from.
+        send: Tells the daemon what came of a step.
+        is_deterministic: Compute every sequence by itself.
+        clock: Measures steps and calls.
+        rng: Draws seeds for calls that name none.
+    """
+
+    def __init__(
+        self,
+        model: LlamaModel,
+        context: LlamaContext,
+        *,
+        template: ChatTemplate,
+        inbox: Inbox,
+        send: Callable[[list[Frame]], None],
+        is_deterministic: bool,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._model = model
+        self._context = context
+        self._template = template
+        self._inbox = inbox
+        self._send = send
+        self._clock = clock
+        self._rng = rng
+        self._chunks = ChunkSizer(context.batch_tokens)
+        self._plan: Plan = (
+            DeterministicPlan(context.batch_tokens)
+            if is_deterministic
+            else SharedPlan(self._chunks)
+        )
+        self._free = list(reversed(range(context.slots)))
+        self._running: list[Sequence] = []
+        self._ready: Sequence | None = None
+        """The next one: its prompt is known, and the room that it needs is not free yet."""
+        self._pieces: list[Piece] = []
+        self._endings: list[Finished | Failed] = []
+
+    def run(self) -> NoReturn:
+        """Answer calls for ever.
+
+        Raises:
+            EngineCrashed: libllama failed; every open call was told.
+        """
+        try:
+            while True:
+                if not self._running and self._ready is None:
+                    self._inbox.wait()
+                self.step()
+        except EngineCrashed as error:
+            for sequence in self._running:
+                self._endings.append(Failed(sequence.ticket.call, "EngineCrashed", str(error)))
+            self._flush()
+            raise
+
+    def step(self) -> None:
+        """Do the next piece of work for everybody."""
+        self._inbox.note_step()
+        self._inbox.expire()
+        self._drop_abandoned()
+        self._take_in()
+        for batch in self._plan.batches(self._running):
+            if batch:
+                self._decode(batch)
+        self._flush()
+
+    def _drop_abandoned(self) -> None:
+        for sequence in list(self._running):
+            try:
+                self._inbox.check(sequence.ticket)
+            except _ENDINGS as error:
+                self._end(sequence, error)
+
+    def _take_in(self) -> None:
+        while self._free and (sequence := self._next_that_fits()) is not None:
+            self._ready = None
+            sequence.number = self._free.pop()
+            sequence.started_s = self._clock.monotonic_s()
+            self._running.append(sequence)
+
+    def _next_that_fits(self) -> Sequence | None:
+        """Return the next call if there is room for it; none overtakes one that waits for room."""
+        if self._ready is not None:
+            try:
+                self._inbox.check(self._ready.ticket)
+            except _ENDINGS as error:
+                self._drop(self._ready, error)
+                self._ready = None
+        while self._ready is None:
+            ticket = self._inbox.next()
+            if ticket is None:
+                return None
+            self._ready = self._prepared(ticket)
+        taken = sum(sequence.reserved_tokens for sequence in self._running)
+        fits = taken + self._ready.reserved_tokens <= self._context.cache_tokens
+        return self._ready if fits else None
+
+    def _prepared(self, ticket: Ticket) -> Sequence | None:
+        """Turn a call into tokens and a sampler; one that cannot be answered ends here."""
+        start = ticket.start
+        try:
+            self._inbox.check(ticket)
+            prompt = tokenize_chat(
+                self._model,
+                self._template,
+                start.messages,
+                context_tokens=self._context.context_tokens,
+            )
+            self._inbox.check(ticket)
+            answer = Answer(
+                self._model, self._context, start.sampling, prompt=prompt, rng=self._rng
+            )
+        except _ENDINGS as error:
+            self._fail(ticket, error)
+            return None
+        return Sequence(ticket, prompt, answer)
+
+    def _decode(self, batch: Batch) -> None:
+        since_s = self._clock.monotonic_s()
+        with self._inbox.decoding():
+            rows = self._context.decode([part for _, part in batch])
+        answers = sum(sequence.is_answering for sequence, _ in batch)
+        tokens = sum(len(part.tokens) for _, part in batch)
+        self._chunks.note(
+            answers=answers,
+            prompt_tokens=tokens - answers,
+            took_s=self._clock.monotonic_s() - since_s,
+        )
+        for (sequence, part), row in zip(batch, rows, strict=True):
+            sequence.computed += len(part.tokens)
+            if part.wants_logits:
+                self._take(sequence, row)
+
+    def _take(self, sequence: Sequence, row: int) -> None:
+        """Choose a sequence's next token, and end it if that was the last."""
+        try:
+            delta = sequence.answer.take(row)
+        except _ENDINGS as error:
+            self._end(sequence, error)
+            return
+        if delta is not None:
+            sequence.first_token_s = sequence.first_token_s or self._clock.monotonic_s()
+            self._pieces.append(Piece(sequence.ticket.call, delta))
+        if sequence.answer.finish_reason is not None:
+            self._end(sequence, None)
+
+    def _end(self, sequence: Sequence, error: LeewardError | None) -> None:
+        """Take a running sequence's slot away, whichever way it ended."""
+        self._running.remove(sequence)
+        self._context.forget(sequence.number)
+        self._free.append(sequence.number)
+        if error is None:
+            self._inbox.done(sequence.ticket)
+            self._endings.append(sequence.finished(self._clock.monotonic_s()))
+            sequence.answer.close()
+        else:
+            self._drop(sequence, error)
+
+    def _drop(self, sequence: Sequence, error: LeewardError) -> None:
+        sequence.answer.close()
+        self._fail(sequence.ticket, error)
+
+    def _fail(self, ticket: Ticket, error: LeewardError) -> None:
+        self._inbox.done(ticket)
+        self._endings.append(Failed(ticket.call, _ERRORS[type(error)], str(error)))
+
+    def _flush(self) -> None:
+        """Send what the step brought: the texts first, for an ending closes its call."""
+        frames: list[Frame] = [Pieces(tuple(self._pieces))] if self._pieces else []
+        frames += self._endings
+        if frames:
+            self._send(frames)
+            self._pieces, self._endings = [], []

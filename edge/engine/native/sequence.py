@@ -1,0 +1,63 @@
+"""One call while it is answered: its place in the context, how far it is, when it got there."""
+
+from dataclasses import dataclass
+
+from edge.engine.frames import Finished
+from edge.engine.inbox import Ticket
+from edge.engine.native.answer import Answer
+from edge.engine.native.context import Part
+from runtime.ports import FinishReason, Timings, Usage
+
+__all__ = ["Sequence"]
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """A call that is ready to be computed, or that has a slot."""
+
+    ticket: Ticket
+    prompt: list[int]
+    answer: Answer
+    number: int = -1
+    """Of the sequence in the context, once it has one."""
+    started_s: float = 0.0
+    """When it got its slot, on the scheduler's clock."""
+    computed: int = 0
+    """Tokens of prompt and answer that are in the context."""
+    first_token_s: float = 0.0
+    """When there was text to show, on the scheduler's clock; 0 before."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether its prompt is computed."""
+        return self.computed >= len(self.prompt)
+
+    @property
+    def prompt_left(self) -> int:
+        """Tokens of the prompt that are not computed."""
+        return max(len(self.prompt) - self.computed, 0)
+
+    @property
+    def reserved_tokens(self) -> int:
+        """Room that it may come to need."""
+        return len(self.prompt) + self.answer.limit_tokens
+
+    def next_part(self, prompt_tokens: int = 0) -> Part:
+        """Return what to compute next: its newest token, or as much of its prompt as is given."""
+        if self.is_answering:
+            return Part(self.number, self.computed, self.answer.tokens[-1:], wants_logits=True)
+        end = min(self.computed + prompt_tokens, len(self.prompt))
+        tokens = self.prompt[self.computed : end]
+        return Part(self.number, self.computed, tokens, wants_logits=end == len(self.prompt))
+
+    def finished(self, now_s: float) -> Finished:
+        """Return the account of a complete answer."""
+        arrived_s = self.ticket.arrived_s
+        total_s = now_s - arrived_s
+        first_s = self.first_token_s - arrived_s if self.first_token_s else total_s
+        return Finished(
+            self.ticket.call,
+            self.answer.finish_reason or FinishReason.LENGTH,
+            Usage(prompt_tokens=len(self.prompt), completion_tokens=len(self.answer.tokens)),
+            Timings(self.started_s - arrived_s, first_s, total_s),
+        )

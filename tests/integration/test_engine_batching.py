@@ -1,0 +1,146 @@
+"""Many calls of one model at the same time: who waits, who does not, and what it changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.engine.engine import LlamaEngine
+from edge.engine.options import EngineOptions
+from runtime.clock import SystemClock
+from runtime.errors import LeewardError, RequestInvalid
+from runtime.ids import ModelName, NodeName
+from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling, TextDelta
+
+MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
+NAME = ModelName("tern-s")
+OPTIONS = EngineOptions(threads=1, queue_limit=64)
+ENDLESS = "root ::= [a-z] root"
+NO_TOKEN = 'root ::= "\\u0000" | "\\x00"'
+QUESTIONS = [
+    f"A ward has {number} beds. Each bed needs 3 sheets. How many sheets are needed?"
+    for number in range(2, 10)
+] + ["count " * 290, "Hello"]
+
+Answered = tuple[str, list[Any]]
+
+
+@asynccontextmanager
+async def serving(**options: Any) -> AsyncIterator[LlamaEngine]:
+    changed = replace(OPTIONS, **options)
+    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=changed) as engine:
+        await engine.load(NAME, MODEL)
+        yield engine
+
+
+def ask(content: str = "Hello", **sampling: Any) -> GenerateRequest:
+    messages = (ChatMessage("user", content),)
+    return GenerateRequest(NAME, messages, Sampling(**sampling), timeout_s=60.0)
+
+
+async def answered(engine: LlamaEngine, request: GenerateRequest) -> Answered:
+    """Return the text and every log-probability: equal ones mean equal logits."""
+    deltas = [item async for item in engine.generate(request) if isinstance(item, TextDelta)]
+    return "".join(delta.text for delta in deltas), [delta.logprobs for delta in deltas]
+
+
+async def finish(engine: LlamaEngine, request: GenerateRequest) -> Completion:
+    *_, last = [item async for item in engine.generate(request)]
+    assert isinstance(last, Completion)
+    return last
+
+
+async def wait_idle(engine: LlamaEngine, limit_s: float = 5.0) -> None:
+    async with asyncio.timeout(limit_s):
+        while engine.models()[0].open_calls:  # noqa: ASYNC110 - a process gives no event
+            await asyncio.sleep(0.005)
+
+
+async def test_deterministic_logits_do_not_depend_on_what_else_runs() -> None:
+    requests = [
+        ask(question, max_tokens=40, logprobs=20, temperature=temperature, seed=5)
+        for question in QUESTIONS
+        for temperature in (0.0, 1.0)
+    ]
+    async with serving(is_deterministic=True) as engine:
+        alone = [await answered(engine, request) for request in requests]
+
+        together = await asyncio.gather(*(answered(engine, request) for request in requests))
+
+    assert together == alone
+
+
+async def test_a_call_alone_has_the_same_logits_in_both_modes() -> None:
+    requests = [ask(question, max_tokens=40, logprobs=20) for question in QUESTIONS]
+    answers = []
+    for is_deterministic in (False, True):
+        async with serving(is_deterministic=is_deterministic) as engine:
+            answers.append([await answered(engine, request) for request in requests])
+
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("is_deterministic", [False, True])
+async def test_a_short_call_does_not_wait_for_a_long_one(*, is_deterministic: bool) -> None:
+    async with serving(is_deterministic=is_deterministic) as engine:
+        long = engine.generate(ask(grammar=ENDLESS, max_tokens=100_000))
+        async with aclosing(long) as running:
+            await anext(running)
+
+            short = await finish(engine, ask(max_tokens=5))
+
+            assert short.usage.completion_tokens == 5
+            assert engine.models()[0].open_calls == 1  # the long one goes on
+            await anext(running)
+
+
+async def test_calls_that_need_the_whole_cache_wait_for_each_other_and_all_end() -> None:
+    async with serving(cache_tokens=1024) as engine:
+        endless = ask(grammar=ENDLESS, max_tokens=100_000)
+
+        first, second, small = await asyncio.gather(
+            finish(engine, endless), finish(engine, endless), finish(engine, ask(max_tokens=3))
+        )
+
+    totals = [one.usage.prompt_tokens + one.usage.completion_tokens for one in (first, second)]
+    assert totals == [1024, 1024]
+    assert small.usage.completion_tokens == 3
+
+
+async def test_one_call_that_fails_in_a_batch_fails_alone() -> None:
+    async with serving() as engine:
+        results = await asyncio.gather(
+            *(finish(engine, ask(max_tokens=50)) for _ in range(3)),
+            finish(engine, ask(grammar=NO_TOKEN, max_tokens=50)),
+            return_exceptions=True,
+        )
+        restarts = engine.models()[0].restarts
+
+    assert [type(result) for result in results[:3]] == [Completion] * 3
+    assert isinstance(results[3], RequestInvalid)
+    assert "no token" in str(results[3])
+    assert restarts == 0
+
+
+async def test_cancelled_and_refused_calls_leave_every_slot_free() -> None:
+    async with serving(slots=4) as engine:
+        for _ in range(3):
+            endless = [
+                asyncio.create_task(finish(engine, ask(grammar=ENDLESS, max_tokens=100_000)))
+                for _ in range(6)
+            ]
+            late = asyncio.create_task(finish(engine, replace(ask(), timeout_s=0.001)))
+            await asyncio.sleep(0.05)
+            for task in endless:
+                task.cancel()
+            ended = await asyncio.gather(*endless, late, return_exceptions=True)
+            assert all(isinstance(end, asyncio.CancelledError | LeewardError) for end in ended)
+            await wait_idle(engine)
+
+        done = await asyncio.gather(*(finish(engine, ask(max_tokens=9)) for _ in range(4)))
+
+    assert [one.usage.completion_tokens for one in done] == [9] * 4

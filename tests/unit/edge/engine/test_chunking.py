@@ -1,0 +1,54 @@
+"""How much of a prompt is computed beside running answers, from measured times."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.engine.chunking import ChunkSizer
+
+MOST = 256
+
+
+def learnt(*, step_s: float, token_s: float) -> ChunkSizer:
+    chunks = ChunkSizer(MOST)
+    for _ in range(50):
+        chunks.note(answers=8, prompt_tokens=0, took_s=step_s)
+        chunks.note(answers=8, prompt_tokens=40, took_s=step_s + 40 * token_s)
+    return chunks
+
+
+def test_a_prompt_that_disturbs_nobody_gets_the_whole_batch() -> None:
+    assert ChunkSizer(MOST).tokens(answers=0) == MOST
+    assert learnt(step_s=0.02, token_s=0.001).tokens(answers=0) == MOST
+
+
+@pytest.mark.parametrize(("token_s", "tokens"), [(0.001, 30), (0.000_3, 100), (0.01, 16)])
+def test_running_answers_wait_two_and_a_half_steps_at_most(token_s: float, tokens: int) -> None:
+    assert learnt(step_s=0.02, token_s=token_s).tokens(answers=8) == pytest.approx(tokens, abs=1)
+
+
+def test_prompts_computed_alone_teach_the_cost_of_a_token_too() -> None:
+    chunks = ChunkSizer(MOST)
+    chunks.note(answers=0, prompt_tokens=200, took_s=0.2)
+    chunks.note(answers=4, prompt_tokens=0, took_s=0.05)
+
+    assert chunks.tokens(answers=4) == 75
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 64), st.integers(0, MOST), st.floats(0, 10)), max_size=30),
+    st.integers(0, MOST + 10),
+)
+def test_a_batch_never_overflows_and_a_prompt_never_starves(
+    steps: list[tuple[int, int, float]], answers: int
+) -> None:
+    chunks = ChunkSizer(MOST)
+    for running, prompt_tokens, took_s in steps:
+        if running or prompt_tokens:
+            chunks.note(answers=running, prompt_tokens=prompt_tokens, took_s=took_s)
+
+    tokens = chunks.tokens(answers=answers)
+
+    assert tokens >= 0
+    assert answers + tokens <= max(MOST, answers)
+    assert tokens > 0 or answers >= MOST
