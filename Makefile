@@ -9,7 +9,7 @@ LOCK := requirements.lock
 INSTALLED := $(VENV)/.installed
 SOURCES := runtime edge cloud optimizer reference bench tests protos/generate.py
 
-.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit test-long bench lock wheel clean
+.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit test-long bench bench-peers lock wheel clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -65,6 +65,14 @@ unit: setup ## the tests alone
 test-long: setup ## the long property profiles (hours)
 	$(BIN)/pytest -m long --timeout 0 --hypothesis-profile=searching -o addopts="--import-mode=importlib --strict-markers -ra"
 
+PEERS := var/bench-litellm
+bench-peers: setup $(PEERS)/.installed ## LiteLLM's proxy in an environment of its own, to compare with
+
+$(PEERS)/.installed: bench/gateway_litellm.lock
+	$(BIN)/uv venv -q --clear $(PEERS)
+	$(BIN)/uv pip install -q --require-hashes -p $(PEERS)/bin/python -r bench/gateway_litellm.lock
+	@touch $@
+
 bench: setup ## the headline figures, quick
 	$(BIN)/python -m bench.runtime_overhead --json --quick
 
@@ -90,6 +98,7 @@ lock: setup ## resolve the dependencies again
 	  pyproject.toml -o $(LOCK)
 	$(COMPILE) -c $(LOCK) --extra edge pyproject.toml -o deploy/containers/edge.lock
 	$(COMPILE) -c $(LOCK) --extra cloud pyproject.toml -o deploy/containers/cloud.lock
+	$(COMPILE) bench/gateway_litellm.in -o bench/gateway_litellm.lock
 
 wheel: setup ## build the wheel and look inside it
 	rm -rf dist && $(BIN)/pip wheel --no-deps --no-build-isolation -w dist . && $(BIN)/check-wheel-contents dist
