@@ -16,7 +16,17 @@ from runtime.codec.inference import encode_generate_request
 from runtime.ids import ModelName, PlanId, RequestId, SessionId, StepId
 from runtime.ports import ChatMessage, GenerateRequest, Provenance, Sampling
 
-__all__ = ["DIRECT", "FLOOR", "GRPC", "HTTP", "LITELLM", "Kinds"]
+__all__ = [
+    "DIRECT",
+    "FLOOR",
+    "GRPC",
+    "HTTP",
+    "LITELLM",
+    "Kinds",
+    "gateway_http_opener",
+    "grpc_opener",
+    "openai_body",
+]
 
 DIRECT: Final = "direct"
 FLOOR: Final = "floor"

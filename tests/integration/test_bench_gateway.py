@@ -20,6 +20,7 @@ PROMISED = {
     "ratio_vs_litellm_p50",
     "rps_ratio_vs_litellm",
     "added_inter_token_ms_p99",
+    "failed_requests",
     "spread",
     "machine",
 }
@@ -42,5 +43,7 @@ def test_a_quick_run_ends_with_one_json_object_that_has_every_promised_figure() 
     assert figures.keys() >= PROMISED
     assert figures["unanswered_calls"] == 0
     assert figures["upstream_cancelled"] == 0
+    assert figures["failed_requests"] == 0
+    assert figures["failure_answered"] > 0
     assert figures["sdk_floor_ms"] > 0
     assert figures["overhead_ms_p50"] > 0
