@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
-from cloud.calls import Call, GenerateCall
+from cloud.calls import CallT, GenerateCall
 from runtime.ports import Chunk
 
 __all__ = ["NoCache", "NoInspection"]
@@ -11,7 +11,8 @@ __all__ = ["NoCache", "NoInspection"]
 class NoInspection:
     """Lets everything pass."""
 
-    async def inspect(self, call: Call) -> None: ...
+    async def inspect(self, call: CallT) -> CallT:
+        return call
 
 
 class NoCache:

@@ -11,19 +11,21 @@ from pathlib import Path
 import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cloud.absent import NoCache, NoInspection
+from cloud.absent import NoCache
 from cloud.access import Access
 from cloud.config import CloudConfig, UpstreamConfig
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
+from cloud.inspection.alarm import LoggedAlarms
+from cloud.inspection.build import opened_inspector
 from cloud.metering import Metering
+from cloud.metrics import gateway_metrics
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
 from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
 from cloud.serving import Serving
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
-from cloud.stores.sqlite import SqliteDriver
 from cloud.stores.usage import UsageStore
 from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
@@ -84,7 +86,7 @@ async def opened_state(config: CloudConfig, *, clock: Clock) -> AsyncIterator[Ga
     """
     prepare_state(config.state)
     authority = _authority(config.state / "authority", clock=clock)
-    database = await Database.open(SqliteDriver(config.state / "gateway.sqlite"))
+    database = await Database.open(config.state / "gateway.sqlite")
     try:
         devices = DeviceStore(database)
         tokens = await asyncio.to_thread(
@@ -145,13 +147,22 @@ async def _serve_devices(
     server = new_server(max_concurrent_rpcs=config.max_streams)
     tracing = log_tracing()
     stack.callback(tracing.shutdown)
+    inspector = stack.enter_context(
+        opened_inspector(
+            config.inspection,
+            config.name,
+            alarms=LoggedAlarms(),
+            metrics=gateway_metrics(),
+            clock=clock,
+        )
+    )
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
             access=Access(state.devices),
             serving=Serving(
                 models=router,
                 admission=Metering(state.usage, clock),
-                inspector=NoInspection(),
+                inspector=inspector,
                 cache=NoCache(),
                 clock=clock,
             ),

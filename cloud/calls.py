@@ -1,13 +1,13 @@
 """A call as the gateway's core sees it: who asks, and for what. The same for both fronts."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from runtime.ids import ModelName
 from runtime.labels import PUBLIC, Label
 from runtime.ports import GenerateRequest, Provenance
 
-__all__ = ["Call", "Caller", "EmbedCall", "EmbedRequest", "GenerateCall"]
+__all__ = ["Call", "CallT", "Caller", "EmbedCall", "EmbedRequest", "GenerateCall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,5 @@ class EmbedCall:
 
 
 Call = GenerateCall | EmbedCall
+CallT = TypeVar("CallT", GenerateCall, EmbedCall)
+"""Of something that returns the kind of call it was given."""

@@ -11,6 +11,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cloud.config_inspection import (
+    InspectionConfig,
+    InspectionShape,
+    inspection_config,
+    inspection_problems,
+)
 from cloud.upstreams.model import Route, Target
 from runtime.catalog.model import Price
 from runtime.catalog.shape import PriceShape
@@ -72,6 +78,8 @@ class _CloudShape(Shape):
     max_streams: int = Field(default=256, ge=1, le=100_000)
     upstreams: dict[Name, _UpstreamShape] = Field(min_length=1, max_length=64)
     models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=1024)
+    inspection: InspectionShape = InspectionShape()
+    """The second line: what the gateway scans for in what it receives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ class CloudConfig:
     max_streams: int
     upstreams: tuple[UpstreamConfig, ...]
     routes: tuple[Route, ...]
+    inspection: InspectionConfig
 
 
 def load_config(path: Path) -> CloudConfig:
@@ -136,6 +145,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         max_streams=shape.max_streams,
         upstreams=tuple(_upstream(name, item, base) for name, item in shape.upstreams.items()),
         routes=tuple(_route(name, model) for name, model in shape.models.items()),
+        inspection=inspection_config(shape.inspection, base),
     )
 
 
@@ -151,7 +161,7 @@ def _problems(shape: _CloudShape) -> list[Problem]:
                 known = ", ".join(shape.upstreams)
                 reason = f'"{target.upstream}" is not an upstream of this file; known: {known}'
                 found.append(Problem(("models", name, "targets", index, "upstream"), reason))
-    return found
+    return [*found, *inspection_problems(shape.inspection)]
 
 
 def _upstream(name: str, shape: _UpstreamShape, base: Path) -> UpstreamConfig:

@@ -67,7 +67,7 @@ class Serving:
             LeewardError: The call is refused, on entering; or the answer fails, while it streams.
         """
         started_s = self._clock.monotonic_s()
-        await self._inspector.inspect(call)
+        call = await self._inspector.inspect(call)
         keeps = self._cache.keeps(call)
         found = await self._cache.find(call) if keeps else None
         worst = self.models.worst_case(call.request) if found is None else FREE
@@ -96,7 +96,7 @@ class Serving:
             LeewardError: The call is refused or fails.
         """
         started_s = self._clock.monotonic_s()
-        await self._inspector.inspect(call)
+        call = await self._inspector.inspect(call)
         reservation = await self._admission.reserve(call, self.models.worst_case(call.request))
         meter = _Meter(reservation, self._clock, started_s=started_s)
         try:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from cloud.calls import Call, EmbedRequest, GenerateCall
+from cloud.calls import Call, CallT, EmbedRequest, GenerateCall
 from cloud.upstreams.model import Route
 from runtime.ids import ModelName
 from runtime.ports import Chunk, GenerateRequest, Usage
@@ -75,8 +75,13 @@ class Embedded:
 class Inspector(Protocol):
     """The second line: looks at what arrives before anything else does."""
 
-    async def inspect(self, call: Call) -> None:
-        """Return, or raise the refusal of content above the gateway's clearance."""
+    async def inspect(self, call: CallT) -> CallT:
+        """Return the call with what was found in it joined to its label.
+
+        Raises:
+            ContentRefused: It holds content above the gateway's clearance.
+            DetectionFailed: It could not be checked.
+        """
         ...
 
 

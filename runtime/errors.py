@@ -16,6 +16,7 @@ LeewardError
 │   ├── PolicyViolation         content was about to reach a node below its label
 │   ├── GateRefused             the gate's own scan found what a release should have removed
 │   ├── DetectionFailed         a detector failed and the policy says to refuse
+│   ├── ContentRefused          a gateway found content above its own clearance
 │   └── LedgerUnavailable       the passage could not be recorded, so it did not happen
 ├── LedgerCorrupt               the record was altered, reordered or cut
 ├── VaultLocked                 the vault's key is missing or does not fit
@@ -32,7 +33,6 @@ LeewardError
 ├── DeadlineExceeded            the caller's time ran out
 ├── Cancelled                   the caller went away
 ├── BackendUnavailable          this node is broken, try another one
-│   ├── DatabaseUnavailable     the gateway's database failed or did not answer
 │   ├── EngineCrashed           the model's process died under the request
 │   └── UpstreamUnavailable     the LLM provider did not answer
 ├── StreamBroken                a stream ended without its finish reason
@@ -46,7 +46,9 @@ Names carry no transport: ``runtime.rpc.status`` maps each to a gRPC status and
 prompt or completion text.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 __all__ = [
     "AddressInUse",
@@ -60,8 +62,8 @@ __all__ = [
     "CertificateInvalid",
     "CloudAway",
     "ConfigInvalid",
+    "ContentRefused",
     "ContextOverflow",
-    "DatabaseUnavailable",
     "DeadlineExceeded",
     "DetectionFailed",
     "DocumentInvalid",
@@ -198,6 +200,23 @@ class DetectionFailed(PrivacyError):
     """A detector failed or timed out, and the policy refuses the request for it."""
 
 
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+class ContentRefused(PrivacyError):
+    """A gateway found content above its own clearance: whoever sent it is misconfigured.
+
+    Args:
+        reason: One sentence that says what to do; never quotes content.
+        found: How many spans of each category were above the clearance; 0 for a category that
+            the sender declared. It is shown to the caller.
+    """
+
+    def __init__(self, reason: str, *, found: Mapping[str, int] = _NOTHING) -> None:
+        super().__init__(reason)
+        self.found = dict(found)
+
+
 class LedgerUnavailable(PrivacyError):
     """The passage could not be recorded durably, so it did not happen."""
 
@@ -284,10 +303,6 @@ class BackendUnavailable(LeewardError):
     """This node is broken; try another one."""
 
     retryable = True
-
-
-class DatabaseUnavailable(BackendUnavailable):
-    """The gateway's database failed or did not answer."""
 
 
 class EngineCrashed(BackendUnavailable):

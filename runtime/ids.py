@@ -1,6 +1,7 @@
 """Names and identifiers as types, so that a step's id cannot be passed for a node's."""
 
-from typing import NewType
+import re
+from typing import Final, NewType
 
 __all__ = [
     "Category",
@@ -11,6 +12,7 @@ __all__ = [
     "RequestId",
     "SessionId",
     "StepId",
+    "is_minted",
 ]
 
 Category = NewType("Category", str)
@@ -29,3 +31,10 @@ SessionId = NewType("SessionId", str)
 """The span over which placeholders stay the same."""
 StepId = NewType("StepId", str)
 """A vertex of a graph."""
+
+_MINTED: Final = re.compile(r"[0-9a-f]{32}(?:/[a-z0-9_-]{1,40}(?:/[0-9]{1,6})?)?", re.ASCII)
+
+
+def is_minted(name: str) -> bool:
+    """Whether ``name`` has the form of ids that an edge draws at random: those hold no content."""
+    return _MINTED.fullmatch(name) is not None

@@ -7,31 +7,21 @@ policy once more. Opens nothing and records nothing.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
-from typing import Final
 
 from google.protobuf.message import Message
 
 from edge.egress.outgoing import strings_of
 from runtime.errors import GateRefused, PolicyViolation
-from runtime.ids import Category, NodeName
+from runtime.ids import NodeName, is_minted
 from runtime.labels import Label, join
 from runtime.ledger.record import is_identifier
-from runtime.policy.model import Policy, ReleaseKind, Zone
+from runtime.policy.model import Policy, Zone
+from runtime.policy.released import allowed_categories, categories_left_in_place
 from runtime.ports import GenerateRequest, Provenance, ReleaseRecord
 from runtime.sentinel.scan import Sentinel
 
-__all__ = ["Admission", "is_minted"]
-
-_MINTED: Final = re.compile(r"[0-9a-f]{32}(?:/[a-z0-9_-]{1,40}(?:/[0-9]{1,6})?)?", re.ASCII)
-_LEFT_IN_PLACE: Final = frozenset({ReleaseKind.APPROVAL, ReleaseKind.MODEL_WRITTEN})
-"""Releases that remove nothing from the text: what they name may be found in it."""
-
-
-def is_minted(name: str) -> bool:
-    """Whether ``name`` has the form of the ids that this daemon draws at random."""
-    return _MINTED.fullmatch(name) is not None
+__all__ = ["Admission"]
 
 
 class Admission:
@@ -64,9 +54,9 @@ class Admission:
         if not self._policy.may_receive(self._node, self._zone, request.label):
             raise PolicyViolation(f"{request.label} is above the clearance of {self._node}")
         for release in where.releases:
-            removed = frozenset(release.categories)
-            if removed - self._allowed(release):
-                names = Label(removed - self._allowed(release))
+            allowed = allowed_categories(self._policy, release, self._node, zone=self._zone)
+            if not allowed.issuperset(release.categories):
+                names = Label(frozenset(release.categories) - allowed)
                 raise PolicyViolation(
                     f"no rule allows to release {names} by {release.by} to {self._node}"
                 )
@@ -91,24 +81,9 @@ class Admission:
         if failed:
             raise GateRefused(f"detectors failed at the gate: {', '.join(failed)}")
         found = join(scan.label for scan in scans)
-        left = found.without(self._let_through(releases))
+        left = found.without(
+            categories_left_in_place(self._policy, releases, self._node, zone=self._zone)
+        )
         if not self._policy.may_receive(self._node, self._zone, left):
             raise GateRefused(f"the gate found {left}, above the clearance of {self._node}")
         return found
-
-    def _let_through(self, releases: Sequence[ReleaseRecord]) -> frozenset[Category]:
-        return frozenset[Category]().union(
-            *(
-                self._allowed(release) & frozenset(release.categories)
-                for release in releases
-                if ReleaseKind(release.by) in _LEFT_IN_PLACE
-            )
-        )
-
-    def _allowed(self, release: ReleaseRecord) -> frozenset[Category]:
-        try:
-            kind = ReleaseKind(release.by)
-        except ValueError:
-            return frozenset()
-        label = Label(frozenset(release.categories))
-        return self._policy.releasable(label, self._node, self._zone, by=kind)

@@ -13,12 +13,12 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
-from edge.egress.admission import Admission, is_minted
+from edge.egress.admission import Admission
 from runtime.clock import Clock
 from runtime.codec.inference import encode_generate_request
 from runtime.codec.ledger import reference_to
 from runtime.errors import GateRefused, LedgerUnavailable, LeewardError, RequestInvalid
-from runtime.ids import SessionId
+from runtime.ids import SessionId, is_minted
 from runtime.labels import Label
 from runtime.ledger.entry import Head
 from runtime.ledger.record import ContentPassage, Destination, Outcome

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from runtime.errors import (
+    ContentRefused,
     DeadlineExceeded,
     GateRefused,
     LeewardError,
@@ -199,7 +200,7 @@ class StepRunner:
                 raise StreamBroken(reason, received_tokens=progress.tokens) from None
             raise error
         may_fall_back = error.retryable or isinstance(
-            error, GateRefused | PolicyViolation | DeadlineExceeded
+            error, ContentRefused | GateRefused | PolicyViolation | DeadlineExceeded
         )
         has_time = self._monotonic_s() < self._deadline_at_s
         if job.planned.fallback is None or not may_fall_back or not has_time:

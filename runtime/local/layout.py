@@ -102,6 +102,7 @@ def write_layout(
         "leeward": "cloud/v1",
         "listen": f"127.0.0.1:{cloud_grpc}",
         "enrolment": f"127.0.0.1:{cloud_enrolment}",
+        "inspection": {"policy": "policy.yaml"},
         "upstreams": {"llm": {"base_url": upstream_url, "api_key_env": API_KEY_VARIABLE}},
         "models": {
             cloud_model.name: {

@@ -67,6 +67,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.DetectionFailed: PublicStatus(
         StatusCode.FAILED_PRECONDITION, "content could not be checked"
     ),
+    errors.ContentRefused: PublicStatus(
+        StatusCode.PERMISSION_DENIED, "gateway found content above its clearance; check the sender"
+    ),
     errors.LedgerUnavailable: PublicStatus(
         StatusCode.FAILED_PRECONDITION, "passage could not be recorded"
     ),
@@ -94,9 +97,6 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.DeadlineExceeded: PublicStatus(StatusCode.DEADLINE_EXCEEDED, "time ran out"),
     errors.Cancelled: PublicStatus(StatusCode.CANCELLED, "cancelled"),
     errors.BackendUnavailable: PublicStatus(StatusCode.UNAVAILABLE, "model backend is down"),
-    errors.DatabaseUnavailable: PublicStatus(
-        StatusCode.UNAVAILABLE, "this node's database does not answer"
-    ),
     errors.EngineCrashed: PublicStatus(StatusCode.UNAVAILABLE, "model process died"),
     errors.UpstreamUnavailable: PublicStatus(
         StatusCode.UNAVAILABLE, "language model provider did not answer"

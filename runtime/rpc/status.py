@@ -6,6 +6,7 @@ on more, exactly that (a field, a path of names, seconds to wait). Never an erro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar
 
@@ -30,10 +31,13 @@ _MAX_DETAIL_CHARS: Final = 256
 _MAX_HOPS: Final = 32
 _MAX_HOP_CHARS: Final = 128
 _LEAK: Final = "FLOW"
+_CONTENT: Final = "CONTENT"
+_MAX_CATEGORIES: Final = 64
 
 _BY_NAME: Final[Mapping[str, type[errors.LeewardError]]] = {
     kind.__name__: kind for kind in CATALOGUE
 }
+_COUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 DetailT = TypeVar("DetailT", bound=Message)
 
 
@@ -84,6 +88,15 @@ def _details(error: errors.LeewardError) -> Iterable[Message]:
         hops = " -> ".join(_bounded(hop)[:_MAX_HOP_CHARS] for hop in error.path[:_MAX_HOPS])
         yield PreconditionFailure(
             violations=[PreconditionFailure.Violation(type=_LEAK, subject=hops)]
+        )
+    if isinstance(error, errors.ContentRefused) and error.found:
+        yield PreconditionFailure(
+            violations=[
+                PreconditionFailure.Violation(
+                    type=_CONTENT, subject=_bounded(category), description=str(count)
+                )
+                for category, count in sorted(error.found.items())[:_MAX_CATEGORIES]
+            ]
         )
 
 
@@ -138,7 +151,19 @@ def _rebuild(kind: type[errors.LeewardError], status: Status) -> errors.LeewardE
         )
         path = leaks[0].split(" -> ")[:_MAX_HOPS] if leaks else []
         return kind(reason, path=tuple(_bounded(hop) for hop in path))
+    if issubclass(kind, errors.ContentRefused):
+        return kind(reason, found=_found(_detail(status, PreconditionFailure)))
     return _plain(kind, reason)
+
+
+def _found(failure: PreconditionFailure | None) -> dict[str, int]:
+    """Return the categories and counts of a refusal; a count that is none is left out."""
+    violations = failure.violations[:_MAX_CATEGORIES] if failure else ()
+    return {
+        _bounded(item.subject): int(item.description)
+        for item in violations
+        if item.type == _CONTENT and _COUNT.fullmatch(item.description)
+    }
 
 
 def _plain(kind: type[errors.LeewardError], reason: str) -> errors.LeewardError:

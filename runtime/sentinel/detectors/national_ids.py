@@ -112,7 +112,8 @@ _NINO: Final = re.compile(
 """British National Insurance number: no check digit, but a shape of its own."""
 
 _BLOCK: Final = re.compile(r"(?<![^\W_])(?=[A-Za-z]{0,6}\d)[0-9A-Za-z]{8,18}(?![^\W_])")
-_SEPARATED: Final = re.compile(r"\d[ ./+-][\dA-Za-z]")
+_SIX_DIGITS: Final = re.compile(r"\d(?:[ ./+-]?\d){5}")
+"""In every ``written`` form; a text without it needs none of their 25 searches."""
 _CONTEXT: Final = Context(
     r"ssn|social security(?: (?:no|number))?|sin|social insurance|nhs(?: (?:no|number))?|pesel|nip"
     r"|national (?:id|insurance|identity)(?: (?:no|number|card))?|id (?:no|number|card)|nino|tin"
@@ -149,7 +150,7 @@ class NationalIdDetector:
             for match in _BLOCK.finditer(text)
             if self._is_compact_number(text, match)
         ]
-        if _SEPARATED.search(text):
+        if _SIX_DIGITS.search(text):
             spans += [
                 self._span(match, 0.8)
                 for number, written in self._written

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from cloud.absent import NoCache, NoInspection
-from cloud.calls import Call, Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import Call, Caller, CallT, EmbedCall, EmbedRequest, GenerateCall
 from cloud.serving import Serving
 from cloud.stages import FREE, AnswerCache, Embedded, Inspector, Outcome, WorstCase, micros
 from cloud.upstreams.model import Route
@@ -207,7 +207,7 @@ async def test_a_call_without_budget_reaches_no_model() -> None:
 
 async def test_refused_content_reaches_neither_budget_nor_model() -> None:
     class Strict:
-        async def inspect(self, call: Call) -> None:
+        async def inspect(self, call: CallT) -> CallT:
             raise PolicyViolation("above the clearance")
 
     budget, models = Budget(), Scripted(END)

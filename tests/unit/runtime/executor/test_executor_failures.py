@@ -10,6 +10,7 @@ from runtime.errors import (
     Cancelled,
     CapacityExhausted,
     CloudAway,
+    ContentRefused,
     ContextOverflow,
     DeadlineExceeded,
     EngineCrashed,
@@ -106,6 +107,7 @@ async def test_nothing_is_retried_after_the_first_token(bench) -> None:
         (BackendUnavailable("away"), True),
         (CloudAway("away"), False),
         (GateRefused("found a name"), False),
+        (ContentRefused("found a name"), True),
     ],
 )
 async def test_a_failed_cloud_step_falls_back_to_its_edge_model(

@@ -2,7 +2,7 @@
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import ErrorInfo, PreconditionFailure, RetryInfo
 from google.rpc.status_pb2 import Status
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,6 +88,28 @@ def test_a_leak_is_reported_with_its_path() -> None:
 
     assert isinstance(rebuilt, errors.LeakFound)
     assert rebuilt.path == path
+
+
+def test_a_refusal_of_content_is_reported_with_categories_and_counts() -> None:
+    error = errors.ContentRefused(SECRET, found={"person": 2, "health": 0})
+
+    rebuilt = from_rpc_error(arrived(to_rich_status(error)))
+
+    assert isinstance(rebuilt, errors.ContentRefused)
+    assert rebuilt.found == {"person": 2, "health": 0}
+
+
+def test_a_count_that_is_none_is_left_out() -> None:
+    status = to_rich_status(errors.ContentRefused(SECRET, found={"person": 2, "contact": 1}))
+    failure = PreconditionFailure()
+    status.details[1].Unpack(failure)
+    failure.violations[0].description = "Anna Kowalska"
+    status.details[1].Pack(failure)
+
+    rebuilt = from_rpc_error(arrived(status))
+
+    assert isinstance(rebuilt, errors.ContentRefused)
+    assert rebuilt.found == {"person": 2}
 
 
 def test_the_callers_own_graph_is_criticised_by_field_and_reason() -> None:

@@ -1,0 +1,82 @@
+"""The part of the gateway's configuration about its second line: ``inspection``."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runtime.documents.document import Problem
+from runtime.documents.names import CategoryName
+from runtime.documents.shape import Shape
+from runtime.labels import Level
+from runtime.policy.shape import LevelName
+
+__all__ = ["InspectionConfig", "InspectionShape", "inspection_config", "inspection_problems"]
+
+Action = Literal["refuse", "alert", "off"]
+Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class InspectionShape(Shape):
+    """How the gateway scans what it receives."""
+
+    action: Action = "refuse"
+    """What happens to a call above the gateway's clearance; ``alert`` lets it pass and tells."""
+    policy: str | None = None
+    """The edges' policy file, relative to this one. Left out, the built-in levels hold."""
+    clearance: LevelName | None = None
+    """The highest level that this gateway may receive, without ``policy``; internal if left out."""
+    categories: dict[CategoryName, LevelName] = Field(default={}, max_length=256)
+    """Levels that differ from the built-in ones, without ``policy``."""
+    regions: list[Region] = Field(default=["US", "GB"], max_length=64)
+    """Where local phone numbers come from, ISO 3166 alpha-2; as the edges have it."""
+    dictionaries: dict[CategoryName, list[str]] = Field(default={}, max_length=64)
+    """Terms of the deployment per category; as the edges have them."""
+    timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """A scan that takes longer has failed."""
+    max_characters: int = Field(default=1_000_000, ge=1, le=100_000_000)
+    """A call with more text has failed its scan."""
+    remembered: int = Field(default=10_000, ge=1, le=10_000_000)
+    """Texts whose findings are kept, so that a conversation's earlier turns are scanned once."""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionConfig:
+    """How the gateway scans what it receives."""
+
+    action: Action
+    policy: Path | None
+    clearance: Level
+    categories: dict[str, Level]
+    regions: tuple[str, ...]
+    dictionaries: dict[str, tuple[str, ...]]
+    timeout_s: float
+    max_characters: int
+    remembered: int
+
+
+def inspection_problems(shape: InspectionShape) -> Iterable[Problem]:
+    """Return what contradicts itself in ``inspection``."""
+    if shape.policy is None:
+        return
+    for field in ("clearance", "categories"):
+        if getattr(shape, field):
+            reason = "is said by the policy already: leave it out, or leave out `policy`"
+            yield Problem(("inspection", field), reason)
+
+
+def inspection_config(shape: InspectionShape, base: Path) -> InspectionConfig:
+    """Return the configuration that a shape without problems says; paths are from ``base``."""
+    return InspectionConfig(
+        action=shape.action,
+        policy=base / shape.policy if shape.policy else None,
+        clearance=Level[shape.clearance.name] if shape.clearance else Level.INTERNAL,
+        categories={name: Level[level.name] for name, level in shape.categories.items()},
+        regions=tuple(shape.regions),
+        dictionaries={name: tuple(terms) for name, terms in shape.dictionaries.items()},
+        timeout_s=shape.timeout_s,
+        max_characters=shape.max_characters,
+        remembered=shape.remembered,
+    )

@@ -1,0 +1,1 @@
+"""The second line: the gateway scans what it receives and refuses what it may not see."""

@@ -1,0 +1,119 @@
+"""From configuration to a running second line."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Final
+
+from cloud.absent import NoInspection
+from cloud.config_inspection import InspectionConfig
+from cloud.inspection.alarm import AlarmSink
+from cloud.inspection.clearance import Clearance
+from cloud.inspection.inspector import ContentInspector
+from cloud.inspection.memory import ScanMemory
+from cloud.stages import Inspector
+from runtime.clock import Clock
+from runtime.errors import ConfigInvalid
+from runtime.ids import Category, NodeName
+from runtime.labels import Level
+from runtime.policy.document import load_policy
+from runtime.policy.model import Policy
+from runtime.sentinel.categories import (
+    CONTACT,
+    FINANCE,
+    HEALTH,
+    IDENTITY,
+    LOCATION,
+    NETWORK,
+    PERSON,
+    SECRET,
+)
+from runtime.sentinel.defaults import default_detectors
+from runtime.sentinel.detectors.dictionary import Term
+from runtime.sentinel.scan import Sentinel
+from runtime.telemetry.metrics import Metrics
+
+__all__ = ["BUILT_IN_LEVELS", "gateway_policy", "opened_inspector"]
+
+BUILT_IN_LEVELS: Final[Mapping[Category, Level]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (PERSON, CONTACT, IDENTITY, LOCATION, FINANCE, NETWORK), Level.CONFIDENTIAL
+        ),
+        **dict.fromkeys((HEALTH, SECRET), Level.RESTRICTED),
+    }
+)
+"""What the categories of the shipped detectors count as where no policy says otherwise."""
+
+_KEY_BYTES: Final = 32
+_THREADS: Final = 2
+"""Long texts scanned at once; the detectors are Python, so more threads would not be faster."""
+
+
+@contextmanager
+def opened_inspector(
+    config: InspectionConfig, node: NodeName, *, alarms: AlarmSink, metrics: Metrics, clock: Clock
+) -> Iterator[Inspector]:
+    """Run the second line as configured until the block ends.
+
+    Args:
+        config: How to scan.
+        node: This gateway's name, as policies call it.
+        alarms: Where alarms are kept.
+        metrics: With the rows of ``cloud.inspection.metrics``.
+        clock: Times the scans.
+
+    Raises:
+        PolicyInvalid: The policy file cannot be used.
+        ConfigInvalid: A region is unknown.
+    """
+    if config.action == "off":
+        yield NoInspection()
+        return
+    clearance = Clearance(gateway_policy(config), node)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="leeward-scan") as threads:
+        yield ContentInspector(
+            _sentinel(config, threads),
+            clearance,
+            action=config.action,
+            memory=ScanMemory(secrets.token_bytes(_KEY_BYTES), max_entries=config.remembered),
+            alarms=alarms,
+            metrics=metrics,
+            clock=clock,
+            max_characters=config.max_characters,
+        )
+
+
+def gateway_policy(config: InspectionConfig) -> Policy:
+    """Return the policy that the gateway holds calls to.
+
+    Raises:
+        PolicyInvalid: The policy file cannot be used.
+    """
+    if config.policy is not None:
+        return load_policy(config.policy)
+    levels = {Category(name): level for name, level in config.categories.items()}
+    return Policy(
+        categories={**BUILT_IN_LEVELS, **levels},
+        clearance={"edge": Level.RESTRICTED, "cloud": config.clearance},
+    )
+
+
+def _sentinel(config: InspectionConfig, threads: ThreadPoolExecutor) -> Sentinel:
+    terms = [
+        Term(text, kind=category, category=Category(category))
+        for category, texts in config.dictionaries.items()
+        for text in texts
+    ]
+    try:
+        detectors = default_detectors(dictionary=terms, regions=config.regions)
+    except ValueError as error:
+        raise ConfigInvalid(str(error), field="inspection.regions") from error
+    return Sentinel(
+        detectors,
+        timeout_s=config.timeout_s,
+        max_characters=config.max_characters,  # of one text; the inspector bounds their sum
+        executor=threads,
+    )
