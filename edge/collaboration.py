@@ -43,6 +43,8 @@ class CollaborationRequest:
     sampling: SamplingOverrides = field(default_factory=SamplingOverrides)
     """What the caller changes in how every step draws tokens."""
     deadline_s: float = 60.0
+    caller: str = ""
+    """Who asks, as far as the front can tell: callers take turns and share no cache."""
     request_id: RequestId = field(default_factory=lambda: RequestId(uuid.uuid4().hex))
 
 
@@ -119,6 +121,7 @@ class Collaboration:
             session_id=session_id,
             overrides=request.sampling,
             deadline_s=request.deadline_s,
+            caller=request.caller,
         )
         try:
             async with aclosing(self._observed(known_as(request.choice), events)) as seen:

@@ -103,6 +103,8 @@ class Provenance:
     graph: str = ""
     releases: tuple["ReleaseRecord", ...] = ()
     """What was done to the content before it got here."""
+    caller: str = ""
+    """Which of this node's callers asked, for turns and caches; never sent on. Empty: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Implements ``runtime.ports.ModelPort``. The daemon itself never loads libllama.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.engine.callers import CallerNames
 from edge.engine.frames import ModelFacts
 from edge.engine.limits import check_request
 from edge.engine.options import EngineOptions
@@ -45,6 +47,7 @@ class LlamaEngine:
         self._processes: dict[ModelName, EngineProcess] = {}
         self._runners: dict[ModelName, asyncio.Task[None]] = {}
         self._tasks = asyncio.TaskGroup()
+        self._callers = CallerNames(secrets.token_bytes(16))
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -113,10 +116,17 @@ class LlamaEngine:
         """How every loaded model stands, by name."""
         return tuple(self._processes[name].status for name in sorted(self._processes))
 
-    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+    async def generate(
+        self, request: GenerateRequest, *, caller: str = ""
+    ) -> AsyncGenerator[Chunk, None]:
         """Stream an answer: any number of deltas, then exactly one completion.
 
         Closing the iterator cancels the call within one decode.
+
+        Args:
+            request: What to answer.
+            caller: Who asks; left out, whom the request's provenance names. Callers take turns,
+                and what was computed for one serves no other.
 
         Raises:
             NotFound: No such model is loaded.
@@ -130,7 +140,8 @@ class LlamaEngine:
         process = self._process(request.model)
         check_request(request)
         request = _with_grammar(request)
-        async with aclosing(process.generate(request)) as items:
+        turn = self._callers.name(caller or _caller_of(request))
+        async with aclosing(process.generate(request, caller=turn)) as items:
             async for item in items:
                 if isinstance(item, TextDelta):
                     yield item
@@ -171,6 +182,11 @@ class LlamaEngine:
         if runner is not None:
             runner.cancel()
             await asyncio.wait([runner])
+
+
+def _caller_of(request: GenerateRequest) -> str:
+    provenance = request.provenance
+    return "" if provenance is None else provenance.caller or provenance.session_id
 
 
 def _with_grammar(request: GenerateRequest) -> GenerateRequest:

@@ -65,6 +65,7 @@ class Load:
     gpu_layers: int
     slots: int
     cache_tokens: int
+    kept_prefixes: int
     is_deterministic: bool
     queue_limit: int
     memory_headroom_bytes: int
@@ -81,7 +82,7 @@ class Start:
     sampling: Sampling
     timeout_s: float
     caller: str = ""
-    """Whose turn it takes; an opaque name, equal for calls of one caller."""
+    """Whose turn it takes; an opaque name, equal for calls of one caller; empty: unknown."""
     priority: int = 0
     """Higher goes first."""
     kind: Literal["start"] = "start"

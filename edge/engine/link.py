@@ -111,8 +111,10 @@ class EngineLink:
                 self._end(number, EngineCrashed(f"the model's process died: {death}"))
         return death
 
-    async def call(self, request: GenerateRequest) -> AsyncGenerator[TextDelta | Finished, None]:
-        """Have a request answered; closing the iterator cancels it in the child.
+    async def call(
+        self, request: GenerateRequest, *, caller: str
+    ) -> AsyncGenerator[TextDelta | Finished, None]:
+        """Have a request answered in its caller's turn; closing the iterator cancels it.
 
         Raises:
             LeewardError: As the child says; ``EngineCrashed`` when it dies.
@@ -121,7 +123,8 @@ class EngineLink:
         number = next(self._numbers)
         items: asyncio.Queue[_Item] = asyncio.Queue()
         deadline_s = asyncio.get_running_loop().time() + request.timeout_s + _DEADLINE_GRACE_S
-        frame = encode(Start(number, request.messages, request.sampling, request.timeout_s))
+        start = Start(number, request.messages, request.sampling, request.timeout_s, caller=caller)
+        frame = encode(start)
         self._calls[number] = items
         self._note_calls()
         try:

@@ -20,6 +20,9 @@ class EngineOptions:
 
     A call takes its place when its prompt and longest answer fit beside the others.
     """
+    kept_prefixes: int = 16
+    """Finished calls whose tokens stay computed while there is room, for what the same caller
+    asks next; 0 keeps none. A deterministic model keeps none."""
     is_deterministic: bool = False
     """Decode every sequence by itself, on a grid that depends on nothing but its prompt.
 

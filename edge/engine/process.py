@@ -136,9 +136,9 @@ class EngineProcess:
             await asyncio.sleep(pause_s)
 
     async def generate(
-        self, request: GenerateRequest
+        self, request: GenerateRequest, *, caller: str
     ) -> AsyncGenerator[TextDelta | Finished, None]:
-        """Have a request answered by the child.
+        """Have a request answered by the child, in its caller's turn.
 
         Raises:
             CapacityExhausted: As many calls are open as are allowed.
@@ -155,7 +155,8 @@ class EngineProcess:
             raise CapacityExhausted(
                 f"model {self._name}: {link.open_calls} calls are open already", retry_after_s=1.0
             )
-        async with aclosing(link.call(replace(request, timeout_s=left_s))) as items:
+        call = link.call(replace(request, timeout_s=left_s), caller=caller)
+        async with aclosing(call) as items:
             async for item in items:
                 yield item
 

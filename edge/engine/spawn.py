@@ -170,6 +170,7 @@ def _load_frame(path: Path, options: EngineOptions) -> Load:
         gpu_layers=options.gpu_layers,
         slots=options.slots,
         cache_tokens=options.cache_tokens,
+        kept_prefixes=options.kept_prefixes,
         is_deterministic=options.is_deterministic,
         queue_limit=options.queue_limit,
         memory_headroom_bytes=options.memory_headroom_bytes,

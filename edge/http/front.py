@@ -103,6 +103,7 @@ class HttpFront:
             messages=body.to_messages(),
             declared=body.leeward.label(),
             session_id=SessionId(body.leeward.session_id) if body.leeward.session_id else None,
+            caller=body.leeward.session_id or _peer(request),
             sampling=body.sampling(),
             deadline_s=self._deadline_s,
         )
@@ -163,3 +164,8 @@ async def _first_answer(events: AsyncGenerator[Event, None]) -> tuple[Plan | Non
         elif isinstance(event, AnswerDelta | AnswerFinished):
             return plan, event
     raise StreamBroken("the run ended without an answer")
+
+
+def _peer(request: Request) -> str:
+    """Name the connection: all that is known of a caller who names no session."""
+    return f"{request.client.host}:{request.client.port}" if request.client else ""

@@ -55,6 +55,7 @@ class CollaborationServicer(pb_grpc.CollaborationServicer):
             session_id=call.session_id,
             sampling=call.sampling,
             deadline_s=remaining_s(context, default_s=self._default_timeout_s),
+            caller=call.session_id or context.peer(),
         )
 
 

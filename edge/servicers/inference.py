@@ -45,7 +45,8 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         async with error_boundary(context, "Inference.Generate"):
             timeout_s = remaining_s(context, default_s=self._default_timeout_s)
             call = decode_generate_request(request, timeout_s=timeout_s)
-            async with aclosing(self._engine.generate(call)) as chunks:
+            chunks = self._engine.generate(call, caller=context.peer())
+            async with aclosing(chunks):
                 async for chunk in chunks:
                     yield encode_chunk(chunk)
 

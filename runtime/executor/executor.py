@@ -100,6 +100,7 @@ class Executor:
         session_id: SessionId,
         deadline_s: float,
         overrides: SamplingOverrides | None = None,
+        caller: str = "",
     ) -> AsyncGenerator[Event, None]:
         """Run a plan and stream what happens; closing the stream cancels every call.
 
@@ -114,6 +115,7 @@ class Executor:
             session_id: The session whose placeholders the request shares.
             deadline_s: Time left of the caller's deadline, seconds.
             overrides: What the caller changes in the sampling of every step.
+            caller: Who asked, for the turns and caches of this node's own models.
 
         Raises:
             RequestInvalid: There is no user turn.
@@ -125,7 +127,12 @@ class Executor:
         if not any(turn.role == "user" for turn in messages):
             raise RequestInvalid("the chat has no user turn")
         provenance = Provenance(
-            request_id, session_id, plan.plan_id, StepId(""), graph=plan.graph.name
+            request_id,
+            session_id,
+            plan.plan_id,
+            StepId(""),
+            graph=plan.graph.name,
+            caller=caller,
         )
         channel = EventChannel(self._limits.event_capacity)
         run = _Run(

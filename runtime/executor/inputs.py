@@ -71,6 +71,7 @@ class Inputs:
             step,
             graph=run.graph,
             releases=of_request + records,
+            caller=run.caller,
         )
 
     def add(self, step: StepId, answers: tuple[str, ...]) -> None:

@@ -59,20 +59,22 @@ class LlamaContext:
         self.cache_tokens = size.cache_tokens
         """Room of all sequences together."""
         self.slots = size.slots
-        """Sequences that can be computed at the same time, numbered from 0."""
+        """Sequences that can be computed at the same time."""
+        self.kept_prefixes = size.kept_prefixes
+        """Idle sequences that there are numbers for besides."""
         self.handle = _make(model, load, size, log)
         self.batch_tokens = int(llama_cpp.llama_n_batch(self.handle))
         self._memory = llama_cpp.llama_get_memory(self.handle)
         self._vocabulary_size = model.vocabulary_size
         self._batch = _Batch(self.batch_tokens)
 
-    def forget(self, sequence: int, *, since: int = 0) -> bool:
-        """Drop a sequence's tokens from a position on.
+    def forget(self, sequence: int) -> None:
+        """Drop everything of a sequence."""
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
-        Returns:
-            Whether that was possible: some models keep a state that cannot be cut, only dropped.
-        """
-        return bool(llama_cpp.llama_memory_seq_rm(self._memory, sequence, since, -1))
+    def share(self, source: int, target: int, tokens: int) -> None:
+        """Let an empty sequence begin with the first tokens of another, at no cost."""
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, tokens)
 
     def decode(self, parts: Sequence[Part]) -> list[int]:
         """Run tokens through the model.
@@ -145,6 +147,7 @@ class _Size:
     context_tokens: int
     cache_tokens: int
     slots: int
+    kept_prefixes: int
 
 
 def _size_of(model: LlamaModel, load: Load) -> _Size:
@@ -155,8 +158,9 @@ def _size_of(model: LlamaModel, load: Load) -> _Size:
     cache = max(context, _padded(load.cache_tokens or _DEFAULT_CACHE_TOKENS))
     if load.is_deterministic:
         slots = min(load.slots, cache // context)
-        return _Size(context, slots * context, slots)
-    return _Size(context, min(cache, load.slots * context), load.slots)
+        return _Size(context, slots * context, slots, kept_prefixes=0)
+    kept = load.kept_prefixes if model.can_share else 0
+    return _Size(context, min(cache, load.slots * context), load.slots, kept)
 
 
 def _padded(tokens: int) -> int:
@@ -170,7 +174,7 @@ def _make(model: LlamaModel, load: Load, size: _Size, log: LoadLog) -> Any:
     parameters.n_batch = parameters.n_ubatch = max(
         min(load.batch_tokens, size.context_tokens), size.slots
     )
-    parameters.n_seq_max = size.slots
+    parameters.n_seq_max = size.slots + size.kept_prefixes
     parameters.n_threads = parameters.n_threads_batch = threads
     parameters.kv_unified = not load.is_deterministic
     parameters.no_perf = True

@@ -40,6 +40,11 @@ class LlamaModel:
         self.trained_context_tokens = int(llama_cpp.llama_model_n_ctx_train(self.handle))
         self.parameters = int(llama_cpp.llama_model_n_params(self.handle))
         self.size_bytes = int(llama_cpp.llama_model_size(self.handle))
+        self.can_share = not (
+            llama_cpp.llama_model_is_recurrent(self.handle)
+            or llama_cpp.llama_model_is_hybrid(self.handle)
+        )
+        """Whether sequences can share a beginning; a recurrent state is one whole."""
         self.layers = int(llama_cpp.llama_model_n_layer(self.handle))
         self.hidden_size = int(llama_cpp.llama_model_n_embd(self.handle))
 

@@ -15,8 +15,10 @@ from edge.engine.inbox import Inbox, Ticket
 from edge.engine.native.answer import Answer, tokenize_chat
 from edge.engine.native.context import LlamaContext
 from edge.engine.native.model import LlamaModel
+from edge.engine.native.places import Places
 from edge.engine.native.planning import Batch, DeterministicPlan, Plan, SharedPlan
 from edge.engine.native.sequence import Sequence
+from edge.engine.prefixes import tokens_of
 from runtime.clock import Clock
 from runtime.errors import (
     Cancelled,
@@ -78,7 +80,7 @@ class Scheduler:
             if is_deterministic
             else SharedPlan(self._chunks)
         )
-        self._free = list(reversed(range(context.slots)))
+        self._places = Places(context)
         self._running: list[Sequence] = []
         self._ready: Sequence | None = None
         """The next one: its prompt is known, and the room that it needs is not free yet."""
@@ -121,14 +123,23 @@ class Scheduler:
                 self._end(sequence, error)
 
     def _take_in(self) -> None:
-        while self._free and (sequence := self._next_that_fits()) is not None:
+        """Give slots to calls in their turn; none overtakes one that waits for room."""
+        while self._places.has_slot and (sequence := self._next()) is not None:
+            place = self._places.take(
+                sequence.ticket.start.caller,
+                tokens_of(sequence.prompt),
+                cells=sequence.reserved_tokens,
+            )
+            if place is None:
+                return
             self._ready = None
-            sequence.number = self._free.pop()
+            sequence.number = place.sequence
+            sequence.computed = sequence.cached_tokens = place.shared_tokens
             sequence.started_s = self._clock.monotonic_s()
             self._running.append(sequence)
 
-    def _next_that_fits(self) -> Sequence | None:
-        """Return the next call if there is room for it; none overtakes one that waits for room."""
+    def _next(self) -> Sequence | None:
+        """Return the call whose turn it is, ready to be computed; ``None`` when none waits."""
         if self._ready is not None:
             try:
                 self._inbox.check(self._ready.ticket)
@@ -140,9 +151,7 @@ class Scheduler:
             if ticket is None:
                 return None
             self._ready = self._prepared(ticket)
-        taken = sum(sequence.reserved_tokens for sequence in self._running)
-        fits = taken + self._ready.reserved_tokens <= self._context.cache_tokens
-        return self._ready if fits else None
+        return self._ready
 
     def _prepared(self, ticket: Ticket) -> Sequence | None:
         """Turn a call into tokens and a sampler; one that cannot be answered ends here."""
@@ -165,11 +174,12 @@ class Scheduler:
         return Sequence(ticket, prompt, answer)
 
     def _decode(self, batch: Batch) -> None:
+        tokens = sum(len(part.tokens) for _, part in batch)
+        self._places.make_room(tokens)
         since_s = self._clock.monotonic_s()
         with self._inbox.decoding():
             rows = self._context.decode([part for _, part in batch])
         answers = sum(sequence.is_answering for sequence, _ in batch)
-        tokens = sum(len(part.tokens) for _, part in batch)
         self._chunks.note(
             answers=answers,
             prompt_tokens=tokens - answers,
@@ -177,6 +187,7 @@ class Scheduler:
         )
         for (sequence, part), row in zip(batch, rows, strict=True):
             sequence.computed += len(part.tokens)
+            self._places.grow(sequence.number, len(part.tokens))
             if part.wants_logits:
                 self._take(sequence, row)
 
@@ -196,8 +207,9 @@ class Scheduler:
     def _end(self, sequence: Sequence, error: LeewardError | None) -> None:
         """Take a running sequence's slot away, whichever way it ended."""
         self._running.remove(sequence)
-        self._context.forget(sequence.number)
-        self._free.append(sequence.number)
+        self._places.leave(
+            sequence.number, sequence.ticket.start.caller, tokens_of(sequence.computed_tokens)
+        )
         if error is None:
             self._inbox.done(sequence.ticket)
             self._endings.append(sequence.finished(self._clock.monotonic_s()))

@@ -24,6 +24,8 @@ class Sequence:
     """When it got its slot, on the scheduler's clock."""
     computed: int = 0
     """Tokens of prompt and answer that are in the context."""
+    cached_tokens: int = 0
+    """Of the prompt, that were there before."""
     first_token_s: float = 0.0
     """When there was text to show, on the scheduler's clock; 0 before."""
 
@@ -50,6 +52,11 @@ class Sequence:
         tokens = self.prompt[self.computed : end]
         return Part(self.number, self.computed, tokens, wants_logits=end == len(self.prompt))
 
+    @property
+    def computed_tokens(self) -> list[int]:
+        """The tokens that are in the context."""
+        return (self.prompt + self.answer.tokens)[: self.computed]
+
     def finished(self, now_s: float) -> Finished:
         """Return the account of a complete answer."""
         arrived_s = self.ticket.arrived_s
@@ -58,6 +65,10 @@ class Sequence:
         return Finished(
             self.ticket.call,
             self.answer.finish_reason or FinishReason.LENGTH,
-            Usage(prompt_tokens=len(self.prompt), completion_tokens=len(self.answer.tokens)),
+            Usage(
+                prompt_tokens=len(self.prompt),
+                completion_tokens=len(self.answer.tokens),
+                cached_tokens=self.cached_tokens,
+            ),
             Timings(self.started_s - arrived_s, first_s, total_s),
         )
