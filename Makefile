@@ -9,7 +9,7 @@ LOCK := requirements.lock
 INSTALLED := $(VENV)/.installed
 SOURCES := runtime edge cloud optimizer reference bench tests protos/generate.py
 
-.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit test-long bench lock wheel clean
+.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit postgres test-long bench bench-peers lock wheel clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -59,11 +59,25 @@ protos-check: setup ## proto lint, and drift of the generated code
 	$(BIN)/buf lint
 	$(BIN)/python protos/generate.py --check
 
-unit: setup ## the tests alone
+unit: setup postgres ## the tests alone
 	$(BIN)/pytest
+
+postgres: ## the PostgreSQL server that tests start; installs Debian's where there is none
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	    && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } \
+	  || { echo "the tests need a PostgreSQL server; on Debian: apt-get install postgresql" >&2; exit 1; }
 
 test-long: setup ## the long property profiles (hours)
 	$(BIN)/pytest -m long --timeout 0 --hypothesis-profile=searching -o addopts="--import-mode=importlib --strict-markers -ra"
+
+PEERS := var/bench-litellm
+bench-peers: setup $(PEERS)/.installed ## LiteLLM's proxy in an environment of its own, to compare with
+
+$(PEERS)/.installed: bench/gateway_litellm.lock
+	$(BIN)/uv venv -q --clear $(PEERS)
+	$(BIN)/uv pip install -q --require-hashes -p $(PEERS)/bin/python -r bench/gateway_litellm.lock
+	@touch $@
 
 bench: setup ## the headline figures, quick
 	$(BIN)/python -m bench.runtime_overhead --json --quick
@@ -85,11 +99,12 @@ $(TRAIN)/.installed: pyproject.toml
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header
 
 lock: setup ## resolve the dependencies again
-	$(COMPILE) --upgrade --extra edge --extra cloud --extra optimizer --extra optuna --extra ray \
+	$(COMPILE) --upgrade --extra edge --extra cloud --extra postgres --extra optimizer --extra optuna --extra ray \
 	  --extra demo --extra dev \
 	  pyproject.toml -o $(LOCK)
 	$(COMPILE) -c $(LOCK) --extra edge pyproject.toml -o deploy/containers/edge.lock
-	$(COMPILE) -c $(LOCK) --extra cloud pyproject.toml -o deploy/containers/cloud.lock
+	$(COMPILE) -c $(LOCK) --extra cloud --extra postgres pyproject.toml -o deploy/containers/cloud.lock
+	$(COMPILE) bench/gateway_litellm.in -o bench/gateway_litellm.lock
 
 wheel: setup ## build the wheel and look inside it
 	rm -rf dist && $(BIN)/pip wheel --no-deps --no-build-isolation -w dist . && $(BIN)/check-wheel-contents dist

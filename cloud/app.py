@@ -26,6 +26,7 @@ from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
 from cloud.serving import Serving
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
+from cloud.stores.sqlite import SqliteDriver
 from cloud.stores.usage import UsageStore
 from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
@@ -86,7 +87,7 @@ async def opened_state(config: CloudConfig, *, clock: Clock) -> AsyncIterator[Ga
     """
     prepare_state(config.state)
     authority = _authority(config.state / "authority", clock=clock)
-    database = await Database.open(config.state / "gateway.sqlite")
+    database = await Database.open(SqliteDriver(config.state / "gateway.sqlite"))
     try:
         devices = DeviceStore(database)
         tokens = await asyncio.to_thread(

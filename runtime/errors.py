@@ -33,6 +33,7 @@ LeewardError
 ├── DeadlineExceeded            the caller's time ran out
 ├── Cancelled                   the caller went away
 ├── BackendUnavailable          this node is broken, try another one
+│   ├── DatabaseUnavailable     the gateway's database failed or did not answer
 │   ├── EngineCrashed           the model's process died under the request
 │   └── UpstreamUnavailable     the LLM provider did not answer
 ├── StreamBroken                a stream ended without its finish reason
@@ -64,6 +65,7 @@ __all__ = [
     "ConfigInvalid",
     "ContentRefused",
     "ContextOverflow",
+    "DatabaseUnavailable",
     "DeadlineExceeded",
     "DetectionFailed",
     "DocumentInvalid",
@@ -303,6 +305,10 @@ class BackendUnavailable(LeewardError):
     """This node is broken; try another one."""
 
     retryable = True
+
+
+class DatabaseUnavailable(BackendUnavailable):
+    """The gateway's database failed or did not answer."""
 
 
 class EngineCrashed(BackendUnavailable):

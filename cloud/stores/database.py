@@ -1,109 +1,103 @@
-"""One SQLite file in WAL mode, used from one thread of its own.
+"""The gateway's store: transactions on SQLite or PostgreSQL, off the event loop.
 
-Knows how to open, migrate and run statements off the event loop; knows no table.
+Knows how works are grouped, read and ended; knows no table, and of the kinds of database only what
+``cloud.stores.driver`` says.
 """
 
 import asyncio
-import os
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
-from runtime.errors import ConfigInvalid
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-__all__ = ["Database"]
+from cloud.stores.driver import Driver
+from cloud.stores.failures import named
+from cloud.stores.grouping import GroupCommit, Work
+
+__all__ = ["Database", "Work"]
 
 _Result = TypeVar("_Result")
-_BUSY_TIMEOUT_MS = 5_000
-
-MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE usage (
-        id INTEGER PRIMARY KEY,
-        at TEXT NOT NULL,
-        device TEXT NOT NULL,
-        model TEXT NOT NULL,
-        graph TEXT NOT NULL,
-        request_id TEXT NOT NULL,
-        plan_id TEXT NOT NULL,
-        step_id TEXT NOT NULL,
-        status TEXT NOT NULL,
-        prompt_tokens INTEGER NOT NULL,
-        completion_tokens INTEGER NOT NULL,
-        cost_usd REAL NOT NULL,
-        estimated INTEGER NOT NULL,
-        latency_s REAL NOT NULL
-    );
-    CREATE INDEX usage_by_device ON usage (device, at);
-    CREATE TABLE device (
-        id TEXT PRIMARY KEY,
-        serial TEXT NOT NULL,
-        enrolled_at TEXT NOT NULL,
-        expires_at TEXT NOT NULL,
-        revoked_at TEXT,
-        ledger_position INTEGER,
-        ledger_head_mac BLOB
-    );
-    """,
-)
-"""Applied in order; ``PRAGMA user_version`` says how many a file has seen."""
+_READERS: Final = 2
 
 
 class Database:
-    """A SQLite file and the one thread that touches it."""
+    """An open store."""
 
-    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
-        self._connection = connection
-        self._thread = thread
+    def __init__(self, driver: Driver, readers: ThreadPoolExecutor) -> None:
+        self._driver = driver
+        self._readers = readers
+        self._writers = GroupCommit(driver)
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """Open ``path``, creating and migrating it as needed; the file is readable by us only.
+    async def open(cls, driver: Driver) -> Self:
+        """Open the store behind ``driver``; its tables are then those of this release.
 
         Raises:
-            ConfigInvalid: The file cannot be opened, or a newer release wrote it.
+            ConfigInvalid: It cannot be used as it is; says what to do.
+            DatabaseUnavailable: It does not answer.
         """
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leeward-sqlite")
+        readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="leeward-store-read")
         try:
-            connection = await asyncio.get_running_loop().run_in_executor(thread, _open, path)
+            await asyncio.get_running_loop().run_in_executor(readers, driver.start)
         except BaseException:
-            thread.shutdown(wait=False)
+            readers.shutdown(wait=False)
             raise
-        return cls(connection, thread)
+        return cls(driver, readers)
 
-    async def run(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """Run ``work`` in the database's thread, as one transaction."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+    async def run(
+        self, work: Work[_Result], *, claims: Collection[str] = (), is_durable: bool = False
+    ) -> _Result:
+        """Run ``work`` as one transaction, or in one with others that came at the same time.
+
+        A work that raises leaves no trace and fails nobody else's. A caller that is cancelled does
+        not know whether its work happened; shield the wait where that matters.
+
+        Args:
+            work: Changes the database and nothing else: it may run more than once before it takes
+                effect.
+            claims: Names of what the work reads to decide what it writes, say ``tenant:acme``.
+                Works with a claim in common run one after the other, on every replica.
+            is_durable: Return only once the work would outlive a power failure. Otherwise it
+                outlives the death of this process at once, and that of the machine a second later.
+
+        Raises:
+            DatabaseUnavailable: The database failed. If it fell silent in the middle of the commit,
+                the work may have happened.
+        """
+        return await self._writers.submit(work, claims=claims, is_durable=is_durable)
+
+    async def read(self, work: Work[_Result]) -> _Result:
+        """Run ``work``, which only reads and sees the store as it is at one moment.
+
+        Raises:
+            DatabaseUnavailable: The database failed.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read, work)
 
     async def close(self) -> None:
-        """Close the file after what is queued."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
-        self._thread.shutdown()
+        """Close the store after what is queued."""
+        await asyncio.to_thread(self._close)
 
-    def _transact(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        with self._connection:
-            return work(self._connection)
+    def _read(self, work: Work[_Result]) -> _Result:
+        try:
+            return self._read_once(work)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise named(error) from None
+        except SQLAlchemyError as error:
+            raise named(error) from None
+        try:  # the server ended a connection that lay idle; a fresh one may do
+            return self._read_once(work)
+        except SQLAlchemyError as error:
+            raise named(error) from None
 
+    def _read_once(self, work: Work[_Result]) -> _Result:
+        with self._driver.reader() as connection, connection.begin():
+            return work(connection)
 
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(path, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
-        _migrate(connection, path)
-    except (OSError, sqlite3.Error) as error:
-        reason = f"cannot be used as the gateway's database ({type(error).__name__})"
-        raise ConfigInvalid(reason, file=str(path)) from error
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    (seen,) = connection.execute("PRAGMA user_version").fetchone()
-    if seen > len(MIGRATIONS):
-        raise ConfigInvalid("was written by a newer release of leeward", file=str(path))
-    for number, script in enumerate(MIGRATIONS[seen:], start=seen + 1):
-        connection.executescript(f"BEGIN; {script} PRAGMA user_version={number}; COMMIT;")
+    def _close(self) -> None:
+        self._readers.shutdown()
+        self._writers.close()
+        self._driver.close()

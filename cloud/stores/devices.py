@@ -1,16 +1,26 @@
 """Which devices are enrolled, which are revoked, and the newest ledger head of each."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, func, insert, select, update
 
 from cloud.stores.database import Database
+from cloud.stores.tables import device as table
 from runtime.errors import NotFound
 from runtime.ids import DeviceId
 
 __all__ = ["DeviceRecord", "DeviceStore"]
 
-_COLUMNS = "id, serial, enrolled_at, expires_at, revoked_at, ledger_position"
+_ALL: Final = select(
+    table.c.id,
+    table.c.serial,
+    table.c.enrolled_at,
+    table.c.expires_at,
+    table.c.revoked_at,
+    table.c.ledger_position,
+).order_by(table.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,7 @@ class DeviceRecord:
 
 
 class DeviceStore:
-    """Devices in the gateway's database, with the revoked ones at hand for every call."""
+    """Devices in the gateway's database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,25 +47,26 @@ class DeviceStore:
         self, device: DeviceId, *, serial: str, enrolled_at: datetime, expires_at: datetime
     ) -> None:
         """Remember a device and its certificate."""
+        row = insert(table).values(
+            id=device,
+            serial=serial,
+            enrolled_at=enrolled_at.isoformat(),
+            expires_at=expires_at.isoformat(),
+        )
 
-        def insert(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT INTO device (id, serial, enrolled_at, expires_at) VALUES (?, ?, ?, ?)",
-                (device, serial, enrolled_at.isoformat(), expires_at.isoformat()),
-            )
+        def enrol(connection: Connection) -> None:
+            connection.execute(row)
 
-        await self._database.run(insert)
+        await self._database.run(enrol, is_durable=True)
 
     async def is_admitted(self, device: DeviceId) -> bool:
         """Whether a device is enrolled and not revoked; a stranger is not."""
+        wanted = select(table.c.id).where(table.c.id == device, table.c.revoked_at.is_(None))
 
-        def select(connection: sqlite3.Connection) -> bool:
-            row = connection.execute(
-                "SELECT revoked_at IS NULL FROM device WHERE id = ?", (device,)
-            ).fetchone()
-            return bool(row and row[0])
+        def find(connection: Connection) -> bool:
+            return connection.execute(wanted).first() is not None
 
-        return await self._database.run(select)
+        return await self._database.read(find)
 
     async def revoke(self, device: DeviceId, *, at: datetime) -> None:
         """Refuse a device from its next call on.
@@ -63,33 +74,35 @@ class DeviceStore:
         Raises:
             NotFound: No such device.
         """
+        change = (
+            update(table)
+            .where(table.c.id == device)
+            .values(revoked_at=func.coalesce(table.c.revoked_at, at.isoformat()))
+        )
 
-        def update(connection: sqlite3.Connection) -> int:
-            return connection.execute(
-                "UPDATE device SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?",
-                (at.isoformat(), device),
-            ).rowcount
+        def revoke(connection: Connection) -> int:
+            return connection.execute(change).rowcount
 
-        if not await self._database.run(update):
+        if not await self._database.run(revoke, is_durable=True):
             raise NotFound(f"no device {device!r} is enrolled here")
 
     async def note_head(self, device: DeviceId, *, position: int, head_mac: bytes) -> None:
         """Keep the newest ledger head of a device; an older one does not replace it."""
+        change = (
+            update(table)
+            .where(table.c.id == device, func.coalesce(table.c.ledger_position, -1) < position)
+            .values(ledger_position=position, ledger_head_mac=head_mac)
+        )
 
-        def update(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "UPDATE device SET ledger_position = ?, ledger_head_mac = ?"
-                " WHERE id = ? AND coalesce(ledger_position, -1) < ?",
-                (position, head_mac, device, position),
-            )
+        def note(connection: Connection) -> None:
+            connection.execute(change)
 
-        await self._database.run(update)
+        await self._database.run(note)
 
     async def all(self) -> list[DeviceRecord]:
         """Return every device, by id."""
 
-        def select(connection: sqlite3.Connection) -> list[DeviceRecord]:
-            rows = connection.execute(f"SELECT {_COLUMNS} FROM device ORDER BY id")  # noqa: S608 - a constant
-            return [DeviceRecord(*row) for row in rows]
+        def list_all(connection: Connection) -> list[DeviceRecord]:
+            return [DeviceRecord(*row) for row in connection.execute(_ALL)]
 
-        return await self._database.run(select)
+        return await self._database.read(list_all)

@@ -1,10 +1,13 @@
 """Who used which model, when, for how much. Content-free."""
 
-import sqlite3
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
+
+from sqlalchemy import BigInteger, Connection, case, func, insert, select
 
 from cloud.stores.database import Database
+from cloud.stores.tables import usage as table
 
 __all__ = ["UsageRecord", "UsageStore", "UsageTotal"]
 
@@ -43,14 +46,21 @@ class UsageTotal:
     cost_usd: float
 
 
-_COLUMNS = tuple(field.name for field in fields(UsageRecord))
-_INSERT = f"INSERT INTO usage ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - names from the dataclass
-_TOTALS = """
-    SELECT device, model, count(*),
-           sum(status NOT IN ('stop', 'length', 'tool_calls', 'content_filter')),
-           sum(prompt_tokens), sum(completion_tokens), sum(cost_usd)
-    FROM usage WHERE at >= ? GROUP BY device, model ORDER BY device, model
-"""
+_INSERT: Final = insert(table)
+_FINISHED: Final = ("stop", "length", "tool_calls", "content_filter")
+_TOTALS: Final = (
+    select(
+        table.c.device,
+        table.c.model,
+        func.count(),
+        func.sum(case((table.c.status.in_(_FINISHED), 0), else_=1)).cast(BigInteger),
+        func.sum(table.c.prompt_tokens).cast(BigInteger),
+        func.sum(table.c.completion_tokens).cast(BigInteger),
+        func.sum(table.c.cost_usd),
+    )
+    .group_by(table.c.device, table.c.model)
+    .order_by(table.c.device, table.c.model)
+)
 
 
 class UsageStore:
@@ -61,17 +71,18 @@ class UsageStore:
 
     async def record(self, record: UsageRecord) -> None:
         """Write one record durably."""
+        values = asdict(record)
 
-        def insert(connection: sqlite3.Connection) -> None:
-            connection.execute(_INSERT, astuple(record))
+        def write(connection: Connection) -> None:
+            connection.execute(_INSERT, values)
 
-        await self._database.run(insert)
+        await self._database.run(write)
 
     async def totals(self, since: datetime) -> list[UsageTotal]:
         """Return sums per device and model since a moment."""
+        wanted = _TOTALS.where(table.c.at >= since.isoformat())
 
-        def select(connection: sqlite3.Connection) -> list[UsageTotal]:
-            rows = connection.execute(_TOTALS, (since.isoformat(),))
-            return [UsageTotal(*row) for row in rows]
+        def add_up(connection: Connection) -> list[UsageTotal]:
+            return [UsageTotal(*row) for row in connection.execute(wanted)]
 
-        return await self._database.run(select)
+        return await self._database.read(add_up)

@@ -7,7 +7,7 @@ token is configured (``edge.app`` checks that at start).
 import hmac
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
@@ -19,16 +19,15 @@ from edge.collaboration import Collaboration, CollaborationRequest
 from edge.graphs import AUTO, PREFIX, GraphBook, choice_of
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
-from runtime.errors import NotPermitted, StreamBroken
-from runtime.executor.events import AnswerDelta, AnswerFinished, Event, RunPlanned
-from runtime.http.answers import Envelope, Kind, sse, whole
+from runtime.errors import NotPermitted
+from runtime.http.answers import first_answer, sse, whole
 from runtime.http.body import read_shape
 from runtime.http.boundary import Handler, guarded
+from runtime.http.envelope import Envelope, Kind
 from runtime.http.hangup import unless_gone
 from runtime.http.status import error_body
 from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
 from runtime.ids import ModelName, SessionId
-from runtime.planner.model import Plan
 from runtime.ports import EmbeddingPort
 
 __all__ = ["HttpFront"]
@@ -121,9 +120,16 @@ class HttpFront:
                 await unless_gone(request, whole(events, envelope)), headers=headers
             )
         # Failures before the first text become an HTTP status; later ones an error event.
-        plan, first = await unless_gone(request, _first_answer(events))
+        plan, first = await unless_gone(request, first_answer(events))
         return StreamingResponse(
-            sse(plan, first, events, envelope, with_usage=body.wants_usage),
+            sse(
+                plan,
+                first,
+                events,
+                envelope,
+                with_usage=body.wants_usage,
+                error_body=error_body,
+            ),
             media_type="text/event-stream",
             headers=headers | {"cache-control": "no-store"},
         )
@@ -154,16 +160,6 @@ class HttpFront:
 
 async def _alive(_request: Request) -> Response:
     return JSONResponse({"status": "serving"})
-
-
-async def _first_answer(events: AsyncGenerator[Event, None]) -> tuple[Plan | None, Event]:
-    plan: Plan | None = None
-    async for event in events:
-        if isinstance(event, RunPlanned):
-            plan = event.plan
-        elif isinstance(event, AnswerDelta | AnswerFinished):
-            return plan, event
-    raise StreamBroken("the run ended without an answer")
 
 
 def _peer(request: Request) -> str:

@@ -1,20 +1,56 @@
-"""Stop working for a caller that went away before its response began.
+"""Stop working for a caller that went away.
 
-A response that streams is cancelled by Starlette; one that is still being made is not. Knows
-ASGI's ``http.disconnect``; knows nothing of what is being made.
+Knows ASGI's ``http.disconnect``; knows nothing of what is being made.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from starlette.requests import Request
+from starlette.types import Receive
 
 from runtime.errors import Cancelled
 
-__all__ = ["unless_gone"]
+__all__ = ["cancelled_when_gone", "unless_gone"]
 
 _Result = TypeVar("_Result")
+
+
+@asynccontextmanager
+async def cancelled_when_gone(receive: Receive) -> AsyncIterator[None]:
+    """Cancel the enclosed block when the caller hangs up.
+
+    Args:
+        receive: The request's body must have been read: whatever comes now is the end.
+
+    Raises:
+        Cancelled: The caller went away; the block has ended.
+    """
+    working = asyncio.current_task()
+    assert working is not None  # noqa: S101 - an async function runs in a task
+    before = working.cancelling()
+    is_gone = False
+
+    async def leave() -> None:
+        nonlocal is_gone
+        await _wait_gone(receive)
+        is_gone = True
+        working.cancel()
+
+    leaving = asyncio.create_task(leave())
+    try:
+        yield
+    except asyncio.CancelledError:
+        # As ``asyncio.timeout`` does: a cancellation from elsewhere is not taken for ours.
+        if is_gone and working.cancelling() - 1 <= before:
+            raise Cancelled("the caller went away") from None
+        raise
+    finally:
+        leaving.cancel()
+        if is_gone:
+            working.uncancel()
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, _Result]) -> _Result:
@@ -27,19 +63,10 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, _Result]) -> _
     Raises:
         Cancelled: The caller went away; ``work`` has ended.
     """
-    working = asyncio.create_task(work)
-    leaving = asyncio.create_task(_wait_gone(request))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Cancelled("the caller went away")
-        return working.result()
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.wait({working, leaving})
+    async with cancelled_when_gone(request.receive):
+        return await work
 
 
-async def _wait_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _wait_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass

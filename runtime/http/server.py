@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from runtime.errors import AddressInUse, ConfigInvalid
+from runtime.http.protocol import BoundedProtocol
 
 __all__ = ["bind_http", "serving_http"]
 
@@ -43,15 +45,35 @@ def bind_http(address: str) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving_http(app: Starlette, bound: socket.socket) -> AsyncIterator[None]:
-    """Serve ``app`` until the block ends; then let running responses end for a few seconds."""
+async def serving_http(
+    app: ASGIApp,
+    bound: socket.socket,
+    *,
+    tls: ssl.SSLContext | None = None,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+    grace_s: float = _GRACE_S,
+) -> AsyncIterator[None]:
+    """Serve ``app`` until the block ends; then let running responses end.
+
+    Args:
+        app: What answers.
+        bound: Where it listens; see ``bind_http``.
+        tls: How it proves who it is; ``None`` serves in clear.
+        protocol: The bounds of a connection.
+        grace_s: How long running responses may go on at the end, seconds.
+    """
     server = _EmbeddedServer(
         uvicorn.Config(
             app,
+            http=protocol,
+            ws="none",
             log_config=None,
             access_log=False,  # a URL or header may hold what must not be logged
+            server_header=False,
+            proxy_headers=False,  # nobody is asked to vouch for a caller's address
             lifespan="off",
-            timeout_graceful_shutdown=_GRACE_S,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+            timeout_graceful_shutdown=round(grace_s),
         )
     )
     async with asyncio.TaskGroup() as group:

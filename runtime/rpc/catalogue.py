@@ -97,6 +97,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.DeadlineExceeded: PublicStatus(StatusCode.DEADLINE_EXCEEDED, "time ran out"),
     errors.Cancelled: PublicStatus(StatusCode.CANCELLED, "cancelled"),
     errors.BackendUnavailable: PublicStatus(StatusCode.UNAVAILABLE, "model backend is down"),
+    errors.DatabaseUnavailable: PublicStatus(
+        StatusCode.UNAVAILABLE, "this node's database does not answer"
+    ),
     errors.EngineCrashed: PublicStatus(StatusCode.UNAVAILABLE, "model process died"),
     errors.UpstreamUnavailable: PublicStatus(
         StatusCode.UNAVAILABLE, "language model provider did not answer"

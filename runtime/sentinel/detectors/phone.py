@@ -36,7 +36,13 @@ _CONTEXT: Final = Context(
     r"phones?|tel\.?|telephone|telefon|tel[eé]fono|t[eé]l[eé]phone|telefono|telefoon|mobile|mob\.?"
     r"|cell|cellphone|kom[oó]rka|handy|fax|whatsapp|signal|sms|text|ring|call|calls|called|dial"
     r"|reach(?:ed)?|number is|numer|nummer|num[eé]ro|hotline|pager|contact|desk|office line"
+    r"|answering at"
 )
+_KIND_OF_LINE: Final = Context(
+    r"(?:office|fax|mobile|mob\.?|cell|home|work|landline|pager|telephone|phone|direct)"
+    r"(?=\s*(?:[\\,;.)]|$))"
+)
+"""What a contact card writes after a number: ``416 60 039 office``."""
 _MIN_DIGITS: Final = 7
 _MAX_DIGITS: Final = 15
 _MAX_COUNTRY_CODE_DIGITS: Final = 3
@@ -90,7 +96,9 @@ class PhoneDetector:
             for head in heads:
                 if is_accepted(head):
                     return match.start() + len(head), score
-        has_context = _CONTEXT.is_before(text, match.start())
+        has_context = _CONTEXT.is_before(text, match.start()) or _KIND_OF_LINE.is_after(
+            text, match.end()
+        )
         for head in heads:
             if self._is_national(head, has_context=has_context):
                 return match.start() + len(head), 0.7

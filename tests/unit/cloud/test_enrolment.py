@@ -11,6 +11,7 @@ from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
+from cloud.stores.sqlite import SqliteDriver
 from runtime.errors import CapacityExhausted, CertificateInvalid, TokenRefused
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.certificates import device_id_of, load_certificates
@@ -29,7 +30,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def devices(tmp_path: Path) -> AsyncIterator[DeviceStore]:
-    database = await Database.open(tmp_path / "gateway.sqlite")
+    database = await Database.open(SqliteDriver(tmp_path / "gateway.sqlite"))
     yield DeviceStore(database)
     await database.close()
 

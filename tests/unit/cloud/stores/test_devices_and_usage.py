@@ -1,27 +1,18 @@
-"""Devices and usage in a real SQLite file."""
+"""Devices and what they used, on both databases."""
 
-import stat
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from cloud.stores.database import MIGRATIONS, Database
+from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
 from cloud.stores.usage import UsageRecord, UsageStore
-from runtime.errors import ConfigInvalid, NotFound
+from runtime.errors import NotFound
 from runtime.ids import DeviceId
+from tests.unit.cloud.conftest import DriverFactory
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DEVICE = DeviceId("edge-1")
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "gateway.sqlite")
-    yield opened
-    await opened.close()
 
 
 def record(**changes: object) -> UsageRecord:
@@ -55,18 +46,16 @@ async def test_usage_is_summed_per_device_and_model(database: Database) -> None:
     assert second.device == "edge-2"
 
 
-async def test_usage_survives_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "again.sqlite"
-    first = await Database.open(path)
+async def test_usage_survives_a_restart(new_driver: DriverFactory) -> None:
+    first = await Database.open(new_driver())
     await UsageStore(first).record(record())
     await first.close()
 
-    second = await Database.open(path)
+    second = await Database.open(new_driver())
     totals = await UsageStore(second).totals(NOW)
     await second.close()
 
     assert len(totals) == 1
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_strangers_and_revoked_devices_are_not_admitted(database: Database) -> None:
@@ -93,21 +82,3 @@ async def test_an_older_ledger_head_never_replaces_a_newer_one(database: Databas
 
     (device,) = await devices.all()
     assert device.ledger_position == 5
-
-
-async def test_a_file_that_is_no_database_is_refused_with_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "bad.sqlite"
-    path.write_text("not a database at all, but long enough to be read as one" * 20)
-
-    with pytest.raises(ConfigInvalid, match=r"bad\.sqlite"):
-        await Database.open(path)
-
-
-async def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "newer.sqlite"
-    opened = await Database.open(path)
-    await opened.run(lambda c: c.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}"))
-    await opened.close()
-
-    with pytest.raises(ConfigInvalid, match="newer release"):
-        await Database.open(path)

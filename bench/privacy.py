@@ -1,0 +1,186 @@
+"""How much of what is sensitive the sentinel finds, what would leave after redaction, and how fast.
+
+``python -m bench.privacy --json [--quick] [--data FILE.jsonl]``. What is judged is what the edge's
+release really replaces (detectors, coreference, the second look), not what a detector says. Beside
+it, in the same run, stand Presidio's pattern recognisers. ``bench/README.md`` explains the keys.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import track
+
+from bench.machine import describe_machine
+from bench.privacy_data import DataInvalid, Example, KindMap, load, load_kind_map
+from bench.privacy_figures import Extent, Figures, judge
+from bench.privacy_peer import run_presidio
+from edge.privacy.book import Book
+from edge.privacy.placeholders import Grammar
+from edge.privacy.redact import Redacted, Redactor
+from edge.privacy.restore import StreamRestorer
+from edge.privacy.settle import find_spans
+from runtime.sentinel.categories import KINDS
+from runtime.sentinel.defaults import default_detectors
+from runtime.sentinel.scan import Sentinel
+
+__all__ = ["main"]
+
+_QUICK_TEXTS: Final = 600
+_PIECE: Final = 1_000
+_SCALES: Final = (1_000, 10_000, 100_000, 1_000_000)
+_QUICK_SCALES: Final = _SCALES[:-1]
+_PEER_TIMEOUT_S: Final = 600.0
+_DISTRIBUTIONS: Final = ("leeward", "phonenumbers", "python-stdnum")
+_PERCENT: Final = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="bench.privacy", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, last line")
+    parser.add_argument("--quick", action="store_true", help=f"{_QUICK_TEXTS} texts at most")
+    parser.add_argument("--data", type=Path, required=True, help="texts with marked spans")
+    parser.add_argument("--map", type=Path, help="JSON object: the file's kinds to ours")
+    parser.add_argument("--kind", action="append", default=[], metavar="THEIRS=OURS")
+    parser.add_argument("--without-peer", action="store_true", help="leave Presidio out")
+    options = parser.parse_args(arguments)
+    try:
+        kinds = load_kind_map(options.map, options.kind)
+        examples = load(options.data)
+    except DataInvalid as error:
+        print(f"bench.privacy: {error}", file=sys.stderr)
+        return 2
+    if options.quick and len(examples) > _QUICK_TEXTS:
+        examples = random.Random(0).sample(examples, _QUICK_TEXTS)  # noqa: S311 - a sample
+    released = asyncio.run(_released(examples))
+    figures = judge(examples, [_replaced(item) for item in released], kinds)
+    values = _of(figures)
+    values["restore_exact_percent"] = _restored_exactly(examples, released)
+    values |= _speed(examples, scales=_QUICK_SCALES if options.quick else _SCALES)
+    if not options.without_peer:
+        values |= _peer(examples, kinds)
+    values["texts"] = len(examples)
+    values["spans"] = figures.marked.total()
+    values["unmapped_kinds"] = dict(sorted(figures.unmapped.items()))
+    values["leak_by_kind"] = figures.leak_by_kind
+    values["machine"] = describe_machine(_DISTRIBUTIONS)
+    if options.json:
+        print(json.dumps(values))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in values.items()))
+    return 0
+
+
+async def _released(examples: Sequence[Example]) -> list[Redacted]:
+    """Redact every text as the edge would for the cloud, all categories, a session each."""
+    sentinel = Sentinel(default_detectors())
+    grammar = Grammar(sentinel.kinds)
+    redactor = Redactor(grammar)
+    categories = frozenset(KINDS.values())
+    released = []
+    for example in track(examples, "redacting", console=Console(stderr=True), transient=True):
+        (spans,) = await find_spans(sentinel, redactor, [example.text], categories)
+        naming = Book(grammar).placeholder_for
+        released.append(redactor.redact(example.text, spans, categories, naming))
+    return released
+
+
+def _replaced(released: Redacted) -> list[Extent]:
+    return [
+        (piece.source_start, piece.source_end) for piece in released.pieces if piece.is_replaced
+    ]
+
+
+def _of(figures: Figures, prefix: str = "") -> dict[str, object]:
+    return {
+        f"{prefix}recall": round(figures.recall, 4),
+        f"{prefix}precision": round(figures.precision, 4),
+        f"{prefix}f2": round(figures.f2, 4),
+        f"{prefix}leak_percent": round(figures.leak_percent, 3),
+        f"{prefix}leak_percent_fixed_shape": round(figures.leak_percent_fixed_shape, 3),
+    }
+
+
+def _restored_exactly(examples: Sequence[Example], released: Sequence[Redacted]) -> float:
+    """Restore every released text from a stream cut at random; percent that come back exactly."""
+    grammar = Grammar(Sentinel(default_detectors()).kinds)
+    cuts = random.Random(1)  # noqa: S311 - where chunks end
+    exact = 0
+    for example, item in zip(examples, released, strict=True):
+        restorer = StreamRestorer(item.released, grammar)
+        shown = "".join(restorer.feed(chunk) for chunk in _cut(item.text, cuts))
+        exact += shown + restorer.finish() == example.text
+    return round(_PERCENT * exact / len(examples), 3)
+
+
+def _cut(text: str, cuts: random.Random) -> Iterable[str]:
+    at = 0
+    while at < len(text):
+        step = cuts.randint(1, 7)
+        yield text[at : at + step]
+        at += step
+
+
+def _speed(examples: Sequence[Example], *, scales: Sequence[int]) -> dict[str, object]:
+    """Time the scan on one core, per 1,000 characters: on pieces that long, and as texts grow."""
+    sentinel = Sentinel(default_detectors(), timeout_s=600.0, max_characters=2_000_000)
+    joined = "\n".join(example.text for example in examples)
+    pieces = [joined[at : at + _PIECE] for at in range(0, min(len(joined), 100 * _PIECE), _PIECE)]
+    sentinel.scan_now(joined[:_PIECE])
+    times = [_ms(sentinel, piece) * _PIECE / len(piece) for piece in pieces if piece]
+    long = joined * (1 + max(scales) // len(joined))
+    return {
+        "ms_per_1k_chars_patterns_p50": round(statistics.median(times), 3),
+        "ms_per_1k_chars_patterns_p99": round(_p99(times), 3),
+        # Patterns are all that is shipped until the sentinel's model is.
+        "ms_per_1k_chars_full_p50": None,
+        "ms_per_1k_chars_full_p99": None,
+        "ms_per_1k_chars_by_length": {
+            str(size): round(_ms(sentinel, long[:size]) * _PIECE / size, 3) for size in scales
+        },
+    }
+
+
+def _ms(sentinel: Sentinel, text: str) -> float:
+    started = time.perf_counter()
+    sentinel.scan_now(text)
+    return (time.perf_counter() - started) * 1_000
+
+
+def _p99(times: Sequence[float]) -> float:
+    return sorted(times)[min(len(times) - 1, int(0.99 * len(times)))]
+
+
+def _peer(examples: Sequence[Example], kinds: KindMap) -> dict[str, object]:
+    texts = [example.text for example in examples]
+    joined = "\n".join(texts)
+    pieces = [joined[at : at + _PIECE] for at in range(0, min(len(joined), 50 * _PIECE), _PIECE)]
+    peer = run_presidio(texts + pieces, timeout_s=_PEER_TIMEOUT_S)
+    if peer is None:
+        return _of_nothing("presidio_patterns_")
+    figures = judge(examples, peer.spans[: len(texts)], kinds)
+    times = [
+        ms * _PIECE / len(piece) for ms, piece in zip(peer.ms[len(texts) :], pieces, strict=True)
+    ]
+    speed = {"presidio_patterns_ms_per_1k_chars_p50": round(statistics.median(times), 3)}
+    return _of(figures, "presidio_patterns_") | speed
+
+
+def _of_nothing(prefix: str) -> dict[str, object]:
+    names = (*_of(Figures()), "ms_per_1k_chars_p50")
+    return {f"{prefix}{name}": None for name in names}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

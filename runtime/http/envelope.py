@@ -1,0 +1,77 @@
+"""The objects in which OpenAI's API wraps an answer, and their text on the wire."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from runtime.ports import FinishReason, Usage
+
+__all__ = ["DONE", "Envelope", "Kind", "event_text", "usage_data"]
+
+Kind = Literal["chat", "text"]
+DONE: Final = "data: [DONE]\n\n"
+"""What follows a stream that ended well; nothing follows one that did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What every object of one response repeats."""
+
+    id: str
+    created: int
+    model: str
+    kind: Kind
+
+    def chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return one streamed object."""
+        name = "chat.completion.chunk" if self.kind == "chat" else "text_completion"
+        return self._object(name) | {"choices": choices}
+
+    def body(self, text: str, reason: FinishReason, usage: Usage) -> dict[str, Any]:
+        """Return the one object of a response that is not streamed."""
+        choice: dict[str, Any] = {"index": 0, "finish_reason": reason.value}
+        if self.kind == "chat":
+            choice["message"] = {"role": "assistant", "content": text}
+        else:
+            choice |= {"text": text, "logprobs": None}
+        name = "chat.completion" if self.kind == "chat" else "text_completion"
+        return self._object(name) | {"choices": [choice], "usage": usage_data(usage)}
+
+    def opening(self) -> list[dict[str, Any]]:
+        """Return what is streamed before the first piece."""
+        is_chat = self.kind == "chat"
+        return [self.chunk([_delta({"role": "assistant", "content": ""})])] if is_chat else []
+
+    def piece(self, text: str) -> dict[str, Any]:
+        """Return the next piece of a streamed answer."""
+        if self.kind == "chat":
+            return self.chunk([_delta({"content": text})])
+        return self.chunk([{"index": 0, "text": text, "finish_reason": None, "logprobs": None}])
+
+    def end(self, reason: FinishReason) -> dict[str, Any]:
+        """Return the object that says why a streamed answer ended."""
+        is_chat = self.kind == "chat"
+        choice = _delta({}) if is_chat else {"index": 0, "text": "", "logprobs": None}
+        return self.chunk([choice | {"finish_reason": reason.value}])
+
+    def _object(self, name: str) -> dict[str, Any]:
+        return {"id": self.id, "object": name, "created": self.created, "model": self.model}
+
+
+def usage_data(usage: Usage) -> dict[str, Any]:
+    """Return what was consumed, as OpenAI clients read it."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
+
+
+def event_text(item: dict[str, Any]) -> str:
+    """Return an object as a server-sent event."""
+    return f"data: {json.dumps(item, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def _delta(delta: dict[str, Any]) -> dict[str, Any]:
+    return {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
