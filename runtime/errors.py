@@ -31,6 +31,7 @@ LeewardError
 ├── AlreadyAnswered             the same call was answered and charged, its answer is kept no more
 ├── ContextOverflow             prompt and answer do not fit the model's context
 ├── DeadlineExceeded            the caller's time ran out
+│   └── RequestUnfinished       its message did not arrive in time
 ├── Cancelled                   the caller went away
 ├── BackendUnavailable          this node is broken, try another one
 │   ├── DatabaseUnavailable     the gateway's database failed or did not answer
@@ -87,6 +88,7 @@ __all__ = [
     "PrivacyError",
     "RequestInvalid",
     "RequestTooLarge",
+    "RequestUnfinished",
     "SignatureInvalid",
     "StreamBroken",
     "StudyInvalid",
@@ -295,6 +297,10 @@ class ContextOverflow(LeewardError):
 
 class DeadlineExceeded(LeewardError):
     """The caller's time ran out."""
+
+
+class RequestUnfinished(DeadlineExceeded):
+    """The caller's message did not arrive in time."""
 
 
 class Cancelled(LeewardError):

@@ -105,6 +105,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.Cancelled: 55,
         errors.CallInFlight: 56,
         errors.AlreadyAnswered: 57,
+        errors.RequestUnfinished: 59,
     }
 )
 """Every named failure; a test proves it total."""

@@ -1,4 +1,4 @@
-"""The border at which a handler's failure becomes an HTTP answer, and nothing else leaks out."""
+"""The border at which a failure becomes an HTTP answer, and nothing else leaks out."""
 
 import logging
 import traceback
@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from runtime.errors import LeewardError
 from runtime.http.status import retry_headers, status_of
 
-__all__ = ["ErrorBody", "Handler", "failure", "guarded"]
+__all__ = ["ErrorBody", "Handler", "failure", "guarded", "named_failure"]
 
 Handler = Callable[[Request], Awaitable[Response]]
 ErrorBody = Callable[[LeewardError], dict[str, Any]]
@@ -19,24 +19,29 @@ ErrorBody = Callable[[LeewardError], dict[str, Any]]
 
 
 def guarded(handler: Handler, *, error_body: ErrorBody, logger: logging.Logger) -> Handler:
-    """Return ``handler`` with every failure answered as an OpenAI error object.
-
-    The log holds the failure's class and, for a crash, code positions; never its text.
-    """
+    """Return ``handler`` with every failure answered as an OpenAI error object."""
 
     async def guarded_handler(request: Request) -> Response:
         try:
             return await handler(request)
-        except LeewardError as error:
-            logger.warning("request_refused", extra={"error": type(error).__name__})
-            return failure(error, error_body)
         except Exception as error:  # noqa: BLE001 - the boundary is where blind catching belongs
-            name = type(error).__name__
-            frames = traceback.format_tb(error.__traceback__)
-            logger.error("request_crashed", extra={"error": name, "frames": frames})
-            return failure(LeewardError("internal error"), error_body)
+            return failure(named_failure(error, logger), error_body)
 
     return guarded_handler
+
+
+def named_failure(error: Exception, logger: logging.Logger) -> LeewardError:
+    """Log a failure, and return what a caller may be told of it.
+
+    The log holds the failure's class and, for a crash, code positions; never its text.
+    """
+    name = type(error).__name__
+    if isinstance(error, LeewardError):
+        logger.warning("request_refused", extra={"error": name})
+        return error
+    frames = traceback.format_tb(error.__traceback__)
+    logger.error("request_crashed", extra={"error": name, "frames": frames})
+    return LeewardError("internal error")
 
 
 def failure(error: LeewardError, error_body: ErrorBody) -> JSONResponse:

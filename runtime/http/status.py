@@ -31,6 +31,7 @@ STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.CallInFlight: HTTPStatus.CONFLICT,
     errors.AlreadyAnswered: HTTPStatus.CONFLICT,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+    errors.RequestUnfinished: HTTPStatus.REQUEST_TIMEOUT,
     errors.BackendUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CloudAway: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StreamBroken: HTTPStatus.BAD_GATEWAY,

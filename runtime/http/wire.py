@@ -1,7 +1,6 @@
 """What OpenAI clients send, as far as a front reads it.
 
-Fields that a front does not use are ignored, as every OpenAI-compatible server does; fields
-that would change the answer and are not served (several choices, tools) are refused.
+What stands beside the fields read here is passed over or refused by ``parameters``.
 """
 
 import json
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.errors import NotImplementedYet, RequestInvalid
+from runtime.http.parameters import refuse_unserved
 from runtime.labels import Label
 from runtime.ports import ChatMessage, SamplingOverrides
 
@@ -17,6 +17,7 @@ __all__ = ["ChatRequest", "CompletionRequest", "EmbeddingRequest", "Extension"]
 
 MAX_MESSAGES = 512
 MAX_TEXT_CHARS = 1_000_000
+MAX_TEXTS = 2048
 
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
 
@@ -42,10 +43,13 @@ class _TextPart(BaseModel):
 
 
 class _Message(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
     role: Literal["system", "developer", "user", "assistant"]
     content: Text | list[_TextPart]
 
     def to_chat(self) -> ChatMessage:
+        refuse_unserved(self.model_extra, within="messages")
         text = self.content
         if not isinstance(text, str):
             text = "".join(part.text for part in text)
@@ -58,6 +62,8 @@ class _StreamOptions(BaseModel):
 
 class _Generation(BaseModel):
     """What chat and plain completions have in common."""
+
+    model_config = ConfigDict(extra="allow")
 
     model: str = Field(max_length=256)
     stream: bool = False
@@ -90,9 +96,10 @@ class _Generation(BaseModel):
         """Return what the caller changes in how tokens are drawn.
 
         Raises:
-            RequestInvalid: The combination makes no sense.
-            NotImplementedYet: More than one choice was asked for.
+            RequestInvalid: A parameter is not known, or the combination makes no sense.
+            NotImplementedYet: A parameter is not served.
         """
+        refuse_unserved(self.model_extra)
         if self.n not in (None, 1):
             raise NotImplementedYet("several choices per request are not served; ask again instead")
         given = self.declared_sampling()
@@ -157,12 +164,20 @@ class CompletionRequest(_Generation):
 class EmbeddingRequest(BaseModel):
     """``POST /v1/embeddings``."""
 
+    model_config = ConfigDict(extra="allow")
+
     model: str = Field(max_length=256)
-    input: Text | list[Text]
+    input: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
     encoding_format: Literal["float", "base64"] = "float"
 
     def texts(self) -> list[str]:
-        """Return the texts to embed."""
+        """Return the texts to embed.
+
+        Raises:
+            RequestInvalid: A parameter is not known.
+            NotImplementedYet: A parameter is not served.
+        """
+        refuse_unserved(self.model_extra)
         return [self.input] if isinstance(self.input, str) else self.input
 
 

@@ -95,6 +95,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
         StatusCode.ALREADY_EXISTS, "the call with this idempotency key was answered already"
     ),
     errors.DeadlineExceeded: PublicStatus(StatusCode.DEADLINE_EXCEEDED, "time ran out"),
+    errors.RequestUnfinished: PublicStatus(
+        StatusCode.DEADLINE_EXCEEDED, "request did not arrive in time"
+    ),
     errors.Cancelled: PublicStatus(StatusCode.CANCELLED, "cancelled"),
     errors.BackendUnavailable: PublicStatus(StatusCode.UNAVAILABLE, "model backend is down"),
     errors.DatabaseUnavailable: PublicStatus(

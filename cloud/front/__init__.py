@@ -1,0 +1,1 @@
+"""The gateway's OpenAI-compatible HTTP front: for applications that bring a key."""

@@ -1,0 +1,121 @@
+"""From what an HTTP caller sent to a call of the gateway's core."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from runtime.errors import RequestInvalid
+from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
+from runtime.ids import ModelName, PlanId, RequestId, SessionId, StepId
+from runtime.ports import GenerateRequest, Provenance, Sampling
+from runtime.rpc.deadlines import MAX_TIMEOUT_S
+
+__all__ = ["Asking", "FrontDefaults", "embed_call", "generate_call"]
+
+IDEMPOTENCY_HEADER: Final = "idempotency-key"
+TIMEOUT_HEADER: Final = "x-leeward-timeout-s"
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_NUMBER: Final = re.compile(r"\d{1,6}(\.\d{1,6})?")
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDefaults:
+    """What a request gets that does not say."""
+
+    timeout_s: float = 120.0
+    """Time for the whole answer, seconds."""
+    max_tokens: int = 1024
+    """Longest answer. Budgets reserve for it, so it is never without bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One HTTP request: who sent it, and what its head says."""
+
+    caller: Caller
+    request_id: RequestId
+    headers: Mapping[str, str]
+
+    def timeout_s(self, defaults: FrontDefaults) -> float:
+        """Return how long the caller waits, seconds.
+
+        Raises:
+            RequestInvalid: Its header is not a number of seconds.
+        """
+        given = self.headers.get(TIMEOUT_HEADER)
+        if given is None:
+            return defaults.timeout_s
+        seconds = float(given) if _NUMBER.fullmatch(given) else math.nan
+        if not 0 < seconds <= MAX_TIMEOUT_S:
+            reason = f"must be a number of seconds above 0, at most {MAX_TIMEOUT_S:g}"
+            raise RequestInvalid(reason, field=TIMEOUT_HEADER)
+        return seconds
+
+    @property
+    def idempotency_key(self) -> str:
+        """The key by which a call that is sent again is known; empty for none.
+
+        Raises:
+            RequestInvalid: It is not 1 to 128 visible ASCII characters.
+        """
+        given = self.headers.get(IDEMPOTENCY_HEADER)
+        if given is None:
+            return ""
+        if not _KEY.fullmatch(given):
+            raise RequestInvalid(
+                "must be 1 to 128 visible ASCII characters", field=IDEMPOTENCY_HEADER
+            )
+        return given
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where a call of one plain model comes from: no plan, no graph."""
+        return Provenance(
+            self.request_id, SessionId(self.request_id), PlanId(""), StepId(""), graph=""
+        )
+
+
+def generate_call(
+    asking: Asking, body: ChatRequest | CompletionRequest, defaults: FrontDefaults
+) -> GenerateCall:
+    """Return the call that a body asks for.
+
+    Raises:
+        RequestInvalid: Something in it cannot be served as sent; names the field.
+        NotImplementedYet: It asks for what is not served.
+    """
+    # OpenAI's own default: who sends no temperature does not ask for greedy answers.
+    sampling = replace(Sampling(), temperature=1.0, max_tokens=defaults.max_tokens)
+    return GenerateCall(
+        asking.caller,
+        GenerateRequest(
+            model=ModelName(body.model),
+            messages=body.to_messages(),
+            sampling=body.sampling().applied_to(sampling),
+            label=body.leeward.label(),
+            provenance=asking.provenance,
+            idempotency_key=asking.idempotency_key,
+            timeout_s=asking.timeout_s(defaults),
+        ),
+    )
+
+
+def embed_call(asking: Asking, body: EmbeddingRequest, defaults: FrontDefaults) -> EmbedCall:
+    """Return the call that a body asks for.
+
+    Raises:
+        RequestInvalid: Something in it cannot be served as sent; names the field.
+        NotImplementedYet: It asks for what is not served.
+    """
+    return EmbedCall(
+        asking.caller,
+        EmbedRequest(
+            model=ModelName(body.model),
+            texts=tuple(body.texts()),
+            provenance=asking.provenance,
+            timeout_s=asking.timeout_s(defaults),
+        ),
+    )

@@ -1,0 +1,151 @@
+"""What each route of the HTTP front does with a request that is authenticated and read.
+
+Each is a context in which the response it yields is sent: leaving it early cancels the call.
+"""
+
+import base64
+import logging
+import struct
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from opentelemetry.trace import SpanKind, Tracer
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from cloud.calls import Caller, GenerateCall
+from cloud.front.answers import sse, whole
+from cloud.front.asking import Asking, FrontDefaults, embed_call, generate_call
+from cloud.serving import Serving
+from runtime.clock import Clock
+from runtime.errors import NotFound
+from runtime.http.body import parse_shape
+from runtime.http.envelope import Envelope, Kind
+from runtime.http.streams import EventStream
+from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
+from runtime.ids import NodeName
+from runtime.telemetry.tracing import extract
+
+__all__ = ["CACHE_HEADER", "REQUEST_HEADER", "Endpoints"]
+
+REQUEST_HEADER: Final = "x-leeward-request-id"
+CACHE_HEADER: Final = "x-leeward-cache"
+_PREFIX: Final = {"chat": "chatcmpl", "text": "cmpl"}
+_logger = logging.getLogger("leeward.cloud.front")
+
+
+class Endpoints:
+    """The routes under ``/v1``.
+
+    Args:
+        serving: Answers.
+        node: This gateway's name, for spans.
+        clock: Dates the answers.
+        tracer: Makes one span for each call, within the trace that the caller sends.
+        defaults: What a request gets that does not say.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        *,
+        node: NodeName,
+        clock: Clock,
+        tracer: Tracer,
+        defaults: FrontDefaults,
+    ) -> None:
+        self._serving = serving
+        self._node = node
+        self._clock = clock
+        self._tracer = tracer
+        self._defaults = defaults
+
+    @asynccontextmanager
+    async def chat(self, asking: Asking, body: bytes) -> AsyncIterator[ASGIApp]:
+        """``POST /v1/chat/completions``."""
+        async with self._answered(asking, parse_shape(body, ChatRequest), "chat") as response:
+            yield response
+
+    @asynccontextmanager
+    async def completion(self, asking: Asking, body: bytes) -> AsyncIterator[ASGIApp]:
+        """``POST /v1/completions``."""
+        async with self._answered(asking, parse_shape(body, CompletionRequest), "text") as response:
+            yield response
+
+    @asynccontextmanager
+    async def embeddings(self, asking: Asking, body: bytes) -> AsyncIterator[ASGIApp]:
+        """``POST /v1/embeddings``."""
+        asked = parse_shape(body, EmbeddingRequest)
+        embedded = await self._serving.embed(embed_call(asking, asked, self._defaults))
+        encode = _packed if asked.encoding_format == "base64" else list
+        data = [
+            {"object": "embedding", "index": index, "embedding": encode(vector)}
+            for index, vector in enumerate(embedded.vectors)
+        ]
+        tokens = embedded.usage.prompt_tokens
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        yield JSONResponse(
+            {"object": "list", "data": data, "model": asked.model, "usage": usage},
+            headers={REQUEST_HEADER: asking.request_id},
+        )
+
+    @asynccontextmanager
+    async def models(self, asking: Asking, _body: bytes) -> AsyncIterator[ASGIApp]:
+        """``GET /v1/models``."""
+        names = self._names(asking.caller)
+        yield JSONResponse({"object": "list", "data": [self._model(name) for name in names]})
+
+    @asynccontextmanager
+    async def model(self, asking: Asking, name: str) -> AsyncIterator[ASGIApp]:
+        """``GET /v1/models/{name}``."""
+        if name not in self._names(asking.caller):
+            raise NotFound("this caller may use no model of that name")
+        yield JSONResponse(self._model(name))
+
+    @asynccontextmanager
+    async def _answered(
+        self, asking: Asking, asked: ChatRequest | CompletionRequest, kind: Kind
+    ) -> AsyncIterator[ASGIApp]:
+        call = generate_call(asking, asked, self._defaults)
+        envelope = Envelope(
+            id=f"{_PREFIX[kind]}-{uuid.uuid4().hex}",
+            created=int(self._clock.now().timestamp()),
+            model=asked.model,
+            kind=kind,
+        )
+        span = self._span(asking, call)
+        try:
+            async with self._serving.answering(call) as answer:
+                headers = {REQUEST_HEADER: asking.request_id, CACHE_HEADER: answer.cache}
+                if not asked.stream:
+                    yield JSONResponse(await whole(answer, envelope), headers=headers)
+                    return
+                # Failures before the first text become an HTTP status; later ones an error event.
+                first = await anext(answer.chunks)
+                with_usage = asked.wants_usage
+                events = sse(first, answer.chunks, envelope, with_usage=with_usage, logger=_logger)
+                yield EventStream(events, headers)
+        finally:
+            span.end()
+
+    def _span(self, asking: Asking, call: GenerateCall) -> Any:
+        model = call.request.model
+        return self._tracer.start_span(
+            f"call {model}",
+            context=extract(asking.headers),
+            kind=SpanKind.SERVER,
+            attributes={"kind": asking.caller.kind, "model": model, "node": self._node},
+        )
+
+    def _names(self, _caller: Caller) -> list[str]:
+        return [route.model for route in self._serving.models.routes]
+
+    def _model(self, name: str) -> dict[str, Any]:
+        return {"id": name, "object": "model", "created": 0, "owned_by": str(self._node)}
+
+
+def _packed(vector: Sequence[float]) -> str:
+    """Return a vector as the stock client asks for it: little-endian 32-bit floats in base64."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,0 +1,162 @@
+"""A real HTTP front on loopback, over the real core with models that play a script."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from openai import AsyncOpenAI
+from opentelemetry.trace import NoOpTracer
+
+from cloud.absent import NoCache, NoInspection
+from cloud.calls import Call, Caller, EmbedRequest
+from cloud.front.asking import FrontDefaults
+from cloud.front.endpoints import Endpoints
+from cloud.front.front import FrontBounds, HttpFront
+from cloud.serving import Serving
+from cloud.stages import Embedded, Outcome, WorstCase
+from cloud.upstreams.model import Route, Target
+from runtime.clock import SystemClock
+from runtime.errors import LeewardError, NotFound, NotPermitted
+from runtime.http.protocol import BoundedProtocol
+from runtime.http.server import bind_http, serving_http
+from runtime.ids import ModelName, NodeName
+from runtime.ports import (
+    Chunk,
+    Completion,
+    FinishReason,
+    GenerateRequest,
+    TextDelta,
+    Usage,
+)
+
+KEY = "lw-clinic-0123456789"
+BIG = ModelName("big")
+ROUTE = Route(model=BIG, targets=(Target("a", "x"),))
+END = Completion(FinishReason.STOP, usage=Usage(10, 2, cached_tokens=4, cost_usd=0.25), model=BIG)
+WHOLE: tuple[Chunk, ...] = (TextDelta("for"), TextDelta("ty-two"), END)
+Played = Chunk | Exception | asyncio.Event
+
+
+class Models:
+    """Plays ``script``; remembers what it was asked and whether it was told to stop."""
+
+    def __init__(self) -> None:
+        self.script: Sequence[Played] = WHOLE
+        self.routes = (ROUTE,)
+        self.asked: list[GenerateRequest | EmbedRequest] = []
+        self.made = 0
+        self.started = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    def worst_case(self, request: GenerateRequest | EmbedRequest) -> WorstCase:
+        if request.model != BIG:
+            raise NotFound("nothing of that name")
+        return WorstCase(100, 512, 700)
+
+    def spent(self, request: GenerateRequest | EmbedRequest, received_tokens: int) -> Usage:
+        return Usage(7, received_tokens, estimated=True)
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+        self.asked.append(request)
+        self.started.set()
+        try:
+            for item in self.script:
+                if isinstance(item, asyncio.Event):
+                    await item.wait()
+                elif isinstance(item, Exception):
+                    raise item
+                else:
+                    self.made += 1
+                    yield item
+        finally:
+            self.closed.set()
+
+    async def embed(self, request: EmbedRequest) -> Embedded:
+        self.asked.append(request)
+        return Embedded(tuple((1.0, 0.5) for _ in request.texts), BIG, Usage(3, 0))
+
+
+class Budgets:
+    """Reserves everything, or refuses; remembers how calls ended and for whom."""
+
+    def __init__(self) -> None:
+        self.refusal: LeewardError | None = None
+        self.callers: list[Caller] = []
+        self.settled: list[Outcome] = []
+        self.ended = asyncio.Event()
+
+    async def reserve(self, call: Call, worst: WorstCase) -> "Budgets":
+        if self.refusal is not None:
+            raise self.refusal
+        self.callers.append(call.caller)
+        return self
+
+    async def settle(self, outcome: Outcome) -> None:
+        self.settled.append(outcome)
+        self.ended.set()
+
+
+class OneKey:
+    """Knows one key."""
+
+    async def by_key(self, bearer: str) -> Caller:
+        if bearer != KEY:
+            raise NotPermitted(f"no key {bearer}")
+        return Caller(tenant="clinic", kind="key", id="k1")
+
+
+@dataclass(slots=True)
+class Front:
+    """A running front and what is behind it."""
+
+    app: HttpFront
+    models: Models
+    budgets: Budgets
+    port: int
+    headers: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {KEY}"})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Impatient(BoundedProtocol):
+    head_timeout_s = 1.0
+    unread_timeout_s = 0.3
+
+
+@asynccontextmanager
+async def running_front(bounds: FrontBounds | None = None) -> AsyncIterator[Front]:
+    models, budgets, clock = Models(), Budgets(), SystemClock()
+    serving = Serving(
+        models=models,
+        admission=budgets,
+        inspector=NoInspection(),
+        cache=NoCache(),
+        clock=clock,
+    )
+    endpoints = Endpoints(
+        serving,
+        node=NodeName("cloud"),
+        clock=clock,
+        tracer=NoOpTracer(),
+        defaults=FrontDefaults(),
+    )
+    app = HttpFront(endpoints, OneKey(), bounds=bounds or FrontBounds())
+    bound = bind_http("127.0.0.1:0")
+    async with serving_http(app, bound, protocol=Impatient, grace_s=1):
+        yield Front(app, models, budgets, bound.getsockname()[1])
+
+
+@pytest.fixture
+async def front() -> AsyncIterator[Front]:
+    async with running_front() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(front: Front) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{front.url}/v1", api_key=KEY, max_retries=0) as opened:
+        yield opened
