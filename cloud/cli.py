@@ -2,17 +2,19 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from cloud.app import GatewayState, opened_state, serve
+from cloud.app import GatewayState, serve
+from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state
 from cloud.cli_status import status
-from cloud.config import CloudConfig, load_config
+from cloud.cli_usage import usage
+from cloud.config import load_config
+from cloud.stores.devices import DeviceRecord
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
 from runtime.identity.token_file import JoinTokenFile, store_token_file
@@ -28,14 +30,12 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(status)
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (cloud/v1).")]
-_Result = TypeVar("_Result")
-_DEFAULT_CONFIG = Path("cloud.yaml")
+app.command()(usage)
 
 
 @app.command(name="serve")
 def serve_command(
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     ready_file: Annotated[
         Path | None, typer.Option(help="Write the addresses here once serving.")
     ] = None,
@@ -50,7 +50,7 @@ def serve_command(
 
 
 @app.command()
-def check(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+def check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
     """Check the configuration without starting anything."""
 
     def work() -> None:
@@ -65,7 +65,7 @@ def check(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False
 @app.command()
 def token(
     out: Annotated[Path, typer.Option(help="Token file to write (0600).")],
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     hours: Annotated[float, typer.Option(min=0.01, max=720, help="How long it is good.")] = 24.0,
     gateway: Annotated[str, typer.Option(help="Address for devices; default: `listen`.")] = "",
     enrolment: Annotated[
@@ -78,8 +78,8 @@ def token(
 
     def work() -> None:
         loaded = load_config(config)
-        made = _in_state(loaded, lambda state: state.desk.issue_token(timedelta(hours=hours)))
-        authority = _in_state(loaded, _authority_pem)
+        made = in_state(loaded, lambda state: state.desk.issue_token(timedelta(hours=hours)))
+        authority = in_state(loaded, _authority_pem)
         file = JoinTokenFile(
             token=made.text,
             ca_certificate_pem=authority.decode(),
@@ -102,23 +102,23 @@ def token(
 
 
 @app.command()
-def devices(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+def devices(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
     """List enrolled devices."""
 
     def work() -> None:
-        found = _in_state(load_config(config), lambda state: state.devices.all())
+        found = in_state(load_config(config), lambda state: state.devices.all())
         rows = [
             (
                 device.id,
                 "revoked" if device.revoked_at else "enrolled",
-                device.enrolled_at[:16],
-                device.expires_at[:16],
+                device.enrolled_at.isoformat(timespec="minutes"),
+                device.expires_at.isoformat(timespec="minutes"),
                 "-" if device.ledger_position is None else f"#{device.ledger_position}",
             )
             for device in found
         ]
         table = make_table(("device", "state", "enrolled", "expires", "ledger"), rows)
-        show([asdict(device) for device in found], table, as_json=as_json)
+        show([_device_data(device) for device in found], table, as_json=as_json)
 
     run_command(work, as_json=as_json)
 
@@ -126,7 +126,7 @@ def devices(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = Fal
 @app.command()
 def revoke(
     device: Annotated[str, typer.Argument(help="Device id.")],
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -134,49 +134,18 @@ def revoke(
 
     def work() -> None:
         now = SystemClock().now()
-        _in_state(load_config(config), lambda state: state.devices.revoke(DeviceId(device), at=now))
+        in_state(load_config(config), lambda state: state.devices.revoke(DeviceId(device), at=now))
         show({"device": device, "revoked": True}, f"{device} is revoked", as_json=as_json)
 
     run_command(work, as_json=as_json)
 
 
-@app.command()
-def usage(
-    config: ConfigOption = _DEFAULT_CONFIG,
-    days: Annotated[float, typer.Option(min=0, help="How far back.")] = 30.0,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Show what devices used, by model."""
-
-    def work() -> None:
-        since = SystemClock().now() - timedelta(days=days)
-        totals = _in_state(load_config(config), lambda state: state.usage.totals(since))
-        rows = [
-            (
-                total.device,
-                total.model,
-                total.calls,
-                total.failed,
-                total.prompt_tokens,
-                total.completion_tokens,
-                f"{total.cost_usd:.6f}",
-            )
-            for total in totals
-        ]
-        headings = ("device", "model", "calls", "failed", "prompt", "completion", "USD")
-        show([asdict(total) for total in totals], make_table(headings, rows), as_json=as_json)
-
-    run_command(work, as_json=as_json)
-
-
-def _in_state(config: CloudConfig, work: Callable[[GatewayState], Awaitable[_Result]]) -> _Result:
-    async def run() -> _Result:
-        async with opened_state(config, clock=SystemClock()) as state:
-            return await work(state)
-
-    return asyncio.run(run())
-
-
 async def _authority_pem(state: GatewayState) -> bytes:
     return state.authority.certificate_pem
+
+
+def _device_data(device: DeviceRecord) -> dict[str, object]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(device).items()
+    }

@@ -1,7 +1,7 @@
 """Admission without limits: every call passes, and is recorded when it has ended."""
 
 from cloud.calls import Call
-from cloud.stages import Outcome, WorstCase
+from cloud.stages import Outcome, WorstCase, micros
 from cloud.stores.usage import UsageRecord, UsageStore
 from runtime.clock import Clock
 
@@ -37,8 +37,10 @@ class MeteredCall:
         where, used = self._call.request.provenance, outcome.usage
         await self._usage.record(
             UsageRecord(
-                at=self._clock.now().isoformat(),
-                device=self._call.caller.id,
+                at=self._clock.now(),
+                tenant=self._call.caller.tenant,
+                caller_kind=self._call.caller.kind,
+                caller=self._call.caller.id,
                 model=self._call.request.model,
                 graph=where.graph if where else "",
                 request_id=where.request_id if where else "",
@@ -47,8 +49,9 @@ class MeteredCall:
                 status=outcome.status,
                 prompt_tokens=used.prompt_tokens,
                 completion_tokens=used.completion_tokens,
-                cost_usd=used.cost_usd,
+                cost_micros=micros(used.cost_usd),
                 estimated=used.estimated,
+                cache_hit=outcome.cache_hit,
                 latency_s=outcome.latency_s,
             )
         )

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, literal, select, update
 
 from cloud.stores.database import Database
+from cloud.stores.tables import DEFAULT_TENANT, Moment
 from cloud.stores.tables import device as table
 from runtime.errors import NotFound
 from runtime.ids import DeviceId
@@ -15,6 +16,7 @@ __all__ = ["DeviceRecord", "DeviceStore"]
 
 _ALL: Final = select(
     table.c.id,
+    table.c.tenant,
     table.c.serial,
     table.c.enrolled_at,
     table.c.expires_at,
@@ -28,11 +30,12 @@ class DeviceRecord:
     """One enrolled device."""
 
     id: str
+    tenant: str
     serial: str
     """Of its newest certificate, hexadecimal."""
-    enrolled_at: str
-    expires_at: str
-    revoked_at: str | None
+    enrolled_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
     ledger_position: int | None
     """The newest ledger position the device has told us."""
 
@@ -44,14 +47,21 @@ class DeviceStore:
         self._database = database
 
     async def enrol(
-        self, device: DeviceId, *, serial: str, enrolled_at: datetime, expires_at: datetime
+        self,
+        device: DeviceId,
+        *,
+        serial: str,
+        enrolled_at: datetime,
+        expires_at: datetime,
+        tenant: str = DEFAULT_TENANT,
     ) -> None:
         """Remember a device and its certificate."""
         row = insert(table).values(
             id=device,
+            tenant=tenant,
             serial=serial,
-            enrolled_at=enrolled_at.isoformat(),
-            expires_at=expires_at.isoformat(),
+            enrolled_at=enrolled_at,
+            expires_at=expires_at,
         )
 
         def enrol(connection: Connection) -> None:
@@ -77,7 +87,7 @@ class DeviceStore:
         change = (
             update(table)
             .where(table.c.id == device)
-            .values(revoked_at=func.coalesce(table.c.revoked_at, at.isoformat()))
+            .values(revoked_at=func.coalesce(table.c.revoked_at, literal(at, Moment)))
         )
 
         def revoke(connection: Connection) -> int:

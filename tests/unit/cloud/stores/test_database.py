@@ -1,21 +1,26 @@
 """What a transaction of the store promises, on SQLite and on PostgreSQL alike."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from cloud.stores.database import Database, Work
-from cloud.stores.tables import device
+from cloud.stores.tables import DEFAULT_TENANT, device
 from runtime.errors import DatabaseUnavailable
 from tests.unit.cloud.conftest import DriverFactory
 
 COUNTER = "counter"
 
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
 
 def enrol(name: str) -> Work[None]:
-    row = insert(device).values(id=name, serial="1", enrolled_at="", expires_at="")
+    row = insert(device).values(
+        id=name, tenant=DEFAULT_TENANT, serial="1", enrolled_at=NOW, expires_at=NOW
+    )
 
     def work(connection: Connection) -> None:
         connection.execute(row)

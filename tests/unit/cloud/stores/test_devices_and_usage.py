@@ -1,6 +1,6 @@
 """Devices and what they used, on both databases."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -17,8 +17,10 @@ DEVICE = DeviceId("edge-1")
 
 def record(**changes: object) -> UsageRecord:
     values: dict[str, object] = {
-        "at": NOW.isoformat(),
-        "device": "edge-1",
+        "at": NOW,
+        "tenant": "default",
+        "caller_kind": "device",
+        "caller": "edge-1",
         "model": "big",
         "graph": "g",
         "request_id": "r",
@@ -27,23 +29,45 @@ def record(**changes: object) -> UsageRecord:
         "status": "stop",
         "prompt_tokens": 10,
         "completion_tokens": 5,
-        "cost_usd": 0.5,
+        "cost_micros": 500_000,
         "estimated": False,
+        "cache_hit": False,
         "latency_s": 0.1,
     }
     return UsageRecord(**{**values, **changes})  # type: ignore[arg-type]
 
 
-async def test_usage_is_summed_per_device_and_model(database: Database) -> None:
+async def test_usage_is_added_up_by_what_is_asked_for(database: Database) -> None:
     usage = UsageStore(database)
     await usage.record(record())
-    await usage.record(record(status="UpstreamUnavailable", cost_usd=0.0))
-    await usage.record(record(device="edge-2"))
+    await usage.record(record(status="UpstreamUnavailable", cost_micros=0))
+    await usage.record(record(at=NOW + timedelta(hours=30), caller="edge-2", cache_hit=True))
+    await usage.record(record(tenant="acme", caller_kind="key", caller="k1", graph="other"))
 
-    first, second = await usage.totals(NOW)
+    by_device = await usage.totals(NOW, by=("device",))
+    by_day = await usage.totals(NOW, by=("tenant", "day"))
 
-    assert (first.device, first.calls, first.failed, first.cost_usd) == ("edge-1", 2, 1, 0.5)
-    assert second.device == "edge-2"
+    assert [(t.group, t.calls, t.failed, t.cached, t.cost_micros) for t in by_device] == [
+        ({"device": ""}, 1, 0, 0, 500_000),
+        ({"device": "edge-1"}, 2, 1, 0, 500_000),
+        ({"device": "edge-2"}, 1, 0, 1, 500_000),
+    ]
+    assert [(t.group, t.calls, t.prompt_tokens) for t in by_day] == [
+        ({"tenant": "acme", "day": "2026-11-24"}, 1, 10),
+        ({"tenant": "default", "day": "2026-11-24"}, 2, 20),
+        ({"tenant": "default", "day": "2026-11-25"}, 1, 10),
+    ]
+
+
+async def test_usage_outside_of_the_time_asked_for_does_not_count(database: Database) -> None:
+    usage = UsageStore(database)
+    for hours in (-1, 0, 1, 2):
+        await usage.record(record(at=NOW + timedelta(hours=hours)))
+
+    (total,) = await usage.totals(NOW, until=NOW + timedelta(hours=2), by=("model",))
+
+    assert total.calls == 2
+    assert await usage.totals(NOW + timedelta(days=9), by=()) == []
 
 
 async def test_usage_survives_a_restart(new_driver: DriverFactory) -> None:
@@ -52,7 +76,7 @@ async def test_usage_survives_a_restart(new_driver: DriverFactory) -> None:
     await first.close()
 
     second = await Database.open(new_driver())
-    totals = await UsageStore(second).totals(NOW)
+    totals = await UsageStore(second).totals(NOW, by=("tenant",))
     await second.close()
 
     assert len(totals) == 1

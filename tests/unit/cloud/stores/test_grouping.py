@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -15,8 +16,10 @@ from cloud.stores import schema
 from cloud.stores.database import Database, Work
 from cloud.stores.postgres import PostgresDriver
 from cloud.stores.sqlite import SqliteDriver
-from cloud.stores.tables import device
+from cloud.stores.tables import DEFAULT_TENANT, device
 from runtime.errors import DatabaseUnavailable
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class Counting(SqliteDriver):
@@ -30,7 +33,9 @@ class Counting(SqliteDriver):
 
 
 def enrol(name: str) -> Work[None]:
-    row = insert(device).values(id=name, serial="1", enrolled_at="", expires_at="")
+    row = insert(device).values(
+        id=name, tenant=DEFAULT_TENANT, serial="1", enrolled_at=NOW, expires_at=NOW
+    )
 
     def work(connection: Connection) -> None:
         connection.execute(row)

@@ -3,12 +3,13 @@
 import sqlite3
 import stat
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import text
 
 from cloud.stores import schema
 from cloud.stores.database import Database
@@ -17,8 +18,10 @@ from cloud.stores.driver import Driver
 from cloud.stores.postgres import PostgresDriver
 from cloud.stores.sqlite import SqliteDriver
 from cloud.stores.tables import metadata
+from cloud.stores.usage import UsageStore
 from runtime.errors import ConfigInvalid
 
+LEGACY_TABLES = ("usage", "device")
 LEGACY = """
     CREATE TABLE usage (
         id INTEGER PRIMARY KEY, at TEXT NOT NULL, device TEXT NOT NULL, model TEXT NOT NULL,
@@ -46,6 +49,16 @@ def write_legacy(path: Path) -> None:
         connection.executescript(LEGACY)
 
 
+def dump(path: Path) -> dict[str, list[object]]:
+    """What a release without history reads of a file."""
+    with closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        rows = {
+            name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in LEGACY_TABLES
+        }
+    return {"version": [version], **rows}
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def driver(request: pytest.FixtureRequest, tmp_path: Path) -> SqliteDriver | PostgresDriver:
     if request.param == "sqlite":
@@ -57,10 +70,6 @@ def differences(driver: Driver) -> list[object]:
     with driver.reader() as connection, connection.begin():
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, metadata))
-
-
-def tables(connection: Connection) -> set[str]:
-    return set(inspect(connection).get_table_names()) - {"alembic_version"}
 
 
 def test_the_history_makes_the_tables_that_the_code_uses(
@@ -120,8 +129,25 @@ async def test_a_file_without_history_is_taken_over_with_what_is_in_it(tmp_path:
     database = await Database.open(SqliteDriver(path))
 
     (found,) = await DeviceStore(database).all()
-    assert found.id == "edge-1"
+    assert (found.id, found.tenant) == ("edge-1", "default")
+    assert found.enrolled_at == datetime(2026, 11, 24, tzinfo=UTC)
+    (total,) = await UsageStore(database).totals(found.enrolled_at, by=("device", "day"))
+    assert total.group == {"device": "edge-1", "day": "2026-11-24"}
+    assert (total.calls, total.cost_micros) == (1, 250_000)
     await database.close()
+
+
+def test_going_back_gives_the_release_without_history_its_file_again(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sqlite"
+    write_legacy(path)
+    before = dump(path)
+
+    driver = SqliteDriver(path)
+    driver.migrate(schema.NEWEST)
+    driver.migrate(schema.OLDEST)
+    driver.close()
+
+    assert dump(path) == before
 
 
 async def test_a_release_without_history_refuses_a_file_that_has_one(tmp_path: Path) -> None:
