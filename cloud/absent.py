@@ -1,8 +1,10 @@
 """Stages that a gateway is configured without."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from cloud.calls import CallT, GenerateCall
+from cloud.stages import CacheState, Lookup
 from runtime.ports import Chunk
 
 __all__ = ["NoCache", "NoInspection"]
@@ -18,13 +20,17 @@ class NoInspection:
 class NoCache:
     """Keeps nothing."""
 
-    def keeps(self, call: GenerateCall) -> bool:
-        return False
+    @asynccontextmanager
+    async def opened(self, call: GenerateCall) -> AsyncIterator[Lookup]:
+        yield _NOTHING
 
-    async def find(self, call: GenerateCall) -> AsyncGenerator[Chunk, None] | None:
-        return None
 
-    def recording(
-        self, call: GenerateCall, chunks: AsyncGenerator[Chunk, None]
-    ) -> AsyncGenerator[Chunk, None]:
+class _Nothing:
+    state: CacheState = "off"
+    found: AsyncGenerator[Chunk, None] | None = None
+
+    def recording(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
         return chunks
+
+
+_NOTHING = _Nothing()

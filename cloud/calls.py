@@ -7,7 +7,10 @@ from runtime.ids import ModelName
 from runtime.labels import PUBLIC, Label
 from runtime.ports import GenerateRequest, Provenance
 
-__all__ = ["Call", "CallT", "Caller", "EmbedCall", "EmbedRequest", "GenerateCall"]
+__all__ = ["CacheWish", "Call", "CallT", "Caller", "EmbedCall", "EmbedRequest", "GenerateCall"]
+
+CacheWish = Literal["use", "refresh", "off"]
+"""What a caller lets the cache do: ``refresh`` asks anew and keeps that; ``off`` keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class GenerateCall:
 
     caller: Caller
     request: GenerateRequest
+    cache: CacheWish = "use"
 
 
 @dataclass(frozen=True, slots=True)

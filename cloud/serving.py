@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 from cloud.calls import EmbedCall, GenerateCall
 from cloud.stages import (
     FREE,
     Admission,
     AnswerCache,
+    CacheState,
     Embedded,
     Inspector,
     Models,
@@ -26,9 +26,7 @@ from runtime.clock import Clock
 from runtime.errors import LeewardError
 from runtime.ports import Chunk, Completion, Usage
 
-__all__ = ["Answer", "CacheState", "Serving"]
-
-CacheState = Literal["hit", "miss", "off"]
+__all__ = ["Answer", "Serving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +66,25 @@ class Serving:
         """
         started_s = self._clock.monotonic_s()
         call = await self._inspector.inspect(call)
-        keeps = self._cache.keeps(call)
-        found = await self._cache.find(call) if keeps else None
-        worst = self.models.worst_case(call.request) if found is None else FREE
-        reservation = await self._admission.reserve(call, worst)
-        source = self.models.generate(call.request) if found is None else found
-        if keeps and found is None:
-            source = self._cache.recording(call, source)
-        meter = _Meter(reservation, self._clock, started_s=started_s, cache_hit=found is not None)
-        chunks = meter.metered(source)
-        try:
-            yield Answer(_state(keeps=keeps, is_hit=found is not None), chunks)
-        finally:
-            # One that was never started runs none of its own clean-up: close the source too.
+        async with self._cache.opened(call) as lookup:
+            worst = self.models.worst_case(call.request) if lookup.found is None else FREE
+            reservation = await self._admission.reserve(call, worst)
+            source = lookup.found or lookup.recording(self.models.generate(call.request))
+            meter = _Meter(
+                reservation, self._clock, started_s=started_s, cache_hit=lookup.found is not None
+            )
+            chunks = meter.metered(source)
             try:
-                await chunks.aclose()
-                await source.aclose()
+                yield Answer(lookup.state, chunks)
             finally:
-                if not meter.is_settled:
-                    spent = self.models.spent(call.request, meter.received_tokens)
-                    await meter.settle(meter.status, spent)
+                # One that was never started runs none of its own clean-up: close the source too.
+                try:
+                    await chunks.aclose()
+                    await source.aclose()
+                finally:
+                    if not meter.is_settled:
+                        spent = self.models.spent(call.request, meter.received_tokens)
+                        await meter.settle(meter.status, spent)
 
     async def embed(self, call: EmbedCall) -> Embedded:
         """Turn texts into vectors.
@@ -155,9 +152,3 @@ async def _to_the_end(work: Awaitable[None]) -> None:
     except asyncio.CancelledError:
         await task
         raise
-
-
-def _state(*, keeps: bool, is_hit: bool) -> CacheState:
-    if not keeps:
-        return "off"
-    return "hit" if is_hit else "miss"

@@ -6,8 +6,9 @@ whole micro-dollars from here on, because sums of floats drift and a cap must ho
 
 import math
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from cloud.calls import Call, CallT, EmbedRequest, GenerateCall
 from cloud.upstreams.model import Route
@@ -18,14 +19,19 @@ __all__ = [
     "FREE",
     "Admission",
     "AnswerCache",
+    "CacheState",
     "Embedded",
     "Inspector",
+    "Lookup",
     "Models",
     "Outcome",
     "Reservation",
     "WorstCase",
     "micros",
 ]
+
+CacheState = Literal["hit", "miss", "off"]
+"""``off``: the cache may not be used for this call."""
 
 _MICROS_PER_USD: Final = 1_000_000
 
@@ -85,21 +91,32 @@ class Inspector(Protocol):
         ...
 
 
+class Lookup(Protocol):
+    """What a cache has to say about one call."""
+
+    @property
+    def state(self) -> CacheState:
+        """Whether the answer was there."""
+        ...
+
+    @property
+    def found(self) -> AsyncGenerator[Chunk, None] | None:
+        """The stream of an answer to the same question, if there is one."""
+        ...
+
+    def recording(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+        """Pass a stream on unchanged and keep it once it is whole, where it may be kept."""
+        ...
+
+
 class AnswerCache(Protocol):
     """Answers given before."""
 
-    async def find(self, call: GenerateCall) -> AsyncGenerator[Chunk, None] | None:
-        """Return the stream of an answer to the same question, or ``None``."""
-        ...
+    def opened(self, call: GenerateCall) -> AbstractAsyncContextManager[Lookup]:
+        """Look a call up, for as long as it runs.
 
-    def recording(
-        self, call: GenerateCall, chunks: AsyncGenerator[Chunk, None]
-    ) -> AsyncGenerator[Chunk, None]:
-        """Pass a stream on unchanged and keep it once it is whole."""
-        ...
-
-    def keeps(self, call: GenerateCall) -> bool:
-        """Whether an answer to ``call`` may be taken from here or kept here at all."""
+        Others who ask the same meanwhile may be waiting for its answer: leaving lets them go on.
+        """
         ...
 
 

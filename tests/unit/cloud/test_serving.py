@@ -1,15 +1,25 @@
 """Every call is settled once, however it ends, and before its completion is passed on."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
 from cloud.absent import NoCache, NoInspection
 from cloud.calls import Call, Caller, CallT, EmbedCall, EmbedRequest, GenerateCall
 from cloud.serving import Serving
-from cloud.stages import FREE, AnswerCache, Embedded, Inspector, Outcome, WorstCase, micros
+from cloud.stages import (
+    FREE,
+    AnswerCache,
+    CacheState,
+    Embedded,
+    Inspector,
+    Lookup,
+    Outcome,
+    WorstCase,
+    micros,
+)
 from cloud.upstreams.model import Route
 from runtime.errors import CapacityExhausted, LeewardError, PolicyViolation, StreamBroken
 from runtime.ids import ModelName
@@ -92,20 +102,25 @@ class Remembered:
     def __init__(self, *answer: Chunk) -> None:
         self._answer = answer
         self.kept: list[Chunk] = []
+        self._played = self._play()
 
-    def keeps(self, call: GenerateCall) -> bool:
-        return True
+    @asynccontextmanager
+    async def opened(self, call: GenerateCall) -> AsyncIterator[Lookup]:
+        yield self
 
-    async def find(self, call: GenerateCall) -> AsyncGenerator[Chunk, None] | None:
-        return self._play() if self._answer else None
+    @property
+    def state(self) -> CacheState:
+        return "hit" if self._answer else "miss"
+
+    @property
+    def found(self) -> AsyncGenerator[Chunk, None] | None:
+        return self._played if self._answer else None
 
     async def _play(self) -> AsyncGenerator[Chunk, None]:
         for chunk in self._answer:
             yield chunk
 
-    async def recording(
-        self, call: GenerateCall, chunks: AsyncGenerator[Chunk, None]
-    ) -> AsyncGenerator[Chunk, None]:
+    async def recording(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
         async with aclosing(chunks):
             async for chunk in chunks:
                 self.kept.append(chunk)
