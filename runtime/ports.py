@@ -51,6 +51,13 @@ class Sampling:
     """0 keeps all."""
     min_p: float = 0.0
     repeat_penalty: float = 1.0
+    """Divides the chance of tokens among the last of prompt and answer; 1 is none."""
+    frequency_penalty: float = 0.0
+    """Taken from a token's logit for each time the answer has it; 0 is none."""
+    presence_penalty: float = 0.0
+    """Taken from a token's logit once the answer has it; 0 is none."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """What is added to the logits of single tokens, by number; -100 forbids one."""
     seed: int | None = None
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
@@ -71,6 +78,9 @@ class SamplingOverrides:
     top_k: int | None = None
     min_p: float | None = None
     repeat_penalty: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logit_bias: tuple[tuple[int, float], ...] | None = None
     seed: int | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] | None = None

@@ -105,6 +105,11 @@ def _options(sampling: Sampling) -> dict[str, Any]:
     }
     if sampling.seed is not None:
         options["seed"] = sampling.seed
+    for name in ("frequency_penalty", "presence_penalty"):
+        if penalty := getattr(sampling, name):
+            options[name] = penalty
+    if sampling.logit_bias:
+        options["logit_bias"] = {str(token): bias for token, bias in sampling.logit_bias}
     if sampling.stop:
         options["stop"] = list(sampling.stop)
     if sampling.logprobs:
@@ -114,7 +119,13 @@ def _options(sampling: Sampling) -> dict[str, Any]:
             "type": "json_schema",
             "json_schema": {"name": "answer", "schema": json.loads(sampling.json_schema)},
         }
-    # Not in OpenAI's API, but llama.cpp, vLLM and SGLang take them; sent only when asked for.
+    if extra := _extra(sampling):
+        options["extra_body"] = extra
+    return options
+
+
+def _extra(sampling: Sampling) -> dict[str, Any]:
+    """What is not in OpenAI's API, but llama.cpp, vLLM and SGLang take; only what is asked for."""
     extra: dict[str, Any] = {}
     if sampling.top_k:
         extra["top_k"] = sampling.top_k
@@ -124,9 +135,7 @@ def _options(sampling: Sampling) -> dict[str, Any]:
         extra["repeat_penalty"] = sampling.repeat_penalty
     if sampling.grammar:
         extra["grammar"] = sampling.grammar
-    if extra:
-        options["extra_body"] = extra
-    return options
+    return extra
 
 
 def _named(error: openai.APIError, reading: Reading) -> LeewardError:

@@ -19,6 +19,7 @@ _MAX_MESSAGES: Final = 1024
 _MAX_TEXT_BYTES: Final = 4 << 20
 _MAX_STOPS: Final = 16
 _MAX_STOP_CHARACTERS: Final = 256
+_MAX_BIASES: Final = 1024
 _MAX_LOGPROBS: Final = 20
 _MAX_TOP_K: Final = 1 << 20
 
@@ -88,6 +89,10 @@ def _check_sampling(sampling: Sampling) -> None:
         ("top_k", 0 <= sampling.top_k <= _MAX_TOP_K),
         ("min_p", 0 <= sampling.min_p < 1),
         ("repeat_penalty", 0 < sampling.repeat_penalty <= 100),
+        ("frequency_penalty", abs(sampling.frequency_penalty) <= 100),
+        ("presence_penalty", abs(sampling.presence_penalty) <= 100),
+        ("logit_bias", len(sampling.logit_bias) <= _MAX_BIASES),
+        ("logit_bias", all(abs(bias) <= 100 for _, bias in sampling.logit_bias)),
         ("max_tokens", sampling.max_tokens >= 1),
         ("logprobs", 0 <= sampling.logprobs <= _MAX_LOGPROBS),
         ("stop", len(sampling.stop) <= _MAX_STOPS),

@@ -112,6 +112,7 @@ class HttpFront:
             created=int(self._clock.now().timestamp()),
             model=body.model,
             kind=kind,
+            top_logprobs=body.shown_alternatives,
         )
         events = self._collaboration.run(asked)
         headers = {"x-leeward-request-id": asked.request_id}

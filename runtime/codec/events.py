@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from leeward.v1 import collaboration_pb2 as pb
 from runtime.codec import bounds
+from runtime.codec.chat import decode_logprobs, encode_logprobs
 from runtime.codec.enums import FINISH_REASONS, FORMS, ZONES
 from runtime.codec.label import decode_label, decode_release, encode_label, encode_release
 from runtime.codec.plan import decode_plan, encode_plan
@@ -102,7 +103,9 @@ def _encode_step_fell_back(event: StepFellBack) -> pb.RunResponse:
 
 
 def _encode_answer_delta(event: AnswerDelta) -> pb.RunResponse:
-    return pb.RunResponse(answer_delta=pb.AnswerDelta(text=event.text))
+    return pb.RunResponse(
+        answer_delta=pb.AnswerDelta(text=event.text, logprobs=encode_logprobs(event.logprobs))
+    )
 
 
 def _encode_answer_finished(event: AnswerFinished) -> pb.RunResponse:
@@ -182,7 +185,9 @@ def _decode_step_fell_back(message: pb.StepFellBack) -> StepFellBack:
 
 
 def _decode_answer_delta(message: pb.AnswerDelta) -> AnswerDelta:
-    return AnswerDelta(text=bounds.text(message.text, "text"))
+    return AnswerDelta(
+        text=bounds.text(message.text, "text"), logprobs=decode_logprobs(message.logprobs)
+    )
 
 
 def _decode_answer_finished(message: pb.AnswerFinished) -> AnswerFinished:

@@ -32,6 +32,8 @@ _NUMBERS: Final = {
     "top_p": (0.0, 1.0),
     "min_p": (0.0, 1.0),
     "repeat_penalty": (0.0, 100.0),
+    "frequency_penalty": (-100.0, 100.0),
+    "presence_penalty": (-100.0, 100.0),
 }
 _WHOLES: Final = {
     "top_k": (0, 2**31 - 1),
@@ -40,15 +42,19 @@ _WHOLES: Final = {
     "logprobs": (0, MAX_LOGPROBS),
 }
 _GRAMMARS: Final = ("grammar", "json_schema")
+_REPEATED: Final = frozenset({"stop", "logit_bias"})
+"""Fields that a message cannot lack, only hold nothing of."""
+_MAX_BIASES: Final = 1024
+_MAX_BIAS: Final = 100.0
 _DEFAULTS: Final = Sampling()
 
 
 def encode_sampling(sampling: Sampling) -> chat_pb2.Sampling:
     """Return the message of sampling options: what differs from the defaults."""
-    message = chat_pb2.Sampling(stop=sampling.stop)
+    message = chat_pb2.Sampling(stop=sampling.stop, logit_bias=dict(sampling.logit_bias))
     for item in fields(Sampling):
         value = getattr(sampling, item.name)
-        if item.name != "stop" and value != getattr(_DEFAULTS, item.name):
+        if item.name not in _REPEATED and value != getattr(_DEFAULTS, item.name):
             setattr(message, item.name, value)
     _check(message, "sampling")
     return message
@@ -61,24 +67,30 @@ def decode_sampling(message: chat_pb2.Sampling, field: str = "sampling") -> Samp
 
 def encode_overrides(overrides: SamplingOverrides) -> chat_pb2.Sampling:
     """Return the message of what a caller changes."""
-    message = chat_pb2.Sampling(stop=overrides.stop or ())
+    message = chat_pb2.Sampling(
+        stop=overrides.stop or (), logit_bias=dict(overrides.logit_bias or ())
+    )
     for item in fields(SamplingOverrides):
         value = getattr(overrides, item.name)
-        if item.name != "stop" and value is not None:
+        if item.name not in _REPEATED and value is not None:
             setattr(message, item.name, value)
     _check(message, "sampling")
     return message
 
 
 def decode_overrides(message: chat_pb2.Sampling, field: str = "sampling") -> SamplingOverrides:
-    """Return what a caller changes; an empty list of stop texts changes nothing."""
+    """Return what a caller changes; an empty list of stop texts or biases changes nothing."""
     _check(message, field)
     present = {
         item.name: getattr(message, item.name)
         for item in fields(SamplingOverrides)
-        if item.name != "stop" and message.HasField(item.name)  # type: ignore[arg-type]  # same names
+        if item.name not in _REPEATED and message.HasField(item.name)  # type: ignore[arg-type]  # same names
     }
-    return SamplingOverrides(**present, stop=tuple(message.stop) or None)
+    return SamplingOverrides(
+        **present,
+        stop=tuple(message.stop) or None,
+        logit_bias=tuple(sorted(message.logit_bias.items())) or None,
+    )
 
 
 def _check(message: chat_pb2.Sampling, field: str) -> None:
@@ -97,3 +109,6 @@ def _check(message: chat_pb2.Sampling, field: str) -> None:
     bounds.count(message.stop, f"{field}.stop", at_most=bounds.MAX_STOP_TEXTS)
     for place, stop in enumerate(message.stop):
         bounds.short_text(stop, f"{field}.stop[{place}]")
+    bounds.count(message.logit_bias, f"{field}.logit_bias", at_most=_MAX_BIASES)
+    for token, bias in message.logit_bias.items():
+        bounds.number(bias, f"{field}.logit_bias[{token}]", low=-_MAX_BIAS, high=_MAX_BIAS)

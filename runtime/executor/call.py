@@ -29,7 +29,7 @@ from runtime.executor.events import Event
 from runtime.executor.limits import Limits
 from runtime.ids import ModelName, NodeName
 from runtime.policy.model import Zone
-from runtime.ports import Chunk, Completion, GenerateRequest, ModelPort
+from runtime.ports import Chunk, Completion, GenerateRequest, ModelPort, TokenLogprob
 
 __all__ = ["Call", "Caller", "Drawn", "Progress", "Seat"]
 
@@ -58,7 +58,7 @@ class Call:
     deadline_at_s: float
     """When the caller's time runs out, on the executor's monotonic clock."""
     has_fallback: bool = False
-    show: Callable[[str], Event | None] | None = None
+    show: Callable[[str, tuple[TokenLogprob, ...]], Event | None] | None = None
     """Turns each piece of text into the event that shows it, while it is being generated."""
 
 
@@ -242,8 +242,8 @@ class _Reader:
         show = self._call.show
         next_check_s = 0.0
         async for chunk in stream:
-            text = self._take(chunk)
-            event = show(text) if show is not None and text else None
+            text, logprobs = self._take(chunk)
+            event = show(text, logprobs) if show is not None and (text or logprobs) else None
             if event is not None and not self._channel.put_nowait(event):
                 timer.reschedule(ends_at_s)  # a slow reader is not a silent node
                 await self._channel.put(event)
@@ -253,14 +253,14 @@ class _Reader:
                 timer.reschedule(min(ends_at_s, now + idle_s))
                 next_check_s = now + idle_s / _IDLE_CHECKS
 
-    def _take(self, chunk: Chunk) -> str:
-        """Take the next item; return its text."""
+    def _take(self, chunk: Chunk) -> tuple[str, tuple[TokenLogprob, ...]]:
+        """Take the next item; return its text, and its tokens where they were asked for."""
         if self._completion is not None:
             raise self._broken("stream went on past its completion")
         self.has_begun = True
         if isinstance(chunk, Completion):
             self._completion = chunk
-            return ""
+            return "", ()
         if self.first_token_at_s is None:
             self.first_token_at_s = self._clock.monotonic_s()
         self._parts.append(chunk.text)
@@ -271,7 +271,7 @@ class _Reader:
             self._logprob_count += 1
         if self._chars > self._limits.answer_chars:
             raise self._broken("answer is longer than the limit")
-        return chunk.text
+        return chunk.text, chunk.logprobs
 
     def _broken(self, reason: str) -> StreamBroken:
         return StreamBroken(reason, received_tokens=self.tokens)

@@ -9,7 +9,7 @@ from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepI
 from runtime.labels import Label
 from runtime.planner.model import Plan
 from runtime.policy.model import Zone
-from runtime.ports import FinishReason, ReleaseRecord, Usage
+from runtime.ports import FinishReason, ReleaseRecord, TokenLogprob, Usage
 
 __all__ = [
     "AnswerDelta",
@@ -95,6 +95,9 @@ class AnswerDelta:
     """The next piece of the graph's answer, restored."""
 
     text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """One per token, where they were asked for, one call gives the answer, and none of its text
+    had to be restored: a placeholder's tokens are not the original's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from runtime.ports import (
     ReleasePort,
     Sampling,
     StreamRestorer,
+    TokenLogprob,
 )
 
 __all__ = ["StepJob", "StepOutcome", "StepRunner", "first_failure"]
@@ -282,16 +283,16 @@ class _View:
         self.shown = ""
         self.has_answered = False
 
-    def show(self, text: str) -> Event | None:
+    def show(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> Event | None:
         """Return the event for the next piece; ``None`` when nothing can be shown yet."""
         if not self._is_sink:
-            return StepDelta(self._step, text)
-        restored = text if self._restorer is None else self._restorer.feed(text)
-        if not restored:
-            return None
-        self.has_answered = True
-        self._parts.append(restored)
-        return AnswerDelta(restored)
+            return StepDelta(self._step, text) if text else None
+        if self._restorer is not None:
+            text, logprobs = self._restorer.feed(text), ()
+        if text:
+            self.has_answered = True
+            self._parts.append(text)
+        return AnswerDelta(text, logprobs) if text or logprobs else None
 
     def finish(self) -> str:
         """Return what the restorer held back; complete ``shown``."""

@@ -18,6 +18,7 @@ from runtime.executor.plain import receipt_to_data
 from runtime.http.boundary import ErrorBody
 from runtime.http.envelope import DONE, Envelope, event_text, usage_data
 from runtime.planner.model import Plan
+from runtime.ports import TokenLogprob
 
 __all__ = ["first_answer", "sse", "whole"]
 
@@ -31,11 +32,14 @@ async def whole(events: AsyncGenerator[Event, None], envelope: Envelope) -> dict
     answer: AnswerFinished | None = None
     receipt: Receipt | None = None
     plan: Plan | None = None
+    logprobs: list[TokenLogprob] = []
     async with aclosing(events):
         async for event in events:
             match event:
                 case RunPlanned():
                     plan = event.plan
+                case AnswerDelta():
+                    logprobs += event.logprobs
                 case AnswerFinished():
                     answer = event
                 case RunFinished():
@@ -44,7 +48,7 @@ async def whole(events: AsyncGenerator[Event, None], envelope: Envelope) -> dict
                     pass
     if answer is None or receipt is None:
         raise StreamBroken("the run ended without an answer")
-    body = envelope.body(answer.text, answer.finish_reason, receipt.usage)
+    body = envelope.body(answer.text, answer.finish_reason, receipt.usage, logprobs)
     return body | {"leeward": _extension(receipt, plan)}
 
 
@@ -95,8 +99,8 @@ def _items(
     event: Event, envelope: Envelope, plan: Plan | None, *, with_usage: bool
 ) -> list[dict[str, Any]]:
     match event:
-        case AnswerDelta(text):
-            return [envelope.piece(text)]
+        case AnswerDelta(text, logprobs):
+            return [envelope.piece(text, logprobs)]
         case AnswerFinished(_, reason, _):
             return [envelope.end(reason)]
         case RunFinished(receipt):

@@ -1,10 +1,12 @@
 """The objects in which OpenAI's API wraps an answer, and their text on the wire."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from runtime.ports import FinishReason, Usage
+from runtime.http.logprobs import chat_logprobs
+from runtime.ports import FinishReason, TokenLogprob, Usage
 
 __all__ = ["DONE", "Envelope", "Kind", "event_text", "usage_data"]
 
@@ -21,17 +23,26 @@ class Envelope:
     created: int
     model: str
     kind: Kind
+    top_logprobs: int = 0
+    """How many alternatives to a token are shown, where tokens are shown at all."""
 
     def chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
         """Return one streamed object."""
         name = "chat.completion.chunk" if self.kind == "chat" else "text_completion"
         return self._object(name) | {"choices": choices}
 
-    def body(self, text: str, reason: FinishReason, usage: Usage) -> dict[str, Any]:
+    def body(
+        self,
+        text: str,
+        reason: FinishReason,
+        usage: Usage,
+        logprobs: Sequence[TokenLogprob] = (),
+    ) -> dict[str, Any]:
         """Return the one object of a response that is not streamed."""
         choice: dict[str, Any] = {"index": 0, "finish_reason": reason.value}
         if self.kind == "chat":
             choice["message"] = {"role": "assistant", "content": text}
+            choice["logprobs"] = chat_logprobs(logprobs, top=self.top_logprobs)
         else:
             choice |= {"text": text, "logprobs": None}
         name = "chat.completion" if self.kind == "chat" else "text_completion"
@@ -42,10 +53,11 @@ class Envelope:
         is_chat = self.kind == "chat"
         return [self.chunk([_delta({"role": "assistant", "content": ""})])] if is_chat else []
 
-    def piece(self, text: str) -> dict[str, Any]:
+    def piece(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> dict[str, Any]:
         """Return the next piece of a streamed answer."""
         if self.kind == "chat":
-            return self.chunk([_delta({"content": text})])
+            tokens = chat_logprobs(logprobs, top=self.top_logprobs)
+            return self.chunk([_delta({"content": text}) | {"logprobs": tokens}])
         return self.chunk([{"index": 0, "text": text, "finish_reason": None, "logprobs": None}])
 
     def end(self, reason: FinishReason) -> dict[str, Any]:

@@ -60,6 +60,22 @@ class _StreamOptions(BaseModel):
     include_usage: bool = False
 
 
+_TokenNumber = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
+_Bias = Annotated[float, Field(ge=-100, le=100)]
+_AS_NAMED = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "repeat_penalty",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "grammar",
+)
+"""Fields that mean what the sampling field of the same name means."""
+
+
 class _Generation(BaseModel):
     """What chat and plain completions have in common."""
 
@@ -73,6 +89,9 @@ class _Generation(BaseModel):
     top_k: int | None = Field(default=None, ge=0, le=1_000_000)
     min_p: float | None = Field(default=None, ge=0, le=1)
     repeat_penalty: float | None = Field(default=None, gt=0, le=10)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    logit_bias: dict[_TokenNumber, _Bias] | None = Field(default=None, max_length=1024)
     max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
     stop: Text | list[Text] | None = None
@@ -82,10 +101,13 @@ class _Generation(BaseModel):
 
     def declared_sampling(self) -> dict[str, Any]:
         """Return the sampling fields that the caller set, by ``SamplingOverrides`` name."""
-        names = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "seed", "grammar")
         given: dict[str, Any] = {
-            name: getattr(self, name) for name in names if getattr(self, name) is not None
+            name: getattr(self, name) for name in _AS_NAMED if getattr(self, name) is not None
         }
+        if self.logit_bias:
+            given["logit_bias"] = tuple(
+                sorted((int(token), bias) for token, bias in self.logit_bias.items())
+            )
         if self.max_tokens is not None:
             given["max_tokens"] = self.max_tokens
         if self.stop is not None:
@@ -108,6 +130,11 @@ class _Generation(BaseModel):
         return SamplingOverrides(**given)
 
     @property
+    def shown_alternatives(self) -> int:
+        """How many alternatives to each token the answer shows."""
+        return 0
+
+    @property
     def wants_usage(self) -> bool:
         """Whether a stream ends with a usage chunk."""
         return bool(self.stream_options and self.stream_options.include_usage)
@@ -121,15 +148,23 @@ class ChatRequest(_Generation):
     response_format: dict[str, Any] | None = None
     tools: list[Any] | None = None
     logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
 
     def declared_sampling(self) -> dict[str, Any]:
         given = super().declared_sampling()
         if self.max_completion_tokens is not None:
             given["max_tokens"] = self.max_completion_tokens
+        if self.logprobs:
+            # The chosen token comes with any number of alternatives, so none is asked for as one.
+            given["logprobs"] = max(self.top_logprobs or 0, 1)
         schema = _schema_of(self.response_format)
         if schema:
             given["json_schema"] = schema
         return given
+
+    @property
+    def shown_alternatives(self) -> int:
+        return self.top_logprobs or 0
 
     def to_messages(self) -> tuple[ChatMessage, ...]:
         """Return the chat.
@@ -139,8 +174,6 @@ class ChatRequest(_Generation):
         """
         if self.tools:
             raise NotImplementedYet("tool calls are not served yet")
-        if self.logprobs:
-            raise NotImplementedYet("log-probabilities are served over gRPC only")
         return tuple(message.to_chat() for message in self.messages)
 
 
@@ -148,13 +181,17 @@ class CompletionRequest(_Generation):
     """``POST /v1/completions``; the prompt becomes one user turn."""
 
     prompt: Text | list[Text]
+    logprobs: int | None = Field(default=None, ge=0, le=20)
 
     def to_messages(self) -> tuple[ChatMessage, ...]:
         """Return the prompt as a chat.
 
         Raises:
-            NotImplementedYet: Several prompts in one request.
+            NotImplementedYet: Several prompts in one request, or log-probabilities in the format
+                of old, where the chat format has them.
         """
+        if self.logprobs is not None:
+            raise NotImplementedYet("log-probabilities are served by /v1/chat/completions")
         prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
         if len(prompts) != 1:
             raise NotImplementedYet("one prompt per request is served")

@@ -133,6 +133,33 @@ async def test_sampling_settings_reach_the_sampler(engine: LlamaEngine) -> None:
     assert penalised != greedy
 
 
+async def test_penalties_on_the_answer_spread_its_tokens(engine: LlamaEngine) -> None:
+    plain, _, _ = await collect(engine, ask(RAMBLE, grammar="root ::= [a-z]{40}"))
+
+    for penalty in ({"frequency_penalty": 30.0}, {"presence_penalty": 30.0}):
+        text, _, _ = await collect(engine, ask(RAMBLE, grammar="root ::= [a-z]{40}", **penalty))
+        assert len(set(text)) > len(set(plain))
+    _, completion, _ = await collect(engine, ask(RAMBLE, frequency_penalty=-100.0, max_tokens=60))
+    assert completion.finish_reason is FinishReason.LENGTH  # the first token, over and over
+
+
+async def test_a_biased_token_is_forced_or_forbidden(engine: LlamaEngine) -> None:
+    (status,) = engine.models()
+    assert status.facts is not None
+    others = tuple((one, -100.0) for one in range(status.facts.vocabulary_size) if one != 90)
+
+    plain, _, _ = await collect(engine, ask(max_tokens=1))
+    forced, _, _ = await collect(engine, ask(max_tokens=1, logit_bias=((90, 100.0),)))
+    left, _, _ = await collect(engine, ask(max_tokens=1, logit_bias=others))
+
+    assert forced == left != plain
+
+
+async def test_a_bias_for_no_token_is_refused(engine: LlamaEngine) -> None:
+    with pytest.raises(RequestInvalid, match="logit_bias"):
+        await collect(engine, ask(logit_bias=((10_000_000, 1.0),)))
+
+
 async def test_max_tokens_ends_an_answer_with_length(engine: LlamaEngine) -> None:
     _, completion, _ = await collect(engine, ask(RAMBLE, max_tokens=7))
 

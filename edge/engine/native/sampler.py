@@ -6,6 +6,7 @@ costs more than a decode.
 """
 
 import ctypes
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from runtime.ports import Sampling, TokenLogprob
 __all__ = ["TokenSampler"]
 
 _PENALTY_WINDOW_TOKENS: Final = 64
+_FORBIDDING_BIAS: Final = -100.0
+"""The OpenAI API's word for never."""
 _LEAST_LOGPROB: Final = -9999.0
 """Stands for minus infinity, which JSON cannot say; the value is the OpenAI API's."""
 _TOKEN_DATA: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -37,7 +40,7 @@ class TokenSampler:
         prompt: The prompt's tokens; the repetition penalty counts them too.
 
     Raises:
-        RequestInvalid: The grammar does not parse.
+        RequestInvalid: The grammar does not parse, or a bias is for no token.
     """
 
     def __init__(
@@ -57,11 +60,11 @@ class TokenSampler:
         self._chain = llama_cpp.llama_sampler_chain_init(
             llama_cpp.llama_sampler_chain_default_params()
         )
-        for link in _links(model, sampling, seed=seed):
+        for link in (
+            *_weighting(model, context, sampling, prompt=prompt),
+            *_choosing(sampling, seed=seed),
+        ):
             llama_cpp.llama_sampler_chain_add(self._chain, link)
-        if sampling.repeat_penalty != 1.0:
-            for token in prompt[-_PENALTY_WINDOW_TOKENS:]:
-                llama_cpp.llama_sampler_accept(self._chain, token)
 
     def close(self) -> None:
         """Free libllama's side."""
@@ -130,17 +133,39 @@ class TokenSampler:
         return text or self._model.spelling(token)
 
 
-def _links(model: LlamaModel, sampling: Sampling, *, seed: int) -> list[Any]:
-    """The samplers in llama.cpp's order: penalties, cuts, temperature, draw."""
+def _weighting(
+    model: LlamaModel, context: LlamaContext, sampling: Sampling, *, prompt: Sequence[int]
+) -> list[Any]:
+    """The samplers that change logits by what the token is, or by where it stood before."""
     links: list[Any] = []
+    if sampling.logit_bias:
+        links.append(_bias(model, sampling.logit_bias))
     if sampling.repeat_penalty != 1.0:
+        repeated = llama_cpp.llama_sampler_init_penalties(
+            model.vocabulary_size, _PENALTY_WINDOW_TOKENS, sampling.repeat_penalty, 0.0, 0.0
+        )
+        for token in prompt[-_PENALTY_WINDOW_TOKENS:]:
+            llama_cpp.llama_sampler_accept(repeated, token)
+        links.append(repeated)
+    if sampling.frequency_penalty or sampling.presence_penalty:
+        # As the OpenAI API has it: of the answer, however long, and nothing of the prompt.
         links.append(
             llama_cpp.llama_sampler_init_penalties(
-                model.vocabulary_size, _PENALTY_WINDOW_TOKENS, sampling.repeat_penalty, 0.0, 0.0
+                model.vocabulary_size,
+                context.context_tokens,
+                1.0,
+                sampling.frequency_penalty,
+                sampling.presence_penalty,
             )
         )
+    return links
+
+
+def _choosing(sampling: Sampling, *, seed: int) -> list[Any]:
+    """The samplers that cut and draw, in llama.cpp's order."""
     if sampling.temperature == 0.0:
-        return [*links, llama_cpp.llama_sampler_init_greedy()]
+        return [llama_cpp.llama_sampler_init_greedy()]
+    links: list[Any] = []
     if sampling.top_k:
         links.append(llama_cpp.llama_sampler_init_top_k(sampling.top_k))
     if sampling.top_p < 1.0:
@@ -149,6 +174,18 @@ def _links(model: LlamaModel, sampling: Sampling, *, seed: int) -> list[Any]:
         links.append(llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1))
     links.append(llama_cpp.llama_sampler_init_temp(sampling.temperature))
     return [*links, llama_cpp.llama_sampler_init_dist(seed)]
+
+
+def _bias(model: LlamaModel, biases: Sequence[tuple[int, float]]) -> Any:
+    pairs = (llama_cpp.llama_logit_bias * len(biases))()
+    for pair, (token, bias) in zip(pairs, biases, strict=True):
+        if not 0 <= token < model.vocabulary_size:
+            raise RequestInvalid(
+                f"logit_bias: token {token}; the model has {model.vocabulary_size}"
+            )
+        pair.token = token
+        pair.bias = -math.inf if bias <= _FORBIDDING_BIAS else bias
+    return llama_cpp.llama_sampler_init_logit_bias(model.vocabulary_size, len(pairs), pairs)
 
 
 def _array(candidates: Any) -> llama_cpp.llama_token_data_array:

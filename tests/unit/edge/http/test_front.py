@@ -73,6 +73,51 @@ async def test_a_plain_edge_model_answers_by_its_own_name(
     assert (sampling.temperature, sampling.max_tokens, sampling.stop) == (0.5, 7, ("x",))
 
 
+async def test_penalties_and_biases_reach_the_model(front: Front, client: AsyncOpenAI) -> None:
+    front.near.answer("8", step="answer")
+
+    await ask(
+        client,
+        "small",
+        frequency_penalty=0.5,
+        presence_penalty=-1.0,
+        logit_bias={"70": 5, "8": -100},
+    )
+
+    sampling = front.near.requests[0].sampling
+    assert (sampling.frequency_penalty, sampling.presence_penalty) == (0.5, -1.0)
+    assert sampling.logit_bias == ((8, -100.0), (70, 5.0))
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_log_probabilities_come_in_the_chat_format(
+    front: Front, client: AsyncOpenAI, *, is_streamed: bool
+) -> None:
+    front.near.answer(Script("8 caté", logprob=-0.5), step="answer")
+
+    answer = await ask(client, "small", logprobs=True, top_logprobs=2, stream=is_streamed)
+    if is_streamed:
+        choices = [chunk.choices[0] async for chunk in answer if chunk.choices]
+    else:
+        choices = answer.choices
+
+    entries = [entry for one in choices if one.logprobs for entry in one.logprobs.content]
+    assert [(entry.token, entry.logprob) for entry in entries] == [("8", -0.5), (" caté", -0.5)]
+    assert bytes(entries[1].bytes) == " caté".encode()
+    assert front.near.requests[0].sampling.logprobs == 2
+
+
+async def test_a_restored_answer_has_no_log_probabilities(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    front.far.answer(Script("", pieces=("<PERSON_1>", " rests"), logprob=-0.5), step="answer")
+
+    answer = await ask(client, "leeward/auto", PERSONAL, logprobs=True)
+
+    assert answer.choices[0].message.content == "Anna Kowalska rests"
+    assert answer.choices[0].logprobs is None
+
+
 async def test_declared_labels_keep_a_request_on_the_edge(
     front: Front, client: AsyncOpenAI
 ) -> None:
@@ -112,6 +157,10 @@ async def test_embeddings_come_back_as_the_client_expects(client: AsyncOpenAI) -
         ({"n": 2}, 501, "NotImplementedYet"),
         ({"tools": [{"type": "function"}]}, 501, "NotImplementedYet"),
         ({"temperature": 99}, 400, "RequestInvalid"),
+        ({"frequency_penalty": 3}, 400, "RequestInvalid"),
+        ({"logit_bias": {"x": 1}}, 400, "RequestInvalid"),
+        ({"logit_bias": {"1": 101}}, 400, "RequestInvalid"),
+        ({"top_logprobs": 21}, 400, "RequestInvalid"),
         ({"messages": []}, 400, "RequestInvalid"),
         ({"messages": [{"role": "system", "content": "x"}]}, 400, "RequestInvalid"),
         ({"leeward": {"lables": ["health"]}}, 400, "RequestInvalid"),

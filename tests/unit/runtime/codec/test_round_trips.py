@@ -117,15 +117,21 @@ TUNINGS = {
     "top_k": COUNTS,
     "min_p": st.floats(0, 1),
     "repeat_penalty": st.floats(0, 100),
+    "frequency_penalty": st.floats(-100, 100),
+    "presence_penalty": st.floats(-100, 100),
     "max_tokens": st.integers(1, 1_000_000),
     "logprobs": st.integers(0, 20),
 }
 STOPS = st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=9))
+BIASES = st.dictionaries(st.integers(0, 2**32 - 1), st.floats(-100, 100), max_size=4).map(
+    lambda biases: tuple(sorted(biases.items()))
+)
 SAMPLINGS = st.builds(
     Sampling,
     **TUNINGS,
     seed=st.none() | st.integers(-(2**63), 2**63 - 1),
     stop=STOPS.map(lambda stops: tuple(stops[:16])),
+    logit_bias=BIASES,
     grammar=TEXTS,
 )
 OVERRIDES = st.builds(
@@ -133,6 +139,7 @@ OVERRIDES = st.builds(
     **{name: st.none() | values for name, values in TUNINGS.items()},
     seed=st.none() | st.integers(-(2**63), 2**63 - 1),
     stop=STOPS.map(lambda stops: tuple(stops[:16]) or None),
+    logit_bias=BIASES.map(lambda biases: biases or None),
     json_schema=st.none() | TEXTS,
 )
 GENERATE_REQUESTS = st.builds(
@@ -145,20 +152,16 @@ GENERATE_REQUESTS = st.builds(
     idempotency_key=NAMES | st.just(""),
     timeout_s=SECONDS,
 )
-CHUNKS = st.builds(
-    TextDelta,
-    text=TEXTS,
-    tokens=COUNTS,
-    logprobs=st.lists(
-        st.builds(
-            TokenLogprob,
-            token=TEXTS,
-            logprob=LOGPROBS,
-            top=st.lists(st.tuples(TEXTS, LOGPROBS), max_size=3).map(tuple),
-        ),
-        max_size=3,
-    ).map(tuple),
-) | st.builds(
+TOKENS = st.lists(
+    st.builds(
+        TokenLogprob,
+        token=TEXTS,
+        logprob=LOGPROBS,
+        top=st.lists(st.tuples(TEXTS, LOGPROBS), max_size=3).map(tuple),
+    ),
+    max_size=3,
+).map(tuple)
+CHUNKS = st.builds(TextDelta, text=TEXTS, tokens=COUNTS, logprobs=TOKENS) | st.builds(
     Completion,
     finish_reason=FINISHES,
     usage=USAGES,
@@ -259,7 +262,7 @@ EVENTS = st.one_of(
     st.builds(StepFinished, STEPS, TEXTS, labels(), RECEIPT_STEPS),
     st.builds(StepSkipped, STEPS),
     st.builds(StepFellBack, STEPS, NAMES, NODES, MODELS),
-    st.builds(AnswerDelta, TEXTS),
+    st.builds(AnswerDelta, TEXTS, TOKENS),
     st.builds(AnswerFinished, TEXTS, FINISHES, labels()),
     st.builds(RunFinished, RECEIPTS),
 )
