@@ -12,7 +12,6 @@ from pathlib import Path
 
 import grpc
 
-from edge.collaboration import Collaboration
 from edge.config import EdgeConfig, ModelConfig
 from edge.documents import EdgeDocuments, load_documents
 from edge.egress.cloud_link import CloudLink, opened_link
@@ -20,7 +19,6 @@ from edge.egress.control import ControlLog, opened_control
 from edge.egress.gate import Gate
 from edge.engine.engine import LlamaEngine
 from edge.engine.options import EngineOptions
-from edge.graphs import GraphBook
 from edge.http.front import HttpFront
 from edge.identity import DeviceIdentity, IdentityStore
 from edge.metrics import EdgeMetrics
@@ -39,6 +37,8 @@ from leeward.v1 import (
     inference_pb2_grpc,
 )
 from runtime.clock import Clock, SystemClock
+from runtime.collaboration.collaboration import Collaboration
+from runtime.collaboration.graphs import GraphBook
 from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid, ConfigInvalid
 from runtime.executor.executor import Executor

@@ -1,24 +1,18 @@
 """Load what the configuration names, and check that it fits together before anything starts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.config import EdgeConfig
 from runtime.catalog.document import load_catalog
 from runtime.catalog.model import Catalog
-from runtime.errors import ConfigInvalid, GraphInvalid
+from runtime.collaboration.graph_files import load_graphs, unknown_models
+from runtime.errors import ConfigInvalid
 from runtime.graph.model import Graph
-from runtime.identity.graph_signature import load_signed_graph
-from runtime.identity.signing_keys import load_signer
 from runtime.policy.document import load_policy
 from runtime.policy.model import Policy
 
 __all__ = ["EdgeDocuments", "load_documents"]
-
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +37,12 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
     documents = EdgeDocuments(
         policy=load_policy(config.policy),
         catalog=load_catalog(config.catalog),
-        graphs=_load_graphs(config.graphs, _load_signers(config.graph_signers)),
+        graphs=load_graphs(config.graphs, config.graph_signers),
     )
     _check_nodes(config, documents.catalog)
     _check_models(config, documents.catalog)
     _check_graphs(config, documents)
     return documents
-
-
-def _load_signers(files: Sequence[Path] | None) -> Sequence[Ed25519PublicKey] | None:
-    return None if files is None else [load_signer(file, field="graph_signers") for file in files]
-
-
-def _load_graphs(
-    directory: Path, signers: Sequence[Ed25519PublicKey] | None
-) -> Mapping[str, Graph]:
-    if not directory.is_dir():
-        raise ConfigInvalid(
-            "is not a directory of graph files", file=str(directory), field="graphs"
-        )
-    graphs: dict[str, Graph] = {}
-    for path in sorted(directory.iterdir()):
-        if path.suffix not in _SUFFIXES:
-            continue
-        graph, _ = load_signed_graph(path, signers=signers)
-        if graph.name in graphs:
-            reason = f'another file of this directory already has a graph named "{graph.name}"'
-            raise GraphInvalid(reason, file=str(path), field="name")
-        graphs[graph.name] = graph
-    return graphs
 
 
 def _check_nodes(config: EdgeConfig, catalog: Catalog) -> None:
@@ -104,12 +75,7 @@ def _check_graphs(config: EdgeConfig, documents: EdgeDocuments) -> None:
         reason = f'there is no graph named "{config.default_graph}"; known: {known}'
         raise ConfigInvalid(reason, file=str(config.graphs), field="default_graph")
     for graph in documents.graphs.values():
-        unknown = _unknown_models(graph, documents.catalog)
+        unknown = unknown_models(graph, frozenset(documents.catalog.model_by_name))
         if unknown:
             reason = f'graph "{graph.name}" names a model that the catalog lacks: {unknown[0]}'
             raise ConfigInvalid(reason, file=str(config.graphs), field="graphs")
-
-
-def _unknown_models(graph: Graph, catalog: Catalog) -> list[str]:
-    named: Iterable[str] = (step.model for step in graph.steps if step.model is not None)
-    return sorted(name for name in named if name not in catalog.model_by_name)

@@ -1,6 +1,6 @@
 """The OpenAI-compatible routes: where an HTTP request enters the edge.
 
-Decodes, delegates to ``edge.collaboration``, encodes. Listens on loopback only unless a bearer
+Decodes, delegates to ``runtime.collaboration``, encodes. Listens on loopback only unless a bearer
 token is configured (``edge.app`` checks that at start).
 """
 
@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from edge.collaboration import Collaboration, CollaborationRequest
-from edge.graphs import AUTO, PREFIX, GraphBook, choice_of
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
+from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
+from runtime.collaboration.graphs import AUTO, PREFIX, GraphBook, choice_of
 from runtime.errors import NotPermitted
 from runtime.http.answers import first_answer, sse, whole
 from runtime.http.body import read_shape

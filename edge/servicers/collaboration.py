@@ -6,8 +6,6 @@ from typing import Any
 
 import grpc
 
-from edge.collaboration import Collaboration, CollaborationRequest
-from edge.graphs import Auto, GraphChoice, Inline, choice_of_name
 from leeward.v1 import collaboration_pb2 as pb
 from leeward.v1 import collaboration_pb2_grpc as pb_grpc
 from runtime.codec.collaboration import (
@@ -17,6 +15,8 @@ from runtime.codec.collaboration import (
     encode_plan_response,
 )
 from runtime.codec.events import encode_event
+from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
+from runtime.collaboration.graphs import Auto, GraphChoice, Inline, choice_of_name
 from runtime.graph.model import Graph
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s

@@ -15,14 +15,14 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.collaboration import Collaboration, CollaborationRequest
 from edge.egress.gate import Gate
-from edge.graphs import GraphBook, Inline
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
 from runtime.catalog.document import parse_catalog
 from runtime.codec.inference import encode_generate_request
 from runtime.codec.ledger import LedgerReference
+from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
+from runtime.collaboration.graphs import GraphBook, Inline
 from runtime.errors import ContextOverflow, LeewardError
 from runtime.executor.events import AnswerFinished, Receipt, RunFinished
 from runtime.executor.executor import Executor

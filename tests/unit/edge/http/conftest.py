@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from edge.collaboration import Collaboration
-from edge.graphs import GraphBook
 from edge.http.front import HttpFront
 from runtime.catalog.document import parse_catalog
 from runtime.clock import SystemClock
+from runtime.collaboration.collaboration import Collaboration
+from runtime.collaboration.graphs import GraphBook
 from runtime.executor.executor import Executor
 from runtime.graph.document import parse_graph
 from runtime.http.server import bind_http, serving_http

@@ -1,4 +1,4 @@
-"""Which graph answers a request: named, given inline, chosen by the edge, or one plain model."""
+"""Which graph answers a request: named, given inline, chosen by the node, or one plain model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A graph that the device knows by name."""
+    """A graph that the node knows by name."""
 
     name: str
 
@@ -42,7 +42,7 @@ class Inline:
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """The edge chooses."""
+    """The node chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def known_as(choice: GraphChoice) -> str:
 
 
 class GraphBook:
-    """The graphs of a device, and the rule that turns a choice into one."""
+    """The graphs of a node, and the rule that turns a choice into one."""
 
     def __init__(self, graphs: Mapping[str, Graph], catalog: Catalog, *, default: str) -> None:
         self._graphs = graphs
@@ -115,7 +115,7 @@ class GraphBook:
         graph = self._graphs.get(name)
         if graph is None:
             known = ", ".join(self.names()) or "none"
-            raise NotFound(f"no graph named {name!r} on this device; known: {known}")
+            raise NotFound(f"no graph named {name!r} on this node; known: {known}")
         return graph
 
     def _single(self, model: ModelName) -> Graph:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge.graphs import Auto, GraphBook, Inline, Named, PlainModel, choice_of
 from runtime.catalog.document import parse_catalog
+from runtime.collaboration.graphs import Auto, GraphBook, Inline, Named, PlainModel, choice_of
 from runtime.errors import NotFound
 from runtime.graph.document import parse_graph
 from runtime.ids import ModelName

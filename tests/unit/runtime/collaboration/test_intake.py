@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.intake import Intake, take_in
+from runtime.collaboration.intake import Intake, take_in
 from runtime.errors import DetectionFailed, RequestInvalid
 from runtime.labels import PUBLIC, UNSURE, Label
 from runtime.policy.document import parse_policy

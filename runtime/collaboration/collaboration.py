@@ -1,4 +1,4 @@
-"""The life of a request on the edge: label, graph, plan, run.
+"""The life of a request on a node: label, graph, plan, run.
 
 Decisions are made in pure code below (``runtime.planner``, ``runtime.flow``); this module puts
 them in order and is shared by the gRPC servicer and the HTTP front.
@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from edge.graphs import GraphBook, GraphChoice, known_as
-from edge.intake import take_in
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
+from runtime.collaboration.graphs import GraphBook, GraphChoice, known_as
+from runtime.collaboration.intake import take_in
 from runtime.errors import VaultLocked
 from runtime.executor.events import Event
 from runtime.executor.executor import Executor
@@ -33,7 +33,7 @@ Observer = Callable[[str, AsyncGenerator[Event, None]], AsyncGenerator[Event, No
 
 @dataclass(frozen=True, slots=True)
 class CollaborationRequest:
-    """What an application asks of the edge."""
+    """What an application asks of a node."""
 
     choice: GraphChoice
     messages: tuple[ChatMessage, ...]
@@ -49,7 +49,7 @@ class CollaborationRequest:
 
 
 class Collaboration:
-    """Plans and runs requests of local applications."""
+    """Plans and runs requests."""
 
     def __init__(
         self,
