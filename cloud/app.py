@@ -3,23 +3,28 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
+from opentelemetry.trace import Tracer
 
 from cloud.absent import NoCache
 from cloud.access import Access
-from cloud.config import CloudConfig, UpstreamConfig
+from cloud.config import CloudConfig
+from cloud.config_upstreams import read_spec
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
 from cloud.inspection.alarm import LoggedAlarms
 from cloud.inspection.build import opened_inspector
 from cloud.metering import Metering
 from cloud.metrics import gateway_metrics
+from cloud.routing.metrics import UpstreamMetrics
+from cloud.routing.router import Router
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
 from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
@@ -28,9 +33,7 @@ from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
 from cloud.stores.sqlite import SqliteDriver
 from cloud.stores.usage import UsageStore
-from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
-from cloud.upstreams.router import UpstreamRouter
 from leeward.v1 import (
     collaboration_pb2,
     collaboration_pb2_grpc,
@@ -43,13 +46,14 @@ from leeward.v1 import (
 )
 from runtime.clock import Clock, SystemClock
 from runtime.documents.directories import prepare_state
-from runtime.errors import ConfigInvalid, NotFound
+from runtime.errors import NotFound
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.keys import private_key_pem
 from runtime.identity.tokens import SqliteTokenStore
 from runtime.rpc.ready import announce, wait_stop_signal
 from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
 from runtime.rpc.tls import KeyPair, ServerTls
+from runtime.telemetry.metrics import Metrics
 from runtime.telemetry.span_log import log_tracing
 
 __all__ = ["GatewayState", "opened_state", "serve"]
@@ -116,14 +120,16 @@ async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(opened_state(config, clock=clock))
-        upstreams = {
-            upstream.name: OpenAIUpstream(_spec(upstream, os.environ))
-            for upstream in config.upstreams
-        }
-        router = UpstreamRouter(upstreams, config.routes, node=config.name, clock=clock)
+        tracing = log_tracing()
+        stack.callback(tracing.shutdown)
+        tracer = tracing.get_tracer("leeward.cloud")
+        metrics = gateway_metrics()
+        router = _router(config, tracer, metrics, clock=clock)
         stack.push_async_callback(router.close)
         identity = _server_identity(state.authority, config)
-        port = await _serve_devices(stack, config, state, router, identity, clock=clock)
+        port = await _serve_devices(
+            stack, config, state, router, tracer, metrics, identity, clock=clock
+        )
         gateway = _advertised(config, config.listen, port)
         enrolment_port = await _serve_enrolment(stack, config, state, identity, gateway=gateway)
         addresses = {
@@ -136,24 +142,38 @@ async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
         _logger.info("gateway_stopping", extra={"node": config.name})
 
 
+def _router(config: CloudConfig, tracer: Tracer, metrics: Metrics, *, clock: Clock) -> Router:
+    specs = [read_spec(upstream, os.environ) for upstream in config.upstreams]
+    return Router(
+        {spec.name: OpenAIUpstream(spec, clock) for spec in specs},
+        config.routes,
+        config.routing,
+        node=config.name,
+        metrics=UpstreamMetrics(metrics),
+        tracer=tracer,
+        clock=clock,
+        random=Random(),  # noqa: S311 - spreads calls and pauses, keeps no secret
+    )
+
+
 async def _serve_devices(
     stack: AsyncExitStack,
     config: CloudConfig,
     state: GatewayState,
-    router: UpstreamRouter,
+    router: Router,
+    tracer: Tracer,
+    metrics: Metrics,
     identity: KeyPair,
     *,
     clock: Clock,
 ) -> int:
     server = new_server(max_concurrent_rpcs=config.max_streams)
-    tracing = log_tracing()
-    stack.callback(tracing.shutdown)
     inspector = stack.enter_context(
         opened_inspector(
             config.inspection,
             config.name,
             alarms=LoggedAlarms(),
-            metrics=gateway_metrics(),
+            metrics=metrics,
             clock=clock,
         )
     )
@@ -169,7 +189,7 @@ async def _serve_devices(
             ),
             devices=state.devices,
             node=config.name,
-            tracer=tracing.get_tracer("leeward.cloud"),
+            tracer=tracer,
         ),
         server,
     )
@@ -236,37 +256,6 @@ def _server_identity(authority: CertificateAuthority, config: CloudConfig) -> Ke
         key.public_key(), config.hostnames, lifetime_s=_SERVER_LIFETIME_S
     )
     return KeyPair(issued.chain_pem, private_key_pem(key))
-
-
-def _spec(config: UpstreamConfig, environment: Mapping[str, str]) -> UpstreamSpec:
-    return UpstreamSpec(
-        name=config.name,
-        base_url=config.base_url,
-        api_key=_api_key(config, environment),
-        connect_timeout_s=config.connect_timeout_s,
-        first_token_timeout_s=config.first_token_timeout_s,
-        idle_timeout_s=config.idle_timeout_s,
-        max_concurrency=config.max_concurrency,
-    )
-
-
-def _api_key(config: UpstreamConfig, environment: Mapping[str, str]) -> str:
-    field = f"upstreams.{config.name}"
-    if config.api_key_env is not None:
-        key = environment.get(config.api_key_env, "").strip()
-        if not key:
-            reason = f"the environment variable {config.api_key_env} holds no key"
-            raise ConfigInvalid(reason, field=field)
-        return key
-    assert config.api_key_file is not None  # noqa: S101 - the configuration has one of the two
-    try:
-        key = config.api_key_file.read_text().strip()
-    except OSError as error:
-        reason = f"the key file cannot be read: {error.strerror}"
-        raise ConfigInvalid(reason, file=str(config.api_key_file), field=field) from error
-    if not key:
-        raise ConfigInvalid("the key file holds no key", file=str(config.api_key_file), field=field)
-    return key
 
 
 def _advertised(config: CloudConfig, listen: str, port: int) -> str:

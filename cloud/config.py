@@ -1,7 +1,6 @@
 """The gateway's configuration file (``cloud/v1``): listeners, providers, models, prices.
 
-Secrets are never in the file: a provider names the environment variable or the file that holds
-its key, and ``cloud.app`` reads it.
+Providers, models and retries have their own page, ``cloud.config_upstreams``.
 """
 
 from dataclasses import dataclass
@@ -17,48 +16,31 @@ from cloud.config_inspection import (
     inspection_config,
     inspection_problems,
 )
-from cloud.upstreams.model import Route, Target
-from runtime.catalog.model import Price
-from runtime.catalog.shape import PriceShape
+from cloud.config_upstreams import (
+    ModelShape,
+    RetryShape,
+    UpstreamConfig,
+    UpstreamShape,
+    model_problems,
+    route_of,
+    settings_of,
+    upstream_of,
+    upstream_problems,
+)
+from cloud.routing.settings import RoutingSettings
+from cloud.upstreams.model import Route
 from runtime.documents.document import Document, Problem
 from runtime.documents.names import ModelText, Name
 from runtime.documents.reader import parse_document, read_document
 from runtime.documents.shape import Shape, read_shape
 from runtime.errors import ConfigInvalid
-from runtime.ids import ModelName, NodeName
+from runtime.ids import NodeName
 
 __all__ = ["CLOUD_VERSION", "CloudConfig", "UpstreamConfig", "load_config", "parse_config"]
 
 CLOUD_VERSION = "cloud/v1"
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", max_length=255)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$", max_length=253)]
-
-
-class _UpstreamShape(Shape):
-    base_url: str = Field(pattern=r"^https?://\S+$", max_length=2048)
-    """Where the provider's OpenAI API starts, usually ending in ``/v1``."""
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    """Environment variable that holds the key."""
-    api_key_file: str | None = None
-    """File that holds the key; relative to this file."""
-    connect_timeout_s: float = Field(default=5.0, gt=0, le=600)
-    first_token_timeout_s: float = Field(default=60.0, gt=0, le=3600)
-    idle_timeout_s: float = Field(default=30.0, gt=0, le=3600)
-    max_concurrency: int = Field(default=8, ge=1, le=10_000)
-
-
-class _TargetShape(Shape):
-    upstream: Name
-    model: ModelText
-    """The provider's own name for the model."""
-
-
-class _ModelShape(Shape):
-    targets: list[_TargetShape] = Field(min_length=1, max_length=16)
-    """In order of preference; the next one answers when one is down."""
-    family: str = Field(default="", max_length=80)
-    context_tokens: int = Field(default=0, ge=0, le=100_000_000)
-    prices: list[PriceShape] = Field(default=[], max_length=100)
 
 
 class _CloudShape(Shape):
@@ -76,24 +58,11 @@ class _CloudShape(Shape):
     device_certificate_days: float = Field(default=7.0, gt=0, le=3650)
     enrolments_per_minute: int = Field(default=60, ge=1, le=1_000_000)
     max_streams: int = Field(default=256, ge=1, le=100_000)
-    upstreams: dict[Name, _UpstreamShape] = Field(min_length=1, max_length=64)
-    models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=1024)
+    upstreams: dict[Name, UpstreamShape] = Field(min_length=1, max_length=64)
+    models: dict[ModelText, ModelShape] = Field(min_length=1, max_length=1024)
+    retries: RetryShape = Field(default_factory=RetryShape)
     inspection: InspectionShape = InspectionShape()
     """The second line: what the gateway scans for in what it receives."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamConfig:
-    """A provider as configured; its key still has to be read."""
-
-    name: str
-    base_url: str
-    api_key_env: str | None
-    api_key_file: Path | None
-    connect_timeout_s: float
-    first_token_timeout_s: float
-    idle_timeout_s: float
-    max_concurrency: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +80,7 @@ class CloudConfig:
     upstreams: tuple[UpstreamConfig, ...]
     routes: tuple[Route, ...]
     inspection: InspectionConfig
+    routing: RoutingSettings
 
 
 def load_config(path: Path) -> CloudConfig:
@@ -143,48 +113,15 @@ def _config(document: Document, base: Path) -> CloudConfig:
         device_certificate_lifetime=timedelta(days=shape.device_certificate_days),
         enrolments_per_minute=shape.enrolments_per_minute,
         max_streams=shape.max_streams,
-        upstreams=tuple(_upstream(name, item, base) for name, item in shape.upstreams.items()),
-        routes=tuple(_route(name, model) for name, model in shape.models.items()),
         inspection=inspection_config(shape.inspection, base),
+        upstreams=tuple(upstream_of(name, item, base) for name, item in shape.upstreams.items()),
+        routes=tuple(route_of(name, model) for name, model in shape.models.items()),
+        routing=settings_of(shape.retries),
     )
 
 
 def _problems(shape: _CloudShape) -> list[Problem]:
-    found = []
+    found = list(model_problems(shape.models, shape.upstreams))
     for name, upstream in shape.upstreams.items():
-        if (upstream.api_key_env is None) == (upstream.api_key_file is None):
-            reason = "needs its key: give either `api_key_env` or `api_key_file`"
-            found.append(Problem(("upstreams", name), reason))
-    for name, model in shape.models.items():
-        for index, target in enumerate(model.targets):
-            if target.upstream not in shape.upstreams:
-                known = ", ".join(shape.upstreams)
-                reason = f'"{target.upstream}" is not an upstream of this file; known: {known}'
-                found.append(Problem(("models", name, "targets", index, "upstream"), reason))
+        found.extend(upstream_problems(name, upstream))
     return [*found, *inspection_problems(shape.inspection)]
-
-
-def _upstream(name: str, shape: _UpstreamShape, base: Path) -> UpstreamConfig:
-    return UpstreamConfig(
-        name=name,
-        base_url=shape.base_url,
-        api_key_env=shape.api_key_env,
-        api_key_file=base / shape.api_key_file if shape.api_key_file else None,
-        connect_timeout_s=shape.connect_timeout_s,
-        first_token_timeout_s=shape.first_token_timeout_s,
-        idle_timeout_s=shape.idle_timeout_s,
-        max_concurrency=shape.max_concurrency,
-    )
-
-
-def _route(name: str, shape: _ModelShape) -> Route:
-    return Route(
-        model=ModelName(name),
-        targets=tuple(Target(target.upstream, target.model) for target in shape.targets),
-        prices=tuple(
-            Price(price.valid_from, price.prompt_usd_per_mtok, price.completion_usd_per_mtok)
-            for price in shape.prices
-        ),
-        context_tokens=shape.context_tokens,
-        family=shape.family,
-    )

@@ -1,23 +1,44 @@
-"""Our own token count, for providers that report no usage with a stream.
+"""Our own token counts: an estimate where a provider reports no usage, and bounds that hold.
 
 An estimate errs on the high side for English text: words of up to four letters count one, longer
 ones one per four letters, and every digit and mark counts one. It is always marked
-``estimated`` in what the gateway records.
+``estimated`` in what the gateway records. A bound is never below what any tokenizer of bytes
+counts, because no token is shorter than a byte.
 """
 
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from runtime.ports import ChatMessage
+from runtime.ports import ChatMessage, GenerateRequest
 
-__all__ = ["estimate_prompt_tokens", "estimate_tokens", "most_prompt_tokens"]
+__all__ = [
+    "TokenBound",
+    "estimate_prompt_tokens",
+    "estimate_tokens",
+    "rough_prompt_tokens",
+    "token_bound",
+]
 
 _PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_")
 _LETTERS_PER_TOKEN = 4
 _TOKENS_PER_TURN = 4
 """What a chat template adds around a turn."""
-_TEMPLATE_TOKENS = 16
+_MOST_TOKENS_PER_TURN: Final = 16
+_MOST_TOKENS_OF_A_TEMPLATE: Final = 256
+"""Some templates put a system turn of their own before the chat."""
+_TOKENS_PAST_THE_LIMIT: Final = 16
+"""Some providers count the end of the answer and the tokens of a forced tool name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBound:
+    """The most tokens that one attempt can honestly be charged for."""
+
+    prompt_tokens: int
+    completion_tokens: int
 
 
 def estimate_tokens(text: str) -> int:
@@ -30,11 +51,24 @@ def estimate_prompt_tokens(messages: Sequence[ChatMessage]) -> int:
     return sum(estimate_tokens(turn.content) + _TOKENS_PER_TURN for turn in messages)
 
 
-def most_prompt_tokens(messages: Sequence[ChatMessage]) -> int:
-    """Return a bound that no tokeniser passes: a token stands for at least one byte.
+def rough_prompt_tokens(request: GenerateRequest) -> int:
+    """Return about how many tokens the prompt has, without looking at its text.
 
-    Chat templates add markers around a turn that are tokens of their own; ``_TEMPLATE_TOKENS``
-    of them are allowed for each turn and as many for the whole.
+    For attempts that were given up and may be charged for: known before the call, so that it can
+    be reserved exactly.
     """
-    turns = sum(len(turn.content.encode()) + _TEMPLATE_TOKENS for turn in messages)
-    return turns + _TEMPLATE_TOKENS
+    return _size_bytes(request) // _LETTERS_PER_TOKEN + len(request.messages) * _TOKENS_PER_TURN + 1
+
+
+def token_bound(request: GenerateRequest) -> TokenBound:
+    """Return the most that one attempt at ``request`` can be charged for."""
+    around = len(request.messages) * _MOST_TOKENS_PER_TURN + _MOST_TOKENS_OF_A_TEMPLATE
+    return TokenBound(
+        _size_bytes(request) + around, request.sampling.max_tokens + _TOKENS_PAST_THE_LIMIT
+    )
+
+
+def _size_bytes(request: GenerateRequest) -> int:
+    texts = [turn.content for turn in request.messages]
+    texts += [request.sampling.json_schema, request.sampling.grammar]
+    return sum(len(text) if text.isascii() else len(text.encode()) for text in texts)

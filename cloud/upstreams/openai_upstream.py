@@ -1,48 +1,50 @@
-"""One provider through the async ``openai`` SDK: streams in, typed errors out.
+"""One provider through the async ``openai`` SDK: streams in, named failures out.
 
-Knows the provider's wire dialect; decides nothing about which provider to use (``router``) and
-retries nothing itself: the SDK's own retries are off so that no call is made twice unseen.
+Knows the provider's wire dialect; decides nothing about which provider to use (``cloud.routing``)
+and retries nothing itself: the SDK's own retries are off so that no call is made twice unseen.
+The SDK is used in its cheapest mode, ``post`` with the raw response: building and checking its
+models costs three times the CPU of everything else in a call.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final
 
+import httpx2
 import openai
-from openai import AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletionChunk
 
+from cloud.calls import EmbedRequest
+from cloud.stages import Embedded
+from cloud.upstreams.body import generate_body, with_prefix
+from cloud.upstreams.connection import TooLarge, open_client, read_bounded, streamed_headers
+from cloud.upstreams.embedding import NoEmbeddings, read_embeddings
+from cloud.upstreams.failures import Fault, UpstreamFailed, failed_status
 from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.reading import Reading
-from runtime.errors import (
-    CapacityExhausted,
-    ContextOverflow,
-    LeewardError,
-    RequestInvalid,
-    UpstreamUnavailable,
-)
-from runtime.ports import Chunk, GenerateRequest, Sampling
+from cloud.upstreams.slots import Slots
+from cloud.upstreams.sse import EventTooLarge, SseDecoder
+from runtime.clock import Clock
+from runtime.errors import DeadlineExceeded, UpstreamUnavailable
+from runtime.ports import Chunk, GenerateRequest
 
 __all__ = ["OpenAIUpstream"]
 
-_DEFAULT_RETRY_AFTER_S = 1.0
+_EVENT_STREAM: Final = "text/event-stream"
+_JSON: Final = "application/json"
+_MAX_EMBEDDING_BYTES: Final = 64 * 1024 * 1024
 
 
 class OpenAIUpstream:
     """A provider's models as streams of chunks."""
 
-    def __init__(self, spec: UpstreamSpec) -> None:
+    def __init__(self, spec: UpstreamSpec, clock: Clock) -> None:
         self.spec = spec
-        self._slots = asyncio.Semaphore(spec.max_concurrency)
-        self._client = AsyncOpenAI(
-            base_url=spec.base_url,
-            api_key=spec.api_key,
-            max_retries=0,
-            timeout=openai.Timeout(
-                spec.first_token_timeout_s, connect=spec.connect_timeout_s, read=spec.idle_timeout_s
-            ),
-        )
+        self.slots = Slots(spec)
+        self._clock = clock
+        self._client = open_client(spec)
+        self._stream_options: Any = {"headers": streamed_headers(spec, accept=_EVENT_STREAM)}
+        self._json_options: Any = {"headers": streamed_headers(spec, accept=_JSON)}
 
     async def close(self) -> None:
         """Close the provider's connections."""
@@ -51,112 +53,139 @@ class OpenAIUpstream:
     async def is_reachable(self) -> bool:
         """Ask the provider for its model list, the cheapest call it has."""
         try:
-            await self._client.models.list(timeout=self.spec.connect_timeout_s)
-        except openai.APIError:
+            async with asyncio.timeout(self.spec.connect_timeout_s):
+                response = await self._client.get(
+                    "/models", cast_to=httpx2.Response, options=self._json_options
+                )
+                await response.aclose()
+        except (openai.APIError, TimeoutError):
             return False
         return True
 
+    def reading(self, request: GenerateRequest) -> Reading:
+        """Return what an attempt at ``request`` is read into; the caller's time runs from here."""
+        return Reading(self.spec, request, self._clock)
+
     async def generate(
-        self, request: GenerateRequest, upstream_model: str
+        self, reading: Reading, upstream_model: str, *, goes_on: bool = False
     ) -> AsyncGenerator[Chunk, None]:
-        """Stream one answer of ``upstream_model``.
+        """Stream one answer of ``upstream_model``; closing the generator hangs up.
+
+        Args:
+            reading: Made by :meth:`reading`; says at any time how far the stream got.
+            upstream_model: The provider's own name for the model.
+            goes_on: Whether the last turn is the beginning of the answer, by another provider.
 
         Raises:
-            UpstreamUnavailable: Refused, failed, or silent before the first token.
-            StreamBroken: Ended or fell silent without a finish reason.
-            CapacityExhausted: The provider limits our rate.
-            RequestInvalid: The provider rejects the request as malformed.
-            ContextOverflow: The prompt does not fit the provider's context.
-            DeadlineExceeded: The caller's time ran out.
+            UpstreamFailed: The provider did not answer, or not to the end; says how.
+            RequestInvalid: The request cannot be written in the provider's dialect.
         """
-        reading = Reading(self.spec, request)
-        async with self._slots:
+        body = generate_body(reading.request, upstream_model, self.spec.capabilities)
+        if goes_on:
+            body = with_prefix(body, self.spec.capabilities)
+        async with self.slots.taken(reading.left_s):
+            reading.start()
+            response = await self._opened(reading, body)
             try:
-                stream = await reading.wait(self._open(request, upstream_model))
-                async with stream:
-                    items = aiter(stream)
-                    while (item := await reading.wait(anext(items, None))) is not None:
-                        delta = reading.take(item)
+                async with aclosing(_arrivals(response, reading)) as arrivals:
+                    async for events in arrivals:
+                        delta = reading.take(events)
                         if delta is not None:
                             yield delta
-            except openai.APIError as error:
-                raise _named(error, reading) from error
+            finally:
+                await response.aclose()
         yield reading.completion()
 
-    async def _open(
-        self, request: GenerateRequest, upstream_model: str
-    ) -> AsyncStream[ChatCompletionChunk]:
-        call: Any = self._client.chat.completions.create  # its overloads refuse a built mapping
-        stream: AsyncStream[ChatCompletionChunk] = await call(
-            model=upstream_model,
-            messages=[{"role": turn.role, "content": turn.content} for turn in request.messages],
-            stream=True,
-            **_options(request.sampling),
-        )
-        return stream
+    async def embed(self, request: EmbedRequest, upstream_model: str) -> Embedded:
+        """Turn texts into vectors.
+
+        Raises:
+            UpstreamFailed: The provider did not answer, or with something else.
+        """
+        body = {"model": upstream_model, "input": list(request.texts), "encoding_format": "float"}
+        name = self.spec.name
+        started_s = self._clock.monotonic_s()
+        async with self.slots.taken(request.timeout_s):
+            left_s = request.timeout_s - (self._clock.monotonic_s() - started_s)
+            try:
+                async with asyncio.timeout(min(left_s, self.spec.first_token_timeout_s)):
+                    answer = await self._embedded(body)
+            except TimeoutError as error:
+                if left_s <= self.spec.first_token_timeout_s:
+                    late = DeadlineExceeded(f"upstream {name} was still computing")
+                    raise UpstreamFailed(Fault.DEADLINE, late) from error
+                raise self._unavailable(Fault.SILENT, "did not answer in time") from error
+        try:
+            return await asyncio.to_thread(read_embeddings, answer, request.texts)
+        except NoEmbeddings as error:
+            raise self._unavailable(Fault.GARBAGE, "answered with no vectors") from error
+
+    async def _embedded(self, body: dict[str, Any]) -> bytes:
+        try:
+            response = await self._client.post(
+                "/embeddings", cast_to=httpx2.Response, body=body, options=self._json_options
+            )
+            try:
+                return await read_bounded(response, _MAX_EMBEDDING_BYTES)
+            finally:
+                await response.aclose()
+        except openai.APIStatusError as error:
+            raise failed_status(self.spec.name, error, self._clock.now()) from error
+        except (openai.APIError, httpx2.HTTPError) as error:
+            why = f"failed with {type(error).__name__}"
+            raise self._unavailable(Fault.UNREACHABLE, why) from error
+        except TooLarge as error:
+            raise self._unavailable(Fault.GARBAGE, "answered with too much") from error
+
+    async def _opened(self, reading: Reading, body: dict[str, Any]) -> httpx2.Response:
+        try:
+            response = await reading.wait(
+                self._client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    body=body,
+                    options=self._stream_options,
+                )
+            )
+        except openai.APIStatusError as error:
+            raise failed_status(self.spec.name, error, self._clock.now()) from error
+        except openai.APITimeoutError as error:
+            raise reading.failed(Fault.UNREACHABLE, "took no connection in time") from error
+        except openai.APIError as error:
+            how = f"failed with {type(error).__name__}"
+            raise reading.failed(Fault.UNREACHABLE, how) from error
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != _EVENT_STREAM or "content-encoding" in response.headers:
+            await response.aclose()
+            raise reading.failed(Fault.GARBAGE, "answered with no event stream")
+        return response
+
+    def _unavailable(self, fault: Fault, how: str) -> UpstreamFailed:
+        return UpstreamFailed(fault, UpstreamUnavailable(f"upstream {self.spec.name} {how}"))
 
 
-def _options(sampling: Sampling) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        "stream_options": {"include_usage": True},
-    }
-    if sampling.seed is not None:
-        options["seed"] = sampling.seed
-    for name in ("frequency_penalty", "presence_penalty"):
-        if penalty := getattr(sampling, name):
-            options[name] = penalty
-    if sampling.logit_bias:
-        options["logit_bias"] = {str(token): bias for token, bias in sampling.logit_bias}
-    if sampling.stop:
-        options["stop"] = list(sampling.stop)
-    if sampling.logprobs:
-        options |= {"logprobs": True, "top_logprobs": sampling.logprobs}
-    if sampling.json_schema:
-        options["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": json.loads(sampling.json_schema)},
-        }
-    if extra := _extra(sampling):
-        options["extra_body"] = extra
-    return options
+async def _arrivals(
+    response: httpx2.Response, reading: Reading
+) -> AsyncGenerator[list[bytes], None]:
+    """Yield the events of everything that arrives together, to the end of the stream.
 
-
-def _extra(sampling: Sampling) -> dict[str, Any]:
-    """What is not in OpenAI's API, but llama.cpp, vLLM and SGLang take; only what is asked for."""
-    extra: dict[str, Any] = {}
-    if sampling.top_k:
-        extra["top_k"] = sampling.top_k
-    if sampling.min_p:
-        extra["min_p"] = sampling.min_p
-    if sampling.repeat_penalty != 1.0:
-        extra["repeat_penalty"] = sampling.repeat_penalty
-    if sampling.grammar:
-        extra["grammar"] = sampling.grammar
-    return extra
-
-
-def _named(error: openai.APIError, reading: Reading) -> LeewardError:
-    """Turn the SDK's failure into ours; the provider's text is dropped, it may quote a prompt."""
-    if isinstance(error, openai.RateLimitError):
-        return CapacityExhausted(
-            "the upstream limits our rate", retry_after_s=_retry_after_s(error.response.headers)
-        )
-    if isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError):
-        if error.code == "context_length_exceeded":
-            return ContextOverflow("the prompt does not fit the upstream's context")
-        return RequestInvalid(f"the upstream rejects the request ({error.status_code})")
-    if isinstance(error, openai.APITimeoutError):
-        return reading.broken("timed out")
-    if isinstance(error, openai.APIStatusError):
-        return UpstreamUnavailable(f"the upstream answered {error.status_code}")
-    return reading.broken(f"failed with {type(error).__name__}")
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float:
-    try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except ValueError:
-        return _DEFAULT_RETRY_AFTER_S
+    Once the answer is complete, whatever happens to the rest of the stream breaks nothing.
+    """
+    decoder = SseDecoder()
+    async with aclosing(response.aiter_raw()) as pieces:
+        while True:
+            try:
+                received = await reading.wait(anext(pieces, None))
+                events = [] if received is None else decoder.feed(received)
+            except UpstreamFailed:
+                if reading.is_complete:
+                    return
+                raise
+            except (httpx2.HTTPError, EventTooLarge) as error:
+                if reading.is_complete:
+                    return
+                fault = Fault.GARBAGE if isinstance(error, EventTooLarge) else Fault.CUT
+                raise reading.failed(fault, f"failed with {type(error).__name__}") from error
+            if received is None:
+                return
+            yield events

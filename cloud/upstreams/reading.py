@@ -1,17 +1,25 @@
 """What has arrived of one provider's stream: its text, its end, and how far it got when it broke.
 
-Knows the SDK's chunks and the patience that the provider's settings allow; makes no call.
+Knows the events of the OpenAI API and the patience that the provider's settings allow; makes no
+call. A provider is believed nothing: types are checked, usage must be possible, and an end
+without a known finish reason is a broken stream.
 """
 
 import asyncio
-import time
+import json
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from openai.types.chat import ChatCompletionChunk
-
-from cloud.upstreams.estimate import estimate_prompt_tokens
+from cloud.upstreams.estimate import (
+    TokenBound,
+    estimate_prompt_tokens,
+    estimate_tokens,
+    token_bound,
+)
+from cloud.upstreams.failures import Fault, UpstreamFailed
 from cloud.upstreams.model import UpstreamSpec
+from cloud.upstreams.reported import read_logprobs, read_usage
+from runtime.clock import Clock
 from runtime.errors import DeadlineExceeded, LeewardError, StreamBroken, UpstreamUnavailable
 from runtime.ids import ModelName
 from runtime.ports import (
@@ -26,101 +34,260 @@ from runtime.ports import (
 
 __all__ = ["Reading"]
 
-_FINISH = {
+_FINISH: Final = {
     "stop": FinishReason.STOP,
+    "eos": FinishReason.STOP,
+    "eos_token": FinishReason.STOP,
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
     "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
     "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
 }
+"""Anything else ("abort", "error", ...) is no end of an answer."""
+_DONE: Final = b"[DONE]"
+_TAIL_S: Final = 2.0
+"""Longest wait for usage once the answer is complete."""
+_EOF_S: Final = 0.25
+"""Longest wait for the end of the body after ``[DONE]``; a read end keeps the connection."""
+_LONG_DELTA_CHARS: Final = 16
+"""A longer piece is more than one token."""
+_MOST_BYTES_PER_TOKEN: Final = 512
+_MOST_DELTAS_PER_TOKEN: Final = 4
 _Arrival = TypeVar("_Arrival")
 
 
 class Reading:
-    """What has arrived of one stream."""
+    """What has arrived of one stream.
 
-    def __init__(self, spec: UpstreamSpec, request: GenerateRequest) -> None:
+    Args:
+        spec: The provider.
+        request: What was asked; its ``timeout_s`` starts now.
+        clock: Tells how long things take.
+    """
+
+    def __init__(self, spec: UpstreamSpec, request: GenerateRequest, clock: Clock) -> None:
         self._spec = spec
-        self._request = request
-        self._started_s = time.monotonic()
+        self.request = request
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
+        self._progress_s = self._started_s
         self._first_token_s = 0.0
         self._finish: FinishReason | None = None
         self._usage: Usage | None = None
+        self._bound: TokenBound | None = None
         self._model = ""
+        self._deltas = 0
+        self._text_bytes = 0
+        self._hidden_tokens = 0
+        self.queued_s = 0.0
+        self.is_sent = False
+        """Whether the provider was asked, so that it may charge."""
+        self.is_done = False
+        """Whether the provider said that nothing more comes."""
         self.tokens = 0
+        self.usage_was_refused = False
+        """Whether the provider reported usage that cannot be."""
+
+    def start(self) -> None:
+        """Begin to be impatient: what came before was the wait for a place."""
+        now_s = self._clock.monotonic_s()
+        self.is_sent = True
+        self.queued_s = now_s - self._started_s
+        self._progress_s = now_s
+
+    @property
+    def left_s(self) -> float:
+        """Time left of the caller's deadline, seconds; may be negative."""
+        return self._started_s + self.request.timeout_s - self._clock.monotonic_s()
+
+    @property
+    def counted_tokens(self) -> int:
+        """What was written so far by our own count, never above what one attempt can cost."""
+        counted = self.tokens + self._hidden_tokens
+        return min(counted, self._token_bound().completion_tokens)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer has its end, so that nothing that follows can break it."""
+        return self._finish is not None
 
     async def wait(self, arrival: Awaitable[_Arrival]) -> _Arrival:
         """Wait for the provider, at most as long as caller and provider settings allow.
 
         The wait is bounded here and not around the whole stream: a timeout scope that stays open
-        across a ``yield`` would cancel whatever the consumer is doing.
+        across a ``yield`` would cancel whatever the consumer is doing. It is measured from the
+        last token, not the last byte, so that keep-alive comments are no progress.
         """
-        left_s = self._started_s + self._request.timeout_s - time.monotonic()
-        patience_s = self._spec.idle_timeout_s if self.tokens else self._spec.first_token_timeout_s
+        patience_s = self._patience_s()
+        left_s = self.left_s
         try:
             # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes with the arrival.
             async with asyncio.timeout(min(left_s, patience_s)):
                 return await arrival
         except TimeoutError as error:
             if left_s <= patience_s:
-                raise DeadlineExceeded(f"upstream {self._spec.name} was still writing") from error
-            raise self.broken(f"was silent for {patience_s:g} s") from error
+                late = DeadlineExceeded(f"upstream {self._spec.name} was still writing")
+                raise UpstreamFailed(Fault.DEADLINE, late) from error
+            raise self.failed(Fault.SILENT, f"was silent for {self._allowed_s():g} s") from error
 
-    def take(self, item: ChatCompletionChunk) -> TextDelta | None:
-        """Account for one item; return its text if it has any."""
-        self._model = item.model or self._model
-        if item.usage is not None:
-            details = item.usage.prompt_tokens_details
-            self._usage = Usage(
-                prompt_tokens=item.usage.prompt_tokens,
-                completion_tokens=item.usage.completion_tokens,
-                cached_tokens=(details.cached_tokens or 0) if details else 0,
-            )
-        if not item.choices:
+    def take(self, events: list[bytes]) -> TextDelta | None:
+        """Account for what arrived together; return its text as one piece, if it has any.
+
+        Raises:
+            UpstreamFailed: What came is no part of an answer.
+        """
+        texts: list[str] = []
+        logprobs: list[TokenLogprob] = []
+        before = self.tokens
+        for event in events:
+            if event == _DONE:
+                self.is_done = True
+                break
+            self._take_item(self._parsed(event), texts, logprobs)
+        if not texts:
             return None
-        choice = item.choices[0]
-        if choice.finish_reason is not None:
-            self._finish = _FINISH.get(choice.finish_reason, FinishReason.STOP)
-        if not choice.delta.content:
-            return None
-        if not self.tokens:
-            self._first_token_s = time.monotonic() - self._started_s
-        logprobs = _logprobs(choice.logprobs)
-        count = max(1, len(logprobs))
-        self.tokens += count
-        return TextDelta(text=choice.delta.content, tokens=count, logprobs=logprobs)
+        return TextDelta("".join(texts), tokens=self.tokens - before, logprobs=tuple(logprobs))
 
     def completion(self) -> Completion:
         """Return the last chunk, or say that the stream broke: no finish reason, no answer."""
         if self._finish is None:
-            raise self.broken("ended without a finish reason")
-        usage = self._usage or Usage(
-            prompt_tokens=estimate_prompt_tokens(self._request.messages),
-            completion_tokens=self.tokens,
-            estimated=True,
-        )
+            raise self.failed(Fault.CUT, "ended without a finish reason")
         return Completion(
             finish_reason=self._finish,
-            usage=usage,
+            usage=self.usage(),
             timings=Timings(
-                first_token_s=self._first_token_s, total_s=time.monotonic() - self._started_s
+                queued_s=self.queued_s,
+                first_token_s=self._first_token_s,
+                total_s=self._clock.monotonic_s() - self._started_s,
             ),
             model=ModelName(self._model),
         )
 
-    def broken(self, how: str) -> LeewardError:
-        """Name a failure by how far the stream got."""
-        if not self.tokens:
-            return UpstreamUnavailable(f"upstream {self._spec.name} {how} before the first token")
-        return StreamBroken(f"upstream {self._spec.name} {how}", received_tokens=self.tokens)
-
-
-def _logprobs(reported: Any) -> tuple[TokenLogprob, ...]:
-    content = getattr(reported, "content", None) or ()
-    return tuple(
-        TokenLogprob(
-            token=entry.token,
-            logprob=entry.logprob,
-            top=tuple((other.token, other.logprob) for other in entry.top_logprobs or ()),
+    def usage(self) -> Usage:
+        """Return what the attempt consumed so far: as reported, or by our own count."""
+        if self._usage is not None:
+            return self._usage
+        prompt_tokens = estimate_prompt_tokens(self.request.messages)
+        return Usage(
+            prompt_tokens=min(prompt_tokens, self._token_bound().prompt_tokens),
+            completion_tokens=self.counted_tokens,
+            estimated=True,
         )
-        for entry in content
-    )
+
+    def failed(self, fault: Fault, how: str) -> UpstreamFailed:
+        """Name a failure by how far the stream got."""
+        error: LeewardError
+        if self.tokens:
+            reason = f"upstream {self._spec.name} {how}"
+            error = StreamBroken(reason, received_tokens=self.tokens)
+        else:
+            reason = f"upstream {self._spec.name} {how} before the first token"
+            error = UpstreamUnavailable(reason)
+        return UpstreamFailed(fault, error)
+
+    def _allowed_s(self) -> float:
+        return self._spec.idle_timeout_s if self.tokens else self._spec.first_token_timeout_s
+
+    def _patience_s(self) -> float:
+        if self.is_done:
+            return _EOF_S
+        if self.is_complete:
+            return _TAIL_S
+        return max(0.0, self._progress_s + self._allowed_s() - self._clock.monotonic_s())
+
+    def _parsed(self, event: bytes) -> dict[str, Any]:
+        try:
+            item = json.loads(event)
+        except (ValueError, RecursionError):
+            item = None
+        if not isinstance(item, dict):
+            raise self.failed(Fault.GARBAGE, "sent an event that is no JSON object")
+        if item.get("error") is not None:
+            raise self.failed(Fault.CUT, "reported an error in its stream")
+        return item
+
+    def _take_item(
+        self, item: dict[str, Any], texts: list[str], logprobs: list[TokenLogprob]
+    ) -> None:
+        if item.get("usage") is not None:
+            self._take_usage(item["usage"])
+        choices = item.get("choices")
+        if not choices:
+            return
+        choice = choices[0] if isinstance(choices, list) else None
+        if not isinstance(choice, dict):
+            raise self.failed(Fault.GARBAGE, "sent a choice that is none")
+        if isinstance(item.get("model"), str):
+            self._model = item["model"]
+        text = self._text_of(choice.get("delta"))
+        if text:
+            tokens = read_logprobs(choice.get("logprobs")) if choice.get("logprobs") else ()
+            self._count(text, len(tokens))
+            texts.append(text)
+            logprobs.extend(tokens)
+        if choice.get("finish_reason") is not None:
+            self._take_finish(choice["finish_reason"])
+
+    def _text_of(self, delta: Any) -> str:
+        if not isinstance(delta, dict):
+            return ""
+        text = delta.get("content")
+        if not text:
+            hidden = delta.get("reasoning_content") or delta.get("reasoning")
+            if isinstance(hidden, str) and hidden:
+                # Not passed on, but it is charged for, and it is no silence.
+                self._hidden_tokens += _tokens_in(hidden)
+                self._progress_s = self._clock.monotonic_s()
+            return ""
+        if not isinstance(text, str):
+            raise self.failed(Fault.GARBAGE, "sent text that is none")
+        return text
+
+    def _count(self, text: str, reported_tokens: int) -> None:
+        now_s = self._progress_s = self._clock.monotonic_s()
+        if not self.tokens:
+            self._first_token_s = now_s - self._started_s
+        self.tokens += reported_tokens or _tokens_in(text)
+        self._deltas += 1
+        self._text_bytes += self._size_bytes(text)
+        most = self._token_bound().completion_tokens
+        if (
+            self._deltas > _MOST_DELTAS_PER_TOKEN * most
+            or self._text_bytes > _MOST_BYTES_PER_TOKEN * most
+        ):
+            raise self.failed(Fault.GARBAGE, "writes on past the limit of tokens")
+
+    def _size_bytes(self, text: str) -> int:
+        if text.isascii():
+            return len(text)
+        try:
+            return len(text.encode())
+        except UnicodeEncodeError as error:
+            # JSON can escape half a character; gRPC cannot carry it.
+            raise self.failed(Fault.GARBAGE, "sent half a character") from error
+
+    def _take_finish(self, reason: Any) -> None:
+        finish = _FINISH.get(reason) if isinstance(reason, str) else None
+        if finish is None:
+            raise self.failed(Fault.CUT, "stopped for a reason that is no end of an answer")
+        self._finish = finish
+
+    def _take_usage(self, reported: Any) -> None:
+        usage = read_usage(reported, self._token_bound(), has_text=self.tokens > 0)
+        if usage is not None:
+            self._usage = usage
+        elif self.is_complete:
+            # Some report zeros on every item but the last; only a final one is a lie.
+            self.usage_was_refused = True
+
+    def _token_bound(self) -> TokenBound:
+        if self._bound is None:
+            self._bound = token_bound(self.request)
+        return self._bound
+
+
+def _tokens_in(text: str) -> int:
+    return 1 if len(text) <= _LONG_DELTA_CHARS else estimate_tokens(text) or 1

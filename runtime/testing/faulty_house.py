@@ -194,6 +194,8 @@ def _write(layout: Layout, edge_model: Path, provider: Provider, silence_s: floa
         layout.cloud_config,
         {
             "enrolments_per_minute": _ENROLMENTS_PER_MINUTE,
+            # So that what the edge counts and what the provider counts are the same calls.
+            "retries": {"attempts": 1},
             "upstreams.llm.first_token_timeout_s": silence_s,
             "upstreams.llm.idle_timeout_s": silence_s,
             "upstreams.absent": absent,

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from cloud.upstreams.failures import Fault, UpstreamFailed
 from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.reading import Reading
-from runtime.errors import DeadlineExceeded, UpstreamUnavailable
+from runtime.clock import SystemClock
+from runtime.errors import DeadlineExceeded
 from runtime.ids import ModelName
 from runtime.ports import ChatMessage, GenerateRequest, Sampling
 
@@ -19,7 +21,9 @@ def reading(*, timeout_s: float = 30.0, patience_s: float = 30.0) -> Reading:
         sampling=Sampling(),
         timeout_s=timeout_s,
     )
-    return Reading(spec, request)
+    made = Reading(spec, request, SystemClock())
+    made.start()
+    return made
 
 
 async def test_a_caller_who_leaves_just_as_the_answer_arrives_is_not_kept() -> None:
@@ -42,10 +46,15 @@ async def test_what_arrives_is_returned() -> None:
 
 
 async def test_a_provider_that_stays_silent_is_unavailable() -> None:
-    with pytest.raises(UpstreamUnavailable, match=r"silent for 0\.01 s before the first token"):
+    with pytest.raises(UpstreamFailed) as failed:
         await reading(patience_s=0.01).wait(asyncio.get_running_loop().create_future())
+
+    assert failed.value.fault is Fault.SILENT
+    assert "silent for 0.01 s before the first token" in str(failed.value.error)
 
 
 async def test_a_caller_whose_time_is_over_is_told_so() -> None:
-    with pytest.raises(DeadlineExceeded):
+    with pytest.raises(UpstreamFailed) as failed:
         await reading(timeout_s=0.01).wait(asyncio.get_running_loop().create_future())
+
+    assert isinstance(failed.value.error, DeadlineExceeded)

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from cloud.upstreams.failures import Fault, UpstreamFailed
 from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
+from runtime.clock import SystemClock
 from runtime.errors import (
     CapacityExhausted,
     ContextOverflow,
@@ -39,15 +41,15 @@ async def provider() -> AsyncIterator[Provider]:
 
 @pytest.fixture
 async def upstream(provider: Provider) -> AsyncIterator[OpenAIUpstream]:
-    spec = UpstreamSpec(
-        name="p",
-        base_url=provider.base_url,
-        api_key="k",
-        connect_timeout_s=2,
-        first_token_timeout_s=0.3,
-        idle_timeout_s=0.3,
-    )
-    client = OpenAIUpstream(spec)
+    client = OpenAIUpstream(UpstreamSpec("p", provider.base_url, "k"), SystemClock())
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def impatient(provider: Provider) -> AsyncIterator[OpenAIUpstream]:
+    spec = UpstreamSpec("p", provider.base_url, "k", first_token_timeout_s=0.3, idle_timeout_s=0.3)
+    client = OpenAIUpstream(spec, SystemClock())
     yield client
     await client.close()
 
@@ -62,7 +64,13 @@ def request(timeout_s: float = 5.0, **sampling: object) -> GenerateRequest:
 
 
 async def collect(upstream: OpenAIUpstream, call: GenerateRequest) -> list[Chunk]:
-    return [chunk async for chunk in upstream.generate(call, "real-name")]
+    return [chunk async for chunk in upstream.generate(upstream.reading(call), "real-name")]
+
+
+async def failure_of(upstream: OpenAIUpstream, call: GenerateRequest) -> UpstreamFailed:
+    with pytest.raises(UpstreamFailed) as failed:
+        await collect(upstream, call)
+    return failed.value
 
 
 async def test_a_stream_ends_with_its_finish_reason_and_the_providers_usage(
@@ -106,33 +114,53 @@ async def test_sampling_reaches_the_provider_and_extensions_only_when_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("script", "failure"),
+    ("script", "fault", "error"),
     [
-        (Script(finish_reason=None), StreamBroken),
-        (Script(stall_before=1), StreamBroken),
-        (Script(cut_before=1), StreamBroken),
-        (Script(stall_before=0), UpstreamUnavailable),
-        (Script(cut_before=0), UpstreamUnavailable),
-        (Script(pieces=(), finish_reason=None), UpstreamUnavailable),
-        (Script(status=500), UpstreamUnavailable),
-        (Script(status=401), UpstreamUnavailable),
-        (Script(status=429, headers=[("retry-after", "7")]), CapacityExhausted),
-        (Script(status=400), RequestInvalid),
-        (Script(status=400, error_code="context_length_exceeded"), ContextOverflow),
+        (Script(finish_reason=None), Fault.CUT, StreamBroken),
+        (Script(finish_reason="abort"), Fault.CUT, StreamBroken),
+        (Script(cut_before=1), Fault.CUT, StreamBroken),
+        (Script(cut_before=0), Fault.CUT, UpstreamUnavailable),
+        (Script(pieces=(), finish_reason=None), Fault.CUT, UpstreamUnavailable),
+        (Script(status=500), Fault.STATUS, UpstreamUnavailable),
+        (Script(status=307, headers=[("location", "/v2")]), Fault.STATUS, UpstreamUnavailable),
+        (Script(status=401), Fault.KEY, UpstreamUnavailable),
+        (Script(status=403), Fault.KEY, UpstreamUnavailable),
+        (Script(status=404), Fault.MISSING, UpstreamUnavailable),
+        (Script(status=429, headers=[("retry-after", "7")]), Fault.RATE, CapacityExhausted),
+        (Script(status=400), Fault.REQUEST, RequestInvalid),
+        (Script(status=413), Fault.REQUEST, ContextOverflow),
+        (
+            Script(status=400, error_code="context_length_exceeded"),
+            Fault.REQUEST,
+            ContextOverflow,
+        ),
     ],
 )
 async def test_every_way_to_fail_has_its_name_and_quotes_nothing(
     provider: Provider,
     upstream: OpenAIUpstream,
     script: Script,
-    failure: type[LeewardError],
+    fault: Fault,
+    error: type[LeewardError],
 ) -> None:
     provider.script = script
 
-    with pytest.raises(failure) as failed:
-        await collect(upstream, request())
+    failure = await failure_of(upstream, request())
 
-    assert SECRET not in str(failed.value)
+    assert failure.fault is fault
+    assert type(failure.error) is error
+    assert SECRET not in f"{failure}{failure.error}"
+
+
+@pytest.mark.parametrize("stalled", [0, 1])
+async def test_silence_is_not_waited_out(
+    provider: Provider, impatient: OpenAIUpstream, stalled: int
+) -> None:
+    provider.script = Script(stall_before=stalled)
+
+    failure = await failure_of(impatient, request())
+
+    assert failure.fault is Fault.SILENT
 
 
 async def test_a_broken_stream_says_how_far_it_got(
@@ -140,19 +168,20 @@ async def test_a_broken_stream_says_how_far_it_got(
 ) -> None:
     provider.script = Script(pieces=("a", "b", "c"), cut_before=2)
 
-    with pytest.raises(StreamBroken) as broken:
-        await collect(upstream, request())
+    broken = (await failure_of(upstream, request())).error
 
-    assert broken.value.received_tokens == 2
+    assert isinstance(broken, StreamBroken)
+    assert broken.received_tokens == 2
 
 
 async def test_retry_after_is_passed_on(provider: Provider, upstream: OpenAIUpstream) -> None:
     provider.script = Script(status=429, headers=[("retry-after", "7")])
 
-    with pytest.raises(CapacityExhausted) as limited:
-        await collect(upstream, request())
+    limited = await failure_of(upstream, request())
 
-    assert limited.value.retry_after_s == 7
+    assert limited.retry_after_s == 7
+    assert isinstance(limited.error, CapacityExhausted)
+    assert limited.error.retry_after_s == 7
 
 
 async def test_the_callers_deadline_ends_a_slow_stream(
@@ -160,26 +189,28 @@ async def test_the_callers_deadline_ends_a_slow_stream(
 ) -> None:
     provider.script = Script(stall_before=1)
 
-    with pytest.raises(DeadlineExceeded):
-        await collect(upstream, request(timeout_s=0.1))
+    late = await failure_of(upstream, request(timeout_s=0.1))
+
+    assert late.fault is Fault.DEADLINE
+    assert isinstance(late.error, DeadlineExceeded)
 
 
 async def test_a_provider_that_is_not_there_is_unavailable() -> None:
     async with running_provider() as gone:
         spec = UpstreamSpec(name="p", base_url=gone.base_url, api_key="k", connect_timeout_s=1)
-    client = OpenAIUpstream(spec)
+    client = OpenAIUpstream(spec, SystemClock())
 
-    with pytest.raises(UpstreamUnavailable):
-        await collect(client, request())
-
+    failure = await failure_of(client, request())
     await client.close()
+
+    assert failure.fault is Fault.UNREACHABLE
 
 
 async def test_closing_the_stream_hangs_up_on_the_provider(
     provider: Provider, upstream: OpenAIUpstream
 ) -> None:
     provider.script = Script(stall_before=1)
-    chunks = upstream.generate(request(), "real-name")
+    chunks = upstream.generate(upstream.reading(request()), "real-name")
     assert isinstance(await anext(chunks), TextDelta)
 
     await chunks.aclose()

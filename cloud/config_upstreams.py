@@ -1,0 +1,260 @@
+"""The part of ``cloud/v1`` about providers and models: who serves what, and how hard to try.
+
+Secrets are never in the file: a provider names the environment variable or the file that holds
+its key, or says that it takes none. What it becomes is data of ``cloud.upstreams`` and
+``cloud.routing``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from cloud.routing.settings import RoutingSettings
+from cloud.upstreams.model import Capabilities, Continuation, Route, Target, UpstreamSpec
+from runtime.catalog.model import Price
+from runtime.catalog.shape import PriceShape
+from runtime.documents.document import Problem
+from runtime.documents.names import ModelText, Name
+from runtime.documents.shape import Shape
+from runtime.errors import ConfigInvalid
+from runtime.ids import ModelName
+from runtime.rpc.address import is_loopback_host
+
+__all__ = [
+    "ModelShape",
+    "RetryShape",
+    "UpstreamConfig",
+    "UpstreamShape",
+    "model_problems",
+    "read_spec",
+    "route_of",
+    "settings_of",
+    "upstream_of",
+    "upstream_problems",
+]
+
+
+class CapabilitiesShape(Shape):
+    """What a provider can do; a request that needs more is not sent there."""
+
+    tools: bool = True
+    schema_: bool = Field(default=True, alias="schema")
+    """Answers that fit a JSON schema."""
+    grammar: bool = True
+    """Answers that fit a GBNF grammar: llama.cpp's server alone."""
+    logprobs: bool = True
+    stream_usage: bool = True
+    """Reports token counts at a stream's end when asked; without it we count ourselves."""
+    continuation: Continuation = "none"
+    """How it is asked to go on with an answer that another provider began: ``assistant_turn``
+    (llama.cpp's server), ``final_message`` (vLLM, SGLang), ``prefix`` (DeepSeek),
+    ``prefix_echoed`` (Mistral)."""
+
+
+class UpstreamShape(Shape):
+    """A provider that speaks the OpenAI API."""
+
+    base_url: str = Field(pattern=r"^https?://\S+$", max_length=2048)
+    """Where the provider's OpenAI API starts, usually ending in ``/v1``."""
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Environment variable that holds the key."""
+    api_key_file: str | None = None
+    """File that holds the key; relative to this file."""
+    keyless: bool = False
+    """The server takes no key, such as one on this machine."""
+    clear_text: bool = False
+    """Prompts and key may go to it over a network without TLS."""
+    connect_timeout_s: float = Field(default=5.0, gt=0, le=600)
+    first_token_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """Longest wait for the first token; a slower one counts as unavailable."""
+    idle_timeout_s: float = Field(default=30.0, gt=0, le=3600)
+    """Longest silence inside a stream; a longer one counts as broken."""
+    max_concurrency: int = Field(default=8, ge=1, le=10_000)
+    """Calls in flight at once; further ones wait."""
+    max_waiting: int = Field(default=256, ge=0, le=100_000)
+    """Calls that may wait for a place."""
+    max_wait_s: float = Field(default=10.0, gt=0, le=3600)
+    """Longest wait for a place."""
+    capabilities: CapabilitiesShape = Field(default_factory=CapabilitiesShape)
+
+
+class TargetShape(Shape):
+    """A model at a provider."""
+
+    upstream: Name
+    model: ModelText
+    """The provider's own name for the model."""
+    priority: int | None = Field(default=None, ge=0, le=1000)
+    """Lower ones are asked first; equal ones share the calls. Without it: in the file's order."""
+    weight: float = Field(default=1.0, gt=0, le=1_000_000)
+    """Share of the calls among targets of equal priority."""
+    prices: list[PriceShape] | None = Field(default=None, max_length=100)
+    """What this target charges; without it, the model's prices."""
+
+
+class ModelShape(Shape):
+    """A name that devices and applications ask for."""
+
+    targets: list[TargetShape] = Field(min_length=1, max_length=16)
+    """Who serves it; the next one answers when one is down."""
+    aliases: list[ModelText] = Field(default=[], max_length=32)
+    """Further names of the same model."""
+    embeddings: bool = False
+    """It turns texts into vectors. Its targets must be the same model everywhere."""
+    hedge: bool = False
+    """A slow call may be asked a second time elsewhere, at its cost."""
+    family: str = Field(default="", max_length=80)
+    context_tokens: int = Field(default=0, ge=0, le=100_000_000)
+    prices: list[PriceShape] = Field(default=[], max_length=100)
+
+
+class RetryShape(Shape):
+    """How hard the gateway tries."""
+
+    attempts: int = Field(default=3, ge=1, le=16)
+    """Attempts per call, over all targets."""
+    longest_backoff_s: float = Field(default=5.0, ge=0, le=600)
+    """Longest pause before a repeat, and longest ``Retry-After`` that is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamConfig:
+    """A provider as configured; its key still has to be read."""
+
+    spec: UpstreamSpec
+    """Without its key."""
+    api_key_env: str | None
+    api_key_file: Path | None
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self.spec.name
+
+
+def upstream_problems(name: str, shape: UpstreamShape) -> Iterator[Problem]:
+    """Say what cannot be in a provider's section."""
+    given = (shape.api_key_env is not None, shape.api_key_file is not None, shape.keyless)
+    if sum(given) != 1:
+        reason = "needs its key: give one of `api_key_env`, `api_key_file` and `keyless: true`"
+        yield Problem(("upstreams", name), reason)
+    url = urlsplit(shape.base_url)
+    is_private = url.scheme == "https" or is_loopback_host(url.hostname or "")
+    if not is_private and not shape.clear_text:
+        reason = "would send prompts over a network in clear; use https, or say `clear_text: true`"
+        yield Problem(("upstreams", name, "base_url"), reason)
+
+
+def model_problems(
+    models: Mapping[str, ModelShape], upstreams: Mapping[str, UpstreamShape]
+) -> Iterator[Problem]:
+    """Say what cannot be in the models' section."""
+    names = set(models)
+    for name, model in models.items():
+        for index, alias in enumerate(model.aliases):
+            if alias in names:
+                reason = f'"{alias}" is the name of a model already'
+                yield Problem(("models", name, "aliases", index), reason)
+            names.add(alias)
+        for index, target in enumerate(model.targets):
+            if target.upstream not in upstreams:
+                known = ", ".join(upstreams)
+                reason = f'"{target.upstream}" is not an upstream of this file; known: {known}'
+                yield Problem(("models", name, "targets", index, "upstream"), reason)
+        if len({target.priority is None for target in model.targets}) > 1:
+            reason = "give every target a `priority`, or none of them"
+            yield Problem(("models", name, "targets"), reason)
+
+
+def upstream_of(name: str, shape: UpstreamShape, base: Path) -> UpstreamConfig:
+    """Return a provider's section as data; relative paths are taken from ``base``."""
+    able = shape.capabilities
+    spec = UpstreamSpec(
+        name=name,
+        base_url=shape.base_url,
+        api_key=None,
+        connect_timeout_s=shape.connect_timeout_s,
+        first_token_timeout_s=shape.first_token_timeout_s,
+        idle_timeout_s=shape.idle_timeout_s,
+        max_concurrency=shape.max_concurrency,
+        max_waiting=shape.max_waiting,
+        max_wait_s=shape.max_wait_s,
+        capabilities=Capabilities(
+            tools=able.tools,
+            schema=able.schema_,
+            grammar=able.grammar,
+            logprobs=able.logprobs,
+            stream_usage=able.stream_usage,
+            continuation=able.continuation,
+        ),
+    )
+    file = base / shape.api_key_file if shape.api_key_file else None
+    return UpstreamConfig(spec, shape.api_key_env, file)
+
+
+def route_of(name: str, shape: ModelShape) -> Route:
+    """Return a model's section as data."""
+    return Route(
+        model=ModelName(name),
+        targets=tuple(_target(target, place) for place, target in enumerate(shape.targets)),
+        prices=_prices(shape.prices),
+        context_tokens=shape.context_tokens,
+        family=shape.family,
+        aliases=tuple(ModelName(alias) for alias in shape.aliases),
+        embeds=shape.embeddings,
+        may_hedge=shape.hedge,
+    )
+
+
+def settings_of(shape: RetryShape) -> RoutingSettings:
+    """Return how hard to try."""
+    return RoutingSettings(max_attempts=shape.attempts, longest_backoff_s=shape.longest_backoff_s)
+
+
+def read_spec(config: UpstreamConfig, environment: Mapping[str, str]) -> UpstreamSpec:
+    """Return a provider with its key read.
+
+    Raises:
+        ConfigInvalid: There is no key where the file says that it is.
+    """
+    return replace(config.spec, api_key=_api_key(config, environment))
+
+
+def _api_key(config: UpstreamConfig, environment: Mapping[str, str]) -> str | None:
+    field = f"upstreams.{config.name}"
+    if config.api_key_env is not None:
+        key = environment.get(config.api_key_env, "").strip()
+        if not key:
+            reason = f"the environment variable {config.api_key_env} holds no key"
+            raise ConfigInvalid(reason, field=field)
+        return key
+    if config.api_key_file is None:
+        return None
+    try:
+        key = config.api_key_file.read_text().strip()
+    except OSError as error:
+        reason = f"the key file cannot be read: {error.strerror}"
+        raise ConfigInvalid(reason, file=str(config.api_key_file), field=field) from error
+    if not key:
+        raise ConfigInvalid("the key file holds no key", file=str(config.api_key_file), field=field)
+    return key
+
+
+def _target(shape: TargetShape, place: int) -> Target:
+    return Target(
+        upstream=shape.upstream,
+        upstream_model=shape.model,
+        priority=place if shape.priority is None else shape.priority,
+        weight=shape.weight,
+        prices=None if shape.prices is None else _prices(shape.prices),
+    )
+
+
+def _prices(shapes: list[PriceShape]) -> tuple[Price, ...]:
+    return tuple(
+        Price(price.valid_from, price.prompt_usd_per_mtok, price.completion_usd_per_mtok)
+        for price in shapes
+    )

@@ -1,0 +1,52 @@
+"""What a request needs of a provider, and what may be done with it beside asking once. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from cloud.upstreams.model import Capabilities, Route, Target
+from runtime.errors import RequestInvalid
+from runtime.ports import GenerateRequest
+
+__all__ = ["can_continue", "can_hedge", "capable_targets"]
+
+
+def capable_targets(
+    request: GenerateRequest, route: Route, capabilities: Mapping[str, Capabilities]
+) -> Sequence[Target]:
+    """Return the targets of ``route`` that can do what ``request`` asks.
+
+    Raises:
+        RequestInvalid: None can; names the field that asks for too much.
+    """
+    if route.embeds:
+        raise RequestInvalid(f"model {route.model} serves embeddings only", field="model")
+    able: Sequence[Target] = route.targets
+    for field, has in _needs(request):
+        able = [target for target in able if has(capabilities[target.upstream])]
+        if not able:
+            raise RequestInvalid(f"no upstream of model {route.model} can do this", field=field)
+    return able
+
+
+def can_continue(request: GenerateRequest) -> bool:
+    """Whether another provider could go on with an answer: only plain text can be cut anywhere.
+
+    A stop text is excluded because the cut may lie inside of it, where neither provider sees it.
+    """
+    sampling = request.sampling
+    return not (sampling.json_schema or sampling.grammar or sampling.logprobs or sampling.stop)
+
+
+def can_hedge(request: GenerateRequest, route: Route) -> bool:
+    """Whether asking twice has no effect but its cost."""
+    return route.may_hedge and len(route.targets) > 1
+
+
+def _needs(request: GenerateRequest) -> list[tuple[str, Callable[[Capabilities], bool]]]:
+    """Return what is asked for, as fields of the request and what a provider must say of itself."""
+    sampling = request.sampling
+    asked: list[tuple[object, str, Callable[[Capabilities], bool]]] = [
+        (sampling.json_schema, "sampling.json_schema", lambda able: able.schema),
+        (sampling.grammar, "sampling.grammar", lambda able: able.grammar),
+        (sampling.logprobs, "sampling.logprobs", lambda able: able.logprobs),
+    ]
+    return [(field, has) for value, field, has in asked if value]

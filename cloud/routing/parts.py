@@ -1,0 +1,30 @@
+"""What all calls of one gateway share when they are routed."""
+
+from dataclasses import dataclass
+from random import Random
+
+from opentelemetry.trace import Tracer
+
+from cloud.routing.board import Board
+from cloud.routing.budget import ShareBudget
+from cloud.routing.metrics import UpstreamMetrics
+from cloud.routing.settings import RoutingSettings
+from runtime.clock import Clock
+from runtime.ids import NodeName
+
+__all__ = ["RoutingParts"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingParts:
+    """What all calls of one gateway share when they are routed."""
+
+    node: NodeName
+    board: Board
+    settings: RoutingSettings
+    retries: ShareBudget
+    hedges: ShareBudget
+    metrics: UpstreamMetrics
+    tracer: Tracer
+    clock: Clock
+    random: Random

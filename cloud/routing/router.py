@@ -1,0 +1,140 @@
+"""The gateway's ``Models``: every alias it serves, over every provider it knows."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from random import Random
+
+from opentelemetry.trace import Tracer
+
+from cloud.calls import EmbedRequest
+from cloud.routing.board import Board
+from cloud.routing.budget import ShareBudget
+from cloud.routing.course import Course
+from cloud.routing.embedding import embed
+from cloud.routing.metrics import UpstreamMetrics
+from cloud.routing.needs import capable_targets
+from cloud.routing.parts import RoutingParts
+from cloud.routing.settings import RoutingSettings
+from cloud.routing.tally import Tally, priced
+from cloud.routing.worst_case import worst_case
+from cloud.stages import Embedded, WorstCase
+from cloud.upstreams.estimate import estimate_prompt_tokens
+from cloud.upstreams.model import Route
+from cloud.upstreams.openai_upstream import OpenAIUpstream
+from runtime.clock import Clock
+from runtime.errors import NotFound
+from runtime.ids import ModelName, NodeName
+from runtime.ports import Chunk, GenerateRequest, Usage
+
+__all__ = ["Router"]
+
+
+class Router:
+    """Serves model aliases from their targets.
+
+    Args:
+        upstreams: The providers by name; closed with the router.
+        routes: What is served.
+        settings: How hard to try.
+        node: This gateway's name, which answers carry.
+        metrics: Counts what happens at providers.
+        tracer: Makes a span for every attempt, below the call's.
+        clock: Tells the time.
+        random: Draws targets and pauses; seeded in tests.
+    """
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, OpenAIUpstream],
+        routes: Sequence[Route],
+        settings: RoutingSettings,
+        *,
+        node: NodeName,
+        metrics: UpstreamMetrics,
+        tracer: Tracer,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self._upstreams = upstreams
+        self._listed = tuple(routes)
+        self._routes = {name: route for route in routes for name in (route.model, *route.aliases)}
+        self._capabilities = {name: one.spec.capabilities for name, one in upstreams.items()}
+        self.board = Board(upstreams, settings, metrics, clock=clock, random=random)
+        self._parts = RoutingParts(
+            node=node,
+            board=self.board,
+            settings=settings,
+            retries=ShareBudget(settings.retries, clock),
+            hedges=ShareBudget(settings.hedges, clock),
+            metrics=metrics,
+            tracer=tracer,
+            clock=clock,
+            random=random,
+        )
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The models served, in configured order."""
+        return self._listed
+
+    async def close(self) -> None:
+        """Close every provider's connections."""
+        for upstream in self._upstreams.values():
+            await upstream.close()
+
+    def worst_case(self, request: GenerateRequest | EmbedRequest) -> WorstCase:
+        """Return the most that ``request`` can be charged, over all the attempts made for it.
+
+        Raises:
+            NotFound: No such model.
+        """
+        today = self._parts.clock.now().date()
+        return worst_case(request, self._route(request.model), self._parts.settings, today)
+
+    def spent(self, request: GenerateRequest | EmbedRequest, received_tokens: int) -> Usage:
+        """Return what a call that did not end has cost: nothing if no token came back."""
+        if isinstance(request, EmbedRequest) or not received_tokens:
+            return Usage(estimated=True)
+        usage = Usage(
+            prompt_tokens=estimate_prompt_tokens(request.messages),
+            completion_tokens=received_tokens,
+            estimated=True,
+        )
+        route = self._route(request.model)
+        return priced(usage, route.prices, self._parts.clock.now().date())
+
+    def generate(
+        self, request: GenerateRequest, tally: Tally | None = None
+    ) -> AsyncGenerator[Chunk, None]:
+        """Stream one answer of ``request.model``; see ``runtime.ports.ModelPort``.
+
+        Args:
+            request: What is asked.
+            tally: Gets what every attempt is charged, so that a call that does not end can be
+                settled too.
+        """
+        route = self._route(request.model)
+        self._parts.retries.note_call()
+        self._parts.hedges.note_call()
+        return Course(
+            self._parts,
+            route,
+            capable_targets(request, route, self._capabilities),
+            request,
+            Tally() if tally is None else tally,
+            self.worst_case(request),
+        ).run()
+
+    async def embed(self, request: EmbedRequest) -> Embedded:
+        """Turn texts into vectors of unit length.
+
+        Raises:
+            LeewardError: No provider answers with them.
+        """
+        self._parts.retries.note_call()
+        return await embed(self._parts, self._route(request.model), request)
+
+    def _route(self, model: ModelName) -> Route:
+        route = self._routes.get(model)
+        if route is None:
+            raise NotFound(f"this gateway serves no model named {model!r}")
+        return route

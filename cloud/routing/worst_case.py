@@ -1,0 +1,71 @@
+"""The most that one call can be charged, over all the attempts that may be made for it.
+
+The attempt that answers is bounded by bytes, since no token is shorter than one. Every further
+attempt that may be charged is one whose usage we count ourselves, by a rule that is known before
+the call; so these are exact and the reservation need not be a multiple of the bound.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from cloud.calls import EmbedRequest
+from cloud.routing.needs import can_continue, can_hedge
+from cloud.routing.settings import RoutingSettings
+from cloud.stages import WorstCase, micros
+from cloud.upstreams.embedding import embedding_bound
+from cloud.upstreams.estimate import rough_prompt_tokens, token_bound
+from cloud.upstreams.model import Route
+from runtime.catalog.model import Price, price_on
+from runtime.ports import GenerateRequest
+
+__all__ = ["worst_case"]
+
+
+def worst_case(
+    request: GenerateRequest | EmbedRequest, route: Route, settings: RoutingSettings, day: date
+) -> WorstCase:
+    """Return the most that ``request`` can be charged on ``day``."""
+    if isinstance(request, EmbedRequest):
+        # An attempt that failed gave no vectors, and is not charged.
+        prompt, completion = embedding_bound(request.texts).prompt_tokens, 0
+    else:
+        prompt, completion = _generated(request, route, settings)
+    return WorstCase(prompt, completion, _cost_micros(prompt, completion, _prices(route, day)))
+
+
+def _generated(
+    request: GenerateRequest, route: Route, settings: RoutingSettings
+) -> tuple[int, int]:
+    bound = token_bound(request)
+    further = settings.max_attempts - 1
+    prompt = bound.prompt_tokens + further * rough_prompt_tokens(request)
+    completion = bound.completion_tokens
+    if can_continue(request):
+        # What was written is read again by whoever goes on; once, and perhaps cut differently.
+        prompt += 2 * request.sampling.max_tokens
+    if can_hedge(request, route):
+        # The slower one may have written as much as the faster one when it is stopped.
+        completion += bound.completion_tokens
+    return prompt, completion
+
+
+def _prices(route: Route, day: date) -> Sequence[Price] | None:
+    """Return the price of every target today; ``None`` when one of them is not known."""
+    found = []
+    for target in route.targets:
+        price = price_on(route.prices if target.prices is None else target.prices, day)
+        if price is None:
+            return None
+        found.append(price)
+    return found
+
+
+def _cost_micros(prompt: int, completion: int, prices: Sequence[Price] | None) -> int | None:
+    if prices is None:
+        return None
+    dearest = Price(
+        prices[0].valid_from,
+        max(price.prompt_usd_per_mtok for price in prices),
+        max(price.completion_usd_per_mtok for price in prices),
+    )
+    return micros(dearest.cost_usd(prompt, completion))

@@ -1,0 +1,89 @@
+"""A call as the JSON body that providers take.
+
+What is not in OpenAI's API is sent only when asked for: llama.cpp, vLLM and SGLang take it.
+"""
+
+import json
+from typing import Any, Final
+
+from cloud.upstreams.model import Capabilities
+from runtime.errors import RequestInvalid
+from runtime.ports import GenerateRequest, Sampling
+
+__all__ = ["generate_body", "with_prefix"]
+
+_NEUTRAL_PENALTY: Final = 1.0
+
+
+def generate_body(
+    request: GenerateRequest, upstream_model: str, capabilities: Capabilities
+) -> dict[str, Any]:
+    """Return the body of a streamed chat completion.
+
+    Raises:
+        RequestInvalid: The schema is no JSON.
+    """
+    body: dict[str, Any] = {
+        "model": upstream_model,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+        "stream": True,
+        **_options(request.sampling),
+    }
+    if capabilities.stream_usage:
+        body["stream_options"] = {"include_usage": True}
+    return body
+
+
+def with_prefix(body: dict[str, Any], capabilities: Capabilities) -> dict[str, Any]:
+    """Return ``body`` as a request to go on with its last turn, which the assistant began."""
+    *before, turn = body["messages"]
+    if capabilities.continuation in {"prefix", "prefix_echoed"}:
+        return {**body, "messages": [*before, {**turn, "prefix": True}]}
+    if capabilities.continuation == "final_message":
+        return {**body, "continue_final_message": True, "add_generation_prompt": False}
+    return body
+
+
+def _options(sampling: Sampling) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+    }
+    if sampling.seed is not None:
+        options["seed"] = sampling.seed
+    for name in ("frequency_penalty", "presence_penalty"):
+        if penalty := getattr(sampling, name):
+            options[name] = penalty
+    if sampling.logit_bias:
+        options["logit_bias"] = {str(token): bias for token, bias in sampling.logit_bias}
+    if sampling.stop:
+        options["stop"] = list(sampling.stop)
+    if sampling.logprobs:
+        options |= {"logprobs": True, "top_logprobs": sampling.logprobs}
+    if sampling.json_schema:
+        options["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": _schema(sampling.json_schema)},
+        }
+    return options | _extensions(sampling)
+
+
+def _extensions(sampling: Sampling) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if sampling.top_k:
+        extra["top_k"] = sampling.top_k
+    if sampling.min_p:
+        extra["min_p"] = sampling.min_p
+    if sampling.repeat_penalty != _NEUTRAL_PENALTY:
+        extra["repeat_penalty"] = sampling.repeat_penalty
+    if sampling.grammar:
+        extra["grammar"] = sampling.grammar
+    return extra
+
+
+def _schema(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RequestInvalid("the schema is no JSON", field="sampling.json_schema") from error
