@@ -51,19 +51,25 @@ async def sse(
         with_usage: Whether the last event says what was consumed.
         logger: Where a failure is noted.
     """
-    for item in (*envelope.opening(), *_items(first, envelope, with_usage=with_usage)):
-        yield event_text(item)
+    opening = "".join(event_text(item) for item in envelope.opening())
     last = first
     try:
+        # What is known at the same time is sent at once: each event by itself is a system call.
+        yield opening + _text(first, envelope, with_usage=with_usage)
         async for last in chunks:
-            for item in _items(last, envelope, with_usage=with_usage):
-                yield event_text(item)
+            yield _text(last, envelope, with_usage=with_usage)
         if not isinstance(last, Completion):
             raise StreamBroken("the answer ended without its completion")  # noqa: TRY301 - told below
     except Exception as error:  # noqa: BLE001 - the boundary is where blind catching belongs
-        yield event_text(error_body(named_failure(error, logger)))
-    else:
-        yield DONE
+        told = named_failure(error, logger)
+        if not isinstance(last, Completion):
+            yield event_text(error_body(told))
+
+
+def _text(chunk: Chunk, envelope: Envelope, *, with_usage: bool) -> str:
+    items = _items(chunk, envelope, with_usage=with_usage)
+    text = "".join(event_text(item) for item in items)
+    return text + DONE if isinstance(chunk, Completion) else text
 
 
 def _items(chunk: Chunk, envelope: Envelope, *, with_usage: bool) -> Sequence[dict[str, Any]]:

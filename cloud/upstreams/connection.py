@@ -4,14 +4,17 @@ No retries of its own, no redirects (they would send a prompt somewhere else), n
 unbounded size, no account names out of the environment.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 import openai
 from openai import AsyncOpenAI, Omit
 
+from cloud.upstreams.lanes import Lanes
 from cloud.upstreams.model import UpstreamSpec
+from runtime.clock import Clock
 
 __all__ = ["TooLarge", "open_client", "read_bounded", "streamed_headers"]
 
@@ -25,17 +28,11 @@ class TooLarge(Exception):
     """A body is larger than any answer's could be."""
 
 
-def open_client(spec: UpstreamSpec) -> AsyncOpenAI:
+def open_client(spec: UpstreamSpec, clock: Clock) -> AsyncOpenAI:
     """Return the SDK's client for one provider; the caller closes it."""
     # Our own waits are the limit (``Reading.wait``); these only bound what happens inside one.
     timeout = openai.Timeout(
         max(spec.first_token_timeout_s, spec.idle_timeout_s), connect=spec.connect_timeout_s
-    )
-    limits = httpx2.Limits(
-        # Our slots are the limit; one more for the probe, so that it never waits behind calls.
-        max_connections=spec.max_concurrency + 1,
-        max_keepalive_connections=spec.max_concurrency + 1,
-        keepalive_expiry=_KEEPALIVE_S,
     )
     client = AsyncOpenAI(
         base_url=spec.base_url,
@@ -44,7 +41,8 @@ def open_client(spec: UpstreamSpec) -> AsyncOpenAI:
         max_retries=0,
         timeout=timeout,
         http_client=httpx2.AsyncClient(
-            limits=limits,
+            # Our slots limit how many there are.
+            transport=Lanes(_lane_opener(spec.base_url), keep_s=_KEEPALIVE_S, clock=clock),
             timeout=timeout,
             follow_redirects=False,
             event_hooks={"response": [_bound_errors]},
@@ -79,6 +77,26 @@ async def read_bounded(response: httpx2.Response, max_bytes: int) -> bytes:
         if len(received) > max_bytes:
             raise TooLarge
     return bytes(received)
+
+
+def _lane_opener(base_url: str) -> Callable[[], httpx2.AsyncBaseTransport]:
+    """Return what opens one more connection, through the proxy that the machine's settings name."""
+    certificates = httpx2.create_ssl_context()  # read once, not for every connection
+    limits = httpx2.Limits(max_connections=1, keepalive_expiry=_KEEPALIVE_S)
+    proxy = _proxy_of(httpx2.URL(base_url))
+
+    def open_lane() -> httpx2.AsyncBaseTransport:
+        return httpx2.AsyncHTTPTransport(verify=certificates, limits=limits, proxy=proxy)
+
+    return open_lane
+
+
+def _proxy_of(url: httpx2.URL) -> str | None:
+    if proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 async def _bound_errors(response: httpx2.Response) -> None:
