@@ -9,7 +9,7 @@ from cloud.serving import Answer
 from runtime.errors import StreamBroken
 from runtime.http.boundary import named_failure
 from runtime.http.envelope import DONE, Envelope, event_text, usage_data
-from runtime.ports import Chunk, Completion, TextDelta, Usage
+from runtime.ports import Chunk, Completion, TextDelta, TokenLogprob, Usage
 
 __all__ = ["sse", "whole"]
 
@@ -21,12 +21,13 @@ async def whole(answer: Answer, envelope: Envelope) -> dict[str, Any]:
         LeewardError: The answer failed.
     """
     pieces: list[str] = []
+    logprobs: list[TokenLogprob] = []
     async for chunk in answer.chunks:
         if isinstance(chunk, Completion):
-            return envelope.body("".join(pieces), chunk.finish_reason, chunk.usage) | {
-                "leeward": _extension(chunk.usage)
-            }
+            body = envelope.body("".join(pieces), chunk.finish_reason, chunk.usage, logprobs)
+            return body | {"leeward": _extension(chunk.usage)}
         pieces.append(chunk.text)
+        logprobs += chunk.logprobs
     raise StreamBroken("the answer ended without its completion")
 
 
@@ -74,7 +75,7 @@ def _text(chunk: Chunk, envelope: Envelope, *, with_usage: bool) -> str:
 
 def _items(chunk: Chunk, envelope: Envelope, *, with_usage: bool) -> Sequence[dict[str, Any]]:
     if isinstance(chunk, TextDelta):
-        return (envelope.piece(chunk.text),)
+        return (envelope.piece(chunk.text, chunk.logprobs),)
     end = envelope.end(chunk.finish_reason)
     if not with_usage:
         return (end,)

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from runtime.collaboration.collaboration import CollaborationRequest
+from runtime.collaboration.graphs import GraphChoice
 from runtime.errors import RequestInvalid
 from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
 from runtime.ids import ModelName, PlanId, RequestId, SessionId, StepId
 from runtime.ports import GenerateRequest, Provenance, Sampling
 from runtime.rpc.deadlines import MAX_TIMEOUT_S
 
-__all__ = ["Asking", "FrontDefaults", "embed_call", "generate_call"]
+__all__ = ["Asking", "FrontDefaults", "embed_call", "generate_call", "run_request"]
 
 IDEMPOTENCY_HEADER: Final = "idempotency-key"
 TIMEOUT_HEADER: Final = "x-leeward-timeout-s"
@@ -100,6 +102,31 @@ def generate_call(
             idempotency_key=asking.idempotency_key,
             timeout_s=asking.timeout_s(defaults),
         ),
+    )
+
+
+def run_request(
+    asking: Asking,
+    body: ChatRequest | CompletionRequest,
+    choice: GraphChoice,
+    defaults: FrontDefaults,
+) -> CollaborationRequest:
+    """Return the run that a body asks for.
+
+    Raises:
+        RequestInvalid: Something in it cannot be served as sent; names the field.
+        NotImplementedYet: It asks for what is not served.
+    """
+    session = body.leeward.session_id
+    return CollaborationRequest(
+        choice=choice,
+        messages=body.to_messages(),
+        declared=body.leeward.label(),
+        session_id=SessionId(session) if session else None,
+        sampling=body.sampling(),
+        deadline_s=asking.timeout_s(defaults),
+        caller=asking.caller.id,
+        request_id=asking.request_id,
     )
 
 

@@ -8,7 +8,7 @@ import logging
 import struct
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 from opentelemetry.trace import SpanKind, Tracer
@@ -16,11 +16,17 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from cloud.calls import Caller, GenerateCall
+from cloud.collaboration import GatewayGraphs
 from cloud.front.answers import sse, whole
-from cloud.front.asking import Asking, FrontDefaults, embed_call, generate_call
+from cloud.front.asking import Asking, FrontDefaults, embed_call, generate_call, run_request
+from cloud.front.refusal import error_body
 from cloud.serving import Serving
 from runtime.clock import Clock
+from runtime.collaboration.graphs import PREFIX, GraphChoice, PlainModel, choice_of
 from runtime.errors import NotFound
+from runtime.http.answers import first_answer
+from runtime.http.answers import sse as run_sse
+from runtime.http.answers import whole as run_whole
 from runtime.http.body import parse_shape
 from runtime.http.envelope import Envelope, Kind
 from runtime.http.streams import EventStream
@@ -41,6 +47,7 @@ class Endpoints:
 
     Args:
         serving: Answers.
+        graphs: Runs graphs; ``None`` where there are none.
         node: This gateway's name, for spans.
         clock: Dates the answers.
         tracer: Makes one span for each call, within the trace that the caller sends.
@@ -50,6 +57,7 @@ class Endpoints:
     def __init__(
         self,
         serving: Serving,
+        graphs: GatewayGraphs | None,
         *,
         node: NodeName,
         clock: Clock,
@@ -57,6 +65,7 @@ class Endpoints:
         defaults: FrontDefaults,
     ) -> None:
         self._serving = serving
+        self._graphs = graphs
         self._node = node
         self._clock = clock
         self._tracer = tracer
@@ -108,13 +117,28 @@ class Endpoints:
     async def _answered(
         self, asking: Asking, asked: ChatRequest | CompletionRequest, kind: Kind
     ) -> AsyncIterator[ASGIApp]:
-        call = generate_call(asking, asked, self._defaults)
         envelope = Envelope(
             id=f"{_PREFIX[kind]}-{uuid.uuid4().hex}",
             created=int(self._clock.now().timestamp()),
             model=asked.model,
             kind=kind,
+            top_logprobs=asked.shown_alternatives,
         )
+        choice = choice_of(asked.model)
+        is_model = isinstance(choice, PlainModel)
+        answered = (
+            self._by_model(asking, asked, envelope)
+            if is_model
+            else self._by_graph(asking, asked, choice, envelope)
+        )
+        async with answered as response:
+            yield response
+
+    @asynccontextmanager
+    async def _by_model(
+        self, asking: Asking, asked: ChatRequest | CompletionRequest, envelope: Envelope
+    ) -> AsyncIterator[ASGIApp]:
+        call = generate_call(asking, asked, self._defaults)
         span = self._span(asking, call)
         try:
             async with self._serving.answering(call) as answer:
@@ -130,6 +154,33 @@ class Endpoints:
         finally:
             span.end()
 
+    @asynccontextmanager
+    async def _by_graph(
+        self,
+        asking: Asking,
+        asked: ChatRequest | CompletionRequest,
+        choice: GraphChoice,
+        envelope: Envelope,
+    ) -> AsyncIterator[ASGIApp]:
+        if self._graphs is None:
+            raise NotFound("this gateway runs no graphs")
+        request = run_request(asking, asked, choice, self._defaults)
+        headers = {REQUEST_HEADER: asking.request_id}
+        async with aclosing(self._graphs.of(asking.caller).run(request)) as events:
+            if not asked.stream:
+                yield JSONResponse(await run_whole(events, envelope), headers=headers)
+                return
+            plan, first = await first_answer(events)
+            texts = run_sse(
+                plan,
+                first,
+                events,
+                envelope,
+                with_usage=asked.wants_usage,
+                error_body=error_body,
+            )
+            yield EventStream(texts, headers)
+
     def _span(self, asking: Asking, call: GenerateCall) -> Any:
         model = call.request.model
         return self._tracer.start_span(
@@ -139,8 +190,10 @@ class Endpoints:
             attributes={"kind": asking.caller.kind, "model": model, "node": self._node},
         )
 
-    def _names(self, _caller: Caller) -> list[str]:
-        return [route.model for route in self._serving.models.routes]
+    def _names(self, caller: Caller) -> list[str]:
+        graphs = self._graphs.names(caller) if self._graphs is not None else ()
+        models = [str(route.model) for route in self._serving.models.routes]
+        return [*(f"{PREFIX}{name}" for name in graphs), *models]
 
     def _model(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": 0, "owned_by": str(self._node)}

@@ -7,7 +7,7 @@ request, and which of its budgets is used up.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from runtime import errors
 from runtime.http.status import error_code, status_of
@@ -44,7 +44,7 @@ def error_body(error: errors.LeewardError) -> dict[str, Any]:
         "error": {
             "message": _message(error),
             "type": _type(status_of(error)),
-            "param": error.field or None if isinstance(error, errors.RequestInvalid) else None,
+            "param": _field(error) or None,
             "code": _CODES.get(type(error)) or error_code(error),
         }
     }
@@ -53,10 +53,20 @@ def error_body(error: errors.LeewardError) -> dict[str, Any]:
 def _message(error: errors.LeewardError) -> str:
     if isinstance(error, _SHOWN):
         return str(error)
-    # A graph without a file came in the request: its reason is about the caller's own document.
-    if isinstance(error, errors.GraphInvalid) and not error.file:
+    if _is_callers_graph(error):
         return str(error)
     return _SENTENCES.get(type(error)) or public_status(error).message
+
+
+def _field(error: errors.LeewardError) -> str:
+    if isinstance(error, errors.RequestInvalid):
+        return error.field
+    return error.field if _is_callers_graph(error) else ""
+
+
+def _is_callers_graph(error: errors.LeewardError) -> TypeGuard[errors.GraphInvalid]:
+    """Whether it is about a graph as the caller chose or sent it, and not about a file here."""
+    return isinstance(error, errors.GraphInvalid) and not error.file
 
 
 def _type(status: HTTPStatus) -> str:

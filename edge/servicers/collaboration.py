@@ -16,8 +16,6 @@ from runtime.codec.collaboration import (
 )
 from runtime.codec.events import encode_event
 from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
-from runtime.collaboration.graphs import Auto, GraphChoice, Inline, choice_of_name
-from runtime.graph.model import Graph
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
 
@@ -48,18 +46,5 @@ class CollaborationServicer(pb_grpc.CollaborationServicer):
                     yield encode_event(event)
 
     def _request(self, call: CollaborationCall, context: Context) -> CollaborationRequest:
-        return CollaborationRequest(
-            choice=_choice(call.graph),
-            messages=call.messages,
-            declared=call.declared_label,
-            session_id=call.session_id,
-            sampling=call.sampling,
-            deadline_s=remaining_s(context, default_s=self._default_timeout_s),
-            caller=call.session_id or context.peer(),
-        )
-
-
-def _choice(graph: str | Graph | None) -> GraphChoice:
-    if graph is None:
-        return Auto()
-    return Inline(graph) if isinstance(graph, Graph) else choice_of_name(graph)
+        deadline_s = remaining_s(context, default_s=self._default_timeout_s)
+        return call.request(deadline_s=deadline_s, caller=call.session_id or context.peer())

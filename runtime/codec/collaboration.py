@@ -11,6 +11,8 @@ from runtime.codec.graph import decode_graph, encode_graph
 from runtime.codec.label import decode_label, encode_label
 from runtime.codec.plan import decode_plan, encode_plan
 from runtime.codec.sampling import decode_overrides, encode_overrides
+from runtime.collaboration.collaboration import CollaborationRequest
+from runtime.collaboration.graphs import Auto, GraphChoice, Inline, choice_of_name
 from runtime.errors import RequestInvalid
 from runtime.graph.model import Graph
 from runtime.ids import SessionId
@@ -44,6 +46,23 @@ class CollaborationCall:
     sampling: SamplingOverrides = field(default_factory=SamplingOverrides)
     idempotency_key: str = ""
     """Only for running; empty for none."""
+
+    def request(self, *, deadline_s: float, caller: str) -> CollaborationRequest:
+        """Return what this asks of the node that took it in.
+
+        Args:
+            deadline_s: Time left, seconds.
+            caller: Who asks.
+        """
+        return CollaborationRequest(
+            choice=_choice(self.graph),
+            messages=self.messages,
+            declared=self.declared_label,
+            session_id=self.session_id,
+            sampling=self.sampling,
+            deadline_s=deadline_s,
+            caller=caller,
+        )
 
 
 @bounds.encodable()
@@ -135,3 +154,9 @@ def _decode_choice(message: pb.GraphChoice) -> str | Graph | None:
     if choice == "document":
         return decode_graph(message.document, "graph.document")
     return bounds.name(message.name, "graph.name")
+
+
+def _choice(graph: str | Graph | None) -> GraphChoice:
+    if graph is None:
+        return Auto()
+    return Inline(graph) if isinstance(graph, Graph) else choice_of_name(graph)

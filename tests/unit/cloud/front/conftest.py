@@ -1,6 +1,7 @@
 """A real HTTP front on loopback, over the real core with models that play a script."""
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from opentelemetry.trace import NoOpTracer
 
 from cloud.absent import NoCache, NoInspection
 from cloud.calls import Call, Caller, EmbedRequest
+from cloud.collaboration import GatewayGraphs
 from cloud.front.asking import FrontDefaults
 from cloud.front.endpoints import Endpoints
 from cloud.front.front import FrontBounds, HttpFront
@@ -19,9 +21,11 @@ from cloud.stages import Embedded, Outcome, WorstCase
 from cloud.upstreams.model import Route, Target
 from runtime.clock import SystemClock
 from runtime.errors import LeewardError, NotFound, NotPermitted
+from runtime.graph.document import parse_graph
 from runtime.http.protocol import BoundedProtocol
 from runtime.http.server import bind_http, serving_http
 from runtime.ids import ModelName, NodeName
+from runtime.policy.document import parse_policy
 from runtime.ports import (
     Chunk,
     Completion,
@@ -30,6 +34,8 @@ from runtime.ports import (
     TextDelta,
     Usage,
 )
+from runtime.sentinel.defaults import default_detectors
+from runtime.sentinel.scan import Sentinel
 
 KEY = "lw-clinic-0123456789"
 BIG = ModelName("big")
@@ -84,6 +90,7 @@ class Budgets:
     def __init__(self) -> None:
         self.refusal: LeewardError | None = None
         self.callers: list[Caller] = []
+        self.graphs: list[str] = []
         self.settled: list[Outcome] = []
         self.ended = asyncio.Event()
 
@@ -91,11 +98,39 @@ class Budgets:
         if self.refusal is not None:
             raise self.refusal
         self.callers.append(call.caller)
+        where = call.request.provenance
+        self.graphs.append(where.graph if where else "")
         return self
 
     async def settle(self, outcome: Outcome) -> None:
         self.settled.append(outcome)
         self.ended.set()
+
+
+GRAPHS = {
+    graph.name: graph
+    for graph in map(
+        parse_graph,
+        (
+            "{leeward: graph/v1, name: ask-big, steps: {answer: {role: assistant, model: big}}}",
+            (
+                "{leeward: graph/v1, name: twice, edges: [first -> second], steps: "
+                "{first: {role: assistant, model: big}, second: {role: assistant, model: big}}}"
+            ),
+            (
+                "{leeward: graph/v1, name: needs-edge, edges: [near -> far], steps: "
+                "{near: {role: assistant, model: small}, far: {role: assistant, model: big}}}"
+            ),
+        ),
+    )
+}
+POLICY = """
+leeward: policy/v1
+categories: {person: confidential, contact: confidential, health: restricted}
+clearance: {edge: restricted, cloud: internal}
+releases: [{categories: [person, contact], to: cloud, by: redact}]
+when_unsure: restricted
+"""
 
 
 class OneKey:
@@ -128,7 +163,9 @@ class Impatient(BoundedProtocol):
 
 
 @asynccontextmanager
-async def running_front(bounds: FrontBounds | None = None) -> AsyncIterator[Front]:
+async def running_front(
+    bounds: FrontBounds | None = None, *, default_graph: str = ""
+) -> AsyncIterator[Front]:
     models, budgets, clock = Models(), Budgets(), SystemClock()
     serving = Serving(
         models=models,
@@ -137,8 +174,20 @@ async def running_front(bounds: FrontBounds | None = None) -> AsyncIterator[Fron
         cache=NoCache(),
         clock=clock,
     )
+    graphs = GatewayGraphs(
+        serving,
+        graphs=GRAPHS,
+        policy=parse_policy(POLICY),
+        sentinel=Sentinel(default_detectors()),
+        node=NodeName("cloud"),
+        clock=clock,
+        rng=random.Random(1),
+        tracer=NoOpTracer(),
+        default=default_graph,
+    )
     endpoints = Endpoints(
         serving,
+        graphs,
         node=NodeName("cloud"),
         clock=clock,
         tracer=NoOpTracer(),

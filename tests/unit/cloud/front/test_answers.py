@@ -117,7 +117,9 @@ async def test_embeddings_come_back_in_either_encoding(
 
 
 async def test_models_are_listed_and_found(client: AsyncOpenAI) -> None:
-    assert [model.id async for model in client.models.list()] == ["big"]
+    names = [model.id async for model in client.models.list()]
+    assert names == ["leeward/ask-big", "leeward/twice", "big"]
+    assert (await client.models.retrieve("leeward/twice")).id == "leeward/twice"
     assert (await client.models.retrieve("big")).id == "big"
     with pytest.raises(openai.NotFoundError):
         await client.models.retrieve("small")

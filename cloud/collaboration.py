@@ -1,0 +1,173 @@
+"""Graphs on the gateway: planned and checked as on an edge, with this gateway as the only node.
+
+Nothing is released here: placeholders are made where the originals may be seen, which is on an
+edge. So a graph that needs an edge, or a request whose label is above this gateway's clearance, is
+refused with the step or the path that would need one. Every step is a call of its own through
+``cloud.serving``: inspected, admitted and settled under the graph's name.
+"""
+
+import random
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
+from typing import NoReturn
+
+from opentelemetry.trace import Tracer
+
+from cloud.calls import Caller, GenerateCall
+from cloud.serving import Serving
+from cloud.upstreams.model import Route
+from runtime.catalog.model import Catalog, Model, Node
+from runtime.clock import Clock
+from runtime.collaboration.collaboration import Collaboration
+from runtime.collaboration.graphs import GraphBook, GraphChoice
+from runtime.errors import GraphInvalid, PolicyViolation
+from runtime.executor.executor import Executor
+from runtime.graph.model import Graph, Step
+from runtime.ids import NodeName
+from runtime.policy.model import Policy
+from runtime.ports import Chunk, GenerateRequest
+from runtime.sentinel.scan import Sentinel
+from runtime.telemetry.traced import TracedModel
+
+__all__ = ["GatewayGraphs"]
+
+
+class GatewayGraphs:
+    """Runs graphs on the models of this gateway alone.
+
+    Args:
+        serving: Answers every step.
+        graphs: The graphs known here by name.
+        policy: Categories and clearances; its releases are not used.
+        sentinel: Labels what arrives.
+        node: This gateway's name.
+        clock: What plans are dated by, and deadlines read from.
+        rng: Where the jitter of retries is drawn from.
+        tracer: Makes one span for each step.
+        default: The graph that answers who lets the gateway choose; empty for none.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        *,
+        graphs: Mapping[str, Graph],
+        policy: Policy,
+        sentinel: Sentinel,
+        node: NodeName,
+        clock: Clock,
+        rng: random.Random,
+        tracer: Tracer,
+        default: str = "",
+    ) -> None:
+        self._serving = serving
+        self._graphs = graphs
+        self._policy = replace(policy, releases=())
+        self._sentinel = sentinel
+        self._node = node
+        self._clock = clock
+        self._rng = rng
+        self._tracer = tracer
+        self._default = default
+
+    def names(self, _caller: Caller) -> tuple[str, ...]:
+        """Names of the graphs that can run here, sorted."""
+        return self._book(self._catalog()).servable()
+
+    def of(self, caller: Caller) -> Collaboration:
+        """Return what plans and runs the requests of one caller."""
+        catalog = self._catalog()
+        models = TracedModel(
+            _ServedModels(self._serving, caller), self._tracer, node=str(self._node)
+        )
+        executor = Executor(
+            {self._node: models},
+            _NoReleases(),
+            policy=self._policy,
+            catalog=catalog,
+            clock=self._clock,
+            rng=self._rng,
+        )
+        return Collaboration(
+            graphs=self._book(catalog),
+            policy=self._policy,
+            catalog=catalog,
+            sentinel=self._sentinel,
+            executor=executor,
+            healthy=lambda: frozenset({self._node}),
+            clock=self._clock,
+        )
+
+    def _catalog(self) -> Catalog:
+        return _catalog_of(self._serving.models.routes, self._node)
+
+    def _book(self, catalog: Catalog) -> "_ServableGraphs":
+        return _ServableGraphs(self._graphs, catalog, default=self._default)
+
+
+class _ServableGraphs(GraphBook):
+    """Refuses graphs whose models stand elsewhere."""
+
+    def __init__(self, graphs: Mapping[str, Graph], catalog: Catalog, *, default: str) -> None:
+        super().__init__(graphs, catalog, default=default)
+        self._known = graphs
+        self._here = catalog.model_by_name
+
+    def servable(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names() if self._elsewhere(self._known[name]) is None)
+
+    def find(self, choice: GraphChoice) -> Graph:
+        graph = super().find(choice)
+        step = self._elsewhere(graph)
+        if step is not None:
+            raise GraphInvalid(
+                f'model "{step.model}" is not served by this gateway: the graph needs an edge',
+                field=f"steps.{step.id}.model",
+            )
+        return graph
+
+    def _elsewhere(self, graph: Graph) -> Step | None:
+        named = (step for step in graph.steps if step.model is not None)
+        return next((step for step in named if step.model not in self._here), None)
+
+
+class _ServedModels:
+    """The gateway's core as the executor's port, for one caller."""
+
+    def __init__(self, serving: Serving, caller: Caller) -> None:
+        self._serving = serving
+        self._caller = caller
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+        async with self._serving.answering(GenerateCall(self._caller, request)) as answer:
+            async for chunk in answer.chunks:
+                yield chunk
+
+
+class _NoReleases:
+    """A gateway has no originals: it neither releases nor restores."""
+
+    async def release(self, *_: object, **__: object) -> NoReturn:
+        raise PolicyViolation("a gateway releases nothing")
+
+    async def restore(self, *_: object) -> NoReturn:
+        raise PolicyViolation("a gateway restores nothing")
+
+    def restorer(self, *_: object) -> NoReturn:
+        raise PolicyViolation("a gateway restores nothing")
+
+
+def _catalog_of(routes: Sequence[Route], node: NodeName) -> Catalog:
+    return Catalog(
+        nodes=(Node(node, "cloud"),),
+        models=tuple(
+            Model(
+                name=route.model,
+                node=node,
+                family=route.family,
+                context_tokens=route.context_tokens,
+                prices=route.prices,
+            )
+            for route in routes
+        ),
+    )

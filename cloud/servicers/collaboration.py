@@ -1,0 +1,65 @@
+"""``leeward.v1.Collaboration`` on the gateway: graphs that may run in the cloud alone."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, Protocol
+
+import grpc
+
+from cloud.calls import Caller
+from cloud.collaboration import GatewayGraphs
+from leeward.v1 import collaboration_pb2 as pb
+from leeward.v1 import collaboration_pb2_grpc as pb_grpc
+from runtime.codec.collaboration import (
+    decode_plan_request,
+    decode_run_request,
+    encode_plan_response,
+)
+from runtime.codec.events import encode_event
+from runtime.rpc.boundary import error_boundary
+from runtime.rpc.deadlines import remaining_s
+from runtime.rpc.peer import VerifiedPeer, verified_peer
+
+__all__ = ["CollaborationServicer", "Devices"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Devices(Protocol):
+    """Knows which device a certificate names."""
+
+    async def by_certificate(self, peer: VerifiedPeer) -> Caller:
+        """Return the caller.
+
+        Raises:
+            NotPermitted: The device is not enrolled here, or was revoked.
+        """
+        ...
+
+
+class CollaborationServicer(pb_grpc.CollaborationServicer):
+    """Plans and runs graphs for enrolled devices."""
+
+    def __init__(self, devices: Devices, graphs: GatewayGraphs) -> None:
+        self._devices = devices
+        self._graphs = graphs
+
+    async def Plan(self, request: pb.PlanRequest, context: Context) -> pb.PlanResponse:
+        """Decide what ``Run`` would do."""
+        async with error_boundary(context, "Collaboration.Plan"):
+            caller = await self._devices.by_certificate(verified_peer(context))
+            asked = decode_plan_request(request).request(
+                deadline_s=remaining_s(context), caller=caller.id
+            )
+            return encode_plan_response(await self._graphs.of(caller).plan(asked))
+
+    async def Run(self, request: pb.RunRequest, context: Context) -> AsyncIterator[pb.RunResponse]:
+        """Run a graph and stream its events."""
+        async with error_boundary(context, "Collaboration.Run"):
+            caller = await self._devices.by_certificate(verified_peer(context))
+            asked = decode_run_request(request).request(
+                deadline_s=remaining_s(context), caller=caller.id
+            )
+            async with aclosing(self._graphs.of(caller).run(asked)) as events:
+                async for event in events:
+                    yield encode_event(event)
