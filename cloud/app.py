@@ -15,13 +15,13 @@ from opentelemetry.trace import Tracer
 
 from cloud.absent import NoCache
 from cloud.access import Access
+from cloud.admission.opened import opened_admission
 from cloud.config import CloudConfig
 from cloud.config_upstreams import read_spec
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
 from cloud.inspection.alarm import LoggedAlarms
 from cloud.inspection.build import opened_inspector
-from cloud.metering import Metering
 from cloud.metrics import gateway_metrics
 from cloud.routing.metrics import UpstreamMetrics
 from cloud.routing.router import Router
@@ -79,6 +79,7 @@ class GatewayState:
     authority: CertificateAuthority
     devices: DeviceStore
     usage: UsageStore
+    database: Database
     desk: EnrolmentDesk
 
 
@@ -105,7 +106,7 @@ async def opened_state(config: CloudConfig, *, clock: Clock) -> AsyncIterator[Ga
             lifetime=config.device_certificate_lifetime,
             clock=clock,
         )
-        yield GatewayState(authority, devices, UsageStore(database), desk)
+        yield GatewayState(authority, devices, UsageStore(database), database, desk)
     finally:
         await database.close()
 
@@ -177,12 +178,15 @@ async def _serve_devices(
             clock=clock,
         )
     )
+    admission = await stack.enter_async_context(
+        opened_admission(state.database, node=config.name, clock=clock)
+    )
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
             access=Access(state.devices),
             serving=Serving(
                 models=router,
-                admission=Metering(state.usage, clock),
+                admission=admission,
                 inspector=inspector,
                 cache=NoCache(),
                 clock=clock,

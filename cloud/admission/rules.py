@@ -27,6 +27,8 @@ class Budget:
     """``None`` when money is not capped; then tokens are."""
     cap_tokens: int | None
     """Prompt and completion together; ``None`` when tokens are not capped."""
+    id: int = 0
+    """Given by the store."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,9 @@ class UsageStore:
         return await self._database.read(add_up)
 
 
-def write_usage(connection: Connection, record: UsageRecord) -> None:
-    """Write one record in a transaction that may hold more, say what is settled with it."""
-    connection.execute(_INSERT, asdict(record))
+def write_usage(connection: Connection, *records: UsageRecord) -> None:
+    """Write records in a transaction that may hold more, say what is settled with them."""
+    connection.execute(_INSERT, [asdict(record) for record in records])
 
 
 def _caller(kind: str, name: Grouping) -> Label[str]:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from cloud.stores.tables import metadata
+from cloud.stores.all_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

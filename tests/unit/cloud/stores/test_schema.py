@@ -12,12 +12,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from cloud.stores import schema
+from cloud.stores.all_tables import metadata
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
 from cloud.stores.driver import Driver
 from cloud.stores.postgres import PostgresDriver
 from cloud.stores.sqlite import SqliteDriver
-from cloud.stores.tables import metadata
 from cloud.stores.usage import UsageStore
 from runtime.errors import ConfigInvalid
 

@@ -1,0 +1,213 @@
+"""Admission: limits in memory, then budgets in the store; settled once, however a call ends."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Final
+
+from cloud.admission.accounts import Amount
+from cloud.admission.bookings import Bookings
+from cloud.admission.periods import Window, window_at
+from cloud.admission.rates import RateGate, Slot
+from cloud.admission.rules import Budget, Matcher
+from cloud.admission.scopes import Subject, subject_of
+from cloud.calls import Call
+from cloud.metering import usage_record
+from cloud.stages import FREE, Outcome, WorstCase, micros
+from cloud.stores.accounts import AccountKey, AccountStore
+from cloud.stores.reservations import Ask, CallInfo, Charge, NoRoom
+from runtime.clock import Clock
+from runtime.errors import BudgetExhausted, PriceMissing
+from runtime.ports import Usage
+
+__all__ = ["BudgetedAdmission", "Reserved"]
+
+_GRACE: Final = timedelta(minutes=1)
+"""How long after its deadline a call may still settle before it is given up."""
+_MOST_WINDOWS: Final = 10_000
+_logger: Final = logging.getLogger("leeward.cloud.admission")
+
+
+class BudgetedAdmission:
+    """The gateway's admission.
+
+    Args:
+        bookings: Where reservations are made and settled.
+        accounts: Where budgets' accounts are found.
+        rates: The limits of rate and concurrency.
+        replica: This replica's id; reservations bear it.
+        clock: What windows and deadlines are read from.
+    """
+
+    def __init__(
+        self,
+        *,
+        bookings: Bookings,
+        accounts: AccountStore,
+        rates: RateGate,
+        replica: str,
+        clock: Clock,
+    ) -> None:
+        self._bookings = bookings
+        self._accounts = accounts
+        self._rates = rates
+        self._replica = replica
+        self._clock = clock
+        self._budgets: Matcher[Budget] = Matcher()
+        self._account_ids: dict[AccountKey, int] = {}
+        self._numbers = count(1)
+
+    def configure(self, budgets: Sequence[Budget]) -> None:
+        """Take over changed budgets; calls that are open settle in the ones they reserved in."""
+        self._budgets = Matcher(budgets)
+        self._account_ids.clear()
+
+    async def reserve(self, call: Call, worst: WorstCase) -> "Reserved":
+        """Count the call towards every limit, and set aside its worst case in every budget.
+
+        Raises:
+            CapacityExhausted: A limit is reached; says how long to wait.
+            BudgetExhausted: A budget has no room; says when it renews.
+            PriceMissing: A budget of money applies and the model has no price.
+            RequestInvalid: The call can use more than a limit allows in a whole minute.
+            DatabaseUnavailable: The store failed.
+        """
+        subject = subject_of(call)
+        slot = self._rates.admit(subject, worst.prompt_tokens + worst.completion_tokens)
+        try:
+            # An answer from the cache costs nothing, and counts in no budget.
+            budgets = self._budgets.matching(subject) if worst != FREE else ()
+            ask = await self._book(call, worst, subject, budgets) if budgets else None
+        except BaseException:
+            slot.undo()
+            raise
+        return Reserved(call, worst, slot, ask, self._bookings, self._clock)
+
+    async def _book(
+        self, call: Call, worst: WorstCase, subject: Subject, budgets: Sequence[Budget]
+    ) -> Ask:
+        if worst.cost_micros is None:
+            _require_price(call, budgets)
+        now = self._clock.now()
+        windows = {budget.name: window_at(budget.period, now) for budget in budgets}
+        keys = [
+            AccountKey(budget.id, budget.scope.part_of(subject), windows[budget.name].key)
+            for budget in budgets
+        ]
+        ask = Ask(
+            id=f"{self._replica}/{next(self._numbers)}",
+            accounts=await self._ids(keys),
+            micros=worst.cost_micros or 0,
+            prompt_tokens=worst.prompt_tokens,
+            completion_tokens=worst.completion_tokens,
+            call=_info(call),
+            expires_at=now + timedelta(seconds=call.request.timeout_s) + _GRACE,
+        )
+        refused = await self._bookings.reserve(ask)
+        if refused is not None:
+            raise _exhausted(refused, windows[refused.budget], now)
+        return ask
+
+    async def _ids(self, keys: Sequence[AccountKey]) -> tuple[int, ...]:
+        missing = [key for key in keys if key not in self._account_ids]
+        if missing:
+            if len(self._account_ids) > _MOST_WINDOWS:
+                self._account_ids.clear()  # windows pass, and graphs are named by callers
+            self._account_ids |= await self._accounts.ids(keys)
+        return tuple(self._account_ids[key] for key in keys)
+
+
+class Reserved:
+    """What was set aside for one call."""
+
+    def __init__(
+        self,
+        call: Call,
+        worst: WorstCase,
+        slot: Slot,
+        ask: Ask | None,
+        bookings: Bookings,
+        clock: Clock,
+    ) -> None:
+        self._call = call
+        self._worst = worst
+        self._slot = slot
+        self._ask = ask
+        self._bookings = bookings
+        self._clock = clock
+        self._is_settled = False
+
+    async def settle(self, outcome: Outcome) -> None:
+        """Record what was used, charge it, and free the rest: once, however often it is called.
+
+        Raises:
+            DatabaseUnavailable: The store failed; it is done as soon as the store works again.
+        """
+        if self._is_settled:
+            return
+        self._is_settled = True
+        outcome = replace(outcome, usage=self._honest(outcome))
+        used = outcome.usage
+        tokens = 0 if outcome.cache_hit else used.prompt_tokens + used.completion_tokens
+        self._slot.release(tokens)
+        charge = None
+        if self._ask is not None:
+            amount = Amount(micros(used.cost_usd), tokens)
+            charge = Charge(self._ask.id, amount, self._ask.accounts)
+            if amount.at_most(self._ask.worst) != amount:
+                model = self._call.request.model
+                _logger.warning("usage_beyond_reservation", extra={"model": model})
+        record = usage_record(self._call, outcome, at=self._clock.now())
+        await self._bookings.settle(charge, record)
+
+    def _honest(self, outcome: Outcome) -> Usage:
+        """Return what is charged: our own estimate never passes what was set aside."""
+        used = outcome.usage
+        if outcome.cache_hit:
+            return replace(used, cost_usd=0.0)
+        if not used.estimated:
+            return used
+        most_usd = (self._worst.cost_micros or 0) / 1e6
+        return replace(
+            used,
+            prompt_tokens=min(used.prompt_tokens, self._worst.prompt_tokens),
+            completion_tokens=min(used.completion_tokens, self._worst.completion_tokens),
+            cost_usd=min(used.cost_usd, most_usd),
+        )
+
+
+def _require_price(call: Call, budgets: Sequence[Budget]) -> None:
+    for budget in budgets:
+        if budget.cap_micros is not None:
+            raise PriceMissing(
+                f'model {call.request.model!r} has no price, and budget "{budget.name}" is one of '
+                "money; set one with `leeward cloud price set`"
+            )
+
+
+def _exhausted(refused: NoRoom, window: Window, now: datetime) -> BudgetExhausted:
+    subject = f'budget "{refused.budget}"'
+    if not refused.ever:
+        reason = f"{subject} is smaller than what this call may cost; lower max_tokens"
+        return BudgetExhausted(reason, budget=refused.budget)
+    if window.renews_at is None:
+        return BudgetExhausted(f"{subject} is used up; it does not renew", budget=refused.budget)
+    renews_at = window.renews_at.isoformat()
+    reason = f"{subject} has no room for this call; it renews at {renews_at}"
+    return BudgetExhausted(reason, budget=refused.budget, renews_at=renews_at)
+
+
+def _info(call: Call) -> CallInfo:
+    caller, where = call.caller, call.request.provenance
+    return CallInfo(
+        tenant=caller.tenant,
+        kind=caller.kind,
+        caller=caller.id,
+        model=call.request.model,
+        graph=where.graph if where else "",
+        request_id=where.request_id if where else "",
+        plan_id=where.plan_id if where else "",
+        step_id=where.step_id if where else "",
+    )

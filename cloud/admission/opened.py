@@ -1,0 +1,67 @@
+"""Admission with everything that runs beside it, from the first call to the last settlement."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from cloud.admission.admission import BudgetedAdmission
+from cloud.admission.bookings import Bookings
+from cloud.admission.rates import RateGate
+from cloud.admission.upkeep import LIFETIME, Upkeep
+from cloud.stores.accounts import AccountStore
+from cloud.stores.database import Database
+from cloud.stores.replicas import ReplicaStore
+from cloud.stores.rules import Rules, RuleStore
+from runtime.clock import Clock
+from runtime.errors import BackendUnavailable
+
+__all__ = ["opened_admission"]
+
+
+@asynccontextmanager
+async def opened_admission(
+    database: Database, *, node: str, clock: Clock
+) -> AsyncIterator[BudgetedAdmission]:
+    """Run one replica's admission; what is settled is in the store when this is left.
+
+    Args:
+        database: The store, open for longer than this.
+        node: The node's name, which begins the replica's id.
+        clock: What moments are read from.
+
+    Raises:
+        DatabaseUnavailable: The rules cannot be read at the start.
+    """
+    replica = f"{node}-{secrets.token_hex(6)}"
+    rates = RateGate(clock=clock)
+    replicas = ReplicaStore(database, lifetime=LIFETIME)
+    bookings = Bookings(database, replica=replica, clock=clock)
+    admission = BudgetedAdmission(
+        bookings=bookings,
+        accounts=AccountStore(database),
+        rates=rates,
+        replica=replica,
+        clock=clock,
+    )
+
+    def apply(rules: Rules, alive: int) -> None:
+        rates.configure(rules.limits, replicas=alive)
+        admission.configure(rules.budgets)
+
+    upkeep = Upkeep(
+        rules=RuleStore(database), replicas=replicas, replica=replica, apply=apply, clock=clock
+    )
+    await upkeep.once()
+    async with asyncio.TaskGroup() as tasks:
+        regular = tasks.create_task(upkeep.run())
+        tasks.create_task(bookings.run())
+        try:
+            yield admission
+        finally:
+            regular.cancel()
+            bookings.stop()
+    if not bookings.waiting:
+        # With something left unsettled it stays on the list, and is recovered as any other.
+        with suppress(BackendUnavailable):
+            await replicas.leave(replica)
