@@ -113,7 +113,7 @@ _NINO: Final = re.compile(
 
 _BLOCK: Final = re.compile(r"(?<![^\W_])(?=[A-Za-z]{0,6}\d)[0-9A-Za-z]{8,18}(?![^\W_])")
 _SIX_DIGITS: Final = re.compile(r"\d(?:[ ./+-]?\d){5}")
-"""In every ``written`` form; a text without it needs none of their 25 searches."""
+"""In every ``written`` form, and cheaper to look for; most texts need none of their searches."""
 _CONTEXT: Final = Context(
     r"ssn|social security(?: (?:no|number))?|sin|social insurance|nhs(?: (?:no|number))?|pesel|nip"
     r"|national (?:id|insurance|identity)(?: (?:no|number|card))?|id (?:no|number|card)|nino|tin"
@@ -125,6 +125,10 @@ _CONTEXT: Final = Context(
 )
 
 
+def _written(form: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.-])(?:{form})(?![^\W_]|[.-]\d)", re.IGNORECASE)
+
+
 class NationalIdDetector:
     """Finds personal numbers of about thirty countries."""
 
@@ -133,14 +137,9 @@ class NationalIdDetector:
 
     def __init__(self) -> None:
         self._compact = [(number, re.compile(number.compact)) for number in _NUMBERS]
-        self._written = [
-            (
-                number,
-                re.compile(rf"(?<![\w.-])(?:{number.written})(?![^\W_]|[.-]\d)", re.IGNORECASE),
-            )
-            for number in _NUMBERS
-            if number.written
-        ]
+        written = [number for number in _NUMBERS if number.written]
+        self._written = [(number, _written(number.written)) for number in written]
+        self._any_written = _written("|".join(f"(?:{number.written})" for number in written))
 
     def detect(self, text: str) -> list[Span]:
         """Return the numbers in ``text``."""
@@ -150,7 +149,7 @@ class NationalIdDetector:
             for match in _BLOCK.finditer(text)
             if self._is_compact_number(text, match)
         ]
-        if _SIX_DIGITS.search(text):
+        if _SIX_DIGITS.search(text) and self._any_written.search(text):
             spans += [
                 self._span(match, 0.8)
                 for number, written in self._written

@@ -245,13 +245,14 @@ class PersonDetector:
 
 def _words(text: str) -> list[_Word]:
     words: list[_Word] = []
+    is_ascii = text.isascii()
     for match in _WORD.finditer(text):
         word = match[0]
         if word[-2:] in {"'s", "\u2019s", "'S", "\u2019S"}:
             word = word[:-2]
         start = match.start()
         end = start + len(word)
-        key = normalize("NFC", word).casefold()
+        key = word.lower() if is_ascii else normalize("NFC", word).casefold()
         words.append(_Word(start, end, word, key, text.startswith(".", end)))
     return words
 
