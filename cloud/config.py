@@ -17,6 +17,7 @@ from cloud.config_inspection import (
     inspection_problems,
 )
 from cloud.config_upstreams import (
+    BreakerShape,
     ModelShape,
     RetryShape,
     UpstreamConfig,
@@ -60,7 +61,8 @@ class _CloudShape(Shape):
     max_streams: int = Field(default=256, ge=1, le=100_000)
     upstreams: dict[Name, UpstreamShape] = Field(min_length=1, max_length=64)
     models: dict[ModelText, ModelShape] = Field(min_length=1, max_length=1024)
-    retries: RetryShape = Field(default_factory=RetryShape)
+    retries: RetryShape = RetryShape()
+    breaker: BreakerShape = BreakerShape()
     inspection: InspectionShape = InspectionShape()
     """The second line: what the gateway scans for in what it receives."""
 
@@ -116,7 +118,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         inspection=inspection_config(shape.inspection, base),
         upstreams=tuple(upstream_of(name, item, base) for name, item in shape.upstreams.items()),
         routes=tuple(route_of(name, model) for name, model in shape.models.items()),
-        routing=settings_of(shape.retries),
+        routing=settings_of(shape.retries, shape.breaker),
     )
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from cloud.routing.breaker import BreakerSettings
 from cloud.routing.settings import RoutingSettings
 from cloud.upstreams.model import Capabilities, Continuation, Route, Target, UpstreamSpec
 from runtime.catalog.model import Price
@@ -24,6 +25,7 @@ from runtime.ids import ModelName
 from runtime.rpc.address import is_loopback_host
 
 __all__ = [
+    "BreakerShape",
     "ModelShape",
     "RetryShape",
     "UpstreamConfig",
@@ -120,6 +122,15 @@ class RetryShape(Shape):
     """Longest pause before a repeat, and longest ``Retry-After`` that is waited for."""
 
 
+class BreakerShape(Shape):
+    """When a provider that fails is left alone, and for how long."""
+
+    failures_in_a_row: int = Field(default=5, ge=1, le=10_000)
+    open_s: float = Field(default=2.0, gt=0, le=3600)
+    """First time; doubles with every try that fails."""
+    longest_open_s: float = Field(default=60.0, gt=0, le=86_400)
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamConfig:
     """A provider as configured; its key still has to be read."""
@@ -209,9 +220,17 @@ def route_of(name: str, shape: ModelShape) -> Route:
     )
 
 
-def settings_of(shape: RetryShape) -> RoutingSettings:
+def settings_of(retries: RetryShape, breaker: BreakerShape) -> RoutingSettings:
     """Return how hard to try."""
-    return RoutingSettings(max_attempts=shape.attempts, longest_backoff_s=shape.longest_backoff_s)
+    return RoutingSettings(
+        max_attempts=retries.attempts,
+        longest_backoff_s=retries.longest_backoff_s,
+        breaker=BreakerSettings(
+            failures_in_a_row=breaker.failures_in_a_row,
+            open_s=breaker.open_s,
+            longest_open_s=max(breaker.open_s, breaker.longest_open_s),
+        ),
+    )
 
 
 def read_spec(config: UpstreamConfig, environment: Mapping[str, str]) -> UpstreamSpec:

@@ -21,6 +21,7 @@ from cloud.stages import (
     Models,
     Outcome,
     Reservation,
+    Tally,
 )
 from runtime.clock import Clock
 from runtime.errors import LeewardError
@@ -69,7 +70,8 @@ class Serving:
         async with self._cache.opened(call) as lookup:
             worst = self.models.worst_case(call.request) if lookup.found is None else FREE
             reservation = await self._admission.reserve(call, worst)
-            source = lookup.found or lookup.recording(self.models.generate(call.request))
+            tally = Tally()
+            source = lookup.found or lookup.recording(self.models.generate(call.request, tally))
             meter = _Meter(
                 reservation, self._clock, started_s=started_s, cache_hit=lookup.found is not None
             )
@@ -83,7 +85,8 @@ class Serving:
                     await source.aclose()
                 finally:
                     if not meter.is_settled:
-                        spent = self.models.spent(call.request, meter.received_tokens)
+                        # Nothing if no token came back, whatever was tried.
+                        spent = tally.within(worst) if meter.received_tokens else Usage()
                         await meter.settle(meter.status, spent)
 
     async def embed(self, call: EmbedCall) -> Embedded:
@@ -104,7 +107,7 @@ class Serving:
             raise
         finally:
             if not meter.is_settled:
-                await meter.settle(meter.status, self.models.spent(call.request, 0))
+                await meter.settle(meter.status, Usage())
         return embedded
 
 

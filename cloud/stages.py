@@ -4,13 +4,13 @@
 whole micro-dollars from here on, because sums of floats drift and a cap must hold to the last cent.
 """
 
-import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 from cloud.calls import Call, CallT, EmbedRequest, GenerateCall
+from cloud.charges import FREE, Tally, WorstCase, micros
 from cloud.upstreams.model import Route
 from runtime.ids import ModelName
 from runtime.ports import Chunk, GenerateRequest, Usage
@@ -26,36 +26,13 @@ __all__ = [
     "Models",
     "Outcome",
     "Reservation",
+    "Tally",
     "WorstCase",
     "micros",
 ]
 
 CacheState = Literal["hit", "miss", "off"]
 """``off``: the cache may not be used for this call."""
-
-_MICROS_PER_USD: Final = 1_000_000
-
-
-def micros(cost_usd: float) -> int:
-    """Return US dollars as whole micro-dollars, rounded up: a part of one counts as one.
-
-    Rounded to a thousandth first, so that 0.1 + 0.2 does not cost a micro-dollar more than 0.3.
-    """
-    return math.ceil(round(cost_usd * _MICROS_PER_USD, 3))
-
-
-@dataclass(frozen=True, slots=True)
-class WorstCase:
-    """The most that a call can use; what is reserved before it is dispatched."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    cost_micros: int | None
-    """``None`` when no price is known, so that the call cannot be held to a budget of money."""
-
-
-FREE: Final = WorstCase(prompt_tokens=0, completion_tokens=0, cost_micros=0)
-"""What an answer from the cache can use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +133,12 @@ class Models(Protocol):
         """
         ...
 
-    def spent(self, request: GenerateRequest | EmbedRequest, received_tokens: int) -> Usage:
-        """Return what a call that did not end has cost: nothing if no token came back."""
-        ...
+    def generate(self, request: GenerateRequest, tally: Tally) -> AsyncGenerator[Chunk, None]:
+        """Stream one answer; see ``runtime.ports.ModelPort``.
 
-    def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
-        """Stream one answer; see ``runtime.ports.ModelPort``."""
+        ``tally`` gets what each attempt at the call is charged; it is complete once the stream is
+        closed, however it ended.
+        """
         ...
 
     async def embed(self, request: EmbedRequest) -> Embedded:

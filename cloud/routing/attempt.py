@@ -5,10 +5,10 @@ from typing import Final
 
 from opentelemetry.trace import Span, SpanKind
 
+from cloud.charges import Tally, priced
 from cloud.routing.board import End
 from cloud.routing.breaker import Permit
 from cloud.routing.parts import RoutingParts
-from cloud.routing.tally import Tally, priced
 from cloud.upstreams.estimate import rough_prompt_tokens
 from cloud.upstreams.failures import Fault, UpstreamFailed
 from cloud.upstreams.model import Route, Target

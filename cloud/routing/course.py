@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from cloud.charges import Tally
 from cloud.routing.attempt import Attempt
 from cloud.routing.continuation import EchoMismatch, Joint
 from cloud.routing.hedging import Answered, race
 from cloud.routing.needs import can_continue, can_hedge
 from cloud.routing.parts import RoutingParts
-from cloud.routing.tally import Tally
 from cloud.routing.walk import Walk
 from cloud.stages import WorstCase
 from cloud.upstreams.failures import Fault, UpstreamFailed

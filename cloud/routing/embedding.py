@@ -9,10 +9,10 @@ from dataclasses import replace
 from opentelemetry.trace import SpanKind
 
 from cloud.calls import EmbedRequest
+from cloud.charges import priced
 from cloud.routing.board import End
 from cloud.routing.breaker import Permit
 from cloud.routing.parts import RoutingParts
-from cloud.routing.tally import priced
 from cloud.routing.walk import Walk
 from cloud.stages import Embedded
 from cloud.upstreams.failures import UpstreamFailed

@@ -6,6 +6,7 @@ from random import Random
 from opentelemetry.trace import Tracer
 
 from cloud.calls import EmbedRequest
+from cloud.charges import Tally
 from cloud.routing.board import Board
 from cloud.routing.budget import ShareBudget
 from cloud.routing.course import Course
@@ -14,16 +15,14 @@ from cloud.routing.metrics import UpstreamMetrics
 from cloud.routing.needs import capable_targets
 from cloud.routing.parts import RoutingParts
 from cloud.routing.settings import RoutingSettings
-from cloud.routing.tally import Tally, priced
 from cloud.routing.worst_case import worst_case
 from cloud.stages import Embedded, WorstCase
-from cloud.upstreams.estimate import estimate_prompt_tokens
 from cloud.upstreams.model import Route
 from cloud.upstreams.openai_upstream import OpenAIUpstream
 from runtime.clock import Clock
 from runtime.errors import NotFound
 from runtime.ids import ModelName, NodeName
-from runtime.ports import Chunk, GenerateRequest, Usage
+from runtime.ports import Chunk, GenerateRequest
 
 __all__ = ["Router"]
 
@@ -90,27 +89,12 @@ class Router:
         today = self._parts.clock.now().date()
         return worst_case(request, self._route(request.model), self._parts.settings, today)
 
-    def spent(self, request: GenerateRequest | EmbedRequest, received_tokens: int) -> Usage:
-        """Return what a call that did not end has cost: nothing if no token came back."""
-        if isinstance(request, EmbedRequest) or not received_tokens:
-            return Usage(estimated=True)
-        usage = Usage(
-            prompt_tokens=estimate_prompt_tokens(request.messages),
-            completion_tokens=received_tokens,
-            estimated=True,
-        )
-        route = self._route(request.model)
-        return priced(usage, route.prices, self._parts.clock.now().date())
-
-    def generate(
-        self, request: GenerateRequest, tally: Tally | None = None
-    ) -> AsyncGenerator[Chunk, None]:
+    def generate(self, request: GenerateRequest, tally: Tally) -> AsyncGenerator[Chunk, None]:
         """Stream one answer of ``request.model``; see ``runtime.ports.ModelPort``.
 
         Args:
             request: What is asked.
-            tally: Gets what every attempt is charged, so that a call that does not end can be
-                settled too.
+            tally: Gets what every attempt is charged, however the call ends.
         """
         route = self._route(request.model)
         self._parts.retries.note_call()
@@ -120,7 +104,7 @@ class Router:
             route,
             capable_targets(request, route, self._capabilities),
             request,
-            Tally() if tally is None else tally,
+            tally,
             self.worst_case(request),
         ).run()
 

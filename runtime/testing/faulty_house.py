@@ -196,6 +196,8 @@ def _write(layout: Layout, edge_model: Path, provider: Provider, silence_s: floa
             "enrolments_per_minute": _ENROLMENTS_PER_MINUTE,
             # So that what the edge counts and what the provider counts are the same calls.
             "retries": {"attempts": 1},
+            # Every test breaks the same provider: one that is left alone is none's concern here.
+            "breaker": {"open_s": 0.001, "longest_open_s": 0.001},
             "upstreams.llm.first_token_timeout_s": silence_s,
             "upstreams.llm.idle_timeout_s": silence_s,
             "upstreams.absent": absent,

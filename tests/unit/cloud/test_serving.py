@@ -8,6 +8,7 @@ import pytest
 
 from cloud.absent import NoCache, NoInspection
 from cloud.calls import Call, Caller, CallT, EmbedCall, EmbedRequest, GenerateCall
+from cloud.charges import Tally
 from cloud.serving import Serving
 from cloud.stages import (
     FREE,
@@ -55,10 +56,7 @@ class Scripted:
     def worst_case(self, request: GenerateRequest | EmbedRequest) -> WorstCase:
         return WORST
 
-    def spent(self, request: GenerateRequest | EmbedRequest, received_tokens: int) -> Usage:
-        return Usage(7, received_tokens, estimated=True)
-
-    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: GenerateRequest, tally: Tally) -> AsyncGenerator[Chunk, None]:
         self.calls += 1
         try:
             for item in self._items:
@@ -67,6 +65,8 @@ class Scripted:
                 elif isinstance(item, Exception):
                     raise item
                 else:
+                    if isinstance(item, TextDelta):
+                        tally.add(Usage(7, item.tokens, estimated=True))
                     yield item
         finally:
             self.closed += 1

@@ -12,6 +12,7 @@ from opentelemetry.trace import NoOpTracer
 
 from cloud.absent import NoCache, NoInspection
 from cloud.calls import Call, Caller, EmbedRequest
+from cloud.charges import Tally
 from cloud.collaboration import GatewayGraphs
 from cloud.front.asking import FrontDefaults
 from cloud.front.endpoints import Endpoints
@@ -61,10 +62,7 @@ class Models:
             raise NotFound("nothing of that name")
         return WorstCase(100, 512, 700)
 
-    def spent(self, request: GenerateRequest | EmbedRequest, received_tokens: int) -> Usage:
-        return Usage(7, received_tokens, estimated=True)
-
-    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: GenerateRequest, tally: Tally) -> AsyncGenerator[Chunk, None]:
         self.asked.append(request)
         self.started.set()
         try:

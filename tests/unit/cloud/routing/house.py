@@ -10,6 +10,7 @@ from typing import Any
 from opentelemetry.trace import NoOpTracer
 from prometheus_client import CollectorRegistry
 
+from cloud.charges import Tally
 from cloud.routing.metrics import UPSTREAM_ROWS, UpstreamMetrics
 from cloud.routing.router import Router
 from cloud.routing.settings import RoutingSettings
@@ -38,7 +39,7 @@ class House:
     async def ask(self, timeout_s: float = 5.0, **changes: Any) -> list[Chunk]:
         """Return the chunks of one answer."""
         call = GenerateRequest(MODEL, (ChatMessage("user", "hi"),), timeout_s=timeout_s)
-        return [chunk async for chunk in self.router.generate(replace(call, **changes))]
+        return [chunk async for chunk in self.router.generate(replace(call, **changes), Tally())]
 
     def calls(self) -> list[int]:
         """How often each provider was asked."""

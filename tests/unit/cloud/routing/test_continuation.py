@@ -1,5 +1,7 @@
 """Joining two parts of an answer: nothing lost, nothing twice, wherever it was cut."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ TEXT = st.text(alphabet="ab \n\té漢", max_size=40)
 
 def pieces(text: str, cuts: list[int]) -> list[str]:
     places = sorted({cut % (len(text) + 1) for cut in cuts} | {0, len(text)})
-    return [text[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [text[start:end] for start, end in itertools.pairwise(places)]
 
 
 def joined(begun: str, received: str, cuts: list[int], *, is_echoed: bool = False) -> str:

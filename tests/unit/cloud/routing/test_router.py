@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from cloud.charges import Tally
 from cloud.routing.breaker import BreakerSettings
-from cloud.routing.tally import Tally
 from cloud.upstreams.model import Target
 from runtime.errors import (
     CapacityExhausted,
@@ -169,7 +169,7 @@ async def test_the_callers_time_bounds_all_attempts_together() -> None:
 
 async def test_a_caller_who_leaves_hangs_up_on_the_provider() -> None:
     async with house_of(Script(stall_before=1)) as house:
-        async with aclosing(house.router.generate(CALL)) as chunks:
+        async with aclosing(house.router.generate(CALL, Tally())) as chunks:
             assert isinstance(await anext(chunks), TextDelta)
 
         async with asyncio.timeout(5):

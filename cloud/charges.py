@@ -1,17 +1,43 @@
-"""What all attempts of one call were charged together, never above what was reserved for it."""
+"""What a call can cost, and what all its attempts were charged together.
 
+Money is whole micro-dollars here, because sums of floats drift and a cap must hold to the last
+cent.
+"""
+
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
-from cloud.stages import WorstCase, micros
 from runtime.catalog.model import Price, price_on
 from runtime.ports import Usage
 
-__all__ = ["Tally", "priced"]
+__all__ = ["FREE", "Tally", "WorstCase", "micros", "priced"]
 
 _MICROS_PER_USD: Final = 1_000_000
+
+
+def micros(cost_usd: float) -> int:
+    """Return US dollars as whole micro-dollars, rounded up: a part of one counts as one.
+
+    Rounded to a thousandth first, so that 0.1 + 0.2 does not cost a micro-dollar more than 0.3.
+    """
+    return math.ceil(round(cost_usd * _MICROS_PER_USD, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class WorstCase:
+    """The most that a call can use; what is reserved before it is dispatched."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cost_micros: int | None
+    """``None`` when no price is known, so that the call cannot be held to a budget of money."""
+
+
+FREE: Final = WorstCase(prompt_tokens=0, completion_tokens=0, cost_micros=0)
+"""What an answer from the cache can use."""
 
 
 @dataclass(slots=True)
