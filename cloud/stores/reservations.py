@@ -7,7 +7,7 @@ this file reads the numbers, and writes back by how much they changed.
 
 import json
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,6 +41,9 @@ class CallInfo:
     request_id: str = ""
     plan_id: str = ""
     step_id: str = ""
+
+
+_CALL_FIELDS: Final = tuple(field.name for field in fields(CallInfo))
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +311,7 @@ def _row(ask: Ask, replica: str, now: datetime) -> dict[str, Any]:
         "micros": ask.micros,
         "prompt_tokens": ask.prompt_tokens,
         "completion_tokens": ask.completion_tokens,
-        "call": json.dumps(asdict(ask.call)),
+        "call": json.dumps({name: getattr(ask.call, name) for name in _CALL_FIELDS}),
         "reserved_at": now,
         "expires_at": ask.expires_at,
     }
