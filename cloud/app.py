@@ -15,7 +15,9 @@ from opentelemetry.trace import Tracer
 
 from cloud.absent import NoCache
 from cloud.access import Access
+from cloud.admission.admission import BudgetedAdmission
 from cloud.admission.opened import opened_admission
+from cloud.admission.prices import Prices
 from cloud.config import CloudConfig
 from cloud.config_upstreams import read_spec
 from cloud.enrolment.desk import EnrolmentDesk
@@ -125,11 +127,15 @@ async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
         stack.callback(tracing.shutdown)
         tracer = tracing.get_tracer("leeward.cloud")
         metrics = gateway_metrics()
-        router = _router(config, tracer, metrics, clock=clock)
+        prices = Prices()
+        admission = await stack.enter_async_context(
+            opened_admission(state.database, node=config.name, prices=prices, clock=clock)
+        )
+        router = _router(config, prices, tracer, metrics, clock=clock)
         stack.push_async_callback(router.close)
         identity = _server_identity(state.authority, config)
         port = await _serve_devices(
-            stack, config, state, router, tracer, metrics, identity, clock=clock
+            stack, config, state, router, admission, tracer, metrics, identity, clock=clock
         )
         gateway = _advertised(config, config.listen, port)
         enrolment_port = await _serve_enrolment(stack, config, state, identity, gateway=gateway)
@@ -143,13 +149,16 @@ async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
         _logger.info("gateway_stopping", extra={"node": config.name})
 
 
-def _router(config: CloudConfig, tracer: Tracer, metrics: Metrics, *, clock: Clock) -> Router:
+def _router(
+    config: CloudConfig, prices: Prices, tracer: Tracer, metrics: Metrics, *, clock: Clock
+) -> Router:
     specs = [read_spec(upstream, os.environ) for upstream in config.upstreams]
     return Router(
         {spec.name: OpenAIUpstream(spec, clock) for spec in specs},
         config.routes,
         config.routing,
         node=config.name,
+        prices=prices,
         metrics=UpstreamMetrics(metrics),
         tracer=tracer,
         clock=clock,
@@ -162,6 +171,7 @@ async def _serve_devices(
     config: CloudConfig,
     state: GatewayState,
     router: Router,
+    admission: BudgetedAdmission,
     tracer: Tracer,
     metrics: Metrics,
     identity: KeyPair,
@@ -177,9 +187,6 @@ async def _serve_devices(
             metrics=metrics,
             clock=clock,
         )
-    )
-    admission = await stack.enter_async_context(
-        opened_admission(state.database, node=config.name, clock=clock)
     )
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(

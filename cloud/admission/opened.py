@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from cloud.admission.admission import BudgetedAdmission
 from cloud.admission.bookings import Bookings
+from cloud.admission.prices import Prices
 from cloud.admission.rates import RateGate
 from cloud.admission.upkeep import LIFETIME, Upkeep
 from cloud.stores.accounts import AccountStore
@@ -21,13 +22,14 @@ __all__ = ["opened_admission"]
 
 @asynccontextmanager
 async def opened_admission(
-    database: Database, *, node: str, clock: Clock
+    database: Database, *, node: str, prices: Prices, clock: Clock
 ) -> AsyncIterator[BudgetedAdmission]:
     """Run one replica's admission; what is settled is in the store when this is left.
 
     Args:
         database: The store, open for longer than this.
         node: The node's name, which begins the replica's id.
+        prices: Gets what is set in the store.
         clock: What moments are read from.
 
     Raises:
@@ -48,6 +50,7 @@ async def opened_admission(
     def apply(rules: Rules, alive: int) -> None:
         rates.configure(rules.limits, replicas=alive)
         admission.configure(rules.budgets)
+        prices.configure(rules.prices)
 
     upkeep = Upkeep(
         rules=RuleStore(database), replicas=replicas, replica=replica, apply=apply, clock=clock

@@ -1,23 +1,25 @@
-"""What models cost, as data with validity dates: from the configuration and from the store.
+"""What models cost, as data with validity dates: from the configuration, and set in the store.
 
-The newest price that is valid counts. On the same day the store's counts: it was set later, by
-somebody who saw the other one. Money is whole micro-dollars; a part of one is rounded up, so that
-no number of small calls is free.
+The newest price that is valid counts. On the same day the store's counts: it was set by somebody
+who saw the other one. A price of one target counts before the price of its model.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-__all__ = ["ModelPrice", "PriceBook"]
+from cloud.upstreams.model import Route, Target
+from runtime.catalog.model import Price, price_on
 
-_MTOK: Final = 1_000_000
+__all__ = ["ModelPrice", "Prices", "valid_between"]
+
+_MICROS_PER_USD: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """What tokens of one model cost from a day on."""
+    """A price that was set in the store: what tokens of one model cost from a day on."""
 
     model: str
     valid_from: date
@@ -25,58 +27,55 @@ class ModelPrice:
     prompt_micros_per_mtok: int
     """Micro-dollars per million prompt tokens."""
     completion_micros_per_mtok: int
+    upstream: str = ""
+    """The upstream that charges it; empty for every one that has no price of its own."""
 
-    def cost_micros(self, prompt_tokens: int, completion_tokens: int) -> int:
-        """Return what that many tokens cost, rounded up."""
-        millionths = (
-            prompt_tokens * self.prompt_micros_per_mtok
-            + completion_tokens * self.completion_micros_per_mtok
+    def price(self) -> Price:
+        """Return it as the catalog's kind of price."""
+        return Price(
+            self.valid_from,
+            self.prompt_micros_per_mtok / _MICROS_PER_USD,
+            self.completion_micros_per_mtok / _MICROS_PER_USD,
         )
-        return -(-millionths // _MTOK)
 
 
-class PriceBook:
-    """All prices that are known, by model.
+class Prices:
+    """The prices of all targets, as of now: routes bring theirs, and the store adds to them."""
 
-    Args:
-        configured: From the configuration file.
-        stored: From the store; wins on the same day.
+    def __init__(self, stored: Iterable[ModelPrice] = ()) -> None:
+        self._stored: dict[tuple[str, str], list[Price]] = {}
+        self.configure(stored)
+
+    def configure(self, stored: Iterable[ModelPrice]) -> None:
+        """Take over what is set in the store now."""
+        by_target: dict[tuple[str, str], list[Price]] = {}
+        for item in stored:
+            by_target.setdefault((item.model, item.upstream), []).append(item.price())
+        self._stored = by_target
+
+    def of(self, route: Route, target: Target | None = None) -> Sequence[Price]:
+        """Return every price of a model at a target, or where the target is not known."""
+        if target is not None:
+            own = self._merged(target.prices, route.model, target.upstream)
+            if own is not None:
+                return own
+        return self._merged(route.prices, route.model, "") or ()
+
+    def _merged(
+        self, configured: Sequence[Price] | None, model: str, upstream: str
+    ) -> Sequence[Price] | None:
+        stored = self._stored.get((model, upstream)) if self._stored else None
+        if stored is None:
+            return configured
+        return list({price.valid_from: price for price in (*(configured or ()), *stored)}.values())
+
+
+def valid_between(prices: Sequence[Price], first: date, last: date) -> Sequence[Price]:
+    """Return the prices that a call between two days may be charged; none if it begins without.
+
+    A call that is reserved before midnight may end after it, at a price that starts then.
     """
-
-    def __init__(
-        self, configured: Iterable[ModelPrice] = (), stored: Iterable[ModelPrice] = ()
-    ) -> None:
-        by_day: dict[tuple[str, date], ModelPrice] = {}
-        for price in (*configured, *stored):
-            by_day[price.model, price.valid_from] = price
-        self._by_model: dict[str, list[ModelPrice]] = {}
-        for price in sorted(by_day.values(), key=lambda price: price.valid_from, reverse=True):
-            self._by_model.setdefault(price.model, []).append(price)
-
-    @property
-    def by_model(self) -> Mapping[str, tuple[ModelPrice, ...]]:
-        """Every price of every model, the newest first."""
-        return {model: tuple(prices) for model, prices in self._by_model.items()}
-
-    def on(self, model: str, day: date) -> ModelPrice | None:
-        """Return the price valid on ``day``, or ``None`` when there is none yet."""
-        for price in self._by_model.get(model, ()):
-            if price.valid_from <= day:
-                return price
-        return None
-
-    def worst_micros(
-        self, model: str, first: date, last: date, prompt_tokens: int, completion_tokens: int
-    ) -> int | None:
-        """Return the most that a call between two days can cost, or ``None`` without a price.
-
-        A call that is reserved before midnight may be charged after it, at a price that starts
-        then.
-        """
-        valid = [
-            price for price in self._by_model.get(model, ()) if first < price.valid_from <= last
-        ]
-        today = self.on(model, first)
-        if today is None:
-            return None
-        return max(price.cost_micros(prompt_tokens, completion_tokens) for price in (today, *valid))
+    today = price_on(prices, first)
+    if today is None:
+        return ()
+    return [today, *(price for price in prices if first < price.valid_from <= last)]

@@ -130,7 +130,7 @@ class Attempt:
         )
 
     def _charge(self, usage: Usage) -> None:
-        prices = self._route.prices if self.target.prices is None else self.target.prices
+        prices = self._parts.prices.of(self._route, self.target)
         today = self._parts.clock.now().date()
         self._tally.add(priced(usage, prices, today))
         self._parts.metrics.count_tokens(self.target.upstream, usage)

@@ -85,7 +85,6 @@ async def _attempt(
 
 
 def _charged(parts: RoutingParts, route: Route, target: Target, embedded: Embedded) -> Embedded:
-    prices = route.prices if target.prices is None else target.prices
-    usage = priced(embedded.usage, prices, parts.clock.now().date())
+    usage = priced(embedded.usage, parts.prices.of(route, target), parts.clock.now().date())
     parts.metrics.count_tokens(target.upstream, usage)
     return replace(embedded, model=route.model, usage=usage)

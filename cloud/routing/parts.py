@@ -5,6 +5,7 @@ from random import Random
 
 from opentelemetry.trace import Tracer
 
+from cloud.admission.prices import Prices
 from cloud.routing.board import Board
 from cloud.routing.budget import ShareBudget
 from cloud.routing.metrics import UpstreamMetrics
@@ -24,6 +25,7 @@ class RoutingParts:
     settings: RoutingSettings
     retries: ShareBudget
     hedges: ShareBudget
+    prices: Prices
     metrics: UpstreamMetrics
     tracer: Tracer
     clock: Clock

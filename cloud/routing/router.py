@@ -5,6 +5,7 @@ from random import Random
 
 from opentelemetry.trace import Tracer
 
+from cloud.admission.prices import Prices
 from cloud.calls import EmbedRequest
 from cloud.charges import Tally
 from cloud.routing.board import Board
@@ -35,6 +36,7 @@ class Router:
         routes: What is served.
         settings: How hard to try.
         node: This gateway's name, which answers carry.
+        prices: What targets charge, as of now.
         metrics: Counts what happens at providers.
         tracer: Makes a span for every attempt, below the call's.
         clock: Tells the time.
@@ -48,6 +50,7 @@ class Router:
         settings: RoutingSettings,
         *,
         node: NodeName,
+        prices: Prices,
         metrics: UpstreamMetrics,
         tracer: Tracer,
         clock: Clock,
@@ -64,6 +67,7 @@ class Router:
             settings=settings,
             retries=ShareBudget(settings.retries, clock),
             hedges=ShareBudget(settings.hedges, clock),
+            prices=prices,
             metrics=metrics,
             tracer=tracer,
             clock=clock,
@@ -86,8 +90,8 @@ class Router:
         Raises:
             NotFound: No such model.
         """
-        today = self._parts.clock.now().date()
-        return worst_case(request, self._route(request.model), self._parts.settings, today)
+        now, parts = self._parts.clock.now(), self._parts
+        return worst_case(request, self._route(request.model), parts.settings, parts.prices, now)
 
     def generate(self, request: GenerateRequest, tally: Tally) -> AsyncGenerator[Chunk, None]:
         """Stream one answer of ``request.model``; see ``runtime.ports.ModelPort``.

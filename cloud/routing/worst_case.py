@@ -6,8 +6,9 @@ the call; so these are exact and the reservation need not be a multiple of the b
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 
+from cloud.admission.prices import Prices, valid_between
 from cloud.calls import EmbedRequest
 from cloud.routing.needs import can_continue, can_hedge
 from cloud.routing.settings import RoutingSettings
@@ -15,22 +16,28 @@ from cloud.stages import WorstCase, micros
 from cloud.upstreams.embedding import embedding_bound
 from cloud.upstreams.estimate import rough_prompt_tokens, token_bound
 from cloud.upstreams.model import Route
-from runtime.catalog.model import Price, price_on
+from runtime.catalog.model import Price
 from runtime.ports import GenerateRequest
 
 __all__ = ["worst_case"]
 
 
 def worst_case(
-    request: GenerateRequest | EmbedRequest, route: Route, settings: RoutingSettings, day: date
+    request: GenerateRequest | EmbedRequest,
+    route: Route,
+    settings: RoutingSettings,
+    prices: Prices,
+    now: datetime,
 ) -> WorstCase:
-    """Return the most that ``request`` can be charged on ``day``."""
+    """Return the most that ``request`` can be charged if it is made ``now``."""
     if isinstance(request, EmbedRequest):
         # An attempt that failed gave no vectors, and is not charged.
         prompt, completion = embedding_bound(request.texts).prompt_tokens, 0
     else:
         prompt, completion = _generated(request, route, settings)
-    return WorstCase(prompt, completion, _cost_micros(prompt, completion, _prices(route, day)))
+    last = now + timedelta(seconds=request.timeout_s)
+    possible = _prices(route, prices, now.date(), last.date())
+    return WorstCase(prompt, completion, _cost_micros(prompt, completion, possible))
 
 
 def _generated(
@@ -49,14 +56,14 @@ def _generated(
     return prompt, completion
 
 
-def _prices(route: Route, day: date) -> Sequence[Price] | None:
-    """Return the price of every target today; ``None`` when one of them is not known."""
-    found = []
+def _prices(route: Route, prices: Prices, first: date, last: date) -> Sequence[Price] | None:
+    """Return the prices of every target; ``None`` when that of one of them is not known."""
+    found: list[Price] = []
     for target in route.targets:
-        price = price_on(route.prices if target.prices is None else target.prices, day)
-        if price is None:
+        possible = valid_between(prices.of(route, target), first, last)
+        if not possible:
             return None
-        found.append(price)
+        found += possible
     return found
 
 

@@ -101,6 +101,7 @@ price = Table(
     "price",
     metadata,
     Column("model", String, primary_key=True),
+    Column("upstream", String, primary_key=True),  # empty for every one without its own
     Column("valid_from", Date, primary_key=True),
     Column("prompt_micros_per_mtok", BigInteger, nullable=False),
     Column("completion_micros_per_mtok", BigInteger, nullable=False),

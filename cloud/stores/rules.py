@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, select, update
 
 from cloud.admission.periods import Period
 from cloud.admission.prices import ModelPrice
@@ -19,6 +19,9 @@ from runtime.errors import NotFound, RequestInvalid
 __all__ = ["Rules", "RuleStore"]
 
 _LIMIT_NUMBERS: Final = ("requests_per_minute", "tokens_per_minute", "max_concurrent")
+_PRICES: Final = select(tables.price).order_by(
+    tables.price.c.model, tables.price.c.upstream, tables.price.c.valid_from
+)
 _REVISION: Final = select(tables.rules.c.revision)
 
 
@@ -50,7 +53,7 @@ class RuleStore:
                 _revision(connection),
                 tuple(_budget(row) for row in _rows(connection, tables.budget)),
                 tuple(_limit(row) for row in _rows(connection, tables.limit)),
-                tuple(_price(row) for row in connection.execute(select(tables.price))),
+                tuple(_price(row) for row in connection.execute(_PRICES)),
             )
 
         return await self._database.read(work)
@@ -99,6 +102,7 @@ class RuleStore:
         )
         row = {
             "model": price.model,
+            "upstream": price.upstream,
             "valid_from": price.valid_from,
             "prompt_micros_per_mtok": price.prompt_micros_per_mtok,
             "completion_micros_per_mtok": price.completion_micros_per_mtok,
@@ -141,13 +145,13 @@ class RuleStore:
 
         await self._change(work)
 
-    async def remove_price(self, model: str, valid_from: date) -> None:
+    async def remove_price(self, model: str, valid_from: date, *, upstream: str = "") -> None:
         """Remove the price that a model has from a day on; the one before it then goes on.
 
         Raises:
             NotFound: None was set here for that day.
         """
-        day = (tables.price.c.model == model) & (tables.price.c.valid_from == valid_from)
+        day = _day(model, upstream, valid_from)
 
         def work(connection: Connection) -> None:
             if not connection.execute(delete(tables.price).where(day)).rowcount:
@@ -198,7 +202,16 @@ def _limit(row: Any) -> Limit:
     return Limit(row.name, _scope(row.scope), *(getattr(row, name) for name in _LIMIT_NUMBERS))
 
 
+def _day(model: str, upstream: str, valid_from: date) -> ColumnElement[bool]:
+    found = tables.price.c
+    return and_(found.model == model, found.upstream == upstream, found.valid_from == valid_from)
+
+
 def _price(row: Any) -> ModelPrice:
     return ModelPrice(
-        row.model, row.valid_from, row.prompt_micros_per_mtok, row.completion_micros_per_mtok
+        row.model,
+        row.valid_from,
+        row.prompt_micros_per_mtok,
+        row.completion_micros_per_mtok,
+        row.upstream,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cloud.stages import Embedded
-from cloud.upstreams.estimate import TokenBound, estimate_tokens
+from cloud.upstreams.estimate import TokenBound, estimate_tokens, most_tokens
 from cloud.upstreams.reported import read_usage
 from runtime.ids import ModelName
 from runtime.ports import Usage
@@ -23,8 +23,7 @@ class NoEmbeddings(Exception):
 
 def embedding_bound(texts: Sequence[str]) -> TokenBound:
     """Return the most tokens that embedding ``texts`` once can be charged for."""
-    size_bytes = sum(len(text.encode()) for text in texts)
-    return TokenBound(size_bytes + _TOKENS_AROUND_A_TEXT * len(texts), 0)
+    return TokenBound(sum(map(most_tokens, texts)) + _TOKENS_AROUND_A_TEXT * len(texts), 0)
 
 
 def read_embeddings(body: bytes, texts: Sequence[str]) -> Embedded:

@@ -3,7 +3,7 @@
 An estimate errs on the high side for English text: words of up to four letters count one, longer
 ones one per four letters, and every digit and mark counts one. It is always marked
 ``estimated`` in what the gateway records. A bound is never below what any tokenizer of bytes
-counts, because no token is shorter than a byte.
+counts, because no token is shorter than a byte of the text as the tokenizer reads it.
 """
 
 import math
@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from unicodedata import normalize
 
 from runtime.ports import ChatMessage, GenerateRequest
 
@@ -18,6 +19,7 @@ __all__ = [
     "TokenBound",
     "estimate_prompt_tokens",
     "estimate_tokens",
+    "most_tokens",
     "rough_prompt_tokens",
     "token_bound",
 ]
@@ -64,11 +66,28 @@ def token_bound(request: GenerateRequest) -> TokenBound:
     """Return the most that one attempt at ``request`` can be charged for."""
     around = len(request.messages) * _MOST_TOKENS_PER_TURN + _MOST_TOKENS_OF_A_TEMPLATE
     return TokenBound(
-        _size_bytes(request) + around, request.sampling.max_tokens + _TOKENS_PAST_THE_LIMIT
+        sum(map(most_tokens, _texts(request))) + around,
+        request.sampling.max_tokens + _TOKENS_PAST_THE_LIMIT,
     )
 
 
+def most_tokens(text: str) -> int:
+    """Return the most tokens that ``text`` alone can have.
+
+    As many as bytes, after a tokenizer's normaliser has made the most of them: ``U+FDFA`` is 3
+    bytes, and 33 once it is taken apart.
+    """
+    if text.isascii():
+        return len(text)
+    # Taken apart is longer than put together, for every character; a test walks all of Unicode.
+    forms = (text, normalize("NFD", text), normalize("NFKD", text))
+    return max(len(form.encode("utf-8", "surrogatepass")) for form in forms)
+
+
 def _size_bytes(request: GenerateRequest) -> int:
+    return sum(len(text) if text.isascii() else len(text.encode()) for text in _texts(request))
+
+
+def _texts(request: GenerateRequest) -> list[str]:
     texts = [turn.content for turn in request.messages]
-    texts += [request.sampling.json_schema, request.sampling.grammar]
-    return sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
+    return [*texts, request.sampling.json_schema, request.sampling.grammar]

@@ -79,6 +79,7 @@ def upgrade() -> None:
     op.create_table(
         "price",
         sa.Column("model", sa.String, primary_key=True),
+        sa.Column("upstream", sa.String, primary_key=True),
         sa.Column("valid_from", sa.Date, primary_key=True),
         sa.Column("prompt_micros_per_mtok", sa.BigInteger, nullable=False),
         sa.Column("completion_micros_per_mtok", sa.BigInteger, nullable=False),

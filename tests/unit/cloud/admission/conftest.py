@@ -1,13 +1,14 @@
 """Calls, and an admission on a real store."""
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 
 from cloud.admission.admission import BudgetedAdmission
 from cloud.admission.opened import opened_admission
+from cloud.admission.prices import Prices
 from cloud.admission.rules import Budget, Limit
 from cloud.calls import Caller, GenerateCall
 from cloud.stages import Outcome, WorstCase
@@ -49,6 +50,7 @@ class House:
 
     database: Database
     clock: ManualClock
+    prices: Prices = field(default_factory=Prices)
 
     async def set(self, *rules: Budget | Limit) -> None:
         store = RuleStore(self.database)
@@ -59,7 +61,9 @@ class House:
                 await store.set_limit(rule)
 
     def admission(self, database: Database | None = None) -> _Opened:
-        return opened_admission(database or self.database, node="cloud", clock=self.clock)
+        return opened_admission(
+            database or self.database, node="cloud", prices=self.prices, clock=self.clock
+        )
 
     async def accounts(self, name: str) -> list[AccountState]:
         rules = await RuleStore(self.database).all()

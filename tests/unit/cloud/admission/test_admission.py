@@ -197,6 +197,8 @@ async def test_a_caller_who_leaves_while_it_is_admitted_leaves_nothing_behind(
 ) -> None:
     await house.set(monthly("acme", 1000), Limit("c", Scope(), max_concurrent=100))
     async with house.admission() as admission:
+        first = await admission.reserve(call(), worst(10))  # the account is there from now on
+        await first.settle(used(0, prompt=0, completion=0))
         for turns in range(40):
             tasks = [asyncio.ensure_future(admission.reserve(call(), worst(10))) for _ in range(5)]
             for _ in range(turns):

@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -10,13 +11,15 @@ from hypothesis import strategies as st
 
 from cloud.admission.money import MAX_MICROS, format_usd, parse_tokens, parse_usd
 from cloud.admission.periods import Period, window_at
-from cloud.admission.prices import ModelPrice, PriceBook
+from cloud.admission.prices import ModelPrice, Prices, valid_between
 from cloud.admission.scopes import DIMENSIONS, Scope, subject_of
-from cloud.admission.token_bound import most_chat_tokens, most_text_tokens
 from cloud.calls import Caller, GenerateCall
+from cloud.upstreams.estimate import most_tokens
+from cloud.upstreams.model import Route, Target
+from runtime.catalog.model import Price, price_on
 from runtime.errors import RequestInvalid
 from runtime.ids import ModelName, PlanId, RequestId, SessionId, StepId
-from runtime.ports import ChatMessage, GenerateRequest, Provenance, Sampling
+from runtime.ports import ChatMessage, GenerateRequest, Provenance
 
 MOMENTS = st.datetimes(
     min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)
@@ -137,41 +140,62 @@ def test_different_subjects_never_share_a_part(each: list[str], values: list[str
     assert (scope.part_of(one) == scope.part_of(other)) is same
 
 
-def _price(day: date, prompt: int, completion: int) -> ModelPrice:
-    return ModelPrice("llm", day, prompt, completion)
+def _stored(day: date, micros: int, upstream: str = "") -> ModelPrice:
+    return ModelPrice("llm", day, micros * 1_000_000, 0, upstream)
+
+
+def _configured(day: date, usd: float) -> Price:
+    return Price(day, usd, usd)
+
+
+def _usd(prices: Sequence[Price], day: date) -> float | None:
+    found = price_on(prices, day)
+    return None if found is None else found.prompt_usd_per_mtok
+
+
+NEAR, FAR = Target("near", "m"), Target("far", "m", prices=(_configured(date(2026, 2, 1), 20.0),))
+ROUTE = Route(
+    ModelName("llm"),
+    (NEAR, FAR),
+    prices=(_configured(date(2026, 1, 1), 1.0), _configured(date(2026, 3, 1), 3.0)),
+)
 
 
 def test_the_newest_valid_price_counts_and_the_stores_wins_on_the_same_day() -> None:
-    book = PriceBook(
-        configured=[_price(date(2026, 1, 1), 1, 1), _price(date(2026, 3, 1), 3, 3)],
-        stored=[_price(date(2026, 3, 1), 4, 4), _price(date(2026, 6, 1), 6, 6)],
-    )
+    prices = Prices([_stored(date(2026, 3, 1), 4), _stored(date(2026, 6, 1), 6)])
 
-    def prompt(day: date) -> int | None:
-        price = book.on("llm", day)
-        return None if price is None else price.prompt_micros_per_mtok
+    found = prices.of(ROUTE, NEAR)
 
-    assert [prompt(date(2026, month, 1)) for month in (1, 2, 3, 5, 6, 12)] == [1, 1, 4, 4, 6, 6]
-    assert prompt(date(2025, 12, 31)) is None
-    assert book.on("other", date(2026, 1, 1)) is None
+    days = (date(2026, month, 1) for month in (1, 2, 3, 5, 6, 12))
+    assert [_usd(found, day) for day in days] == [1, 1, 4, 4, 6, 6]
+    assert _usd(found, date(2025, 12, 31)) is None
+    assert prices.of(Route(ModelName("other"), (NEAR,)), NEAR) == ()
 
 
-def test_a_call_over_midnight_is_reserved_at_the_dearer_price() -> None:
-    book = PriceBook([_price(date(2026, 1, 1), 10, 10), _price(date(2026, 1, 2), 30, 5)])
-    today, tomorrow = date(2026, 1, 1), date(2026, 1, 2)
+def test_a_price_of_a_target_counts_before_the_price_of_its_model() -> None:
+    prices = Prices([_stored(date(2026, 1, 1), 7)])
+    assert _usd(prices.of(ROUTE, FAR), date(2026, 5, 1)) == 20
+    assert _usd(prices.of(ROUTE, NEAR), date(2026, 2, 1)) == 7
 
-    assert book.worst_micros("llm", today, today, 1_000_000, 0) == 10
-    assert book.worst_micros("llm", today, tomorrow, 1_000_000, 0) == 30
-    assert book.worst_micros("llm", today, tomorrow, 0, 1_000_000) == 10
-    assert book.worst_micros("llm", date(2025, 1, 1), today, 1, 1) is None, "free today"
+    prices.configure([_stored(date(2026, 4, 1), 30, "far"), _stored(date(2026, 4, 1), 9, "near")])
+
+    assert _usd(prices.of(ROUTE, FAR), date(2026, 5, 1)) == 30
+    assert _usd(prices.of(ROUTE, FAR), date(2026, 3, 1)) == 20
+    assert _usd(prices.of(ROUTE, NEAR), date(2026, 5, 1)) == 9
+    assert _usd(prices.of(ROUTE), date(2026, 5, 1)) == 3, "where the target is not known"
 
 
-@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=20), st.integers(1, 10**9))
-def test_many_small_calls_never_cost_less_than_one_large(tokens: list[int], price: int) -> None:
-    of_one = _price(date(2026, 1, 1), price, price)
+def test_a_call_over_midnight_may_be_charged_either_price() -> None:
+    prices = ROUTE.prices
 
-    apart = sum(of_one.cost_micros(count, 0) for count in tokens)
-    assert apart >= of_one.cost_micros(sum(tokens), 0) >= price * sum(tokens) / 1e6
+    def possible(first: date, last: date) -> list[float]:
+        return [price.prompt_usd_per_mtok for price in valid_between(prices, first, last)]
+
+    last_of_february, first_of_march = date(2026, 2, 28), date(2026, 3, 1)
+    assert possible(last_of_february, last_of_february) == [1]
+    assert possible(last_of_february, first_of_march) == [1, 3]
+    assert possible(first_of_march, first_of_march) == [3]
+    assert possible(date(2025, 12, 31), first_of_march) == [], "without a price to begin with"
 
 
 def test_no_normal_form_of_any_character_is_longer_than_the_bound() -> None:
@@ -179,7 +203,7 @@ def test_no_normal_form_of_any_character_is_longer_than_the_bound() -> None:
         character = chr(code)
         if 0xD800 <= code <= 0xDFFF or unicodedata.category(character) == "Cn":
             continue
-        bound = most_text_tokens([character]) - most_text_tokens([""])
+        bound = most_tokens(character)
         for form in ("NFC", "NFKC", "NFD", "NFKD"):
             normal = unicodedata.normalize(form, character)
             assert bound >= len(normal.encode()), hex(code)
@@ -187,14 +211,7 @@ def test_no_normal_form_of_any_character_is_longer_than_the_bound() -> None:
 
 @given(st.text(max_size=200))
 def test_a_bound_on_text_covers_every_byte_of_every_normal_form(text: str) -> None:
-    bound = most_text_tokens([text])
+    bound = most_tokens(text)
 
     for form in ("NFC", "NFKC", "NFD", "NFKD"):
         assert bound >= len(unicodedata.normalize(form, text).encode("utf-8", "surrogatepass"))
-
-
-def test_a_schema_counts_as_prompt() -> None:
-    messages = (ChatMessage("user", "hello"),)
-    plain = most_chat_tokens(messages, Sampling())
-
-    assert most_chat_tokens(messages, Sampling(json_schema='{"type": "object"}')) == plain + 18

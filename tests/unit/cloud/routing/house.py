@@ -10,6 +10,7 @@ from typing import Any
 from opentelemetry.trace import NoOpTracer
 from prometheus_client import CollectorRegistry
 
+from cloud.admission.prices import Prices
 from cloud.charges import Tally
 from cloud.routing.metrics import UPSTREAM_ROWS, UpstreamMetrics
 from cloud.routing.router import Router
@@ -88,6 +89,7 @@ async def house_of(
             [model],
             settings,
             node=NodeName("cloud"),
+            prices=Prices(),
             metrics=UpstreamMetrics(Metrics(registry, UPSTREAM_ROWS)),
             tracer=NoOpTracer(),
             clock=clock,
