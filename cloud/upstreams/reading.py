@@ -228,7 +228,7 @@ class Reading:
             self._count(text, len(tokens))
             texts.append(text)
             logprobs.extend(tokens)
-        if choice.get("finish_reason") is not None:
+        if choice.get("finish_reason"):  # some send an empty one with every piece
             self._take_finish(choice["finish_reason"])
 
     def _text_of(self, delta: Any) -> str:

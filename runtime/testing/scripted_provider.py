@@ -6,25 +6,24 @@ connection or answers an error status. Knows no role.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Provider", "Script", "running_provider"]
 
-_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
-
 
 @dataclass(frozen=True, slots=True)
 class Script:
     """What the provider does with each call."""
 
-    pieces: Sequence[str] = ("four", "ty-two")
+    pieces: Sequence[str | Mapping[str, Any]] = ("four", "ty-two")
+    """Texts, or whole deltas."""
     finish_reason: str | None = "stop"
     """``None`` ends the stream without one."""
-    usage: tuple[int, int] | None = (7, 2)
-    """Prompt and completion tokens; ``None`` reports none."""
+    usage: tuple[int, int] | Mapping[str, Any] | None = (7, 2)
+    """Prompt and completion tokens, or the object as it is sent; ``None`` reports none."""
     stall_before: int | None = None
     """Fall silent before this piece."""
     cut_before: int | None = None
@@ -34,6 +33,16 @@ class Script:
     error_code: str = ""
     raw: bytes = b""
     """Sent as it is before the pieces: events that no well-behaved provider sends."""
+    content_type: str = "text/event-stream"
+    pause_s: float = 0.0
+    """How long it thinks before it answers at all."""
+    piece_s: float = 0.0
+    """How long it thinks after each piece."""
+    comments_s: float = 0.0
+    """While stalled it sends a comment so often: a connection that lives and an answer that does
+    not come."""
+    vectors: Sequence[Sequence[float]] | None = None
+    """Answers with these embeddings instead of a stream."""
 
 
 @dataclass(slots=True)
@@ -45,6 +54,12 @@ class Provider:
     queue: list[Script] = field(default_factory=list)
     """Scripts of the next calls, one each; ``script`` is for those after them."""
     calls: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    """The ``Authorization`` of each call."""
+    connections: int = 0
+    """How many were opened."""
+    health: int = 200
+    """Status of the list of models."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a call arrives."""
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,8 +81,10 @@ async def running_provider(script: Script | None = None) -> AsyncIterator[Provid
         task = asyncio.current_task()
         assert task is not None
         connections.add(task)
+        provider.connections += 1
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            # Cancelled when the block ends, which asyncio's streams would complain about.
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await _serve(provider, reader, writer)
         finally:
             connections.discard(task)
@@ -90,71 +107,132 @@ async def running_provider(script: Script | None = None) -> AsyncIterator[Provid
 async def _serve(
     provider: Provider, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    length = next(
-        (
-            int(line.partition(":")[2])
-            for line in head.splitlines()
-            if line.lower().startswith("content-length:")
-        ),
-        0,
-    )
-    body = await reader.readexactly(length)
-    if head.startswith("GET"):
-        await _answer(writer, 200, {"object": "list", "data": []})
-        return
-    provider.calls.append(json.loads(body))
-    provider.asked.set()
-    script = provider.queue.pop(0) if provider.queue else provider.script
+    """Answer one request after the other, as a server with kept connections does."""
+    head: bytes | None = await _next_head(reader)
+    while head is not None:
+        body = await reader.readexactly(_length(head))
+        if head.startswith(b"GET"):
+            await _answer(writer, provider.health, {"object": "list", "data": []})
+            head = await _next_head(reader)
+            continue
+        provider.calls.append(json.loads(body))
+        provider.keys.append(_field(head, b"authorization"))
+        provider.asked.set()
+        script = provider.queue.pop(0) if provider.queue else provider.script
+        # Whatever the caller sends next, or that it hangs up, is noticed while we write.
+        following = asyncio.ensure_future(_next_head(reader))
+        try:
+            is_over = await _play(provider, script, body, following, writer)
+            head = None if is_over else await following
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _next_head(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readuntil(b"\r\n\r\n")
+
+
+def _length(head: bytes) -> int:
+    return int(_field(head, b"content-length") or "0")
+
+
+def _field(head: bytes, name: bytes) -> str:
+    for line in head.splitlines():
+        field, _, value = line.partition(b":")
+        if field.lower() == name:
+            return value.strip().decode()
+    return ""
+
+
+async def _play(
+    provider: Provider,
+    script: Script,
+    body: bytes,
+    following: asyncio.Future[bytes],
+    writer: asyncio.StreamWriter,
+) -> bool:
+    """Do what the script says; return whether the connection is of no more use."""
+    await asyncio.sleep(script.pause_s)
     if script.status != 200:
         error = {"error": {"message": "no: " + body.decode(), "code": script.error_code}}
         await _answer(writer, script.status, error, script.headers)
-        return
-    writer.write(_HEAD + script.raw)
-    await _stream(provider, script, reader, writer)
+        return False
+    if script.vectors is not None:
+        await _answer(writer, 200, _embeddings(script))
+        return False
+    await _head(writer, script)
+    if script.raw:
+        _chunk(writer, script.raw)
+    return await _stream(provider, script, following, writer)
 
 
 async def _stream(
     provider: Provider,
     script: Script,
-    reader: asyncio.StreamReader,
+    following: asyncio.Future[bytes],
     writer: asyncio.StreamWriter,
-) -> None:
-    gone = asyncio.ensure_future(reader.read())
-    try:
-        for number, piece in enumerate(script.pieces):
-            if number == script.stall_before:
-                await gone
-                provider.hung_up.set()
-                return
-            if number == script.cut_before:
-                writer.transport.abort()
-                return
-            _event(writer, {"index": 0, "delta": {"content": piece}, "finish_reason": None})
-            await writer.drain()
-        end = {"index": 0, "delta": {}, "finish_reason": script.finish_reason}
-        if script.finish_reason is not None:
-            _event(writer, end)
-        if script.usage is not None:
-            prompt, completion = script.usage
-            _event(
-                writer,
-                None,
-                usage={
-                    "prompt_tokens": prompt,
-                    "completion_tokens": completion,
-                    "total_tokens": prompt + completion,
-                },
-            )
-        writer.write(b"data: [DONE]\n\n")
+) -> bool:
+    for number, piece in enumerate(script.pieces):
+        if number == script.stall_before:
+            while script.comments_s and not following.done():
+                _chunk(writer, b": still here\n\n")
+                await asyncio.sleep(script.comments_s)
+            await asyncio.wait([following])
+            provider.hung_up.set()
+            return True
+        if number == script.cut_before:
+            writer.transport.abort()
+            return True
+        delta = {"content": piece} if isinstance(piece, str) else dict(piece)
+        _event(writer, {"index": 0, "delta": delta, "finish_reason": None})
         await writer.drain()
-    finally:
-        gone.cancel()
+        await asyncio.sleep(script.piece_s)
+        if following.done():
+            provider.hung_up.set()
+            return True
+    if script.finish_reason is not None:
+        _event(writer, {"index": 0, "delta": {}, "finish_reason": script.finish_reason})
+    if script.usage is not None:
+        _event(writer, None, usage=_usage(script.usage))
+    _chunk(writer, b"data: [DONE]\n\n")
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+    return False
 
 
-def _event(
-    writer: asyncio.StreamWriter, choice: dict[str, Any] | None, **more: dict[str, int]
-) -> None:
+def _usage(counted: tuple[int, int] | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(counted, Mapping):
+        return dict(counted)
+    prompt, completion = counted
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+def _embeddings(script: Script) -> dict[str, Any]:
+    vectors = script.vectors or ()
+    return {
+        "object": "list",
+        "model": "scripted",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": list(vector)}
+            for index, vector in enumerate(vectors)
+        ],
+        "usage": None if script.usage is None else _usage(script.usage),
+    }
+
+
+async def _head(writer: asyncio.StreamWriter, script: Script) -> None:
+    lines = ["HTTP/1.1 200 OK", f"content-type: {script.content_type}"]
+    lines += ["transfer-encoding: chunked", *(f"{name}: {value}" for name, value in script.headers)]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
+    await writer.drain()
+
+
+def _event(writer: asyncio.StreamWriter, choice: dict[str, Any] | None, **more: Any) -> None:
     chunk = {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
@@ -163,7 +241,11 @@ def _event(
         "choices": [] if choice is None else [choice],
         **more,
     }
-    writer.write(f"data: {json.dumps(chunk)}\n\n".encode())
+    _chunk(writer, f"data: {json.dumps(chunk)}\n\n".encode())
+
+
+def _chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(b"%x\r\n%b\r\n" % (len(data), data))
 
 
 async def _answer(
@@ -173,7 +255,7 @@ async def _answer(
     headers: Sequence[tuple[str, str]] = (),
 ) -> None:
     data = json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {status} X", "content-type: application/json", "connection: close"]
+    lines = [f"HTTP/1.1 {status} X", "content-type: application/json"]
     lines += [f"content-length: {len(data)}", *(f"{name}: {value}" for name, value in headers)]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
     await writer.drain()

@@ -26,6 +26,7 @@ from runtime.testing.scripted_provider import Provider, Script, running_provider
 
 MODEL = ModelName("big")
 PRICES = (Price(date(2020, 1, 1), 1.0, 10.0), Price(date(2999, 1, 1), 9.0, 9.0))
+CALL = GenerateRequest(MODEL, (ChatMessage("user", "hi"),), timeout_s=5.0)
 SETTINGS = RoutingSettings(backoff_s=0.01, longest_backoff_s=0.2)
 
 
@@ -39,8 +40,8 @@ class House:
 
     async def ask(self, timeout_s: float = 5.0, **changes: Any) -> list[Chunk]:
         """Return the chunks of one answer."""
-        call = GenerateRequest(MODEL, (ChatMessage("user", "hi"),), timeout_s=timeout_s)
-        return [chunk async for chunk in self.router.generate(replace(call, **changes), Tally())]
+        call = replace(CALL, timeout_s=timeout_s, **changes)
+        return [chunk async for chunk in self.router.generate(call, Tally())]
 
     def calls(self) -> list[int]:
         """How often each provider was asked."""

@@ -18,9 +18,10 @@ from runtime.errors import (
     UpstreamUnavailable,
 )
 from runtime.ids import ModelName
-from runtime.ports import ChatMessage, GenerateRequest, Sampling, TextDelta
+from runtime.ports import Sampling, TextDelta
 from runtime.testing.scripted_provider import Script
 from tests.unit.cloud.routing.house import (
+    CALL,
     MODEL,
     SETTINGS,
     completion_of,
@@ -29,7 +30,6 @@ from tests.unit.cloud.routing.house import (
 )
 
 DOWN = Script(status=503)
-CALL = GenerateRequest(MODEL, (ChatMessage("user", "hi"),), timeout_s=5.0)
 
 
 async def test_an_answer_carries_alias_node_and_the_price_valid_today() -> None:
