@@ -10,6 +10,9 @@ from typing import Annotated
 import typer
 
 from cloud.app import GatewayState, serve
+from cloud.cli_budgets import app as budgets
+from cloud.cli_limits import app as limits
+from cloud.cli_prices import app as prices
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state
 from cloud.cli_status import status
 from cloud.cli_usage import usage
@@ -31,6 +34,9 @@ app = typer.Typer(
 )
 app.command()(status)
 app.command()(usage)
+app.add_typer(budgets, name="budget")
+app.add_typer(limits, name="limit")
+app.add_typer(prices, name="price")
 
 
 @app.command(name="serve")

@@ -88,6 +88,11 @@ class ReplicaStore:
         is_wanted = reservation.c.presumed_at.is_not(None) if only_presumed else None
         return await self._open(is_wanted)
 
+    async def find(self, id_: str) -> OpenReservation | None:
+        """Return a reservation that is not settled, if there is one of that id."""
+        found = await self._open(reservation.c.id == id_)
+        return found[0] if found else None
+
     async def sweep(self, *, settled_before: datetime, now: datetime) -> None:
         """Forget reservations settled long ago, keys past their time, replicas that are gone."""
         old = select(reservation.c.id).where(reservation.c.settled_at < settled_before)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -33,8 +33,8 @@ class CallInfo:
     """What is remembered of a call beside numbers; content-free."""
 
     tenant: str
-    kind: str
-    """Of the caller: ``device`` or ``key``."""
+    kind: Literal["device", "key"]
+    """Of the caller."""
     caller: str
     model: str
     graph: str = ""
