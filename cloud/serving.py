@@ -23,6 +23,7 @@ from cloud.stages import (
     Reservation,
     Tally,
 )
+from cloud.succession import Succession
 from runtime.clock import Clock
 from runtime.errors import LeewardError
 from runtime.ports import Chunk, Completion, Usage
@@ -52,11 +53,16 @@ class Serving:
         cache: AnswerCache,
         clock: Clock,
     ) -> None:
-        self.models = models
+        self.succession = Succession(models)
         self._admission = admission
         self._inspector = inspector
         self._cache = cache
         self._clock = clock
+
+    @property
+    def models(self) -> Models:
+        """What a call that begins now is answered by."""
+        return self.succession.newest
 
     @asynccontextmanager
     async def answering(self, call: GenerateCall) -> AsyncIterator[Answer]:
@@ -67,11 +73,11 @@ class Serving:
         """
         started_s = self._clock.monotonic_s()
         call = await self._inspector.inspect(call)
-        async with self._cache.opened(call) as lookup:
-            worst = self.models.worst_case(call.request) if lookup.found is None else FREE
+        async with self.succession.using() as models, self._cache.opened(call) as lookup:
+            worst = models.worst_case(call.request) if lookup.found is None else FREE
             reservation = await self._admission.reserve(call, worst)
             tally = Tally()
-            source = lookup.found or lookup.recording(self.models.generate(call.request, tally))
+            source = lookup.found or lookup.recording(models.generate(call.request, tally))
             meter = _Meter(
                 reservation, self._clock, started_s=started_s, cache_hit=lookup.found is not None
             )
@@ -97,17 +103,18 @@ class Serving:
         """
         started_s = self._clock.monotonic_s()
         call = await self._inspector.inspect(call)
-        reservation = await self._admission.reserve(call, self.models.worst_case(call.request))
-        meter = _Meter(reservation, self._clock, started_s=started_s)
-        try:
-            embedded = await self.models.embed(call.request)
-            await meter.settle("embedded", embedded.usage)
-        except LeewardError as error:
-            meter.status = type(error).__name__
-            raise
-        finally:
-            if not meter.is_settled:
-                await meter.settle(meter.status, Usage())
+        async with self.succession.using() as models:
+            reservation = await self._admission.reserve(call, models.worst_case(call.request))
+            meter = _Meter(reservation, self._clock, started_s=started_s)
+            try:
+                embedded = await models.embed(call.request)
+                await meter.settle("embedded", embedded.usage)
+            except LeewardError as error:
+                meter.status = type(error).__name__
+                raise
+            finally:
+                if not meter.is_settled:
+                    await meter.settle(meter.status, Usage())
         return embedded
 
 

@@ -69,7 +69,7 @@ class Endpoints:
         self._node = node
         self._clock = clock
         self._tracer = tracer
-        self._defaults = defaults
+        self.defaults = defaults
 
     @asynccontextmanager
     async def chat(self, asking: Asking, body: bytes) -> AsyncIterator[ASGIApp]:
@@ -87,7 +87,7 @@ class Endpoints:
     async def embeddings(self, asking: Asking, body: bytes) -> AsyncIterator[ASGIApp]:
         """``POST /v1/embeddings``."""
         asked = parse_shape(body, EmbeddingRequest)
-        embedded = await self._serving.embed(embed_call(asking, asked, self._defaults))
+        embedded = await self._serving.embed(embed_call(asking, asked, self.defaults))
         encode = _packed if asked.encoding_format == "base64" else list
         data = [
             {"object": "embedding", "index": index, "embedding": encode(vector)}
@@ -138,7 +138,7 @@ class Endpoints:
     async def _by_model(
         self, asking: Asking, asked: ChatRequest | CompletionRequest, envelope: Envelope
     ) -> AsyncIterator[ASGIApp]:
-        call = generate_call(asking, asked, self._defaults)
+        call = generate_call(asking, asked, self.defaults)
         span = self._span(asking, call)
         try:
             async with self._serving.answering(call) as answer:
@@ -164,7 +164,7 @@ class Endpoints:
     ) -> AsyncIterator[ASGIApp]:
         if self._graphs is None:
             raise NotFound("this gateway runs no graphs")
-        request = run_request(asking, asked, choice, self._defaults)
+        request = run_request(asking, asked, choice, self.defaults)
         headers = {REQUEST_HEADER: asking.request_id}
         async with aclosing(self._graphs.of(asking.caller).run(request)) as events:
             if not asked.stream:

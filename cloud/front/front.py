@@ -67,9 +67,9 @@ class HttpFront:
     """An ASGI application that serves callers with keys."""
 
     def __init__(self, endpoints: Endpoints, keys: Keys, *, bounds: FrontBounds) -> None:
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         self._keys = keys
-        self._bounds = bounds
+        self.bounds = bounds
         self._open_calls = 0
         self._is_draining = False
         self._routes: dict[str, tuple[str, Endpoint]] = {
@@ -110,7 +110,7 @@ class HttpFront:
             raise BackendUnavailable("the gateway is stopping")
         headers = Headers(scope=scope)
         asking = Asking(await self._known(headers), request_id, headers)
-        if self._open_calls >= self._bounds.max_calls:
+        if self._open_calls >= self.bounds.max_calls:
             raise CapacityExhausted("this front answers as many calls as it may")
         self._open_calls += 1
         try:
@@ -122,8 +122,8 @@ class HttpFront:
 
     async def _body(self, method: str, receive: Receive) -> bytes:
         # Read for GET as well, so that what comes next on the connection is its end.
-        limit = self._bounds.max_body_bytes if method == "POST" else 0
-        return await read_body(receive, max_bytes=limit, timeout_s=self._bounds.body_timeout_s)
+        limit = self.bounds.max_body_bytes if method == "POST" else 0
+        return await read_body(receive, max_bytes=limit, timeout_s=self.bounds.body_timeout_s)
 
     def _route(self, path: str) -> tuple[str, Endpoint]:
         route = self._routes.get(path)
@@ -131,7 +131,7 @@ class HttpFront:
             return route
         if path.startswith(_MODEL_PREFIX):
             name = path.removeprefix(_MODEL_PREFIX)
-            return "GET", lambda asking, _body: self._endpoints.model(asking, name)
+            return "GET", lambda asking, _body: self.endpoints.model(asking, name)
         raise NotFound("there is no such path")
 
     async def _known(self, headers: Headers) -> Caller:

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp
 from runtime.errors import AddressInUse, ConfigInvalid
 from runtime.http.protocol import BoundedProtocol
 
-__all__ = ["bind_http", "serving_http"]
+__all__ = ["HttpServer", "bind_http", "load_certificate", "serving_http", "tls_context"]
 
 _BACKLOG = 1024
 _GRACE_S = 5
@@ -44,6 +45,55 @@ def bind_http(address: str) -> socket.socket:
     return bound
 
 
+def tls_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
+    """Return how a server proves who it is.
+
+    Loading newer files into the context changes what handshakes from then on see.
+
+    Raises:
+        ConfigInvalid: The files cannot be read, or do not belong together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    load_certificate(context, certificate, private_key)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, certificate: Path, private_key: Path) -> None:
+    """Show this certificate from now on.
+
+    Raises:
+        ConfigInvalid: The files cannot be read, or do not belong together; what was shown before
+            is shown still.
+    """
+    try:
+        # First into a context of its own: a key that does not fit leaves the other half behind.
+        for one in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
+            one.load_cert_chain(certificate, private_key, password=_no_password)
+    except (OSError, ValueError) as error:
+        reason = "certificate and private key cannot be used: both PEM, unencrypted, of one pair"
+        raise ConfigInvalid(reason, file=str(certificate), field="certificate_file") from error
+
+
+def _no_password() -> str:
+    # Without it OpenSSL asks on the terminal.
+    raise ValueError("the private key is encrypted")
+
+
+class HttpServer:
+    """A running server; made by ``serving_http``."""
+
+    def __init__(self, server: uvicorn.Server, running: asyncio.Task[None]) -> None:
+        self._server = server
+        self._running = running
+
+    async def stop(self) -> None:
+        """Take no more connections; return when running responses ended or may not go on."""
+        self._server.should_exit = True
+        await asyncio.wait({self._running})
+
+
 @asynccontextmanager
 async def serving_http(
     app: ASGIApp,
@@ -52,7 +102,7 @@ async def serving_http(
     tls: ssl.SSLContext | None = None,
     protocol: type[BoundedProtocol] = BoundedProtocol,
     grace_s: float = _GRACE_S,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[HttpServer]:
     """Serve ``app`` until the block ends; then let running responses end.
 
     Args:
@@ -77,12 +127,11 @@ async def serving_http(
         )
     )
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(server.serve(sockets=[bound]))
+        running = HttpServer(server, group.create_task(server.serve(sockets=[bound])))
         try:
-            yield
+            yield running
         finally:
-            server.should_exit = True
-            await task
+            await running.stop()
 
 
 class _EmbeddedServer(uvicorn.Server):

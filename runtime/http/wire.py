@@ -225,7 +225,8 @@ def _schema_of(response_format: dict[str, Any] | None) -> str:
         case "json_object":
             return '{"type": "object"}'
         case "json_schema":
-            schema = (response_format or {}).get("json_schema", {}).get("schema")
+            described = (response_format or {}).get("json_schema")
+            schema = described.get("schema") if isinstance(described, dict) else None
             if not isinstance(schema, dict):
                 raise RequestInvalid(
                     "must be an object", field="response_format.json_schema.schema"
