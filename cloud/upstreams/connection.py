@@ -4,7 +4,7 @@ No retries of its own, no redirects (they would send a prompt somewhere else), n
 unbounded size, no account names out of the environment.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
@@ -12,9 +12,8 @@ import httpx2
 import openai
 from openai import AsyncOpenAI, Omit
 
-from cloud.upstreams.lanes import Lanes
 from cloud.upstreams.model import UpstreamSpec
-from runtime.clock import Clock
+from cloud.upstreams.transport import ProviderTransport
 
 __all__ = ["TooLarge", "open_client", "read_bounded", "streamed_headers"]
 
@@ -28,12 +27,10 @@ class TooLarge(Exception):
     """A body is larger than any answer's could be."""
 
 
-def open_client(spec: UpstreamSpec, clock: Clock) -> AsyncOpenAI:
+def open_client(spec: UpstreamSpec) -> AsyncOpenAI:
     """Return the SDK's client for one provider; the caller closes it."""
-    # Our own waits are the limit (``Reading.wait``); these only bound what happens inside one.
-    timeout = openai.Timeout(
-        max(spec.first_token_timeout_s, spec.idle_timeout_s), connect=spec.connect_timeout_s
-    )
+    # Whoever waits for an answer has its own limit (``Reading.wait``).
+    timeout = openai.Timeout(None, connect=spec.connect_timeout_s)
     client = AsyncOpenAI(
         base_url=spec.base_url,
         api_key=spec.api_key or _NO_KEY,
@@ -41,8 +38,9 @@ def open_client(spec: UpstreamSpec, clock: Clock) -> AsyncOpenAI:
         max_retries=0,
         timeout=timeout,
         http_client=httpx2.AsyncClient(
-            # Our slots limit how many there are.
-            transport=Lanes(_lane_opener(spec.base_url), keep_s=_KEEPALIVE_S, clock=clock),
+            transport=ProviderTransport(
+                keep_s=_KEEPALIVE_S, proxy=_proxy_of(httpx2.URL(spec.base_url))
+            ),
             timeout=timeout,
             follow_redirects=False,
             event_hooks={"response": [_bound_errors]},
@@ -79,19 +77,8 @@ async def read_bounded(response: httpx2.Response, max_bytes: int) -> bytes:
     return bytes(received)
 
 
-def _lane_opener(base_url: str) -> Callable[[], httpx2.AsyncBaseTransport]:
-    """Return what opens one more connection, through the proxy that the machine's settings name."""
-    certificates = httpx2.create_ssl_context()  # read once, not for every connection
-    limits = httpx2.Limits(max_connections=1, keepalive_expiry=_KEEPALIVE_S)
-    proxy = _proxy_of(httpx2.URL(base_url))
-
-    def open_lane() -> httpx2.AsyncBaseTransport:
-        return httpx2.AsyncHTTPTransport(verify=certificates, limits=limits, proxy=proxy)
-
-    return open_lane
-
-
 def _proxy_of(url: httpx2.URL) -> str | None:
+    """Return the proxy that the machine's settings name for a provider."""
     if proxy_bypass(url.host):
         return None
     proxies = getproxies()

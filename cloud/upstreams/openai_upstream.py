@@ -42,7 +42,7 @@ class OpenAIUpstream:
         self.spec = spec
         self.slots = Slots(spec)
         self._clock = clock
-        self._client = open_client(spec, clock)
+        self._client = open_client(spec)
         self._stream_options: Any = {"headers": streamed_headers(spec, accept=_EVENT_STREAM)}
         self._json_options: Any = {"headers": streamed_headers(spec, accept=_JSON)}
 

@@ -10,7 +10,6 @@ import pytest
 
 from cloud.upstreams.connection import open_client
 from cloud.upstreams.model import UpstreamSpec
-from runtime.clock import SystemClock
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -40,7 +39,7 @@ async def _listening() -> AsyncIterator[Server]:
 
 async def _ask(base_url: str) -> None:
     spec = UpstreamSpec(name="p", base_url=base_url, api_key="k")
-    async with open_client(spec, SystemClock()) as client:
+    async with open_client(spec) as client:
         await client.get("/models", cast_to=httpx2.Response)
 
 
