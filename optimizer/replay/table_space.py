@@ -17,6 +17,7 @@ from optimizer.replay.choices import misfit
 from optimizer.replay.graph_table import GraphTable
 from optimizer.replay.graph_terms import RoleName, Term, TermInvalid, canonical
 from optimizer.replay.term_graphs import Drawing, term_graph
+from optimizer.search.composition import Composer, Composition
 from optimizer.search.model import Candidate, CandidateKey, Decision, DecisionKind
 from runtime.catalog.model import Catalog
 from runtime.graph.model import Graph
@@ -133,6 +134,19 @@ class TableSpace:
         """Say whether any question could leave the edge: some step's model is in the cloud."""
         models = self._table.terms[self.row(candidate)].models
         return any(self._table.is_cloud(model) for model in models)
+
+    def composition(self, candidates: Sequence[Candidate]) -> Composition:
+        """Take graphs apart into steps; a model's size is its FLOPs per token."""
+        pool = self._table.pool
+        flops = self._table.header["flops"]
+        composer = Composer(pool, [float(flops[model][0]) for model in pool])
+        for candidate in candidates:
+            number: dict[str, int] = {}
+            for step in self._table.terms[self.row(candidate)].steps:
+                inputs = [number[one.key] for one in step.inputs]
+                number[step.key] = composer.part(pool.index(step.model), step.sample, inputs)
+            composer.graph(number[step.key])
+        return composer.composed()
 
     def row(self, candidate: Candidate) -> int:
         """Return a candidate's row in the table."""

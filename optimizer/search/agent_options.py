@@ -34,6 +34,14 @@ class AgentOptions:
     """Variance of an outcome from which on it is worth a probe."""
     survey_share: float = 0.2
     """Expected exposure of the graphs drawn from which on a broad probe goes first."""
+    first_look: int = 6
+    """Questions that every model is run on alone where graphs are steps that read steps."""
+    alone_growth: float = 2.0
+    alone_share: float = 0.4
+    step_block: int = 12
+    """Questions that a graph of steps is run on before it is looked again."""
+    shortlist: int = 160
+    """Graphs of steps that are drawn among: the most promising."""
     starts_informed: bool = True
     """Insight 1: begin with what each model is worth on one shared batch, else with any graphs."""
     is_shrinking: bool = True

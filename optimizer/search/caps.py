@@ -75,9 +75,13 @@ class CapRule:
 
     def bounded(self, one: Constraint, row: Row) -> float:
         """Return an amount's mean or percentile, or its upper bound where there is a confidence."""
-        values = row.amount(_AMOUNTS[one.measure]).astype(np.float64)
+        values = self.amount(one, row)
         is_percentile = one.measure is Measure.LATENCY_P95_S
         return self._percentile(values) if is_percentile else self._mean(values)
+
+    def amount(self, one: Constraint, row: Row) -> npt.NDArray[np.float64]:
+        """Return what a cap is about on the questions seen, in their order."""
+        return row.amount(_AMOUNTS[one.measure]).astype(np.float64)
 
     @property
     def amounts(self) -> tuple[Constraint, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.search.caps import CapRule
+from optimizer.search.composition import Composition, composition_of
 from optimizer.search.model import Space
 from optimizer.search.prediction import OutcomePredictor, Pool
 from optimizer.search.structure import Probe, can_expose, own_predictor, probes_of
@@ -40,6 +41,11 @@ class Problem:
     def predictor(self) -> OutcomePredictor | None:
         """The space's own predictor, if it has one."""
         return own_predictor(self.space)
+
+    @cached_property
+    def composition(self) -> Composition | None:
+        """The listed graphs taken apart into steps, where they are such."""
+        return None if self.pool is None else composition_of(self.space, self.pool.candidates)
 
     def probes(self, pool: Pool) -> list[Probe]:
         """Return the graphs to begin with, without those that break a static cap."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from optimizer.search.agent_options import AgentOptions
 from optimizer.search.agent_reinforce import AgentReinforce
+from optimizer.search.composed_search import ComposedReinforce
 from optimizer.search.driver import Search, Strategy
 from optimizer.search.evolution import Evolution
 from optimizer.search.halving import SuccessiveHalving
@@ -20,7 +21,7 @@ from optimizer.search.virtual import VirtualTrials
 from runtime.documents.suggest import did_you_mean, listed
 from runtime.errors import NotFound
 
-__all__ = ["ABLATIONS", "AGENT_REINFORCE", "SEARCHERS", "make_search"]
+__all__ = ["ABLATIONS", "AGENT_REINFORCE", "SEARCHERS", "agent_reinforce", "make_search"]
 
 AGENT_REINFORCE: Final = "agent_reinforce"
 
@@ -72,6 +73,21 @@ SEARCHERS: Final = (AGENT_REINFORCE, *ABLATIONS, *_PEERS)
 """All names."""
 
 
+def agent_reinforce(
+    problem: Problem,
+    *,
+    seed: int,
+    options: AgentOptions | None = None,
+    virtual: VirtualTrials | None = None,
+) -> Strategy:
+    """Return Agent-REINFORCE with its rule agent, in the form that fits the space."""
+    options = options or AgentOptions()
+    pool, parts = problem.pool, problem.composition
+    if options.is_structured and options.has_agent and pool is not None and parts is not None:
+        return ComposedReinforce(problem, pool, parts, seed=seed, options=options, virtual=virtual)
+    return AgentReinforce(problem, seed=seed, options=options, virtual=virtual)
+
+
 def make_search(
     name: str, problem: Problem, *, seed: int, virtual: VirtualTrials | None = None
 ) -> Search:
@@ -88,8 +104,7 @@ def make_search(
         NotImplementedYet: It needs a package that is not installed.
     """
     if name == AGENT_REINFORCE or name in ABLATIONS:
-        options = ABLATIONS.get(name)
-        strategy: Strategy = AgentReinforce(problem, seed=seed, options=options, virtual=virtual)
+        strategy = agent_reinforce(problem, seed=seed, options=ABLATIONS.get(name), virtual=virtual)
     elif name in _PEERS:
         strategy = _PEERS[name](problem, seed)
     else:

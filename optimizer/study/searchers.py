@@ -13,12 +13,11 @@ from optimizer.agents.maao import AgentMaao
 from optimizer.agents.replies import Checks
 from optimizer.agents.rounds import LoopOptions
 from optimizer.search.agent_options import AgentOptions
-from optimizer.search.agent_reinforce import AgentReinforce
 from optimizer.search.caps import CapRule
 from optimizer.search.driver import Search, Strategy
 from optimizer.search.model import Searcher, Space
 from optimizer.search.problem import Problem
-from optimizer.search.registry import AGENT_REINFORCE, SEARCHERS, make_search
+from optimizer.search.registry import AGENT_REINFORCE, SEARCHERS, agent_reinforce, make_search
 from optimizer.study.agent_choice import ADVISED, LLMChoice
 from optimizer.study.agent_ground import ground_of
 from optimizer.study.model import Study
@@ -53,7 +52,7 @@ def make_searcher(study: Study, space: Space, *, questions: int) -> Searcher:
         return _advised(study, problem, study.searcher.agent)
     if study.searcher.name == AGENT_REINFORCE and options:
         chosen = _with_options(study, AgentOptions(), options)
-        return Search(AgentReinforce(problem, seed=study.seed, options=chosen), questions)
+        return Search(agent_reinforce(problem, seed=study.seed, options=chosen), questions)
     if options:
         reason = f"are not known to {study.searcher.name}; leave them out"
         raise StudyInvalid(reason, file=str(study.file), field="searcher.options")

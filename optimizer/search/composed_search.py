@@ -1,0 +1,285 @@
+"""Agent-REINFORCE where graphs are steps that read other steps: sample, feedback, update.
+
+The rule agent's loop for such spaces. Insight 1: every model alone on a few shared questions, the
+larger ones taken for the better until shown otherwise. Then, round by round: draw graphs that may
+be the best from what is known of every step (``step_model``), move the distribution towards them,
+and run the likeliest on the questions on which most hangs. Insights 2 and 3 are in the step model:
+what another step adds follows from what its model makes of right and wrong answers.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizer.search.agent_options import AgentOptions
+from optimizer.search.archive import Archive, Row
+from optimizer.search.composition import Composition
+from optimizer.search.distribution import GraphDistribution, uniform
+from optimizer.search.driver import Request
+from optimizer.search.model import Recommendation
+from optimizer.search.prediction import Pool
+from optimizer.search.problem import Problem
+from optimizer.search.step_amounts import Excess, expected_excess
+from optimizer.search.step_model import Habits, Seen, learn_habits, spread
+from optimizer.search.virtual import VirtualTrials
+
+__all__ = ["ComposedReinforce"]
+
+_UNLIKE: Final = 0.10
+"""Chance that an outcome is not what the habit says."""
+_WIDENS: Final = 12
+"""One in so many of the graphs that were run is run side by side: late rounds settle much."""
+_HOPE_SD: Final = 2.5
+"""A graph further behind than so many deviations of its doubt is not worth running."""
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What is expected of every graph, given an archive."""
+
+    habits: Habits
+    chance: npt.NDArray[np.float32]
+    open: npt.NDArray[np.bool_]
+    mean: _Floats
+    doubt: _Floats
+    excess: Excess
+    ran: npt.NDArray[np.bool_]
+
+
+class ComposedReinforce:
+    """The strategy; see the module."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        pool: Pool,
+        parts: Composition,
+        *,
+        seed: int,
+        options: AgentOptions,
+        virtual: VirtualTrials | None = None,
+    ) -> None:
+        self._problem, self._pool, self._parts = problem, pool, parts
+        self._rule = problem.rule
+        self._options = options
+        self._virtual = virtual if options.has_virtual_trials else None
+        self._rng = np.random.default_rng(seed)
+        self._total = problem.questions
+        self._order = self._rng.permutation(self._total)
+        self.distribution: GraphDistribution = uniform(problem.space.decisions)
+        self._exposing = problem.exposing(pool)
+        shape = (len(parts.inputs), self._total)
+        self._seen = Seen(np.zeros(shape, np.float32), np.zeros(shape, np.bool_))
+        self._rows: dict[int, Row] = {}
+        self._version = -1
+        self._since = 0
+        """Version of the archive when the last round began: all that is remembered without one."""
+        self._view: _View | None = None
+
+    def batches(self, archive: Archive) -> Iterator[Sequence[Request]]:
+        """Look at every model alone, then round by round at what may be the best."""
+        if self._options.starts_informed:
+            yield from self._alone(archive)
+        else:
+            yield self._anything()
+        while requests := self._round(archive):
+            yield requests
+
+    def recommend(self, archive: Archive) -> Recommendation | None:
+        """Return the best expectation among graphs that were run and keep the caps."""
+        view = self._look(archive)
+        may = view.ran & (view.excess.value <= 0.0) & self._keeps_share()
+        if not may.any():
+            return None
+        row = int(np.where(may, view.mean - 0.25 * view.doubt, -np.inf).argmax())
+        told = self._rows[row]
+        half = 2.0 * float(view.doubt[row])
+        value = float(view.mean[row])
+        interval = (max(0.0, value - half), min(1.0, value + half))
+        return Recommendation(self._pool.candidates[row], value, interval, told.count)
+
+    def state(self) -> Mapping[str, object]:
+        """Return the probabilities by decision."""
+        return {
+            "searcher": "agent_reinforce",
+            "agent": "rule agent",
+            "probabilities": self.distribution.table(),
+        }
+
+    def _alone(self, archive: Archive) -> Iterator[Sequence[Request]]:
+        """Insight 1: run every model alone on ever more questions while it may be the best one."""
+        parts = self._parts
+        alone = (parts.depth[parts.sinks] == 1) & (parts.sample[parts.sinks] == 0)
+        racing = np.flatnonzero(alone & self._may_share())
+        upto = min(self._options.first_look, self._total)
+        while len(racing):
+            asked = tuple(self._order[:upto].tolist())
+            yield [Request(self._pool.candidates[row], asked) for row in racing]
+            view = self._look(archive)
+            fits = self._fits(view)[racing]
+            best = (view.mean - view.doubt)[racing[fits]].max() if fits.any() else 0.0
+            racing = racing[(view.mean + view.doubt)[racing] >= best]
+            if upto >= self._total * self._options.alone_share:
+                return
+            upto = min(self._total, round(upto * self._options.alone_growth))
+
+    def _anything(self) -> list[Request]:
+        """Without insight 1: as many graphs as there are models, whichever they are."""
+        some = self._rng.permutation(len(self._pool.candidates))[: len(self._parts.models)]
+        few = tuple(self._order[: self._options.first_look].tolist())
+        return [Request(self._pool.candidates[row], few) for row in some]
+
+    def _fits(self, view: _View) -> npt.NDArray[np.bool_]:
+        """Say which graphs may keep the caps; should none seem to, which are the least unlikely."""
+        fits = np.zeros(len(self._exposing), np.bool_)
+        for deviations in (1.0, _HOPE_SD):
+            fits = view.excess.value - deviations * view.excess.doubt <= 0.0
+            fits &= self._may_share()
+            if fits.any():
+                break
+        return fits
+
+    def _round(self, archive: Archive) -> list[Request]:
+        view = self._look(archive)
+        self._since = archive.version
+        drawn = self._draw(view)
+        if not drawn:
+            return []
+        elites = [self._pool.candidates[row].choices for row in drawn]
+        self.distribution = self.distribution.towards(elites, self._options.rate)
+        width = max(self._options.contenders, len(self._rows) // _WIDENS)
+        running = [row for row in self._contenders(drawn) if view.open[row].any()]
+        return [self._request(view, row) for row in running[:width] or self._hopeful(view)]
+
+    def _contenders(self, drawn: Sequence[int]) -> list[int]:
+        """Return the likeliest graph first, then as they were drawn: luck decides who is tried."""
+        likeliest = max(drawn, key=lambda row: (drawn.count(row), -row))
+        return list(dict.fromkeys([likeliest, *drawn]))
+
+    def _request(self, view: _View, row: int) -> Request:
+        """Ask for the questions on which most hangs, in the shared order where that is equal."""
+        chance, block = view.chance[row, self._order], self._total
+        if self._options.is_racing:
+            block = max(self._options.step_block, len(self._rows) // 4)
+        worth = chance * (1 - chance) if self._options.is_selective else np.zeros_like(chance)
+        worth = np.where(view.open[row, self._order], worth, -1.0)
+        asked = np.argsort(-np.round(worth, 2), kind="stable")[:block]
+        asked = asked[worth[asked] >= 0.0]
+        return Request(self._pool.candidates[row], tuple(self._order[asked].tolist()))
+
+    def _draw(self, view: _View) -> list[int]:
+        """Return the graph that is the best in each draw."""
+        fits = self._fits(view)
+        if not fits.any():
+            return []
+        short = self._short(view, fits)
+        draws = self._options.draws
+        parts = self._parts.only(short)
+        kept = sorted(set().union(*(self._parts.steps[row] for row in short)))
+        seen = Seen(np.tile(self._seen.right[kept], draws), np.tile(self._seen.seen[kept], draws))
+        chance = spread(parts, view.habits.drawn(self._rng, draws), seen)[parts.sinks]
+        value = chance.reshape(len(short), draws, self._total).mean(axis=2)
+        noise = np.sqrt(_UNLIKE * (1 - _UNLIKE) * view.open[short].sum(axis=1)) / self._total
+        value += noise[:, None] * self._rng.standard_normal(value.shape)
+        over = view.excess.value[short, None] + view.excess.doubt[
+            short, None
+        ] * self._rng.standard_normal(value.shape)
+        value = np.where(over <= 0.0, value, -over)
+        return [int(short[one]) for one in value.argmax(axis=0)]
+
+    def _short(self, view: _View, fits: npt.NDArray[np.bool_]) -> _Ints:
+        """Return the most promising graphs, equally many of every model that may answer last."""
+        hope = np.where(fits, view.mean + view.doubt, -np.inf)
+        order = np.argsort(-hope, kind="stable")
+        order = order[hope[order] > -np.inf]
+        models = self._parts.model[self._parts.sinks[order]]
+        each = -(-self._options.shortlist // len(self._parts.models))
+        kept = [order[models == model][:each] for model in range(len(self._parts.models))]
+        return np.sort(np.concatenate(kept))
+
+    def _hopeful(self, view: _View) -> list[int]:
+        """Return graphs that may still beat the best one known, the most promising first."""
+        fits = self._fits(view)
+        known = view.ran & (view.excess.value <= 0.0) & self._keeps_share()
+        bar = view.mean[known].max() if known.any() else 0.0
+        is_open = view.open.any(axis=1)
+        ahead = view.mean + _HOPE_SD * view.doubt - bar
+        may = fits & is_open & (ahead > 0.0)
+        order = np.argsort(np.where(may, -ahead, np.inf), kind="stable")
+        width = max(self._options.race_width, len(self._rows) // 8)
+        return [int(row) for row in order[:width] if may[row]]
+
+    def _may_share(self) -> npt.NDArray[np.bool_]:
+        limit = self._rule.most_exposed(self._total) / self._total
+        if limit >= 1.0:
+            return np.ones(len(self._exposing), np.bool_)
+        told = [row.share for number, row in self._rows.items() if self._exposing[number]]
+        expected = min(told, default=0.0) if limit > 0 else 1.0
+        may: npt.NDArray[np.bool_] = ~self._exposing | (expected <= limit)
+        return may
+
+    def _keeps_share(self) -> npt.NDArray[np.bool_]:
+        keeps = ~self._exposing
+        for number, row in self._rows.items():
+            keeps[number] |= row.exposed_sum <= self._rule.most_exposed(row.count)
+        return keeps
+
+    def _look(self, archive: Archive) -> _View:
+        if self._view is None or self._version != archive.version:
+            self._take(archive)
+            self._view = self._form()
+        return self._view
+
+    def _take(self, archive: Archive) -> None:
+        since = max(self._version, 0)
+        if not self._options.has_archive:
+            since = self._since
+            self._rows.clear()
+            self._seen.seen[:] = False
+        for row in archive.changed_since(since):
+            number = self._pool.index.get(row.candidate.key)
+            if number is None:
+                continue
+            self._rows[number] = row
+            sink = self._parts.sinks[number]
+            self._seen.seen[sink] |= row.seen
+            self._seen.right[sink] = np.where(row.seen, row.right, self._seen.right[sink])
+        self._version = archive.version
+        if self._virtual is not None:
+            decided = self._virtual.decided(self._pool.candidates, range(self._total))
+            self._seen.seen[self._parts.sinks] |= decided.known
+            sinks = self._parts.sinks
+            self._seen.right[sinks] = np.where(
+                decided.known, decided.right, self._seen.right[sinks]
+            )
+
+    def _form(self) -> _View:
+        sinks = self._parts.sinks
+        habits = learn_habits(self._parts, self._seen, expects_usual=self._options.is_shrinking)
+        chance = spread(self._parts, habits, self._seen)[sinks]
+        is_open = ~self._seen.seen[sinks]
+        variance = np.where(is_open, chance * (1 - chance), 0.0).sum(axis=1)
+        variance += _UNLIKE * (1 - _UNLIKE) * 0.2 * is_open.sum(axis=1)
+        models, is_reading = self._parts.model[sinks], self._parts.depth[sinks] > 1
+        shared = np.where(
+            is_reading, habits.kept_doubt.max(axis=(0, 1))[models], habits.alone_doubt[models]
+        )
+        swing = np.where(is_open, 4.0 * chance * (1 - chance), 0.0).mean(axis=1)
+        variance = variance / self._total**2 + (shared * swing) ** 2
+        ran = np.zeros(len(sinks), np.bool_)
+        ran[list(self._rows)] = True
+        return _View(
+            habits,
+            chance,
+            is_open,
+            chance.mean(axis=1, dtype=np.float64),
+            np.sqrt(variance),
+            expected_excess(self._parts, list(self._rows.items()), self._rule, self._total),
+            ran,
+        )
