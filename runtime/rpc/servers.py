@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from runtime.errors import AddressInUse, ConfigInvalid
 from runtime.rpc.address import host_of, is_local
 from runtime.rpc.limits import MAX_MESSAGE_BYTES, server_options
+from runtime.rpc.malformed import MalformedRequests
 from runtime.rpc.tls import ServerTls
 
 __all__ = ["ServerHealth", "add_reflection", "bind", "new_server", "stop"]
@@ -38,7 +39,7 @@ def new_server(
         interceptors: Run around every call, outermost first.
     """
     return grpc.aio.server(
-        interceptors=list(interceptors),
+        interceptors=[*interceptors, MalformedRequests()],
         options=server_options(max_message_bytes=max_message_bytes),
         maximum_concurrent_rpcs=max_concurrent_rpcs,
     )
