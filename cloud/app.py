@@ -13,13 +13,13 @@ import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
 from opentelemetry.trace import Tracer
 
-from cloud.absent import NoCache
 from cloud.access import Access
 from cloud.admission.admission import BudgetedAdmission
 from cloud.admission.opened import opened_admission
 from cloud.admission.prices import Prices
 from cloud.config import CloudConfig
 from cloud.config_upstreams import read_spec
+from cloud.core import new_serving
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
 from cloud.inspection.alarm import LoggedAlarms
@@ -30,7 +30,6 @@ from cloud.routing.router import Router
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
 from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
-from cloud.serving import Serving
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
 from cloud.stores.sqlite import SqliteDriver
@@ -191,13 +190,7 @@ async def _serve_devices(
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
             access=Access(state.devices),
-            serving=Serving(
-                models=router,
-                admission=admission,
-                inspector=inspector,
-                cache=NoCache(),
-                clock=clock,
-            ),
+            serving=new_serving(config, router, admission, inspector, metrics=metrics, clock=clock),
             devices=state.devices,
             node=config.name,
             tracer=tracer,

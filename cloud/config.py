@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cloud.config_cache import CacheConfig, CacheShape, cache_config, cache_problems
 from cloud.config_inspection import (
     InspectionConfig,
     InspectionShape,
@@ -65,6 +66,8 @@ class _CloudShape(Shape):
     breaker: BreakerShape = BreakerShape()
     inspection: InspectionShape = InspectionShape()
     """The second line: what the gateway scans for in what it receives."""
+    cache: CacheShape | None = None
+    """Answers that are kept; without it none are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class CloudConfig:
     upstreams: tuple[UpstreamConfig, ...]
     routes: tuple[Route, ...]
     inspection: InspectionConfig
+    cache: CacheConfig | None
     routing: RoutingSettings
 
 
@@ -116,6 +120,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         enrolments_per_minute=shape.enrolments_per_minute,
         max_streams=shape.max_streams,
         inspection=inspection_config(shape.inspection, base),
+        cache=cache_config(shape.cache) if shape.cache else None,
         upstreams=tuple(upstream_of(name, item, base) for name, item in shape.upstreams.items()),
         routes=tuple(route_of(name, model) for name, model in shape.models.items()),
         routing=settings_of(shape.retries, shape.breaker),
@@ -126,4 +131,8 @@ def _problems(shape: _CloudShape) -> list[Problem]:
     found = list(model_problems(shape.models, shape.upstreams))
     for name, upstream in shape.upstreams.items():
         found.extend(upstream_problems(name, upstream))
-    return [*found, *inspection_problems(shape.inspection)]
+    found.extend(inspection_problems(shape.inspection))
+    if shape.cache is not None:
+        is_inspected = shape.inspection.action != "off"
+        found.extend(cache_problems(shape.cache, models=shape.models, is_inspected=is_inspected))
+    return found

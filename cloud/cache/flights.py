@@ -1,0 +1,54 @@
+"""Calls that are being answered, for those who ask the same meanwhile."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cloud.cache.answer import KeptAnswer
+
+__all__ = ["Flight", "Flights"]
+
+
+class Flight:
+    """One call on its way; ended whole, broken or given up."""
+
+    def __init__(self) -> None:
+        self._ended = asyncio.Event()
+        self.answer: KeptAnswer | None = None
+        """Its answer, once it is whole and may be given to others."""
+
+    def end(self) -> None:
+        """Let those who wait go on."""
+        self._ended.set()
+
+    async def wait(self, timeout_s: float) -> KeptAnswer | None:
+        """Wait until it has ended; return its answer, or ``None`` for one without, or too late."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ended.wait()
+        except TimeoutError:
+            return None
+        return self.answer
+
+
+class Flights:
+    """The calls on their way, by the name of their answer."""
+
+    def __init__(self) -> None:
+        self._flights: dict[bytes, Flight] = {}
+
+    def get(self, name: bytes) -> Flight | None:
+        """Return the call that is on its way to an answer of that name."""
+        return self._flights.get(name)
+
+    @contextmanager
+    def leading(self, name: bytes) -> Iterator[Flight]:
+        """Be the one that others wait for, until the block ends."""
+        flight = Flight()
+        self._flights[name] = flight
+        try:
+            yield flight
+        finally:
+            if self._flights.get(name) is flight:
+                del self._flights[name]
+            flight.end()

@@ -1,0 +1,50 @@
+"""The stages of the gateway's core put together as configured."""
+
+from cloud.absent import NoCache, NoInspection
+from cloud.cache.build import new_cache
+from cloud.config import CloudConfig
+from cloud.inspection.build import gateway_policy
+from cloud.serving import Serving
+from cloud.stages import Admission, Inspector, Models
+from runtime.clock import Clock
+from runtime.telemetry.metrics import Metrics
+
+__all__ = ["new_serving"]
+
+
+def new_serving(
+    config: CloudConfig,
+    models: Models,
+    admission: Admission,
+    inspector: Inspector,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+) -> Serving:
+    """Return the core over its stages, with an empty cache if there is to be one.
+
+    Args:
+        config: What to keep, and the levels that it is kept at.
+        models: Every alias that is served.
+        admission: Limits and budgets.
+        inspector: The second line.
+        metrics: With the rows of ``cloud.cache.metrics``.
+        clock: Times calls.
+
+    Raises:
+        PolicyInvalid: The policy file cannot be used.
+    """
+    # What the cache asks an embedding model was inspected with its call, and is metered like it.
+    by_cache = Serving(
+        models=models, admission=admission, inspector=NoInspection(), cache=NoCache(), clock=clock
+    )
+    cache = new_cache(
+        config.cache,
+        gateway_policy(config.inspection),
+        embed=by_cache.embed,
+        metrics=metrics,
+        clock=clock,
+    )
+    return Serving(
+        models=models, admission=admission, inspector=inspector, cache=cache, clock=clock
+    )
