@@ -100,9 +100,15 @@ class OpenAIChat:
             **{self._endpoint.limit_field: request.max_tokens},
             **_options(request),
         )
-        async with stream:
-            async for item in stream:
-                reading.take(item)
+        try:
+            async with stream:
+                async for item in stream:
+                    reading.take(item)
+        except openai.APITimeoutError:
+            raise
+        except openai.APIConnectionError as error:
+            # It was reached, and cut in the middle.
+            raise ChatFailure(FailureKind.BROKEN_OFF) from error
 
 
 class _Reading:
