@@ -1,0 +1,222 @@
+"""The rounds of ``bench.edge_serving``: each figure beside its peer, in turns."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from time import perf_counter
+from typing import Final
+
+from bench.edge_serving_load import Stream, ask_node, ask_packaged, prompt_of, rate_of
+from bench.edge_serving_world import MOST_CALLERS, RANDOM, TRAINED, World
+from reference.tasks import questions
+from runtime.rpc.inference_client import InferenceClient
+
+__all__ = ["FULL", "QUICK", "Size", "identical_text", "latency", "prefix", "rates"]
+
+_PROMPT_TOKENS: Final = 32
+_RUNNING: Final = 8
+_NEWCOMER_TOKENS: Final = 512
+_PREFIX_TOKENS: Final = 1000
+_STEADY_TOKENS: Final = 12
+_numbers = count()
+"""No two prompts of a run begin alike, or kept prefixes would answer for the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    rounds: int
+    tokens: int
+    """Of each answer."""
+    arrivals: int
+    """Newcomers among running streams."""
+    questions: int
+
+
+FULL: Final = Size(rounds=9, tokens=96, arrivals=20, questions=100)
+QUICK: Final = Size(rounds=3, tokens=40, arrivals=4, questions=24)
+
+
+async def rates(world: World, size: Size) -> dict[str, object]:
+    """Tokens per second: alone, and many callers together."""
+
+    async def bare_single() -> float:
+        answer = await world.loops.ask(
+            loop="single", prompt_tokens=_PROMPT_TOKENS, tokens=size.tokens
+        )
+        return float(answer["tokens"] / answer["seconds"])
+
+    async def bare_batched(callers: int) -> float:
+        answer = await world.loops.ask(
+            loop="batched", sequences=callers, prompt_tokens=_PROMPT_TOKENS, tokens=size.tokens
+        )
+        return float(answer["tokens"] / answer["seconds"])
+
+    async with world.callers(MOST_CALLERS) as clients:
+
+        async def ours(callers: int) -> list[Stream]:
+            return await asyncio.gather(
+                *(_ask(client, size.tokens) for client in clients[:callers])
+            )
+
+        async def our_single() -> float:
+            (stream,) = await ours(1)
+            return (stream.count - 1) / (stream.tokens[-1][0] - stream.tokens[0][0])
+
+        async def packaged(callers: int) -> float:
+            # Its rate does not depend on how long the answers are, and it is slow.
+            tokens = max(size.tokens // 4, 12)
+            asked = (
+                ask_packaged(world.packaged, _prompt(), max_tokens=tokens) for _ in range(callers)
+            )
+            return rate_of(await asyncio.gather(*asked))
+
+        kinds: dict[str, Callable[[], Awaitable[float]]] = {
+            "raw_loop_1": bare_single,
+            "leeward_1": our_single,
+            "packaged_server_8": lambda: packaged(8),
+            "batched_loop_8": lambda: bare_batched(8),
+            "leeward_8": lambda: _rate(ours(8)),
+            "packaged_server_16": lambda: packaged(16),
+            "batched_loop_16": lambda: bare_batched(16),
+            "leeward_16": lambda: _rate(ours(16)),
+        }
+        found: dict[str, list[float]] = {name: [] for name in kinds}
+        await ours(2)  # warms every side up, and the connections
+        await bare_single()
+        await packaged(1)
+        for number in range(size.rounds):
+            for name, measure in kinds.items():
+                found[name].append(await measure())
+            print(f"round {number + 1} of {size.rounds}", file=sys.stderr)
+    return {
+        "ratio_single_vs_raw_loop": _ratio(found, "leeward_1", "raw_loop_1"),
+        "ratio_vs_batched_loop_8": _ratio(found, "leeward_8", "batched_loop_8"),
+        "ratio_vs_batched_loop_16": _ratio(found, "leeward_16", "batched_loop_16"),
+        "ratio_vs_packaged_server_8": _ratio(found, "leeward_8", "packaged_server_8"),
+        "ratio_vs_packaged_server_16": _ratio(found, "leeward_16", "packaged_server_16"),
+        "tokens_per_s": {name: round(statistics.median(each), 1) for name, each in found.items()},
+        "tokens_per_s_spread": {
+            name: [round(min(each), 1), round(max(each), 1)] for name, each in found.items()
+        },
+    }
+
+
+async def latency(world: World, size: Size) -> dict[str, object]:
+    """A ninth caller with a long prompt among eight running streams: its wait, and theirs."""
+    firsts: list[float] = []
+    steady: list[float] = []
+    meanwhile: list[float] = []
+    async with world.callers(_RUNNING + 1) as clients:
+        for _ in range(size.arrivals):
+            running = [Stream(perf_counter()) for _ in range(_RUNNING)]
+            tasks = [
+                asyncio.create_task(_ask(client, 2000, stream=stream))
+                for client, stream in zip(clients[:-1], running, strict=True)
+            ]
+            await _until(running, _STEADY_TOKENS)
+            since_s = perf_counter()
+            await _until(running, 3 * _STEADY_TOKENS)
+            arrived_s = perf_counter()
+            prompt = prompt_of(_NEWCOMER_TOKENS, next(_numbers))
+            newcomer = await ask_node(clients[-1], RANDOM, prompt, max_tokens=4)
+            first_s = newcomer.first_s
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            firsts.append(first_s)
+            for stream in running:
+                steady += stream.gaps_s(since_s, arrived_s)
+                meanwhile += stream.gaps_s(arrived_s, arrived_s + first_s)
+    bare = await world.loops.ask(
+        loop="stall",
+        sequences=_RUNNING,
+        prompt_tokens=_PROMPT_TOKENS,
+        newcomer_tokens=_NEWCOMER_TOKENS - 8,
+    )
+    usual_s = statistics.median(steady)
+    return {
+        "ttft_ms_p50": _ms(statistics.median(firsts)),
+        "ttft_ms_p99": _ms(_percentile(firsts, 99)),
+        "inter_token_p99_over_p50": round(_percentile(meanwhile, 99) / usual_s, 2),
+        "inter_token_p50_over_p50": round(statistics.median(meanwhile) / usual_s, 2),
+        "inter_token_ms_p50_without_newcomer": _ms(usual_s),
+        "stall_without_chunking_over_p50": round(bare["seconds"] / bare["step_s"], 2),
+    }
+
+
+async def prefix(world: World, size: Size) -> dict[str, object]:
+    """The second of two requests that begin with the same thousand tokens."""
+    cold: list[float] = []
+    warm: list[float] = []
+    cached: list[int] = []
+    async with world.callers(1) as (client,):
+        for _ in range(size.arrivals):
+            shared = prompt_of(_PREFIX_TOKENS, next(_numbers))
+            for end, firsts in (("One?", cold), ("Two?", warm)):
+                stream = await ask_node(client, RANDOM, shared + end, max_tokens=2)
+                firsts.append(stream.first_s)
+            if stream.completion is not None:
+                cached.append(stream.completion.usage.cached_tokens)
+    return {
+        "prefix_hit_ttft_ratio": round(statistics.median(warm) / statistics.median(cold), 4),
+        "prefix_cold_ttft_ms": _ms(statistics.median(cold)),
+        "prefix_hit_ttft_ms": _ms(statistics.median(warm)),
+        "prefix_cached_tokens": min(cached),
+    }
+
+
+async def identical_text(world: World, size: Size) -> dict[str, object]:
+    """How often a trained model's greedy answer is the same alone and among seven others."""
+    texts = [question.text for question in questions(count=size.questions)]
+    async with world.callers(_RUNNING) as clients:
+        alone = [await _greedy(clients[0], text) for text in texts]
+        together: list[str] = []
+        for start in range(0, len(texts), _RUNNING):
+            group = texts[start : start + _RUNNING]
+            asked = (_greedy(client, text) for client, text in zip(clients, group, strict=False))
+            together += await asyncio.gather(*asked)
+    same = sum(one == other for one, other in zip(alone, together, strict=True))
+    return {"identical_text_share": round(same / len(texts), 4), "texts": len(texts)}
+
+
+async def _ask(client: InferenceClient, tokens: int, *, stream: Stream | None = None) -> Stream:
+    return await ask_node(client, RANDOM, _prompt(), max_tokens=tokens, stream=stream)
+
+
+async def _greedy(client: InferenceClient, text: str) -> str:
+    return (await ask_node(client, TRAINED, text, max_tokens=160)).text
+
+
+async def _rate(asked: Awaitable[list[Stream]]) -> float:
+    return rate_of(await asked)
+
+
+async def _until(streams: Sequence[Stream], tokens: int) -> None:
+    while any(stream.count < tokens for stream in streams):  # noqa: ASYNC110 - eight of them
+        await asyncio.sleep(0.005)
+
+
+def _prompt() -> str:
+    # The template adds four special tokens.
+    return prompt_of(_PROMPT_TOKENS - 4, next(_numbers))
+
+
+def _ratio(found: dict[str, list[float]], ours: str, theirs: str) -> float:
+    return round(statistics.median(found[ours]) / statistics.median(found[theirs]), 3)
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    if len(values) < 2:
+        return values[0]
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)

@@ -1,0 +1,39 @@
+"""The edge-serving benchmark runs end to end on a model small enough for a test."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bench.edge_serving import measure
+from bench.edge_serving_rounds import QUICK
+from bench.random_gguf import SHAPE_135M
+
+TINY = replace(SHAPE_135M, layers=2, width=64, heads=4, kv_heads=2, ffn_width=128, vocabulary=1024)
+SMALL = replace(QUICK, rounds=1, tokens=12, arrivals=1, questions=3)
+
+pytestmark = pytest.mark.timeout(180)
+
+
+async def test_every_figure_is_measured() -> None:
+    figures: dict[str, Any] = await measure(SMALL, shape=TINY)
+
+    rates = figures["tokens_per_s"]
+    assert set(rates) == {
+        "raw_loop_1", "leeward_1", "packaged_server_8", "batched_loop_8", "leeward_8",
+        "packaged_server_16", "batched_loop_16", "leeward_16",
+    }  # fmt: skip
+    assert all(rate > 0 for rate in rates.values())
+    expected = round(rates["leeward_8"] / rates["batched_loop_8"], 2)
+    assert figures["ratio_vs_batched_loop_8"] == pytest.approx(expected, abs=0.02)
+    assert figures["prefix_cached_tokens"] >= 1000
+    assert figures["ttft_ms_p50"] > 0
+    assert 0 <= figures["identical_text_share"] <= 1
+
+
+async def test_a_soak_loses_nothing() -> None:
+    figures: dict[str, Any] = await measure(SMALL, soak_s=6.0, shape=TINY)
+
+    assert figures["soak_calls"] > 20
+    assert figures["soak_unexpected"] == {}
+    assert figures["soak_crashes"] == figures["soak_leaked_calls"] == 0
