@@ -22,6 +22,7 @@ from cloud.config_upstreams import read_spec
 from cloud.core import new_serving
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
+from cloud.idempotency.names import Namer
 from cloud.inspection.alarm import LoggedAlarms
 from cloud.inspection.build import opened_inspector
 from cloud.metrics import gateway_metrics
@@ -126,15 +127,17 @@ async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
         stack.callback(tracing.shutdown)
         tracer = tracing.get_tracer("leeward.cloud")
         metrics = gateway_metrics()
-        prices = Prices()
+        prices, namer = Prices(), Namer.of_authority(state.authority.key)
         admission = await stack.enter_async_context(
-            opened_admission(state.database, node=config.name, prices=prices, clock=clock)
+            opened_admission(
+                state.database, node=config.name, prices=prices, namer=namer, clock=clock
+            )
         )
         router = _router(config, prices, tracer, metrics, clock=clock)
         stack.push_async_callback(router.close)
         identity = _server_identity(state.authority, config)
         port = await _serve_devices(
-            stack, config, state, router, admission, tracer, metrics, identity, clock=clock
+            stack, config, state, router, admission, namer, tracer, metrics, identity, clock=clock
         )
         gateway = _advertised(config, config.listen, port)
         enrolment_port = await _serve_enrolment(stack, config, state, identity, gateway=gateway)
@@ -171,6 +174,7 @@ async def _serve_devices(
     state: GatewayState,
     router: Router,
     admission: BudgetedAdmission,
+    namer: Namer,
     tracer: Tracer,
     metrics: Metrics,
     identity: KeyPair,
@@ -190,7 +194,9 @@ async def _serve_devices(
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
             access=Access(state.devices),
-            serving=new_serving(config, router, admission, inspector, metrics=metrics, clock=clock),
+            serving=new_serving(
+                config, router, admission, inspector, namer, metrics=metrics, clock=clock
+            ),
             devices=state.devices,
             node=config.name,
             tracer=tracer,

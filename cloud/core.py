@@ -3,6 +3,8 @@
 from cloud.absent import NoCache, NoInspection
 from cloud.cache.build import new_cache
 from cloud.config import CloudConfig
+from cloud.idempotency.names import Namer
+from cloud.idempotency.repeats import Repeats
 from cloud.inspection.build import gateway_policy
 from cloud.serving import Serving
 from cloud.stages import Admission, Inspector, Models
@@ -17,6 +19,7 @@ def new_serving(
     models: Models,
     admission: Admission,
     inspector: Inspector,
+    namer: Namer,
     *,
     metrics: Metrics,
     clock: Clock,
@@ -28,6 +31,7 @@ def new_serving(
         models: Every alias that is served.
         admission: Limits and budgets.
         inspector: The second line.
+        namer: Names calls that bear an idempotency key, the same on every replica.
         metrics: With the rows of ``cloud.cache.metrics``.
         clock: Times calls.
 
@@ -46,5 +50,9 @@ def new_serving(
         clock=clock,
     )
     return Serving(
-        models=models, admission=admission, inspector=inspector, cache=cache, clock=clock
+        models=models,
+        admission=admission,
+        inspector=inspector,
+        cache=Repeats(cache, namer=namer, clock=clock),
+        clock=clock,
     )

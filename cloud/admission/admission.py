@@ -1,9 +1,9 @@
 """Admission: limits in memory, then budgets in the store; settled once, however a call ends."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import Final
 
@@ -13,19 +13,23 @@ from cloud.admission.periods import Window, window_at
 from cloud.admission.rates import RateGate, Slot
 from cloud.admission.rules import Budget, Matcher
 from cloud.admission.scopes import Subject, subject_of
-from cloud.calls import Call
+from cloud.calls import Call, GenerateCall
+from cloud.idempotency.names import Namer
+from cloud.idempotency.refusals import KEPT, repeated
 from cloud.metering import usage_record
 from cloud.stages import FREE, Outcome, WorstCase, micros
 from cloud.stores.accounts import AccountKey, AccountStore
-from cloud.stores.reservations import Ask, CallInfo, Charge, NoRoom
+from cloud.stores.idempotency import Claim, Ending
+from cloud.stores.reservations import Ask, CallInfo, Charge, NoRoom, Refusal
 from runtime.clock import Clock
-from runtime.errors import BudgetExhausted, PriceMissing
-from runtime.ports import Usage
+from runtime.errors import BudgetExhausted, LeewardError, PriceMissing
+from runtime.ports import FinishReason, Usage
 
 __all__ = ["BudgetedAdmission", "Reserved"]
 
 _GRACE: Final = timedelta(minutes=1)
 """How long after its deadline a call may still settle before it is given up."""
+_WHOLE: Final = frozenset(reason.value for reason in FinishReason)
 _MOST_WINDOWS: Final = 10_000
 _logger: Final = logging.getLogger("leeward.cloud.admission")
 
@@ -38,6 +42,7 @@ class BudgetedAdmission:
         accounts: Where budgets' accounts are found.
         rates: The limits of rate and concurrency.
         replica: This replica's id; reservations bear it.
+        namer: Names calls that bear an idempotency key, the same on every replica.
         clock: What windows and deadlines are read from.
     """
 
@@ -48,12 +53,14 @@ class BudgetedAdmission:
         accounts: AccountStore,
         rates: RateGate,
         replica: str,
+        namer: Namer,
         clock: Clock,
     ) -> None:
         self._bookings = bookings
         self._accounts = accounts
         self._rates = rates
         self._replica = replica
+        self._namer = namer
         self._clock = clock
         self._budgets: Matcher[Budget] = Matcher()
         self._account_ids: dict[AccountKey, int] = {}
@@ -70,16 +77,19 @@ class BudgetedAdmission:
         Raises:
             CapacityExhausted: A limit is reached; says how long to wait.
             BudgetExhausted: A budget has no room; says when it renews.
+            CallInFlight: Another replica is answering the same call, by its idempotency key.
+            AlreadyAnswered: The same call was answered, and its answer is not kept here.
             PriceMissing: A budget of money applies and the model has no price.
-            RequestInvalid: The call can use more than a limit allows in a whole minute.
+            RequestInvalid: The call can use more than a limit allows in a whole minute, or its
+                idempotency key was used for another one.
             DatabaseUnavailable: The store failed.
         """
         subject = subject_of(call)
         slot = self._rates.admit(subject, worst.prompt_tokens + worst.completion_tokens)
         try:
-            # An answer from the cache costs nothing, and counts in no budget.
-            budgets = self._budgets.matching(subject) if worst != FREE else ()
-            ask = await self._book(call, worst, subject, budgets) if budgets else None
+            ask = None
+            if worst != FREE:  # an answer from the cache costs nothing, and counts in no budget
+                ask = await self._book(call, worst, subject, self._budgets.matching(subject))
         except BaseException:
             slot.undo()
             raise
@@ -87,7 +97,10 @@ class BudgetedAdmission:
 
     async def _book(
         self, call: Call, worst: WorstCase, subject: Subject, budgets: Sequence[Budget]
-    ) -> Ask:
+    ) -> Ask | None:
+        name = self._namer.of(call) if isinstance(call, GenerateCall) else None
+        if not budgets and name is None:
+            return None
         if worst.cost_micros is None:
             _require_price(call, budgets)
         now = self._clock.now()
@@ -96,18 +109,21 @@ class BudgetedAdmission:
             AccountKey(budget.id, budget.scope.part_of(subject), windows[budget.name].key)
             for budget in budgets
         ]
+        id_ = f"{self._replica}/{next(self._numbers)}"
+        expires_at = now + timedelta(seconds=call.request.timeout_s) + _GRACE
         ask = Ask(
-            id=f"{self._replica}/{next(self._numbers)}",
+            id=id_,
             accounts=await self._ids(keys),
             micros=worst.cost_micros or 0,
             prompt_tokens=worst.prompt_tokens,
             completion_tokens=worst.completion_tokens,
             call=_info(call),
-            expires_at=now + timedelta(seconds=call.request.timeout_s) + _GRACE,
+            expires_at=expires_at,
+            claim=None if name is None else Claim(name.claim, name.request, id_, expires_at),
         )
         refused = await self._bookings.reserve(ask)
         if refused is not None:
-            raise _exhausted(refused, windows[refused.budget], now)
+            raise _refusal(refused, windows)
         return ask
 
     async def _ids(self, keys: Sequence[AccountKey]) -> tuple[int, ...]:
@@ -155,12 +171,23 @@ class Reserved:
         charge = None
         if self._ask is not None:
             amount = Amount(micros(used.cost_usd), tokens)
-            charge = Charge(self._ask.id, amount, self._ask.accounts)
+            charge = Charge(self._ask.id, amount, self._ask.accounts, self._ending(outcome))
             if amount.at_most(self._ask.worst) != amount:
                 model = self._call.request.model
                 _logger.warning("usage_beyond_reservation", extra={"model": model})
         record = usage_record(self._call, outcome, at=self._clock.now())
         await self._bookings.settle(charge, record)
+
+    def _ending(self, outcome: Outcome) -> Ending | None:
+        claim = self._ask.claim if self._ask is not None else None
+        if claim is None:
+            return None
+        return Ending(
+            claim.name,
+            claim.reservation,
+            answered=outcome.status in _WHOLE,
+            expires_at=self._clock.now() + KEPT,
+        )
 
     def _honest(self, outcome: Outcome) -> Usage:
         """Return what is charged: our own estimate never passes what was set aside."""
@@ -187,7 +214,13 @@ def _require_price(call: Call, budgets: Sequence[Budget]) -> None:
             )
 
 
-def _exhausted(refused: NoRoom, window: Window, now: datetime) -> BudgetExhausted:
+def _refusal(refused: Refusal, windows: Mapping[str, Window]) -> LeewardError:
+    if isinstance(refused, NoRoom):
+        return _exhausted(refused, windows[refused.budget])
+    return repeated(refused)
+
+
+def _exhausted(refused: NoRoom, window: Window) -> BudgetExhausted:
     subject = f'budget "{refused.budget}"'
     if not refused.ever:
         reason = f"{subject} is smaller than what this call may cost; lower max_tokens"

@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 
 from cloud.admission.accounts import Amount
 from cloud.stores.database import Database
-from cloud.stores.reservations import Ask, Booked, Charge, NoRoom, book, claims_of
+from cloud.stores.idempotency import Ending
+from cloud.stores.reservations import Ask, Booked, Charge, Refusal, book, claims_of
 from cloud.stores.usage import UsageRecord, write_usage
 from runtime.clock import Clock
 from runtime.errors import BackendUnavailable
@@ -31,7 +32,7 @@ _logger: Final = logging.getLogger("leeward.cloud.admission")
 @dataclass(slots=True)
 class _Asked:
     ask: Ask
-    answer: asyncio.Future[NoRoom | None]
+    answer: asyncio.Future[Refusal | None]
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Bookings:
         """How many settlements are not in the store yet."""
         return len(self._over)
 
-    async def reserve(self, ask: Ask) -> NoRoom | None:
+    async def reserve(self, ask: Ask) -> Refusal | None:
         """Set aside what a call may use; ``None`` when that is done.
 
         Raises:
@@ -186,10 +187,13 @@ class Bookings:
             self._undo(item.ask)  # the commit may have happened although its answer was lost
 
     def _undo(self, ask: Ask) -> None:
-        self._over.append(_Over(Charge(ask.id, Amount(), ask.accounts), None, None))
+        ending = None
+        if ask.claim is not None:
+            ending = Ending(ask.claim.name, ask.id, answered=False, expires_at=ask.expires_at)
+        self._over.append(_Over(Charge(ask.id, Amount(), ask.accounts, ending), None, None))
 
 
-def _is_granted(answer: asyncio.Future[NoRoom | None]) -> bool:
+def _is_granted(answer: asyncio.Future[Refusal | None]) -> bool:
     return (
         answer.done()
         and not answer.cancelled()

@@ -10,6 +10,7 @@ from cloud.admission.bookings import Bookings
 from cloud.admission.prices import Prices
 from cloud.admission.rates import RateGate
 from cloud.admission.upkeep import LIFETIME, Upkeep
+from cloud.idempotency.names import Namer
 from cloud.stores.accounts import AccountStore
 from cloud.stores.database import Database
 from cloud.stores.replicas import ReplicaStore
@@ -22,7 +23,7 @@ __all__ = ["opened_admission"]
 
 @asynccontextmanager
 async def opened_admission(
-    database: Database, *, node: str, prices: Prices, clock: Clock
+    database: Database, *, node: str, prices: Prices, namer: Namer, clock: Clock
 ) -> AsyncIterator[BudgetedAdmission]:
     """Run one replica's admission; what is settled is in the store when this is left.
 
@@ -30,6 +31,7 @@ async def opened_admission(
         database: The store, open for longer than this.
         node: The node's name, which begins the replica's id.
         prices: Gets what is set in the store.
+        namer: Names calls that bear an idempotency key, the same on every replica.
         clock: What moments are read from.
 
     Raises:
@@ -44,6 +46,7 @@ async def opened_admission(
         accounts=AccountStore(database),
         rates=rates,
         replica=replica,
+        namer=namer,
         clock=clock,
     )
 
@@ -56,14 +59,15 @@ async def opened_admission(
         rules=RuleStore(database), replicas=replicas, replica=replica, apply=apply, clock=clock
     )
     await upkeep.once()
-    async with asyncio.TaskGroup() as tasks:
-        regular = tasks.create_task(upkeep.run())
-        tasks.create_task(bookings.run())
-        try:
-            yield admission
-        finally:
-            regular.cancel()
-            bookings.stop()
+    # No task group: it would wrap whatever the caller's block raises, and both tasks go on
+    # whatever happens to them.
+    booking, regular = asyncio.create_task(bookings.run()), asyncio.create_task(upkeep.run())
+    try:
+        yield admission
+    finally:
+        regular.cancel()
+        bookings.stop()
+        await asyncio.gather(booking, regular, return_exceptions=True)
     if not bookings.waiting:
         # With something left unsettled it stays on the list, and is recovered as any other.
         with suppress(BackendUnavailable):

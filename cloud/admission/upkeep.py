@@ -9,7 +9,6 @@ from typing import Final
 from cloud.stores.replicas import ReplicaStore
 from cloud.stores.rules import Rules, RuleStore
 from runtime.clock import Clock
-from runtime.errors import BackendUnavailable
 
 __all__ = ["LIFETIME", "Upkeep"]
 
@@ -60,7 +59,7 @@ class Upkeep:
         while True:
             try:
                 await self.once()
-            except BackendUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - a replica that stops this counts as dead
                 _logger.warning("upkeep_failed", extra={"error": type(error).__name__})
             await asyncio.sleep(_LISTEN_S)
 

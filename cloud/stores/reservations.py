@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from cloud.admission.accounts import Account, Amount
+from cloud.stores.idempotency import Claim, Ending, Taken, end_claims, take_claims
 from cloud.stores.money_tables import account, budget, reservation
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "CallInfo",
     "Charge",
     "NoRoom",
+    "Refusal",
     "book",
     "claims_of",
     "presume",
@@ -58,6 +60,8 @@ class Ask:
     call: CallInfo
     expires_at: datetime
     """When its call cannot be running any more."""
+    claim: Claim | None = None
+    """The idempotency key under which it is made, if any."""
 
     @property
     def worst(self) -> Amount:
@@ -73,6 +77,8 @@ class Charge:
     used: Amount
     accounts: tuple[int, ...]
     """As asked for; used when a crash of the database has lost the reservation itself."""
+    ending: Ending | None = None
+    """What becomes of its idempotency key, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,14 @@ class NoRoom:
     """Whether the call would fit if nothing of the budget were used."""
 
 
+Refusal = NoRoom | Taken
+
+
 @dataclass(frozen=True, slots=True)
 class Booked:
     """What one transaction did."""
 
-    verdicts: Sequence[NoRoom | None]
+    verdicts: Sequence[Refusal | None]
     """For each ask, in order: ``None`` when it was granted."""
     settled: Set[str]
     """The charges that took effect now, and not in an earlier transaction."""
@@ -169,8 +178,11 @@ def book(
     before = {id_: _numbers(item) for id_, item in accounts.items()}
     for item in ended:
         item.apply_to(accounts)
-    verdicts = [_decide(ask, accounts) for ask in asks]
+    claims = [ask.claim for ask in asks if ask.claim is not None]
+    taken = take_claims(connection, claims, now=now)
+    verdicts = [taken.get(ask.id) or _decide(ask, accounts) for ask in asks]
     _write(connection, accounts, before)
+    _end_claims(connection, asks, verdicts, charges)
     granted = [ask for ask, verdict in zip(asks, verdicts, strict=True) if verdict is None]
     if granted:
         connection.execute(_OPEN, [_row(ask, replica, now) for ask in granted])
@@ -179,7 +191,11 @@ def book(
 
 def claims_of(asks: Iterable[Ask], charges: Iterable[Charge]) -> set[str]:
     """Return the claims under which :func:`book` may run."""
-    return {f"account:{id_}" for id_ in _all_of(asks) | _all_of(charges)}
+    asks, charges = tuple(asks), tuple(charges)
+    keys = {ask.claim.name for ask in asks if ask.claim is not None}
+    keys |= {charge.ending.name for charge in charges if charge.ending is not None}
+    accounts = _all_of(asks) | _all_of(charges)
+    return {f"account:{id_}" for id_ in accounts} | {f"key:{name}" for name in keys}
 
 
 def presume(connection: Connection, ids: Sequence[str], *, now: datetime) -> int:
@@ -268,6 +284,21 @@ def _decide(ask: Ask, accounts: dict[int, Account]) -> NoRoom | None:
     for item in found:
         item.reserve(ask.worst)
     return None
+
+
+def _end_claims(
+    connection: Connection,
+    asks: Sequence[Ask],
+    verdicts: Sequence[Refusal | None],
+    charges: Sequence[Charge],
+) -> None:
+    endings = [charge.ending for charge in charges if charge.ending is not None]
+    for ask, verdict in zip(asks, verdicts, strict=True):
+        if ask.claim is not None and isinstance(verdict, NoRoom):
+            # It was claimed a moment ago, and the call is not made after all.
+            claim = ask.claim
+            endings.append(Ending(claim.name, ask.id, answered=False, expires_at=claim.expires_at))
+    end_claims(connection, endings)
 
 
 def _write(

@@ -10,6 +10,8 @@ from cloud.stores.database import Database
 from cloud.stores.driver import Driver
 from cloud.stores.postgres import PostgresDriver
 from cloud.stores.sqlite import SqliteDriver
+from runtime.testing.fakes import ManualClock
+from tests.unit.cloud.money_house import NOON, House
 
 DriverFactory = Callable[[], Driver]
 
@@ -32,3 +34,9 @@ async def database(new_driver: DriverFactory) -> AsyncIterator[Database]:
     opened = await Database.open(new_driver())
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def house(database: Database) -> House:
+    """A store and the gateways on it, at a clock that stands still."""
+    return House(database, ManualClock(NOON))

@@ -21,8 +21,8 @@ from runtime.errors import (
 )
 from runtime.ports import Usage
 from runtime.testing.fakes import ManualClock
-from tests.unit.cloud.admission.conftest import NOON, House, call, used, worst
 from tests.unit.cloud.conftest import DriverFactory
+from tests.unit.cloud.money_house import NOON, House, call, used, worst
 
 
 def monthly(name: str, micros: int | None, *, tokens: int | None = None, **scope: str) -> Budget:

@@ -1,16 +1,15 @@
-"""Calls, and an admission on a real store."""
+"""A real store with the gateways on it, and calls: what tests of money need."""
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-import pytest
 
 from cloud.admission.admission import BudgetedAdmission
 from cloud.admission.opened import opened_admission
 from cloud.admission.prices import Prices
 from cloud.admission.rules import Budget, Limit
 from cloud.calls import Caller, GenerateCall
+from cloud.idempotency.names import Namer
 from cloud.stages import Outcome, WorstCase
 from cloud.stores.accounts import AccountState, AccountStore
 from cloud.stores.database import Database
@@ -62,7 +61,11 @@ class House:
 
     def admission(self, database: Database | None = None) -> _Opened:
         return opened_admission(
-            database or self.database, node="cloud", prices=self.prices, clock=self.clock
+            database or self.database,
+            node="cloud",
+            prices=self.prices,
+            namer=Namer(bytes(32)),
+            clock=self.clock,
         )
 
     async def accounts(self, name: str) -> list[AccountState]:
@@ -73,8 +76,3 @@ class House:
     async def usage(self) -> UsageTotal:
         (total,) = await UsageStore(self.database).totals(NOON.replace(year=2000), by=())
         return total
-
-
-@pytest.fixture
-async def house(database: Database) -> House:
-    return House(database, ManualClock(NOON))
