@@ -23,6 +23,7 @@ from bench.gateway_call import Numbers
 from bench.gateway_faults import one_of_two_dies
 from bench.gateway_figures import figures_of, spread_of
 from bench.gateway_kinds import Kinds
+from bench.gateway_money import Killed, callers_meet_a_cap, kill_in_the_middle
 from bench.gateway_rounds import MODELS, Size, check_answers, measure_rounds
 from bench.gateway_sdk_load import sdk_client
 from bench.gateway_soak import SOAK_MODEL, Soak, soak
@@ -64,32 +65,40 @@ async def measure(size: Size, environment: Mapping[str, str]) -> dict[str, objec
     numbers = Numbers()
     async with _world(environment) as world:
         upstream = await world.upstream()
-        gateway, litellm, broken = await asyncio.gather(
+        # LiteLLM takes long to start: what is not timed runs meanwhile.
+        gateway, litellm, (kept, killed) = await asyncio.gather(
             world.gateway("gateway", [upstream], MODELS),
-            world.litellm(
-                upstream, MODELS
-            ),  # takes long to start: what is not timed runs meanwhile
-            one_of_two_dies(world, before_s=1.0, after_s=2.0, numbers=numbers),
+            world.litellm(upstream, MODELS),
+            _broken(world, numbers),
         )
         if litellm is None:
-            print("LiteLLM is not installed: its figures are null", file=sys.stderr)
+            _report("LiteLLM is not installed: its figures are null")
         async with sdk_client(upstream.port) as sdk:
             kinds = Kinds(upstream, sdk, gateway, litellm)
             await check_answers(kinds, numbers)
             rounds = await measure_rounds(kinds, size, numbers)
         counts = upstream.counts()
-    return (
-        figures_of(rounds)
-        | broken
-        | {
-            "spread": spread_of(rounds),
-            "kinds": list(kinds.names()),
-            "upstream_calls": counts.calls,
-            "upstream_cancelled": counts.cancelled,
-            "litellm_version": litellm.version if litellm else None,
-            "machine": describe_machine(_DISTRIBUTIONS),
-        }
-    )
+        kept |= await killed.found()
+    circumstances: dict[str, object] = {
+        "spread": spread_of(rounds),
+        "kinds": list(kinds.names()),
+        "upstream_calls": counts.calls,
+        "upstream_cancelled": counts.cancelled,
+        "litellm_version": litellm.version if litellm else None,
+        "machine": describe_machine(_DISTRIBUTIONS),
+    }
+    return figures_of(rounds) | kept | circumstances
+
+
+async def _broken(world: World, numbers: Numbers) -> tuple[dict[str, object], Killed]:
+    """Break what can break; the gateway that was killed is asked later what it recovered."""
+    _report("kill -9 of a gateway under load")
+    killed = await kill_in_the_middle(world, numbers)
+    _report("200 callers and one cap")
+    kept = await callers_meet_a_cap(world, numbers)
+    _report("kill -9 of one of two upstreams under load")
+    kept |= await one_of_two_dies(world, before_s=1.0, after_s=2.0, numbers=numbers)
+    return kept, killed
 
 
 async def measure_soak(length: Soak, environment: Mapping[str, str]) -> dict[str, object]:
@@ -110,6 +119,10 @@ async def _world(environment: Mapping[str, str]) -> AsyncIterator[World]:
             yield world
         finally:
             await world.close()
+
+
+def _report(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import signal
 from typing import Final
 
 from bench.gateway_call import Load, Numbers, Opener, opened, together
-from bench.gateway_kinds import gateway_http_opener, grpc_opener, openai_body
+from bench.gateway_kinds import openers_of
 from bench.gateway_upstream import model_name
-from bench.gateway_world import Gateway, World
+from bench.gateway_world import World
 
 __all__ = ["one_of_two_dies"]
 
@@ -32,7 +32,7 @@ async def one_of_two_dies(
     async with asyncio.TaskGroup() as group:
         loads = [
             group.create_task(_load(opener, before_s + after_s, numbers))
-            for opener in _openers(gateway)
+            for opener in openers_of(gateway, _MODEL)
         ]
         await asyncio.sleep(before_s)
         taken = {"doomed": doomed.counts().calls}
@@ -51,10 +51,3 @@ async def one_of_two_dies(
 async def _load(opener: Opener, duration_s: float, numbers: Numbers) -> Load:
     async with opened(opener, _CALLERS) as callers:
         return await together(callers, duration_s, numbers)
-
-
-def _openers(gateway: Gateway) -> list[Opener]:
-    openers = [grpc_opener(gateway, _MODEL)]
-    if gateway.http is not None:
-        openers.append(gateway_http_opener(gateway, openai_body(_MODEL, streams=True)))
-    return openers

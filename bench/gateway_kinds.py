@@ -23,9 +23,7 @@ __all__ = [
     "HTTP",
     "LITELLM",
     "Kinds",
-    "gateway_http_opener",
-    "grpc_opener",
-    "openai_body",
+    "openers_of",
 ]
 
 DIRECT: Final = "direct"
@@ -108,6 +106,14 @@ def grpc_opener(gateway: Gateway, model: str) -> Opener:
         return await caller.open(_HOST, gateway.grpc_port, gateway.tls)
 
     return open_caller
+
+
+def openers_of(gateway: Gateway, model: str) -> list[Opener]:
+    """Return what connects streaming callers to each front that the gateway has."""
+    openers = [grpc_opener(gateway, model)]
+    if gateway.http is not None:
+        openers.append(gateway_http_opener(gateway, openai_body(model, streams=True)))
+    return openers
 
 
 def openai_body(model: str, *, streams: bool) -> dict[str, Any]:

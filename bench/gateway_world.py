@@ -32,7 +32,10 @@ from runtime.rpc.tls import ClientTls
 from runtime.testing.local_roles import LocalRoles, leeward
 
 __all__ = [
+    "BUDGET",
+    "COMPLETION_USD_PER_MTOK",
     "LITELLM_HOME",
+    "PROMPT_USD_PER_MTOK",
     "Gateway",
     "HttpFront",
     "LiteLlm",
@@ -47,11 +50,11 @@ LITELLM_HOME: Final = Path(__file__).parents[1] / "var" / "bench-litellm"
 _START_S: Final = 90.0
 _KEY_VARIABLE: Final = "LEEWARD_BENCH_UPSTREAM_KEY"
 _STREAMS: Final = 4096
-_PRICE: Final = {
-    "valid_from": "2026-01-01",
-    "prompt_usd_per_mtok": 1.0,
-    "completion_usd_per_mtok": 4.0,
-}
+BUDGET: Final = "bench"
+"""In which every call counts."""
+PROMPT_USD_PER_MTOK: Final = 1.0
+COMPLETION_USD_PER_MTOK: Final = 4.0
+"""Of every model; per million tokens, so micro-dollars per token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +123,37 @@ class World:
         return Upstream(int(port), process)
 
     async def gateway(
-        self, name: str, upstreams: Sequence[Upstream], models: Sequence[str]
+        self,
+        name: str,
+        upstreams: Sequence[Upstream],
+        models: Sequence[str],
+        *,
+        cap_usd: str = "1000000",
     ) -> Gateway:
-        """Start a gateway that serves ``models`` from ``upstreams``, and enrol a device there."""
-        config = self._root / f"{name}.yaml"
+        """Start a gateway that serves ``models`` from ``upstreams``, and enrol a device there.
+
+        Every call counts in one budget, as in production; ``cap_usd`` is its cap.
+        """
+        config = self._config(name)
         config.write_text(yaml.safe_dump(self._gateway_config(name, upstreams, models)))
         token = self._root / f"{name}.token.json"
-        made = await leeward(
-            "cloud", "token", "--config", str(config), "--out", str(token),
-            environment=self._environment,
-        )  # fmt: skip
-        if made.exit_code:
-            raise RuntimeError(f"no join token: {made.stderr}")
+        await self._leeward(config, "token", "--out", str(token))
+        await self._leeward(config, "budget", "set", BUDGET, "--usd", cap_usd)
         ready = await self._roles.serve(name, "cloud", config)
         tls = await _enrolled(token)
         return Gateway(name, self._roles.pid(name), _port(ready["grpc"]), tls, http=None)
+
+    async def command(self, gateway: Gateway, *arguments: str) -> Any:
+        """Run ``leeward cloud`` on a gateway's state and return what it prints as JSON."""
+        return await self._leeward(self._config(gateway.name), *arguments)
+
+    async def kill(self, gateway: Gateway) -> None:
+        """``kill -9``."""
+        await self._roles.kill(gateway.name)
+
+    async def restart(self, gateway: Gateway) -> None:
+        """Start a gateway that has ended again, on the state it left."""
+        await self._roles.serve(gateway.name, "cloud", self._config(gateway.name))
 
     async def litellm(self, upstream: Upstream, models: Sequence[str]) -> LiteLlm | None:
         """Start LiteLLM's proxy with one worker; ``None`` where it is not installed."""
@@ -162,6 +181,17 @@ class World:
         for process in self._processes:
             await process.stop()
         await self._roles.close()
+
+    def _config(self, name: str) -> Path:
+        return self._root / f"{name}.yaml"
+
+    async def _leeward(self, config: Path, *arguments: str) -> Any:
+        ran = await leeward(
+            "cloud", *arguments, "--config", str(config), "--json", environment=self._environment
+        )
+        if ran.exit_code:
+            raise RuntimeError(f"leeward cloud {arguments[0]} failed: {ran.stderr}")
+        return json.loads(ran.stdout)
 
     async def _start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
@@ -197,7 +227,13 @@ class World:
             "models": {
                 model: {
                     "targets": [{"upstream": each, "model": model} for each in providers],
-                    "prices": [_PRICE],
+                    "prices": [
+                        {
+                            "valid_from": "2026-01-01",
+                            "prompt_usd_per_mtok": PROMPT_USD_PER_MTOK,
+                            "completion_usd_per_mtok": COMPLETION_USD_PER_MTOK,
+                        }
+                    ],
                 }
                 for model in models
             },

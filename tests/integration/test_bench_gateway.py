@@ -21,6 +21,8 @@ PROMISED = {
     "rps_ratio_vs_litellm",
     "added_inter_token_ms_p99",
     "failed_requests",
+    "lost_reservations",
+    "overspend_usd",
     "spread",
     "machine",
 }
@@ -45,5 +47,10 @@ def test_a_quick_run_ends_with_one_json_object_that_has_every_promised_figure() 
     assert figures["upstream_cancelled"] == 0
     assert figures["failed_requests"] == 0
     assert figures["failure_answered"] > 0
+    assert figures["overspend_usd"] == 0
+    assert figures["cap_refused"] == figures["cap_callers"]
+    assert figures["cap_charged_usd"] > 0.9 * figures["cap_usd"]
+    assert figures["lost_reservations"] == 0
+    assert figures["killed_recovered"] > 0
     assert figures["sdk_floor_ms"] > 0
     assert figures["overhead_ms_p50"] > 0
