@@ -17,6 +17,7 @@ __all__ = [
     "Chunk",
     "Completion",
     "EmbeddingPort",
+    "Embeddings",
     "FinishReason",
     "GenerateRequest",
     "ModelPort",
@@ -209,11 +210,34 @@ class ModelPort(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """What came of embedding texts."""
+
+    vectors: list[list[float]]
+    """One of unit length per text, in their order."""
+    usage: Usage = field(default_factory=Usage)
+
+
 class EmbeddingPort(Protocol):
     """Serves the embedding models of one node."""
 
-    async def embed(self, model: ModelName, texts: Sequence[str]) -> list[list[float]]:
-        """Return one unit-length vector per text."""
+    async def embed(
+        self,
+        model: ModelName,
+        texts: Sequence[str],
+        *,
+        timeout_s: float = 60.0,
+        caller: str = "",
+    ) -> Embeddings:
+        """Return one unit-length vector per text.
+
+        Args:
+            model: The embedding model.
+            texts: What to embed.
+            timeout_s: Time left of the caller's deadline, seconds.
+            caller: Who asks, as this node knows its callers; never sent on.
+        """
         ...
 
 

@@ -3,11 +3,9 @@
 Each is a context in which the response it yields is sent: leaving it early cancels the call.
 """
 
-import base64
 import logging
-import struct
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
@@ -88,9 +86,8 @@ class Endpoints:
         """``POST /v1/embeddings``."""
         asked = parse_shape(body, EmbeddingRequest)
         embedded = await self._serving.embed(embed_call(asking, asked, self.defaults))
-        encode = _packed if asked.encoding_format == "base64" else list
         data = [
-            {"object": "embedding", "index": index, "embedding": encode(vector)}
+            {"object": "embedding", "index": index, "embedding": asked.encoded(vector)}
             for index, vector in enumerate(embedded.vectors)
         ]
         tokens = embedded.usage.prompt_tokens
@@ -197,8 +194,3 @@ class Endpoints:
 
     def _model(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": 0, "owned_by": str(self._node)}
-
-
-def _packed(vector: Sequence[float]) -> str:
-    """Return a vector as the stock client asks for it: little-endian 32-bit floats in base64."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -26,6 +26,7 @@ from edge.engine.frames import (
 )
 from edge.engine.inbox import Inbox
 from edge.engine.native.context import LlamaContext
+from edge.engine.native.embedding import Embedder, EmbeddingContext
 from edge.engine.native.model import LlamaModel, LoadLog
 from edge.engine.native.scheduler import Scheduler
 from runtime.clock import Clock, SystemClock
@@ -78,9 +79,17 @@ class _Server:
         self._daemon = daemon
         with LoadLog() as log:
             model = LlamaModel(load, log)
-            context = LlamaContext(model, load, log)
+            context = (
+                EmbeddingContext(model, load, log)
+                if model.pooling
+                else LlamaContext(model, load, log)
+            )
         self._facts = _facts_of(model, context)
         self._inbox = Inbox(send=daemon.send, limit=load.queue_limit, clock=clock)
+        self._worker: Embedder | Scheduler
+        if isinstance(context, EmbeddingContext):
+            self._worker = Embedder(model, context, inbox=self._inbox, send=daemon.send)
+            return
         template = ChatTemplate(
             model.chat_template,
             bos=model.bos_text,
@@ -88,7 +97,7 @@ class _Server:
             control=model.control_texts,
             clock=clock,
         )
-        self._scheduler = Scheduler(
+        self._worker = Scheduler(
             model,
             context,
             template=template,
@@ -104,7 +113,7 @@ class _Server:
         self._daemon.send(Ready(self._facts))
         threading.Thread(target=self._listen, daemon=True, name="listen").start()
         try:
-            self._scheduler.run()
+            self._worker.run()
         except EngineCrashed:
             return _EXIT_BROKEN
 
@@ -118,7 +127,7 @@ class _Server:
         os._exit(_EXIT_DONE)
 
 
-def _facts_of(model: LlamaModel, context: LlamaContext) -> ModelFacts:
+def _facts_of(model: LlamaModel, context: LlamaContext | EmbeddingContext) -> ModelFacts:
     return ModelFacts(
         description=model.description,
         parameters=model.parameters,
@@ -130,6 +139,7 @@ def _facts_of(model: LlamaModel, context: LlamaContext) -> ModelFacts:
         slots=context.slots,
         trained_context_tokens=model.trained_context_tokens,
         has_chat_template=bool(model.chat_template),
+        embeds=isinstance(context, EmbeddingContext),
     )
 
 

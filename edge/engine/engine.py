@@ -14,15 +14,16 @@ from typing import Self
 
 from edge.engine.callers import CallerNames
 from edge.engine.frames import ModelFacts
-from edge.engine.limits import check_request
+from edge.engine.limits import check_request, check_texts
 from edge.engine.options import EngineOptions
 from edge.engine.process import EngineProcess, ModelStatus
 from edge.engine.schema import grammar_from_schema
+from edge.engine.vectors import vectors_of
 from edge.models.gguf_check import check_gguf
 from runtime.clock import Clock
-from runtime.errors import BackendUnavailable, NotFound, NotImplementedYet, RequestInvalid
+from runtime.errors import BackendUnavailable, NotFound, RequestInvalid
 from runtime.ids import ModelName, NodeName
-from runtime.ports import Chunk, Completion, GenerateRequest, TextDelta
+from runtime.ports import Chunk, Completion, Embeddings, GenerateRequest, TextDelta, Usage
 
 __all__ = ["LlamaEngine"]
 
@@ -138,6 +139,7 @@ class LlamaEngine:
             BackendUnavailable: It is not back yet.
         """
         process = self._process(request.model)
+        _refuse_unless(process.status, embeds=False)
         check_request(request)
         request = _with_grammar(request)
         turn = self._callers.name(caller or _caller_of(request))
@@ -154,13 +156,37 @@ class LlamaEngine:
                     node=self._node,
                 )
 
-    async def embed(self, model: ModelName, texts: Sequence[str]) -> list[list[float]]:
-        """Embeddings come with the edge-serving work (issue 4).
+    async def embed(
+        self,
+        model: ModelName,
+        texts: Sequence[str],
+        *,
+        timeout_s: float = 60.0,
+        caller: str = "",
+    ) -> Embeddings:
+        """Turn texts into vectors of length 1.
+
+        Args:
+            model: An embedding model.
+            texts: What to embed; none of them empty.
+            timeout_s: Time left of the caller's deadline, seconds.
+            caller: Who asks; callers take turns.
 
         Raises:
-            NotImplementedYet: Always.
+            NotFound: No such model is loaded.
+            RequestInvalid: It makes no embeddings, or the texts are outside the engine's bounds.
+            ContextOverflow: A text is longer than the model takes.
+            CapacityExhausted: Too many calls are open.
+            DeadlineExceeded: The caller's time ran out.
+            BackendUnavailable: The model's process died, or is not back yet.
         """
-        raise NotImplementedYet(f"model {model}: embeddings of {len(texts)} texts")
+        process = self._process(model)
+        _refuse_unless(process.status, embeds=True)
+        check_texts(texts)
+        found = await process.embed(
+            tuple(texts), timeout_s=timeout_s, caller=self._callers.name(caller)
+        )
+        return Embeddings(vectors_of(found, texts=len(texts)), Usage(prompt_tokens=found.tokens))
 
     def _process(self, name: ModelName) -> EngineProcess:
         if name not in self._processes:
@@ -182,6 +208,14 @@ class LlamaEngine:
         if runner is not None:
             runner.cancel()
             await asyncio.wait([runner])
+
+
+def _refuse_unless(model: ModelStatus, *, embeds: bool) -> None:
+    if model.facts is not None and model.facts.embeds is not embeds:
+        does = "makes embeddings and writes no text"
+        if embeds:
+            does = "writes text and makes no embeddings"
+        raise RequestInvalid(f"model {model.name} {does}")
 
 
 def _caller_of(request: GenerateRequest) -> str:

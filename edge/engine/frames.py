@@ -17,6 +17,8 @@ from runtime.ports import ChatMessage, FinishReason, Sampling, TextDelta, Timing
 
 __all__ = [
     "Cancel",
+    "Embed",
+    "Embedded",
     "ErrorName",
     "Failed",
     "Finished",
@@ -89,6 +91,18 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Embed:
+    """Daemon to child: turn these into vectors."""
+
+    call: int
+    texts: tuple[str, ...]
+    timeout_s: float
+    caller: str = ""
+    priority: int = 0
+    kind: Literal["embed"] = "embed"
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Daemon to child: nobody waits for this call any more."""
 
@@ -119,6 +133,8 @@ class ModelFacts:
     """Calls that are answered at the same time."""
     trained_context_tokens: int
     has_chat_template: bool
+    embeds: bool = False
+    """Whether it makes vectors; otherwise it writes text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +181,17 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """Child to daemon: the vectors, in the order of the texts."""
+
+    call: int
+    vectors: tuple[str, ...]
+    """Each in Base64: single-precision numbers, least significant byte first."""
+    tokens: int
+    kind: Literal["embedded"] = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Child to daemon: the call ended without an answer; ``reason`` is free of content."""
 
@@ -184,7 +211,20 @@ class Pong:
     kind: Literal["pong"] = "pong"
 
 
-Frame = Load | Start | Cancel | Ping | Ready | LoadFailed | Pieces | Finished | Failed | Pong
+Frame = (
+    Load
+    | Start
+    | Embed
+    | Cancel
+    | Ping
+    | Ready
+    | LoadFailed
+    | Pieces
+    | Embedded
+    | Finished
+    | Failed
+    | Pong
+)
 
 _FRAMES: Final[TypeAdapter[Frame]] = TypeAdapter(Annotated[Frame, Field(discriminator="kind")])
 

@@ -7,15 +7,17 @@ engine's step and memory limits.
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 from runtime.errors import RequestInvalid
 from runtime.ports import GenerateRequest, Sampling
 
-__all__ = ["check_grammar", "check_request", "check_schema"]
+__all__ = ["check_grammar", "check_request", "check_schema", "check_texts"]
 
 _ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 _MAX_MESSAGES: Final = 1024
+_MAX_TEXTS: Final = 2048
 _MAX_TEXT_BYTES: Final = 4 << 20
 _MAX_STOPS: Final = 16
 _MAX_STOP_CHARACTERS: Final = 256
@@ -50,6 +52,18 @@ def check_request(request: GenerateRequest) -> None:
     if not request.timeout_s > 0 or math.isinf(request.timeout_s):
         raise RequestInvalid("timeout_s must be positive and finite")
     _check_sampling(request.sampling)
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Refuse texts that no embedding model should be given.
+
+    Raises:
+        RequestInvalid: Naming the bound, never the content.
+    """
+    if not 1 <= len(texts) <= _MAX_TEXTS:
+        raise RequestInvalid(f"{len(texts)} texts; 1 to {_MAX_TEXTS} are allowed")
+    if sum(len(_utf8(text, "a text")) for text in texts) > _MAX_TEXT_BYTES:
+        raise RequestInvalid(f"the texts exceed {_MAX_TEXT_BYTES} bytes")
 
 
 def check_grammar(grammar: str) -> None:

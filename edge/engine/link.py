@@ -7,10 +7,13 @@ Passes calls through and notices death and silence. Starting the child is
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from edge.engine.frames import (
     Cancel,
+    Embed,
+    Embedded,
     ErrorName,
     Failed,
     Finished,
@@ -53,7 +56,8 @@ _ERRORS: Final[dict[ErrorName, type[LeewardError]]] = {
     "RequestInvalid": RequestInvalid,
 }
 
-_Item = TextDelta | Finished | LeewardError
+_Answer = TextDelta | Finished | Embedded
+_Item = _Answer | LeewardError
 
 
 class EngineLink:
@@ -111,9 +115,9 @@ class EngineLink:
                 self._end(number, EngineCrashed(f"the model's process died: {death}"))
         return death
 
-    async def call(
+    def generate(
         self, request: GenerateRequest, *, caller: str
-    ) -> AsyncGenerator[TextDelta | Finished, None]:
+    ) -> AsyncGenerator[TextDelta | Finished | Embedded, None]:
         """Have a request answered in its caller's turn; closing the iterator cancels it.
 
         Raises:
@@ -121,9 +125,28 @@ class EngineLink:
             DeadlineExceeded: ``request.timeout_s`` is over.
         """
         number = next(self._numbers)
+        return self._call(
+            Start(number, request.messages, request.sampling, request.timeout_s, caller=caller)
+        )
+
+    async def embed(self, texts: tuple[str, ...], *, timeout_s: float, caller: str) -> Embedded:
+        """Have texts turned into vectors; cancelling the task cancels the call.
+
+        Raises:
+            LeewardError: As the child says; ``EngineCrashed`` when it dies.
+            DeadlineExceeded: ``timeout_s`` is over.
+        """
+        call = self._call(Embed(next(self._numbers), texts, timeout_s, caller=caller))
+        async with aclosing(call) as items:
+            async for item in items:
+                if isinstance(item, Embedded):
+                    return item
+        raise EngineCrashed("the model's process answered with something else")
+
+    async def _call(self, start: Start | Embed) -> AsyncGenerator[_Answer, None]:
+        number = start.call
         items: asyncio.Queue[_Item] = asyncio.Queue()
-        deadline_s = asyncio.get_running_loop().time() + request.timeout_s + _DEADLINE_GRACE_S
-        start = Start(number, request.messages, request.sampling, request.timeout_s, caller=caller)
+        deadline_s = asyncio.get_running_loop().time() + start.timeout_s + _DEADLINE_GRACE_S
         frame = encode(start)
         self._calls[number] = items
         self._note_calls()
@@ -134,7 +157,7 @@ class EngineLink:
                 if isinstance(item, LeewardError):
                     raise item
                 yield item
-                if isinstance(item, Finished):
+                if isinstance(item, Finished | Embedded):
                     return
         finally:
             if number in self._calls:
@@ -161,12 +184,12 @@ class EngineLink:
             for piece in frame.pieces:
                 if items := self._calls.get(piece.call):
                     items.put_nowait(piece.delta)
-        elif isinstance(frame, Finished):
+        elif isinstance(frame, Finished | Embedded):
             self._end(frame.call, frame)
         elif isinstance(frame, Failed):
             self._end(frame.call, _ERRORS[frame.error](frame.reason))
 
-    def _end(self, number: int, last: Finished | LeewardError) -> None:
+    def _end(self, number: int, last: Finished | Embedded | LeewardError) -> None:
         if items := self._calls.pop(number, None):
             items.put_nowait(last)
         self._abandoned.discard(number)

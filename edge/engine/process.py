@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from edge.engine.frames import Finished, ModelFacts
+from edge.engine.frames import Embedded, Finished, ModelFacts
 from edge.engine.link import EngineLink
 from edge.engine.options import EngineOptions
 from edge.engine.spawn import spawn
@@ -146,19 +146,21 @@ class EngineProcess:
             DeadlineExceeded: Waiting for one took all of the caller's time.
             LeewardError: As the call ends.
         """
-        since_s = self._clock.monotonic_s()
-        link = await self._ready_link(request.timeout_s)
-        left_s = request.timeout_s - (self._clock.monotonic_s() - since_s)
-        if left_s <= 0:
-            raise DeadlineExceeded(f"no time left of {request.timeout_s:.3f} s")
-        if link.open_calls >= self._options.queue_limit:
-            raise CapacityExhausted(
-                f"model {self._name}: {link.open_calls} calls are open already", retry_after_s=1.0
-            )
-        call = link.call(replace(request, timeout_s=left_s), caller=caller)
+        link, left_s = await self._admitted(request.timeout_s)
+        call = link.generate(replace(request, timeout_s=left_s), caller=caller)
         async with aclosing(call) as items:
             async for item in items:
-                yield item
+                if not isinstance(item, Embedded):
+                    yield item
+
+    async def embed(self, texts: tuple[str, ...], *, timeout_s: float, caller: str) -> Embedded:
+        """Have texts turned into vectors by the child, in their caller's turn.
+
+        Raises:
+            LeewardError: As for ``generate``.
+        """
+        link, left_s = await self._admitted(timeout_s)
+        return await link.embed(texts, timeout_s=left_s, caller=caller)
 
     async def drain(self) -> None:
         """Refuse new calls and let the open ones end, within the drain limit."""
@@ -183,6 +185,19 @@ class EngineProcess:
             self._link = None
             if self._state != "unloading":
                 self._state = "restarting"
+
+    async def _admitted(self, timeout_s: float) -> tuple[EngineLink, float]:
+        """Return the child that takes one more call, and the time that is left for it."""
+        since_s = self._clock.monotonic_s()
+        link = await self._ready_link(timeout_s)
+        left_s = timeout_s - (self._clock.monotonic_s() - since_s)
+        if left_s <= 0:
+            raise DeadlineExceeded(f"no time left of {timeout_s:.3f} s")
+        if link.open_calls >= self._options.queue_limit:
+            raise CapacityExhausted(
+                f"model {self._name}: {link.open_calls} calls are open already", retry_after_s=1.0
+            )
+        return link, left_s
 
     async def _ready_link(self, timeout_s: float) -> EngineLink:
         if self._state == "unloading":

@@ -137,12 +137,19 @@ class HttpFront:
 
     async def _embeddings(self, request: Request) -> Response:
         body = await read_shape(request, EmbeddingRequest)
-        vectors = await self._embedder.embed(ModelName(body.model), body.texts())
+        asked = self._embedder.embed(
+            ModelName(body.model),
+            body.texts(),
+            timeout_s=self._deadline_s,
+            caller=_peer(request),
+        )
+        found = await unless_gone(request, asked)
+        tokens = found.usage.prompt_tokens
         data = [
-            {"object": "embedding", "index": index, "embedding": vector}
-            for index, vector in enumerate(vectors)
+            {"object": "embedding", "index": index, "embedding": body.encoded(vector)}
+            for index, vector in enumerate(found.vectors)
         ]
-        usage = {"prompt_tokens": 0, "total_tokens": 0}
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return JSONResponse({"object": "list", "data": data, "model": body.model, "usage": usage})
 
     async def _models(self, _request: Request) -> Response:

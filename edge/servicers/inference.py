@@ -18,7 +18,6 @@ from runtime.codec.inference import (
     encode_served_models,
 )
 from runtime.ids import NodeName
-from runtime.ports import Usage
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
 
@@ -54,15 +53,21 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         """Embed texts."""
         async with error_boundary(context, "Inference.Embed"):
             call = decode_embed_request(request)
-            vectors = await self._engine.embed(call.model, call.texts)
-            return encode_embed_response(vectors, model=call.model, usage=Usage())
+            found = await self._engine.embed(
+                call.model,
+                call.texts,
+                timeout_s=remaining_s(context, default_s=self._default_timeout_s),
+                caller=context.peer(),
+            )
+            return encode_embed_response(found.vectors, model=call.model, usage=found.usage)
 
     async def ListModels(
         self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
         """List the models of this device."""
         async with error_boundary(context, "Inference.ListModels"):
-            loaded = {status.name for status in self._engine.models()}
+            loaded = {status.name: status.facts for status in self._engine.models()}
+            embedders = {name for name, facts in loaded.items() if facts and facts.embeds}
             return encode_served_models(
                 ServedModel(
                     name=model.name,
@@ -71,6 +76,8 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                     family=model.family,
                     context_tokens=model.context_tokens,
                     loaded=model.name in loaded,
+                    generates=model.name not in embedders,
+                    embeds=model.name in embedders,
                 )
                 for model in self._catalog.models
                 if model.node == self._node

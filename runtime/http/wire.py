@@ -3,7 +3,10 @@
 What stands beside the fields read here is passed over or refused by ``parameters``.
 """
 
+import base64
 import json
+import struct
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -216,6 +219,12 @@ class EmbeddingRequest(BaseModel):
         """
         refuse_unserved(self.model_extra)
         return [self.input] if isinstance(self.input, str) else self.input
+
+    def encoded(self, vector: Sequence[float]) -> list[float] | str:
+        """Return a vector as it was asked for: numbers, or Base64 of little-endian singles."""
+        if self.encoding_format == "float":
+            return list(vector)
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")
 
 
 def _schema_of(response_format: dict[str, Any] | None) -> str:

@@ -26,7 +26,7 @@ from runtime.codec.inference import (
 )
 from runtime.codec.ledger import LedgerReference
 from runtime.ids import ModelName
-from runtime.ports import Chunk, Completion, GenerateRequest, TextDelta
+from runtime.ports import Chunk, Completion, Embeddings, GenerateRequest, TextDelta
 from runtime.rpc.calls import Metadata, read_answer, read_to_last
 from runtime.rpc.deadlines import DEFAULT_TIMEOUT_S
 
@@ -76,11 +76,19 @@ class InferenceClient:
             tokens_in=_tokens_in,
         )
 
-    async def embed(self, model: ModelName, texts: Sequence[str]) -> list[list[float]]:
-        """Return one unit-length vector per text, within the default deadline."""
+    async def embed(
+        self,
+        model: ModelName,
+        texts: Sequence[str],
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        caller: str = "",
+    ) -> Embeddings:
+        """Return one unit-length vector per text."""
+        del caller  # the node knows its callers by their connections
         call = EmbedCall(model=model, texts=tuple(texts))
-        result = await self.call_embed(call, timeout_s=DEFAULT_TIMEOUT_S)
-        return [list(vector) for vector in result.embeddings]
+        result = await self.call_embed(call, timeout_s=timeout_s)
+        return Embeddings([list(vector) for vector in result.embeddings], result.usage)
 
     async def call_embed(
         self, call: EmbedCall, *, timeout_s: float, ledger: LedgerReference | None = None

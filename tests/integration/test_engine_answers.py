@@ -21,7 +21,6 @@ from runtime.errors import (
     ContextOverflow,
     DeadlineExceeded,
     NotFound,
-    NotImplementedYet,
     RequestInvalid,
 )
 from runtime.ids import ModelName, NodeName
@@ -398,7 +397,7 @@ async def test_names_are_known_or_not(engine: LlamaEngine) -> None:
         await engine.unload(ModelName("other"))
     with pytest.raises(RequestInvalid, match="loaded already"):
         await engine.load(NAME, MODEL)
-    with pytest.raises(NotImplementedYet):
+    with pytest.raises(RequestInvalid, match="makes no embeddings"):
         await engine.embed(NAME, ["x"])
 
 

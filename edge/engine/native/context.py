@@ -3,7 +3,6 @@
 Knows tokens, positions and numbers of sequences; not whose they are nor what follows them.
 """
 
-import ctypes
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,28 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.engine.frames import Load
+from edge.engine.native.batch import Batch, Part
 from edge.engine.native.model import LlamaModel, LoadLog
 from runtime.errors import ContextOverflow, EngineCrashed, ModelInvalid
 
-__all__ = ["LlamaContext", "Part"]
+__all__ = ["LlamaContext", "threads_of"]
 
 _DEFAULT_CONTEXT_TOKENS: Final = 8192
 _DEFAULT_CACHE_TOKENS: Final = 8192
 _PADDING: Final = 256
 """libllama rounds the size of a context up to this."""
-_POINTER: Final = ctypes.POINTER(llama_cpp.llama_seq_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What a batch adds to one sequence."""
-
-    sequence: int
-    position: int
-    """Where in the sequence the first token stands."""
-    tokens: Sequence[int]
-    wants_logits: bool
-    """Whether what follows the last token is asked for."""
 
 
 class LlamaContext:
@@ -66,7 +53,7 @@ class LlamaContext:
         self.batch_tokens = int(llama_cpp.llama_n_batch(self.handle))
         self._memory = llama_cpp.llama_get_memory(self.handle)
         self._vocabulary_size = model.vocabulary_size
-        self._batch = _Batch(self.batch_tokens)
+        self._batch = Batch(self.batch_tokens)
 
     def forget(self, sequence: int) -> None:
         """Drop everything of a sequence."""
@@ -104,44 +91,6 @@ class LlamaContext:
         return np.ctypeslib.as_array(pointer, shape=(self._vocabulary_size,))
 
 
-class _Batch:
-    """A ``llama_batch`` over arrays of our own, which NumPy fills faster than ctypes."""
-
-    def __init__(self, capacity: int) -> None:
-        self._tokens = np.zeros(capacity, dtype=np.int32)
-        self._positions = np.zeros(capacity, dtype=np.int32)
-        self._sequences = np.zeros(capacity, dtype=np.int32)
-        self._counts = np.ones(capacity, dtype=np.int32)
-        self._wanted = np.zeros(capacity, dtype=np.int8)
-        step = self._sequences.itemsize
-        self._places = self._sequences.ctypes.data + step * np.arange(capacity, dtype=np.uint64)
-        self._steps = np.arange(capacity, dtype=np.int32)
-        self.native = llama_cpp.llama_batch(
-            n_tokens=0,
-            token=self._tokens.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token)),
-            embd=None,
-            pos=self._positions.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_pos)),
-            n_seq_id=self._counts.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            seq_id=self._places.ctypes.data_as(ctypes.POINTER(_POINTER)),
-            logits=self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
-        )
-
-    def fill(self, parts: Sequence[Part]) -> list[int]:
-        """Lay the parts out one after another; return each one's last row."""
-        rows, start = [], 0
-        for part in parts:
-            end = start + len(part.tokens)
-            self._tokens[start:end] = part.tokens
-            self._positions[start:end] = self._steps[: end - start] + part.position
-            self._sequences[start:end] = part.sequence
-            self._wanted[start:end] = 0
-            self._wanted[end - 1] = part.wants_logits
-            rows.append(end - 1)
-            start = end
-        self.native.n_tokens = start
-        return rows
-
-
 @dataclass(frozen=True, slots=True)
 class _Size:
     context_tokens: int
@@ -167,8 +116,13 @@ def _padded(tokens: int) -> int:
     return -(-tokens // _PADDING) * _PADDING
 
 
+def threads_of(load: Load) -> int:
+    """Return how many threads a decode uses: all cores but one, unless told otherwise."""
+    return load.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+
+
 def _make(model: LlamaModel, load: Load, size: _Size, log: LoadLog) -> Any:
-    threads = load.threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    threads = threads_of(load)
     parameters = llama_cpp.llama_context_default_params()
     parameters.n_ctx = size.cache_tokens
     parameters.n_batch = parameters.n_ubatch = max(

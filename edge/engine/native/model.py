@@ -47,6 +47,7 @@ class LlamaModel:
         """Whether sequences can share a beginning; a recurrent state is one whole."""
         self.layers = int(llama_cpp.llama_model_n_layer(self.handle))
         self.hidden_size = int(llama_cpp.llama_model_n_embd(self.handle))
+        self.vector_size = int(llama_cpp.llama_model_n_embd_out(self.handle))
 
     @property
     def description(self) -> str:
@@ -85,12 +86,19 @@ class LlamaModel:
         tokens = range(self.vocabulary_size)
         return [self.spelling(t) for t in tokens if attributes(self.vocabulary, t) & _HIDDEN]
 
-    def tokenize(self, text: str, *, is_plain: bool) -> list[int]:
+    @cached_property
+    def pooling(self) -> int:
+        """How an embedding model makes one vector of its tokens' ones; 0 for other models."""
+        kind = self._value(f"{self._value('general.architecture')}.pooling_type")
+        return int(kind) if kind.isdecimal() else 0
+
+    def tokenize(self, text: str, *, is_plain: bool, is_whole: bool = False) -> list[int]:
         """Return the tokens of a stretch of text.
 
         Args:
             text: The text.
             is_plain: Whether spellings of control tokens are ordinary text.
+            is_whole: Whether to add what the model wants at the ends of a text.
 
         Raises:
             RequestInvalid: The text is larger than any context.
@@ -99,7 +107,7 @@ class LlamaModel:
         capacity = len(data) + 8
         tokens = (llama_cpp.llama_token * capacity)()
         count = llama_cpp.llama_tokenize(
-            self.vocabulary, data, len(data), tokens, capacity, False, not is_plain
+            self.vocabulary, data, len(data), tokens, capacity, is_whole, not is_plain
         )
         if count < 0:
             raise RequestInvalid(f"a text of {len(data)} bytes cannot be tokenized")
@@ -117,6 +125,12 @@ class LlamaModel:
                 self.vocabulary, token, buffer, -length, 0, False
             )
         return buffer.raw[: max(length, 0)]
+
+    def _value(self, key: str) -> str:
+        """Return a value of the file's header as text; empty when it is not there."""
+        buffer = ctypes.create_string_buffer(_TEXT_BYTES)
+        length = llama_cpp.llama_model_meta_val_str(self.handle, key.encode(), buffer, _TEXT_BYTES)
+        return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
 
     def spelling(self, token: int) -> str:
         """Return how the vocabulary writes a token, control tokens included."""

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Protocol
 
 from edge.engine.chunking import ChunkSizer
-from edge.engine.native.context import Part
+from edge.engine.native.batch import Part
 from edge.engine.native.sequence import Sequence
 
 __all__ = ["DeterministicPlan", "Plan", "SharedPlan"]

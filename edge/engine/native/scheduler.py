@@ -6,39 +6,24 @@ plan says, and tells the daemon in one message what came of it.
 
 import random
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from edge.engine.chat import ChatTemplate
 from edge.engine.chunking import ChunkSizer
-from edge.engine.frames import ErrorName, Failed, Finished, Frame, Piece, Pieces
+from edge.engine.frames import Failed, Finished, Frame, Piece, Pieces, Start
 from edge.engine.inbox import Inbox, Ticket
 from edge.engine.native.answer import Answer, tokenize_chat
 from edge.engine.native.context import LlamaContext
+from edge.engine.native.endings import ENDINGS, failure
 from edge.engine.native.model import LlamaModel
 from edge.engine.native.places import Places
 from edge.engine.native.planning import Batch, DeterministicPlan, Plan, SharedPlan
 from edge.engine.native.sequence import Sequence
 from edge.engine.prefixes import tokens_of
 from runtime.clock import Clock
-from runtime.errors import (
-    Cancelled,
-    ContextOverflow,
-    DeadlineExceeded,
-    EngineCrashed,
-    LeewardError,
-    RequestInvalid,
-)
+from runtime.errors import EngineCrashed, LeewardError, RequestInvalid
 
 __all__ = ["Scheduler"]
-
-_ERRORS: Final[dict[type[LeewardError], ErrorName]] = {
-    Cancelled: "Cancelled",
-    ContextOverflow: "ContextOverflow",
-    DeadlineExceeded: "DeadlineExceeded",
-    RequestInvalid: "RequestInvalid",
-}
-_ENDINGS: Final = tuple(_ERRORS)
-"""What one call may end with while the others go on."""
 
 
 class Scheduler:
@@ -119,7 +104,7 @@ class Scheduler:
         for sequence in list(self._running):
             try:
                 self._inbox.check(sequence.ticket)
-            except _ENDINGS as error:
+            except ENDINGS as error:
                 self._end(sequence, error)
 
     def _take_in(self) -> None:
@@ -143,7 +128,7 @@ class Scheduler:
         if self._ready is not None:
             try:
                 self._inbox.check(self._ready.ticket)
-            except _ENDINGS as error:
+            except ENDINGS as error:
                 self._drop(self._ready, error)
                 self._ready = None
         while self._ready is None:
@@ -158,6 +143,8 @@ class Scheduler:
         start = ticket.start
         try:
             self._inbox.check(ticket)
+            if not isinstance(start, Start):
+                raise RequestInvalid("this model writes text and makes no embeddings")
             prompt = tokenize_chat(
                 self._model,
                 self._template,
@@ -168,7 +155,7 @@ class Scheduler:
             answer = Answer(
                 self._model, self._context, start.sampling, prompt=prompt, rng=self._rng
             )
-        except _ENDINGS as error:
+        except ENDINGS as error:
             self._fail(ticket, error)
             return None
         return Sequence(ticket, prompt, answer)
@@ -195,7 +182,7 @@ class Scheduler:
         """Choose a sequence's next token, and end it if that was the last."""
         try:
             delta = sequence.answer.take(row)
-        except _ENDINGS as error:
+        except ENDINGS as error:
             self._end(sequence, error)
             return
         if delta is not None:
@@ -223,7 +210,7 @@ class Scheduler:
 
     def _fail(self, ticket: Ticket, error: LeewardError) -> None:
         self._inbox.done(ticket)
-        self._endings.append(Failed(ticket.call, _ERRORS[type(error)], str(error)))
+        self._endings.append(failure(ticket, error))
 
     def _flush(self) -> None:
         """Send what the step brought: the texts first, for an ending closes its call."""

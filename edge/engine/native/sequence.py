@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from edge.engine.frames import Finished
 from edge.engine.inbox import Ticket
 from edge.engine.native.answer import Answer
-from edge.engine.native.context import Part
+from edge.engine.native.batch import Part
 from runtime.ports import FinishReason, Timings, Usage
 
 __all__ = ["Sequence"]

@@ -17,6 +17,7 @@ from runtime.graph.document import parse_graph
 from runtime.http.server import bind_http, serving_http
 from runtime.ids import ModelName, NodeName
 from runtime.policy.document import parse_policy
+from runtime.ports import Embeddings, Usage
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Sentinel
 from runtime.testing.fakes import FakeReleases, ScriptedModel
@@ -45,8 +46,10 @@ steps: {answer: {role: assistant, model: large}}
 class NoEmbeddings:
     """An embedding port without models."""
 
-    async def embed(self, model: ModelName, texts: object) -> list[list[float]]:
-        return [[1.0, 0.0]]
+    async def embed(
+        self, model: ModelName, texts: object, *, timeout_s: float = 60.0, caller: str = ""
+    ) -> Embeddings:
+        return Embeddings([[1.0, 0.0]], Usage(prompt_tokens=3))
 
 
 @dataclass(slots=True)

@@ -292,10 +292,11 @@ async def test_a_request_that_the_wire_cannot_carry_is_not_sent() -> None:
 
 async def test_texts_become_vectors() -> None:
     async with serving(answering()) as (_, client):
-        vectors = await client.embed(ModelName("mini"), ["a", "bcd"])
+        embedded = await client.embed(ModelName("mini"), ["a", "bcd"])
         result = await client.call_embed(EmbedCall(ModelName("mini"), ("a",)), timeout_s=5)
 
-    assert vectors == [[1.0, 0.0], [3.0, 0.0]]
+    assert embedded.vectors == [[1.0, 0.0], [3.0, 0.0]]
+    assert embedded.usage.prompt_tokens == 4
     assert result.usage.prompt_tokens == 4
 
 
