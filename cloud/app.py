@@ -195,11 +195,17 @@ async def _serve_devices(
         InferenceServicer(
             access=Access(state.devices),
             serving=new_serving(
-                config, router, admission, inspector, namer, metrics=metrics, clock=clock
+                config,
+                router,
+                admission,
+                inspector,
+                namer,
+                metrics=metrics,
+                tracer=tracer,
+                clock=clock,
             ),
             devices=state.devices,
             node=config.name,
-            tracer=tracer,
         ),
         server,
     )

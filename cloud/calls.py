@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from opentelemetry.context import Context
+
 from runtime.ids import ModelName
 from runtime.labels import PUBLIC, Label
 from runtime.ports import GenerateRequest, Provenance
@@ -44,6 +46,8 @@ class GenerateCall:
     caller: Caller
     request: GenerateRequest
     cache: CacheWish = "use"
+    trace: Context | None = None
+    """The trace that the call belongs to; ``None`` for the current one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class EmbedCall:
 
     caller: Caller
     request: EmbedRequest
+    trace: Context | None = None
+    """The trace that the call belongs to; ``None`` for the current one."""
 
 
 Call = GenerateCall | EmbedCall

@@ -1,5 +1,7 @@
 """The stages of the gateway's core put together as configured."""
 
+from opentelemetry.trace import Tracer
+
 from cloud.absent import NoCache, NoInspection
 from cloud.cache.build import new_cache
 from cloud.config import CloudConfig
@@ -7,6 +9,7 @@ from cloud.idempotency.names import Namer
 from cloud.idempotency.repeats import Repeats
 from cloud.inspection.build import gateway_policy
 from cloud.serving import Serving
+from cloud.spans import CallSpans
 from cloud.stages import Admission, Inspector, Models
 from runtime.clock import Clock
 from runtime.telemetry.metrics import Metrics
@@ -22,6 +25,7 @@ def new_serving(
     namer: Namer,
     *,
     metrics: Metrics,
+    tracer: Tracer,
     clock: Clock,
 ) -> Serving:
     """Return the core over its stages, with an empty cache if there is to be one.
@@ -33,14 +37,21 @@ def new_serving(
         inspector: The second line.
         namer: Names calls that bear an idempotency key, the same on every replica.
         metrics: With the rows of ``cloud.cache.metrics``.
+        tracer: Makes a span for each call.
         clock: Times calls.
 
     Raises:
         PolicyInvalid: The policy file cannot be used.
     """
     # What the cache asks an embedding model was inspected with its call, and is metered like it.
+    spans = CallSpans(tracer, node=config.name)
     by_cache = Serving(
-        models=models, admission=admission, inspector=NoInspection(), cache=NoCache(), clock=clock
+        models=models,
+        admission=admission,
+        inspector=NoInspection(),
+        cache=NoCache(),
+        clock=clock,
+        spans=spans,
     )
     cache = new_cache(
         config.cache,
@@ -55,4 +66,5 @@ def new_serving(
         inspector=inspector,
         cache=Repeats(cache, namer=namer, clock=clock),
         clock=clock,
+        spans=spans,
     )

@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from cloud.calls import EmbedCall, GenerateCall
+from cloud.spans import NO_SPANS, CallSpan, CallSpans
 from cloud.stages import (
     FREE,
     Admission,
@@ -52,12 +53,14 @@ class Serving:
         inspector: Inspector,
         cache: AnswerCache,
         clock: Clock,
+        spans: CallSpans = NO_SPANS,
     ) -> None:
         self.succession = Succession(models)
         self._admission = admission
         self._inspector = inspector
         self._cache = cache
         self._clock = clock
+        self._spans = spans
 
     @property
     def models(self) -> Models:
@@ -72,28 +75,31 @@ class Serving:
             LeewardError: The call is refused, on entering; or the answer fails, while it streams.
         """
         started_s = self._clock.monotonic_s()
-        call = await self._inspector.inspect(call)
-        async with self.succession.using() as models, self._cache.opened(call) as lookup:
-            worst = models.worst_case(call.request) if lookup.found is None else FREE
-            reservation = await self._admission.reserve(call, worst)
-            tally = Tally()
-            source = lookup.found or lookup.recording(models.generate(call.request, tally))
-            meter = _Meter(
-                reservation, self._clock, started_s=started_s, cache_hit=lookup.found is not None
-            )
-            chunks = meter.metered(source)
-            try:
-                yield Answer(lookup.state, chunks)
-            finally:
-                # One that was never started runs none of its own clean-up: close the source too.
+        with self._spans.of(call) as span:
+            call = await self._inspector.inspect(call)
+            async with self.succession.using() as models, self._cache.opened(call) as lookup:
+                span.served(lookup.state)
+                is_hit = lookup.found is not None
+                worst = FREE if is_hit else models.worst_case(call.request)
+                reservation = await self._admission.reserve(call, worst)
+                tally = Tally()
+                source = lookup.found or lookup.recording(models.generate(call.request, tally))
+                meter = _Meter(
+                    reservation, self._clock, span, started_s=started_s, cache_hit=is_hit
+                )
+                chunks = meter.metered(source)
                 try:
-                    await chunks.aclose()
-                    await source.aclose()
+                    yield Answer(lookup.state, chunks)
                 finally:
-                    if not meter.is_settled:
-                        # Nothing if no token came back, whatever was tried.
-                        spent = tally.within(worst) if meter.received_tokens else Usage()
-                        await meter.settle(meter.status, spent)
+                    # One that was never started runs none of its own clean-up: close the source.
+                    try:
+                        await chunks.aclose()
+                        await source.aclose()
+                    finally:
+                        if not meter.is_settled:
+                            # Nothing if no token came back, whatever was tried.
+                            spent = tally.within(worst) if meter.received_tokens else Usage()
+                            await meter.settle(meter.status, spent)
 
     async def embed(self, call: EmbedCall) -> Embedded:
         """Turn texts into vectors.
@@ -102,19 +108,21 @@ class Serving:
             LeewardError: The call is refused or fails.
         """
         started_s = self._clock.monotonic_s()
-        call = await self._inspector.inspect(call)
-        async with self.succession.using() as models:
-            reservation = await self._admission.reserve(call, models.worst_case(call.request))
-            meter = _Meter(reservation, self._clock, started_s=started_s)
-            try:
-                embedded = await models.embed(call.request)
-                await meter.settle("embedded", embedded.usage)
-            except LeewardError as error:
-                meter.status = type(error).__name__
-                raise
-            finally:
-                if not meter.is_settled:
-                    await meter.settle(meter.status, Usage())
+        with self._spans.of(call) as span:
+            call = await self._inspector.inspect(call)
+            async with self.succession.using() as models:
+                reservation = await self._admission.reserve(call, models.worst_case(call.request))
+                meter = _Meter(reservation, self._clock, span, started_s=started_s)
+                try:
+                    with span.current():
+                        embedded = await models.embed(call.request)
+                    await meter.settle("embedded", embedded.usage)
+                except LeewardError as error:
+                    meter.status = type(error).__name__
+                    raise
+                finally:
+                    if not meter.is_settled:
+                        await meter.settle(meter.status, Usage())
         return embedded
 
 
@@ -122,10 +130,17 @@ class _Meter:
     """Counts what one call used, and settles it once."""
 
     def __init__(
-        self, reservation: Reservation, clock: Clock, *, started_s: float, cache_hit: bool = False
+        self,
+        reservation: Reservation,
+        clock: Clock,
+        span: CallSpan,
+        *,
+        started_s: float,
+        cache_hit: bool = False,
     ) -> None:
         self._reservation = reservation
         self._clock = clock
+        self._span = span
         self._started_s = started_s
         self._cache_hit = cache_hit
         self.status = "cancelled"
@@ -136,7 +151,7 @@ class _Meter:
         """Pass a stream on, settling before its completion."""
         try:
             async with aclosing(source):
-                async for chunk in source:
+                while (chunk := await self._span.next(source)) is not None:
                     if isinstance(chunk, Completion):
                         await self.settle(chunk.finish_reason.value, chunk.usage)
                     else:
@@ -149,6 +164,7 @@ class _Meter:
     async def settle(self, status: str, usage: Usage) -> None:
         """Settle now, also when the caller leaves meanwhile."""
         self.is_settled = True
+        self._span.settled(status, usage)
         outcome = Outcome(
             status, usage, self._clock.monotonic_s() - self._started_s, self._cache_hit
         )

@@ -46,7 +46,7 @@ class Similarity:
             timeout_s=wait_s,
         )
         async with asyncio.timeout(wait_s):
-            embedded = await self._embed(EmbedCall(call.caller, asked))
+            embedded = await self._embed(EmbedCall(call.caller, asked, call.trace))
         first, second = embedded.vectors
         return cosine(first, second)
 

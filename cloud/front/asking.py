@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cloud.cache.wishes import cache_wish
 from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
 from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.collaboration.graphs import GraphChoice
@@ -14,6 +15,7 @@ from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
 from runtime.ids import ModelName, PlanId, RequestId, SessionId, StepId
 from runtime.ports import GenerateRequest, Provenance, Sampling
 from runtime.rpc.deadlines import MAX_TIMEOUT_S
+from runtime.telemetry.tracing import extract
 
 __all__ = ["Asking", "FrontDefaults", "embed_call", "generate_call", "run_request"]
 
@@ -102,6 +104,8 @@ def generate_call(
             idempotency_key=asking.idempotency_key,
             timeout_s=asking.timeout_s(defaults),
         ),
+        cache=cache_wish(asking.headers.items()),
+        trace=extract(asking.headers),
     )
 
 
@@ -145,4 +149,5 @@ def embed_call(asking: Asking, body: EmbeddingRequest, defaults: FrontDefaults) 
             provenance=asking.provenance,
             timeout_s=asking.timeout_s(defaults),
         ),
+        trace=extract(asking.headers),
     )

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
-from opentelemetry.trace import SpanKind, Tracer
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from cloud.calls import Caller, GenerateCall
+from cloud.cache.wishes import CACHE_KEY
+from cloud.calls import Caller
 from cloud.collaboration import GatewayGraphs
 from cloud.front.answers import sse, whole
 from cloud.front.asking import Asking, FrontDefaults, embed_call, generate_call, run_request
@@ -30,12 +30,10 @@ from runtime.http.envelope import Envelope, Kind
 from runtime.http.streams import EventStream
 from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
 from runtime.ids import NodeName
-from runtime.telemetry.tracing import extract
 
-__all__ = ["CACHE_HEADER", "REQUEST_HEADER", "Endpoints"]
+__all__ = ["REQUEST_HEADER", "Endpoints"]
 
 REQUEST_HEADER: Final = "x-leeward-request-id"
-CACHE_HEADER: Final = "x-leeward-cache"
 _PREFIX: Final = {"chat": "chatcmpl", "text": "cmpl"}
 _logger = logging.getLogger("leeward.cloud.front")
 
@@ -46,9 +44,8 @@ class Endpoints:
     Args:
         serving: Answers.
         graphs: Runs graphs; ``None`` where there are none.
-        node: This gateway's name, for spans.
+        node: This gateway's name.
         clock: Dates the answers.
-        tracer: Makes one span for each call, within the trace that the caller sends.
         defaults: What a request gets that does not say.
     """
 
@@ -59,14 +56,12 @@ class Endpoints:
         *,
         node: NodeName,
         clock: Clock,
-        tracer: Tracer,
         defaults: FrontDefaults,
     ) -> None:
         self._serving = serving
         self._graphs = graphs
         self._node = node
         self._clock = clock
-        self._tracer = tracer
         self.defaults = defaults
 
     @asynccontextmanager
@@ -136,20 +131,16 @@ class Endpoints:
         self, asking: Asking, asked: ChatRequest | CompletionRequest, envelope: Envelope
     ) -> AsyncIterator[ASGIApp]:
         call = generate_call(asking, asked, self.defaults)
-        span = self._span(asking, call)
-        try:
-            async with self._serving.answering(call) as answer:
-                headers = {REQUEST_HEADER: asking.request_id, CACHE_HEADER: answer.cache}
-                if not asked.stream:
-                    yield JSONResponse(await whole(answer, envelope), headers=headers)
-                    return
-                # Failures before the first text become an HTTP status; later ones an error event.
-                first = await anext(answer.chunks)
-                with_usage = asked.wants_usage
-                events = sse(first, answer.chunks, envelope, with_usage=with_usage, logger=_logger)
-                yield EventStream(events, headers)
-        finally:
-            span.end()
+        async with self._serving.answering(call) as answer:
+            headers = {REQUEST_HEADER: asking.request_id, CACHE_KEY: answer.cache}
+            if not asked.stream:
+                yield JSONResponse(await whole(answer, envelope), headers=headers)
+                return
+            # Failures before the first text become an HTTP status; later ones an error event.
+            first = await anext(answer.chunks)
+            with_usage = asked.wants_usage
+            events = sse(first, answer.chunks, envelope, with_usage=with_usage, logger=_logger)
+            yield EventStream(events, headers)
 
     @asynccontextmanager
     async def _by_graph(
@@ -177,15 +168,6 @@ class Endpoints:
                 error_body=error_body,
             )
             yield EventStream(texts, headers)
-
-    def _span(self, asking: Asking, call: GenerateCall) -> Any:
-        model = call.request.model
-        return self._tracer.start_span(
-            f"call {model}",
-            context=extract(asking.headers),
-            kind=SpanKind.SERVER,
-            attributes={"kind": asking.caller.kind, "model": model, "node": self._node},
-        )
 
     def _names(self, caller: Caller) -> list[str]:
         graphs = self._graphs.names(caller) if self._graphs is not None else ()

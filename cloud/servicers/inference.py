@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from opentelemetry.trace import SpanKind, Tracer
 
 from cloud.access import Access
+from cloud.cache.wishes import CACHE_KEY, cache_wish
 from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
 from cloud.serving import Serving
 from cloud.stores.devices import DeviceStore
@@ -41,13 +41,11 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         serving: Serving,
         devices: DeviceStore,
         node: NodeName,
-        tracer: Tracer,
     ) -> None:
         self._access = access
         self._serving = serving
         self._devices = devices
         self._node = node
-        self._tracer = tracer
 
     async def Generate(
         self, request: pb.GenerateRequest, context: Context
@@ -61,18 +59,14 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                 await self._devices.note_head(
                     device, position=passage.position, head_mac=passage.head_mac
                 )
-            span = self._tracer.start_span(
-                f"call {call.model}",
-                context=extract(context.invocation_metadata() or ()),
-                kind=SpanKind.SERVER,
-                attributes={"device": device, "model": call.model, "node": self._node},
+            metadata = context.invocation_metadata() or ()
+            asked = GenerateCall(
+                _caller(device), call, cache=cache_wish(metadata), trace=extract(metadata)
             )
-            try:
-                async with self._serving.answering(GenerateCall(_caller(device), call)) as answer:
-                    async for chunk in answer.chunks:
-                        yield encode_chunk(chunk)
-            finally:
-                span.end()
+            async with self._serving.answering(asked) as answer:
+                context.set_trailing_metadata(((CACHE_KEY, answer.cache),))
+                async for chunk in answer.chunks:
+                    yield encode_chunk(chunk)
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Turn texts into vectors."""
@@ -86,7 +80,8 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                 provenance=asked.provenance,
                 timeout_s=remaining_s(context),
             )
-            embedded = await self._serving.embed(EmbedCall(_caller(device), call))
+            trace = extract(context.invocation_metadata() or ())
+            embedded = await self._serving.embed(EmbedCall(_caller(device), call, trace))
             return encode_embed_response(
                 embedded.vectors, model=embedded.model, usage=embedded.usage
             )

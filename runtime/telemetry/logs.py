@@ -24,7 +24,7 @@ ROOT: Final = "leeward"
 
 ALLOWED_FIELDS: Final = frozenset(
     {
-        "address", "attempt", "bytes_in", "bytes_out", "categories", "clearance", "code",
+        "address", "attempt", "bytes_in", "bytes_out", "cache", "categories", "clearance", "code",
         "cost_usd", "count", "destination", "detector", "device", "device_id", "dropped_bytes",
         "duration_s", "error", "exit_code", "expires_at", "file", "finish_reason", "frames",
         "graph", "graph_hash", "kind", "label", "latency_s", "left_s", "level", "line", "method",

@@ -18,7 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 
 from runtime.ports import Chunk, Completion, GenerateRequest, ModelPort, Provenance
 
-__all__ = ["TracedModel", "parent_of"]
+__all__ = ["TracedModel", "next_within", "parent_of"]
 
 _HEX_DIGITS: Final = 32
 
@@ -43,7 +43,7 @@ class TracedModel:
         inside = trace.set_span_in_context(span)
         try:
             async with aclosing(self._models.generate(request)) as chunks:
-                while (chunk := await _next(chunks, inside)) is not None:
+                while (chunk := await next_within(chunks, inside)) is not None:
                     if isinstance(chunk, Completion):
                         span.set_attribute("finish_reason", chunk.finish_reason.value)
                         span.set_attribute("tokens_in", chunk.usage.prompt_tokens)
@@ -57,7 +57,8 @@ class TracedModel:
             span.end()
 
 
-async def _next(chunks: AsyncGenerator[Chunk, None], inside: Context) -> Chunk | None:
+async def next_within(chunks: AsyncGenerator[Chunk, None], inside: Context) -> Chunk | None:
+    """Wait for the next chunk, or for the end as ``None``, with a trace as the current one."""
     # Attached for the wait alone: what is attached across a yield would leak to the consumer.
     token = otel_context.attach(inside)
     try:

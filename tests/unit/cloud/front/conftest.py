@@ -188,7 +188,6 @@ async def running_front(
         graphs,
         node=NodeName("cloud"),
         clock=clock,
-        tracer=NoOpTracer(),
         defaults=FrontDefaults(),
     )
     app = HttpFront(endpoints, OneKey(), bounds=bounds or FrontBounds())
