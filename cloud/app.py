@@ -1,6 +1,5 @@
 """The gateway's composition root: reads settings, wires everything, serves until told to stop."""
 
-import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -17,13 +16,14 @@ from cloud.access import Access
 from cloud.admission.admission import BudgetedAdmission
 from cloud.admission.opened import opened_admission
 from cloud.admission.prices import Prices
+from cloud.audit_alarms import AuditedAlarms
+from cloud.audit_trail import AuditTrail
 from cloud.config import CloudConfig
 from cloud.config_upstreams import read_spec
 from cloud.core import new_serving
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
 from cloud.idempotency.names import Namer
-from cloud.inspection.alarm import LoggedAlarms
 from cloud.inspection.build import opened_inspector
 from cloud.metrics import gateway_metrics
 from cloud.routing.metrics import UpstreamMetrics
@@ -31,9 +31,14 @@ from cloud.routing.router import Router
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
 from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
+from cloud.stores.audit import AuditStore
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
+from cloud.stores.join_tokens import JoinTokenStore
+from cloud.stores.keys import KeyStore
+from cloud.stores.legacy_tokens import adopt_tokens
 from cloud.stores.sqlite import SqliteDriver
+from cloud.stores.tenants import TenantStore
 from cloud.stores.usage import UsageStore
 from cloud.upstreams.openai_upstream import OpenAIUpstream
 from leeward.v1 import (
@@ -51,7 +56,6 @@ from runtime.documents.directories import prepare_state
 from runtime.errors import NotFound
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.keys import private_key_pem
-from runtime.identity.tokens import SqliteTokenStore
 from runtime.rpc.ready import announce, wait_stop_signal
 from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
 from runtime.rpc.tls import KeyPair, ServerTls
@@ -79,10 +83,13 @@ class GatewayState:
     """What the gateway keeps on disk; the command line opens it too."""
 
     authority: CertificateAuthority
-    devices: DeviceStore
-    usage: UsageStore
     database: Database
-    desk: EnrolmentDesk
+    tenants: TenantStore
+    keys: KeyStore
+    devices: DeviceStore
+    tokens: JoinTokenStore
+    usage: UsageStore
+    audit: AuditStore
 
 
 @asynccontextmanager
@@ -96,19 +103,17 @@ async def opened_state(config: CloudConfig, *, clock: Clock) -> AsyncIterator[Ga
     authority = _authority(config.state / "authority", clock=clock)
     database = await Database.open(SqliteDriver(config.state / "gateway.sqlite"))
     try:
-        devices = DeviceStore(database)
-        tokens = await asyncio.to_thread(
-            SqliteTokenStore, config.state / "join-tokens.sqlite", clock=clock
-        )
-        desk = EnrolmentDesk(
+        await adopt_tokens(config.state / "join-tokens.sqlite", database, clock=clock)
+        yield GatewayState(
             authority=authority,
-            tokens=tokens,
-            devices=devices,
-            pace=Pace(config.enrolments_per_minute, clock=clock),
-            lifetime=config.device_certificate_lifetime,
-            clock=clock,
+            database=database,
+            tenants=TenantStore(database),
+            keys=KeyStore(database),
+            devices=DeviceStore(database),
+            tokens=JoinTokenStore(database, clock=clock),
+            usage=UsageStore(database),
+            audit=AuditStore(database),
         )
-        yield GatewayState(authority, devices, UsageStore(database), database, desk)
     finally:
         await database.close()
 
@@ -135,12 +140,26 @@ async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
         )
         router = _router(config, prices, tracer, metrics, clock=clock)
         stack.push_async_callback(router.close)
+        trail = AuditTrail(state.audit, clock)
+        await stack.enter_async_context(trail.running())
         identity = _server_identity(state.authority, config)
         port = await _serve_devices(
-            stack, config, state, router, admission, namer, tracer, metrics, identity, clock=clock
+            stack,
+            config,
+            state,
+            router,
+            admission,
+            namer,
+            tracer,
+            metrics,
+            identity,
+            trail=trail,
+            clock=clock,
         )
         gateway = _advertised(config, config.listen, port)
-        enrolment_port = await _serve_enrolment(stack, config, state, identity, gateway=gateway)
+        enrolment_port = await _serve_enrolment(
+            stack, config, state, identity, gateway=gateway, clock=clock
+        )
         addresses = {
             "grpc": gateway,
             "enrolment": _advertised(config, config.enrolment, enrolment_port),
@@ -179,6 +198,7 @@ async def _serve_devices(
     metrics: Metrics,
     identity: KeyPair,
     *,
+    trail: AuditTrail,
     clock: Clock,
 ) -> int:
     server = new_server(max_concurrent_rpcs=config.max_streams)
@@ -186,14 +206,14 @@ async def _serve_devices(
         opened_inspector(
             config.inspection,
             config.name,
-            alarms=LoggedAlarms(),
+            alarms=AuditedAlarms(trail),
             metrics=metrics,
             clock=clock,
         )
     )
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
-            access=Access(state.devices),
+            access=Access(state.database, trail, clock),
             serving=new_serving(
                 config,
                 router,
@@ -224,10 +244,18 @@ async def _serve_enrolment(
     identity: KeyPair,
     *,
     gateway: str,
+    clock: Clock,
 ) -> int:
+    desk = EnrolmentDesk(
+        authority=state.authority,
+        tokens=state.tokens,
+        pace=Pace(config.enrolments_per_minute, clock=clock),
+        lifetime=config.device_certificate_lifetime,
+        clock=clock,
+    )
     server = new_server(max_concurrent_rpcs=_ENROLMENT_STREAMS)
     enrolment_pb2_grpc.add_EnrolmentServicer_to_server(
-        EnrolmentServicer(state.desk, gateway=gateway), server
+        EnrolmentServicer(desk, gateway=gateway), server
     )
     tls = ServerTls(identity, client_ca_bundle_pem=None)
     return await _start(

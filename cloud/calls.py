@@ -24,6 +24,12 @@ class Caller:
     kind: Literal["device", "key"]
     id: str
     """The device's id or the key's id, never a secret."""
+    models: frozenset[ModelName] | None = None
+    """The only aliases that it may use; None for all."""
+
+    def may_use(self, model: ModelName) -> bool:
+        """Whether the caller's key, or its being a device, allows the alias."""
+        return self.models is None or model in self.models
 
 
 @dataclass(frozen=True, slots=True)

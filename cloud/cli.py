@@ -2,26 +2,24 @@
 
 import asyncio
 import sys
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cloud import cli_audit, cli_devices, cli_keys, cli_tenants
 from cloud.app import GatewayState, serve
 from cloud.cli_budgets import app as budgets
 from cloud.cli_limits import app as limits
 from cloud.cli_prices import app as prices
-from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state
+from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.cli_status import status
 from cloud.cli_usage import usage
 from cloud.config import load_config
-from cloud.stores.devices import DeviceRecord
-from runtime.cli.output import JsonOption, make_table, run_command, show
-from runtime.clock import SystemClock
+from cloud.stores.tables import DEFAULT_TENANT
+from runtime.cli.output import JsonOption, run_command, show
 from runtime.identity.token_file import JoinTokenFile, store_token_file
-from runtime.ids import DeviceId
 from runtime.telemetry.logs import configure_logging
 
 __all__ = ["app"]
@@ -37,6 +35,12 @@ app.command()(usage)
 app.add_typer(budgets, name="budget")
 app.add_typer(limits, name="limit")
 app.add_typer(prices, name="price")
+app.command()(cli_devices.devices)
+app.command()(cli_devices.revoke)
+app.add_typer(cli_devices.app, name="device")
+app.add_typer(cli_tenants.app, name="tenant")
+app.add_typer(cli_keys.app, name="key")
+app.add_typer(cli_audit.app, name="audit")
 
 
 @app.command(name="serve")
@@ -77,6 +81,7 @@ def token(
     enrolment: Annotated[
         str, typer.Option(help="Address of enrolment; default: `enrolment`.")
     ] = "",
+    tenant: Annotated[str, typer.Option(help="Whose device it will be.")] = DEFAULT_TENANT,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -84,7 +89,10 @@ def token(
 
     def work() -> None:
         loaded = load_config(config)
-        made = in_state(loaded, lambda state: state.desk.issue_token(timedelta(hours=hours)))
+        act, lifetime = operator(), timedelta(hours=hours)
+        made = in_state(
+            loaded, lambda state: state.tokens.create(act, lifetime=lifetime, tenant=tenant)
+        )
         authority = in_state(loaded, _authority_pem)
         file = JoinTokenFile(
             token=made.text,
@@ -107,51 +115,5 @@ def token(
     run_command(work, as_json=as_json)
 
 
-@app.command()
-def devices(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """List enrolled devices."""
-
-    def work() -> None:
-        found = in_state(load_config(config), lambda state: state.devices.all())
-        rows = [
-            (
-                device.id,
-                "revoked" if device.revoked_at else "enrolled",
-                device.enrolled_at.isoformat(timespec="minutes"),
-                device.expires_at.isoformat(timespec="minutes"),
-                "-" if device.ledger_position is None else f"#{device.ledger_position}",
-            )
-            for device in found
-        ]
-        table = make_table(("device", "state", "enrolled", "expires", "ledger"), rows)
-        show([_device_data(device) for device in found], table, as_json=as_json)
-
-    run_command(work, as_json=as_json)
-
-
-@app.command()
-def revoke(
-    device: Annotated[str, typer.Argument(help="Device id.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Refuse a device from its next call on."""
-
-    def work() -> None:
-        now = SystemClock().now()
-        in_state(load_config(config), lambda state: state.devices.revoke(DeviceId(device), at=now))
-        show({"device": device, "revoked": True}, f"{device} is revoked", as_json=as_json)
-
-    run_command(work, as_json=as_json)
-
-
 async def _authority_pem(state: GatewayState) -> bytes:
     return state.authority.certificate_pem
-
-
-def _device_data(device: DeviceRecord) -> dict[str, object]:
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in asdict(device).items()
-    }

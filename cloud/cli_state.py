@@ -1,6 +1,8 @@
 """What the commands of ``leeward cloud`` that look into the gateway's store have in common."""
 
 import asyncio
+import os
+import pwd
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -9,9 +11,10 @@ import typer
 
 from cloud.app import GatewayState, opened_state
 from cloud.config import CloudConfig
+from cloud.stores.audit import Act
 from runtime.clock import SystemClock
 
-__all__ = ["DEFAULT_CONFIG", "ConfigOption", "in_state"]
+__all__ = ["DEFAULT_CONFIG", "ConfigOption", "in_state", "operator"]
 
 _Result = TypeVar("_Result")
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (cloud/v1).")]
@@ -26,3 +29,12 @@ def in_state(config: CloudConfig, work: Callable[[GatewayState], Awaitable[_Resu
             return await work(state)
 
     return asyncio.run(run())
+
+
+def operator() -> Act:
+    """Return who runs this command, now, for the audit trail."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user has a number and no name
+        user = str(os.getuid())
+    return Act(f"operator:{user}", SystemClock().now())

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from cloud.calls import EmbedCall, GenerateCall
+from cloud.calls import Call, EmbedCall, GenerateCall
 from cloud.spans import NO_SPANS, CallSpan, CallSpans
 from cloud.stages import (
     FREE,
@@ -26,7 +26,7 @@ from cloud.stages import (
 )
 from cloud.succession import Succession
 from runtime.clock import Clock
-from runtime.errors import LeewardError
+from runtime.errors import LeewardError, NotPermitted
 from runtime.ports import Chunk, Completion, Usage
 
 __all__ = ["Answer", "Serving"]
@@ -76,6 +76,7 @@ class Serving:
         """
         started_s = self._clock.monotonic_s()
         with self._spans.of(call) as span:
+            _require_alias(call)
             call = await self._inspector.inspect(call)
             async with self.succession.using() as models, self._cache.opened(call) as lookup:
                 span.served(lookup.state)
@@ -109,6 +110,7 @@ class Serving:
         """
         started_s = self._clock.monotonic_s()
         with self._spans.of(call) as span:
+            _require_alias(call)
             call = await self._inspector.inspect(call)
             async with self.succession.using() as models:
                 reservation = await self._admission.reserve(call, models.worst_case(call.request))
@@ -124,6 +126,11 @@ class Serving:
                     if not meter.is_settled:
                         await meter.settle(meter.status, Usage())
         return embedded
+
+
+def _require_alias(call: Call) -> None:
+    if not call.caller.may_use(call.request.model):
+        raise NotPermitted(f"{call.caller.kind} {call.caller.id} may not use this model")
 
 
 class _Meter:

@@ -23,6 +23,7 @@ LeewardError
 ├── IdentityError
 │   ├── CertificateInvalid      a certificate is expired, foreign or malformed
 │   ├── TokenRefused            a join token is unknown, used or expired
+│   ├── KeyRefused              an API key is unknown, revoked or expired
 │   └── NotPermitted            the verified peer may not do this
 ├── CapacityExhausted           this node is full, try again later
 ├── BudgetExhausted             a budget has no room for the call until it renews
@@ -74,6 +75,7 @@ __all__ = [
     "GateRefused",
     "GraphInvalid",
     "IdentityError",
+    "KeyRefused",
     "LeakFound",
     "LedgerCorrupt",
     "LedgerUnavailable",
@@ -243,6 +245,10 @@ class CertificateInvalid(IdentityError):
 
 class TokenRefused(IdentityError):
     """A join token is unknown, used or expired."""
+
+
+class KeyRefused(IdentityError):
+    """An API key is unknown, revoked or expired."""
 
 
 class NotPermitted(IdentityError):

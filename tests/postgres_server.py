@@ -34,10 +34,10 @@ class PostgresServer:
         return f"postgresql://leeward@/{name}?host={self.directory}"
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """Make a fresh database, yield its URL, and drop it with whoever is still connected."""
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """Make a copy of a database, yield its URL, and drop it with whoever is connected."""
         name = f"test_{secrets.token_hex(6)}"
-        self._administer(f"CREATE DATABASE {name}")
+        self._administer(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.url(name)
         finally:

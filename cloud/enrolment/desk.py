@@ -3,17 +3,19 @@
 Every refusal looks the same to the caller; the reason is logged by the token store.
 """
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from cloud.enrolment.pace import Pace
-from cloud.stores.devices import DeviceStore
+from cloud.stores.audit import Act
+from cloud.stores.devices import write_device
+from cloud.stores.join_tokens import Invitation, JoinTokenStore
 from runtime.clock import Clock
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.csr import public_key_of_csr
-from runtime.identity.tokens import NewToken, TokenStore
 from runtime.ids import DeviceId
 
 __all__ = ["Enrolled", "EnrolmentDesk"]
@@ -32,28 +34,22 @@ class Enrolled:
 
 
 class EnrolmentDesk:
-    """Issues tokens, and certificates for them."""
+    """Issues certificates for tokens."""
 
     def __init__(
         self,
         *,
         authority: CertificateAuthority,
-        tokens: TokenStore,
-        devices: DeviceStore,
+        tokens: JoinTokenStore,
         pace: Pace,
         lifetime: timedelta,
         clock: Clock,
     ) -> None:
         self._authority = authority
         self._tokens = tokens
-        self._devices = devices
         self._pace = pace
         self._lifetime = lifetime
         self._clock = clock
-
-    async def issue_token(self, lifetime: timedelta) -> NewToken:
-        """Return a fresh token, good for one device."""
-        return await asyncio.to_thread(self._tokens.create, lifetime_s=lifetime.total_seconds())
 
     async def enrol(self, token: str, csr_pem: bytes) -> Enrolled:
         """Redeem a token.
@@ -64,15 +60,25 @@ class EnrolmentDesk:
             TokenRefused: The token is unknown, used or expired.
         """
         self._pace.admit()
-        public_key_of_csr(csr_pem)  # before the token is used up
-        device = await asyncio.to_thread(self._tokens.redeem, token)
+        public_key_of_csr(csr_pem)  # before the token is looked at
+        device = (await self._tokens.look(token)).device
         issued = self._authority.issue_client(
             csr_pem, device, lifetime_s=self._lifetime.total_seconds()
         )
         serial = f"{issued.serial:x}"
-        await self._devices.enrol(
-            device, serial=serial, enrolled_at=self._clock.now(), expires_at=issued.expires_at
-        )
+        act = Act(f"device:{device}", self._clock.now())
+
+        def enrol(connection: Connection, invited: Invitation) -> None:
+            write_device(
+                connection,
+                invited.device,
+                act,
+                tenant=invited.tenant,
+                serial=serial,
+                expires_at=issued.expires_at,
+            )
+
+        await self._tokens.redeem(token, enrol)
         _logger.info("device_enrolled", extra={"device": device, "serial": serial})
         return Enrolled(
             device, issued.chain_pem, self._authority.certificate_pem, issued.expires_at

@@ -171,7 +171,8 @@ class Endpoints:
 
     def _names(self, caller: Caller) -> list[str]:
         graphs = self._graphs.names(caller) if self._graphs is not None else ()
-        models = [str(route.model) for route in self._serving.models.routes]
+        routes = self._serving.models.routes
+        models = [str(route.model) for route in routes if caller.may_use(route.model)]
         return [*(f"{PREFIX}{name}" for name in graphs), *models]
 
     def _model(self, name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import grpc
 
 from cloud.access import Access
 from cloud.cache.wishes import CACHE_KEY, cache_wish
-from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import EmbedCall, EmbedRequest, GenerateCall
 from cloud.serving import Serving
 from cloud.stores.devices import DeviceStore
 from leeward.v1 import inference_pb2 as pb
@@ -52,17 +52,15 @@ class InferenceServicer(pb_grpc.InferenceServicer):
     ) -> AsyncIterator[pb.GenerateResponse]:
         """Stream one answer."""
         async with error_boundary(context, "Inference.Generate"):
-            device = await self._access.admit(verified_peer(context))
+            caller = await self._access.by_certificate(verified_peer(context))
             call = decode_generate_request(request, timeout_s=remaining_s(context))
             passage = decode_passage(request)
             if passage is not None:
                 await self._devices.note_head(
-                    device, position=passage.position, head_mac=passage.head_mac
+                    DeviceId(caller.id), position=passage.position, head_mac=passage.head_mac
                 )
             metadata = context.invocation_metadata() or ()
-            asked = GenerateCall(
-                _caller(device), call, cache=cache_wish(metadata), trace=extract(metadata)
-            )
+            asked = GenerateCall(caller, call, cache=cache_wish(metadata), trace=extract(metadata))
             async with self._serving.answering(asked) as answer:
                 context.set_trailing_metadata(((CACHE_KEY, answer.cache),))
                 async for chunk in answer.chunks:
@@ -71,7 +69,7 @@ class InferenceServicer(pb_grpc.InferenceServicer):
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Turn texts into vectors."""
         async with error_boundary(context, "Inference.Embed"):
-            device = await self._access.admit(verified_peer(context))
+            caller = await self._access.by_certificate(verified_peer(context))
             asked = decode_embed_request(request)
             call = EmbedRequest(
                 model=asked.model,
@@ -81,7 +79,7 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                 timeout_s=remaining_s(context),
             )
             trace = extract(context.invocation_metadata() or ())
-            embedded = await self._serving.embed(EmbedCall(_caller(device), call, trace))
+            embedded = await self._serving.embed(EmbedCall(caller, call, trace))
             return encode_embed_response(
                 embedded.vectors, model=embedded.model, usage=embedded.usage
             )
@@ -91,7 +89,7 @@ class InferenceServicer(pb_grpc.InferenceServicer):
     ) -> pb.ListModelsResponse:
         """List the aliases served."""
         async with error_boundary(context, "Inference.ListModels"):
-            await self._access.admit(verified_peer(context))
+            caller = await self._access.by_certificate(verified_peer(context))
             return encode_served_models(
                 ServedModel(
                     name=route.model,
@@ -102,8 +100,5 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                     loaded=True,
                 )
                 for route in self._serving.models.routes
+                if caller.may_use(route.model)
             )
-
-
-def _caller(device: DeviceId) -> Caller:
-    return Caller(tenant="default", kind="device", id=device)

@@ -1,18 +1,21 @@
-"""Which devices are enrolled, which are revoked, and the newest ledger head of each."""
+"""Which devices are enrolled, whose they are, and the newest ledger head of each."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal, select, update
 
+from cloud.stores.access_version import raise_version
+from cloud.stores.audit import Act, write_act
 from cloud.stores.database import Database
-from cloud.stores.tables import DEFAULT_TENANT, Moment
+from cloud.stores.tables import Moment
 from cloud.stores.tables import device as table
+from cloud.stores.tenants import require_tenant
 from runtime.errors import NotFound
 from runtime.ids import DeviceId
 
-__all__ = ["DeviceRecord", "DeviceStore"]
+__all__ = ["DeviceRecord", "DeviceStore", "write_device"]
 
 _ALL: Final = select(
     table.c.id,
@@ -23,6 +26,7 @@ _ALL: Final = select(
     table.c.revoked_at,
     table.c.ledger_position,
 ).order_by(table.c.id)
+_TENANT: Final = select(table.c.tenant).where(table.c.id == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,55 +50,41 @@ class DeviceStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def enrol(
-        self,
-        device: DeviceId,
-        *,
-        serial: str,
-        enrolled_at: datetime,
-        expires_at: datetime,
-        tenant: str = DEFAULT_TENANT,
-    ) -> None:
-        """Remember a device and its certificate."""
-        row = insert(table).values(
-            id=device,
-            tenant=tenant,
-            serial=serial,
-            enrolled_at=enrolled_at,
-            expires_at=expires_at,
-        )
-
-        def enrol(connection: Connection) -> None:
-            connection.execute(row)
-
-        await self._database.run(enrol, is_durable=True)
-
-    async def is_admitted(self, device: DeviceId) -> bool:
-        """Whether a device is enrolled and not revoked; a stranger is not."""
-        wanted = select(table.c.id).where(table.c.id == device, table.c.revoked_at.is_(None))
-
-        def find(connection: Connection) -> bool:
-            return connection.execute(wanted).first() is not None
-
-        return await self._database.read(find)
-
-    async def revoke(self, device: DeviceId, *, at: datetime) -> None:
-        """Refuse a device from its next call on.
+    async def revoke(self, device: DeviceId, act: Act) -> None:
+        """Refuse a device from now on; a second time changes nothing.
 
         Raises:
             NotFound: No such device.
         """
-        change = (
-            update(table)
-            .where(table.c.id == device)
-            .values(revoked_at=func.coalesce(table.c.revoked_at, literal(at, Moment)))
+        change = update(table).where(table.c.id == device)
+        change = change.values(
+            revoked_at=func.coalesce(table.c.revoked_at, literal(act.at, Moment))
         )
 
-        def revoke(connection: Connection) -> int:
-            return connection.execute(change).rowcount
+        def revoke(connection: Connection) -> None:
+            tenant = _tenant_of(connection, device)
+            connection.execute(change)
+            raise_version(connection)
+            write_act(connection, act, "device_revoked", device, tenant=tenant)
 
-        if not await self._database.run(revoke, is_durable=True):
-            raise NotFound(f"no device {device!r} is enrolled here")
+        await self._database.run(revoke, is_durable=True)
+
+    async def assign(self, device: DeviceId, tenant: str, act: Act) -> None:
+        """Give a device to a tenant: from now on its calls count there.
+
+        Raises:
+            NotFound: No such device, or no such tenant.
+        """
+        change = update(table).where(table.c.id == device).values(tenant=tenant)
+
+        def assign(connection: Connection) -> None:
+            _tenant_of(connection, device)
+            require_tenant(connection, tenant)
+            connection.execute(change)
+            raise_version(connection)
+            write_act(connection, act, "device_assigned", device, tenant=tenant)
+
+        await self._database.run(assign, is_durable=True)
 
     async def note_head(self, device: DeviceId, *, position: int, head_mac: bytes) -> None:
         """Keep the newest ledger head of a device; an older one does not replace it."""
@@ -116,3 +106,29 @@ class DeviceStore:
             return [DeviceRecord(*row) for row in connection.execute(_ALL)]
 
         return await self._database.read(list_all)
+
+
+def write_device(
+    connection: Connection,
+    device: DeviceId,
+    act: Act,
+    *,
+    tenant: str,
+    serial: str,
+    expires_at: datetime,
+) -> None:
+    """Remember a device and its certificate, in the transaction that uses its token up."""
+    connection.execute(
+        insert(table).values(
+            id=device, tenant=tenant, serial=serial, enrolled_at=act.at, expires_at=expires_at
+        )
+    )
+    raise_version(connection)
+    write_act(connection, act, "device_enrolled", device, tenant=tenant)
+
+
+def _tenant_of(connection: Connection, device: DeviceId) -> str:
+    tenant: str | None = connection.execute(_TENANT, {"wanted": device}).scalar_one_or_none()
+    if tenant is None:
+        raise NotFound(f"no device {device!r} is enrolled here")
+    return tenant

@@ -89,6 +89,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.CertificateInvalid: 31,
         errors.TokenRefused: 32,
         errors.NotPermitted: 33,
+        errors.KeyRefused: 34,
         errors.ModelInvalid: 40,
         errors.BackendUnavailable: 41,
         errors.EngineCrashed: 42,

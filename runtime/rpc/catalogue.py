@@ -79,6 +79,7 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.IdentityError: PublicStatus(StatusCode.UNAUTHENTICATED, "identity is not accepted"),
     errors.CertificateInvalid: PublicStatus(StatusCode.UNAUTHENTICATED, "identity is not accepted"),
     errors.TokenRefused: PublicStatus(StatusCode.UNAUTHENTICATED, "identity is not accepted"),
+    errors.KeyRefused: PublicStatus(StatusCode.UNAUTHENTICATED, "identity is not accepted"),
     errors.NotPermitted: PublicStatus(StatusCode.PERMISSION_DENIED, "not permitted"),
     # This node, now.
     errors.CapacityExhausted: PublicStatus(StatusCode.RESOURCE_EXHAUSTED, "node is full"),

@@ -9,6 +9,11 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cloud.stores.audit import Act
+from cloud.stores.database import Database
+from cloud.stores.join_tokens import JoinTokenStore
+from cloud.stores.sqlite import SqliteDriver
+from cloud.stores.tables import DEFAULT_TENANT
 from leeward.v1 import enrolment_pb2, enrolment_pb2_grpc
 from runtime.clock import SystemClock
 from runtime.errors import (
@@ -21,7 +26,6 @@ from runtime.errors import (
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.csr import create_csr
 from runtime.identity.token_file import JoinTokenFile, store_token_file
-from runtime.identity.tokens import SqliteTokenStore
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.status import from_rpc_error
 from runtime.rpc.tls import ClientTls
@@ -39,9 +43,17 @@ RACERS = 8
 BROKEN_CSR = b"-----BEGIN CERTIFICATE REQUEST-----\nTUlJ\n-----END CERTIFICATE REQUEST-----\n"
 
 
-def _token(state: Path, *, lifetime_s: float = HOUR_S) -> str:
-    store = SqliteTokenStore(state / "join-tokens.sqlite", clock=SystemClock())
-    return store.create(lifetime_s=lifetime_s).text
+async def _token(state: Path, *, lifetime_s: float = HOUR_S) -> str:
+    """Make a token beside the running gateway, as `leeward cloud token` does."""
+    clock = SystemClock()
+    database = await Database.open(SqliteDriver(state / "gateway.sqlite"))
+    made = await JoinTokenStore(database, clock=clock).create(
+        Act("operator:test", clock.now()),
+        lifetime=timedelta(seconds=lifetime_s),
+        tenant=DEFAULT_TENANT,
+    )
+    await database.close()
+    return made.text
 
 
 def _state(house: FaultyHouse) -> Path:
@@ -77,10 +89,10 @@ async def _refusal(house: FaultyHouse, token: str) -> tuple[LeewardError, str]:
 async def test_whatever_is_wrong_with_a_token_its_bearer_hears_the_same(
     house: FaultyHouse,
 ) -> None:
-    used = _token(_state(house))
+    used = await _token(_state(house))
     await _enrol(house.enrolment, _state(house), used, _csr())
-    expired = _token(_state(house), lifetime_s=-1)
-    good = _token(_state(house))
+    expired = await _token(_state(house), lifetime_s=-1)
+    good = await _token(_state(house))
     tokens = {
         "unknown": "lwjoin.0123456789abcdef.c2VjcmV0",
         "used": used,
@@ -107,7 +119,7 @@ async def test_whatever_is_wrong_with_a_token_its_bearer_hears_the_same(
 async def test_a_malformed_signing_request_leaves_the_token_good(
     house: FaultyHouse, csr: bytes
 ) -> None:
-    token = _token(_state(house))
+    token = await _token(_state(house))
 
     with pytest.raises((CertificateInvalid, RequestInvalid)):
         await _enrol(house.enrolment, _state(house), token, csr)
@@ -117,7 +129,7 @@ async def test_a_malformed_signing_request_leaves_the_token_good(
 
 
 async def test_of_devices_racing_with_one_token_exactly_one_wins(house: FaultyHouse) -> None:
-    token = _token(_state(house))
+    token = await _token(_state(house))
 
     ends = await asyncio.gather(
         *(_enrol(house.enrolment, _state(house), token, _csr()) for _ in range(RACERS)),
@@ -139,7 +151,7 @@ async def test_the_enrolment_port_slows_guessing_down(house: FaultyHouse) -> Non
     edit_yaml(house.layout.cloud_config, root / "slow.yaml", changes)
     addresses = await house.roles.serve("slow", "cloud", root / "slow.yaml")
     state = root / "slow-state"
-    good = _token(state)
+    good = await _token(state)
 
     guesses = await asyncio.gather(
         *(_enrol(addresses["enrolment"], state, f"lwjoin.{i}.guess", _csr()) for i in range(3)),
@@ -182,7 +194,7 @@ async def test_a_token_file_with_another_authority_is_not_used_up(
     foreign = CertificateAuthority.create(
         "Leeward fleet authority", clock=SystemClock(), lifetime_s=HOUR_S
     )
-    token = _token(_state(house))
+    token = await _token(_state(house))
     file = _token_file(house, tmp_path / "t.json", token=token, ca_pem=foreign.certificate_pem)
 
     refused = await _enroll_command(house, file)
@@ -198,7 +210,7 @@ async def test_a_token_file_whose_token_was_changed_is_refused(
     house: FaultyHouse, tmp_path: Path
 ) -> None:
     authority = CertificateAuthority.load(_state(house) / "authority", clock=SystemClock())
-    token = _token(_state(house))[:-2] + "__"
+    token = (await _token(_state(house)))[:-2] + "__"
     file = _token_file(house, tmp_path / "t.json", token=token, ca_pem=authority.certificate_pem)
 
     refused = await _enroll_command(house, file)
@@ -225,7 +237,7 @@ async def test_a_state_directory_that_is_a_file_is_named_and_the_token_is_kept(
     house: FaultyHouse, tmp_path: Path
 ) -> None:
     authority = CertificateAuthority.load(_state(house) / "authority", clock=SystemClock())
-    token = _token(_state(house))
+    token = await _token(_state(house))
     file = _token_file(house, tmp_path / "t.json", token=token, ca_pem=authority.certificate_pem)
     config = house.layout.root / "blocked.yaml"
     edit_yaml(house.layout.edge_config, config, {"state": "blocked-state"})

@@ -1,9 +1,11 @@
 """Stores on both databases."""
 
-from collections.abc import AsyncIterator, Callable
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from cloud.stores import schema
 from cloud.stores.database import Database
@@ -11,21 +13,43 @@ from cloud.stores.driver import Driver
 from cloud.stores.postgres import PostgresDriver
 from cloud.stores.sqlite import SqliteDriver
 from runtime.testing.fakes import ManualClock
+from tests.postgres_server import PostgresServer
 from tests.unit.cloud.money_house import NOON, House
 
 DriverFactory = Callable[[], Driver]
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store with the tables of this release, to be copied: migrating takes its time."""
+    path = tmp_path_factory.mktemp("migrated") / "gateway.sqlite"
+    driver = SqliteDriver(path)
+    driver.migrate(schema.NEWEST)
+    driver.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_name(postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of a PostgreSQL database with the tables of this release, to be copied."""
+    with postgres_server.database() as url:
+        driver = PostgresDriver(url)
+        driver.migrate(schema.NEWEST)
+        driver.close()
+        yield str(make_url(url).database)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def new_driver(request: pytest.FixtureRequest, tmp_path: Path) -> DriverFactory:
+def new_driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DriverFactory]:
     """Makes drivers of one migrated store, as several gateways would; once on each database."""
     if request.param == "sqlite":
-        return lambda: SqliteDriver(tmp_path / "gateway.sqlite")
-    url: str = request.getfixturevalue("postgres_url")
-    first = PostgresDriver(url)
-    first.migrate(schema.NEWEST)
-    first.close()
-    return lambda: PostgresDriver(url)
+        path = tmp_path / "gateway.sqlite"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
+        yield lambda: SqliteDriver(path)
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database(template=request.getfixturevalue("migrated_name")) as url:
+        yield lambda: PostgresDriver(url)
 
 
 @pytest.fixture

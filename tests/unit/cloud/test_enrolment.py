@@ -1,23 +1,22 @@
 """The enrolment desk: one token, one device."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
+from cloud.stores.audit import Act
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
-from cloud.stores.sqlite import SqliteDriver
+from cloud.stores.join_tokens import JoinTokenStore, NewToken
+from cloud.stores.tables import DEFAULT_TENANT
 from runtime.errors import CapacityExhausted, CertificateInvalid, TokenRefused
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.certificates import device_id_of, load_certificates
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import create_device_keys
-from runtime.identity.tokens import SqliteTokenStore
 from runtime.testing.fakes import ManualClock
 
 CSR = create_csr(create_device_keys().tls)
@@ -29,37 +28,47 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def devices(tmp_path: Path) -> AsyncIterator[DeviceStore]:
-    database = await Database.open(SqliteDriver(tmp_path / "gateway.sqlite"))
-    yield DeviceStore(database)
-    await database.close()
+def devices(database: Database) -> DeviceStore:
+    return DeviceStore(database)
 
 
 @pytest.fixture
-def desk(tmp_path: Path, clock: ManualClock, devices: DeviceStore) -> EnrolmentDesk:
+def tokens(database: Database, clock: ManualClock) -> JoinTokenStore:
+    return JoinTokenStore(database, clock=clock)
+
+
+@pytest.fixture
+def desk(clock: ManualClock, tokens: JoinTokenStore) -> EnrolmentDesk:
     return EnrolmentDesk(
         authority=CertificateAuthority.create("test", clock=clock, lifetime_s=1e9),
-        tokens=SqliteTokenStore(tmp_path / "tokens.sqlite", clock=clock),
-        devices=devices,
+        tokens=tokens,
         pace=Pace(60, clock=clock),
         lifetime=timedelta(days=1),
         clock=clock,
     )
 
 
+async def issue(tokens: JoinTokenStore, *, hours: float = 1) -> NewToken:
+    act = Act("operator:test", ManualClock().now())
+    return await tokens.create(act, lifetime=timedelta(hours=hours), tenant=DEFAULT_TENANT)
+
+
 async def test_a_token_buys_a_certificate_for_the_device_that_the_gateway_chose(
-    desk: EnrolmentDesk, devices: DeviceStore
+    desk: EnrolmentDesk, tokens: JoinTokenStore, devices: DeviceStore
 ) -> None:
-    token = await desk.issue_token(timedelta(hours=1))
+    token = await issue(tokens)
 
     enrolled = await desk.enrol(token.text, CSR)
 
     assert device_id_of(load_certificates(enrolled.chain_pem)[0]) == token.device_id
-    assert await devices.is_admitted(token.device_id)
+    (device,) = await devices.all()
+    assert (device.id, device.tenant) == (token.device_id, DEFAULT_TENANT)
 
 
-async def test_of_two_devices_with_one_token_exactly_one_wins(desk: EnrolmentDesk) -> None:
-    token = await desk.issue_token(timedelta(hours=1))
+async def test_of_two_devices_with_one_token_exactly_one_wins(
+    desk: EnrolmentDesk, tokens: JoinTokenStore
+) -> None:
+    token = await issue(tokens)
 
     outcomes = await asyncio.gather(
         *(desk.enrol(token.text, CSR) for _ in range(8)), return_exceptions=True
@@ -69,16 +78,20 @@ async def test_of_two_devices_with_one_token_exactly_one_wins(desk: EnrolmentDes
     assert all(isinstance(o, TokenRefused) for o in outcomes if isinstance(o, Exception))
 
 
-async def test_an_expired_token_is_refused(desk: EnrolmentDesk, clock: ManualClock) -> None:
-    token = await desk.issue_token(timedelta(hours=1))
+async def test_an_expired_token_is_refused(
+    desk: EnrolmentDesk, tokens: JoinTokenStore, clock: ManualClock
+) -> None:
+    token = await issue(tokens)
     clock.advance(3601)
 
     with pytest.raises(TokenRefused):
         await desk.enrol(token.text, CSR)
 
 
-async def test_a_malformed_request_does_not_use_the_token_up(desk: EnrolmentDesk) -> None:
-    token = await desk.issue_token(timedelta(hours=1))
+async def test_a_malformed_request_does_not_use_the_token_up(
+    desk: EnrolmentDesk, tokens: JoinTokenStore
+) -> None:
+    token = await issue(tokens)
 
     with pytest.raises(CertificateInvalid):
         await desk.enrol(token.text, b"not a request")
@@ -87,11 +100,11 @@ async def test_a_malformed_request_does_not_use_the_token_up(desk: EnrolmentDesk
 
 
 async def test_unknown_used_and_expired_tokens_are_told_apart_by_nobody(
-    desk: EnrolmentDesk, clock: ManualClock
+    desk: EnrolmentDesk, tokens: JoinTokenStore, clock: ManualClock
 ) -> None:
     used, old = (
-        await desk.issue_token(timedelta(hours=9)),
-        await desk.issue_token(timedelta(1 / 24)),
+        await issue(tokens, hours=9),
+        await issue(tokens),
     )
     await desk.enrol(used.text, CSR)
     clock.advance(2 * 3600)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,13 @@ from cloud.stages import (
     micros,
 )
 from cloud.upstreams.model import Route
-from runtime.errors import CapacityExhausted, LeewardError, PolicyViolation, StreamBroken
+from runtime.errors import (
+    CapacityExhausted,
+    LeewardError,
+    NotPermitted,
+    PolicyViolation,
+    StreamBroken,
+)
 from runtime.ids import ModelName
 from runtime.ports import (
     ChatMessage,
@@ -218,6 +225,20 @@ async def test_a_call_without_budget_reaches_no_model() -> None:
         await whole(core)
 
     assert models.calls == 0
+
+
+async def test_an_alias_that_the_key_may_not_use_reaches_neither_budget_nor_model() -> None:
+    models, budget = Scripted(END), Budget()
+    small_only = replace(CALLER, kind="key", models=frozenset({ModelName("small")}))
+    served = serving(models, budget)
+
+    with pytest.raises(NotPermitted):
+        await served.embed(replace(EMBED, caller=small_only))
+    with pytest.raises(NotPermitted):
+        async with served.answering(replace(CALL, caller=small_only)):
+            pass
+
+    assert (models.calls, budget.reserved) == (0, [])
 
 
 async def test_refused_content_reaches_neither_budget_nor_model() -> None:

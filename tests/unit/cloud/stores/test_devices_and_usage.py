@@ -3,16 +3,20 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
+from cloud.stores.audit import Act
 from cloud.stores.database import Database
-from cloud.stores.devices import DeviceStore
+from cloud.stores.devices import DeviceStore, write_device
+from cloud.stores.tenants import TenantStore
 from cloud.stores.usage import UsageRecord, UsageStore
 from runtime.errors import NotFound
 from runtime.ids import DeviceId
 from tests.unit.cloud.conftest import DriverFactory
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-DEVICE = DeviceId("edge-1")
+DEVICE, STRANGER = DeviceId("edge-1"), DeviceId("stranger")
+ACT = Act("operator:ann", NOW)
 
 
 def record(**changes: object) -> UsageRecord:
@@ -82,24 +86,46 @@ async def test_usage_survives_a_restart(new_driver: DriverFactory) -> None:
     assert len(totals) == 1
 
 
-async def test_strangers_and_revoked_devices_are_not_admitted(database: Database) -> None:
+async def enrol(database: Database) -> DeviceStore:
+    def write(connection: Connection) -> None:
+        write_device(connection, DEVICE, ACT, tenant="default", serial="1", expires_at=NOW)
+
+    await database.run(write)
+    return DeviceStore(database)
+
+
+async def test_a_device_revoked_twice_keeps_its_first_moment(database: Database) -> None:
+    devices = await enrol(database)
+
+    await devices.revoke(DEVICE, ACT)
+    await devices.revoke(DEVICE, Act("operator:bob", NOW + timedelta(days=1)))
+
+    (device,) = await devices.all()
+    assert device.revoked_at == NOW
+
+
+async def test_a_device_is_given_to_a_tenant_that_is_there(database: Database) -> None:
+    devices = await enrol(database)
+    await TenantStore(database).create("acme", ACT)
+
+    await devices.assign(DEVICE, "acme", ACT)
+
+    with pytest.raises(NotFound, match="tenant"):
+        await devices.assign(DEVICE, "nobody", ACT)
+    (device,) = await devices.all()
+    assert device.tenant == "acme"
+
+
+async def test_a_stranger_is_neither_revoked_nor_given_away(database: Database) -> None:
     devices = DeviceStore(database)
-    await devices.enrol(DEVICE, serial="1", enrolled_at=NOW, expires_at=NOW)
 
-    assert await devices.is_admitted(DEVICE)
-    assert not await devices.is_admitted(DeviceId("stranger"))
-    await devices.revoke(DEVICE, at=NOW)
-    assert not await devices.is_admitted(DEVICE)
-
-
-async def test_revoking_a_stranger_is_an_error(database: Database) -> None:
-    with pytest.raises(NotFound):
-        await DeviceStore(database).revoke(DeviceId("stranger"), at=NOW)
+    for change in (devices.revoke(STRANGER, ACT), devices.assign(STRANGER, "default", ACT)):
+        with pytest.raises(NotFound):
+            await change
 
 
 async def test_an_older_ledger_head_never_replaces_a_newer_one(database: Database) -> None:
-    devices = DeviceStore(database)
-    await devices.enrol(DEVICE, serial="1", enrolled_at=NOW, expires_at=NOW)
+    devices = await enrol(database)
 
     await devices.note_head(DEVICE, position=5, head_mac=b"five")
     await devices.note_head(DEVICE, position=4, head_mac=b"four")

@@ -1,0 +1,119 @@
+"""`leeward cloud` on a real state directory: tenants, keys, devices, usage and the audit trail."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cloud.cli import app
+
+CONFIG = """
+leeward: cloud/v1
+upstreams:
+  here: {base_url: "http://127.0.0.1:1/v1", api_key_env: NOT_READ}
+models:
+  small: {targets: [{upstream: here, model: m}]}
+"""
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    config = tmp_path / "cloud.yaml"
+    config.write_text(CONFIG)
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(app, [*arguments, "--config", str(config)])
+
+    return invoke
+
+
+def data(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_key_is_made_listed_rotated_and_revoked(run: Run) -> None:
+    data(run("tenant", "create", "acme", "--json"))
+    made = data(run("key", "create", "web", "--tenant", "acme", "--model", "small", "--json"))
+    rotated = data(run("key", "rotate", made["id"], "--overlap-hours", "1", "--json"))
+    data(run("key", "revoke", made["id"], "--json"))
+
+    listed = {key["id"]: key for key in data(run("key", "list", "--json"))}
+
+    assert made["key"].startswith(f"lw-{made['id']}-")
+    assert listed[made["id"]]["revoked_at"] is not None
+    assert listed[made["id"]]["replaced_by"] == rotated["id"]
+    assert listed[rotated["id"]]["models"] == ["small"]
+    assert made["key"] not in json.dumps(listed)
+
+
+def test_a_new_key_is_all_that_goes_to_stdout(run: Run) -> None:
+    result = run("key", "create", "web")
+
+    assert result.exit_code == 0
+    assert result.stdout.strip().startswith("lw-")
+    assert "not shown again" in result.stderr
+
+
+def test_every_change_names_the_operator(run: Run) -> None:
+    run("tenant", "create", "acme")
+    run("tenant", "disable", "acme")
+    run("tenant", "enable", "acme")
+
+    found = data(run("audit", "list", "--json"))
+
+    assert [entry["action"] for entry in found] == [
+        "tenant_enabled",
+        "tenant_disabled",
+        "tenant_created",
+    ]
+    assert all(entry["actor"].startswith("operator:") for entry in found)
+    pruned = data(run("audit", "prune", "--older-than-days", "1", "--json"))
+    assert pruned == {"removed": 0}
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (("key", "create", "web", "--tenant", "nobody"), 16, "leeward cloud tenant create"),
+        (("key", "create", "web", "--model", "huge"), 15, "known: small"),
+        (("key", "create", "web", "--days", "-1"), 2, ""),
+        (("key", "create", "web", "--days", "1e300"), 2, ""),
+        (("key", "revoke", "nothing"), 16, "leeward cloud key list"),
+        (("tenant", "create", "No Name"), 15, "a-z"),
+        (("device", "revoke", "stranger"), 16, "stranger"),
+        (("revoke", "stranger"), 16, "stranger"),
+        (("usage", "--by", "colour"), 15, "tenant, key, device"),
+        (("usage", "--csv", "--json"), 15, "either"),
+        (("audit", "prune", "--older-than-days", "0"), 2, ""),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_with_its_exit_code(
+    run: Run, command: tuple[str, ...], code: int, words: str
+) -> None:
+    result = run(*command)
+
+    assert result.exit_code == code
+    assert words in result.output
+
+
+def test_usage_as_csv_has_a_heading_and_the_columns_that_were_asked_for(run: Run) -> None:
+    result = run("usage", "--by", "tenant,day", "--csv")
+
+    (heading,) = csv.reader(io.StringIO(result.stdout))
+    assert heading[:3] == ["tenant", "day", "calls"]
+    assert data(run("usage", "--json")) == []
+
+
+def test_every_listing_works_on_an_empty_state(run: Run) -> None:
+    assert data(run("devices", "--json")) == data(run("device", "list", "--json")) == []
+    assert data(run("key", "list", "--json")) == []
+    assert [tenant["id"] for tenant in data(run("tenant", "list", "--json"))] == ["default"]
+    for listing in ("devices", "usage"):
+        assert run(listing).exit_code == 0
