@@ -38,8 +38,12 @@ SERVE = """
 import asyncio, json, pathlib, sys
 from runtime.testing.scripted_provider import Script, running_provider
 
+# The head of the answer goes long before its first token, so that the kill meets calls that wait
+# for a connection's answer, calls that wait for a token, and calls that have some.
+SCRIPT = Script(pieces=({"role": "assistant"}, "four", "ty", "-two"), pause_s=0.03, piece_s=0.02)
+
 async def main():
-    async with running_provider(Script(pieces=("four", "ty", "-two"), pause_s=0.03)) as provider:
+    async with running_provider(SCRIPT) as provider:
         ready = pathlib.Path(sys.argv[1])
         ready.with_suffix(".part").write_text(json.dumps({"http": provider.base_url}))
         ready.with_suffix(".part").rename(ready)
