@@ -28,6 +28,7 @@ from cloud.inspection.build import opened_inspector
 from cloud.metrics import gateway_metrics
 from cloud.routing.metrics import UpstreamMetrics
 from cloud.routing.router import Router
+from cloud.routing.watch import HEALTH_PREFIX, UpstreamWatch, watching
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
 from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
@@ -40,6 +41,7 @@ from cloud.stores.legacy_tokens import adopt_tokens
 from cloud.stores.sqlite import SqliteDriver
 from cloud.stores.tenants import TenantStore
 from cloud.stores.usage import UsageStore
+from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
 from leeward.v1 import (
     collaboration_pb2,
@@ -62,7 +64,7 @@ from runtime.rpc.tls import KeyPair, ServerTls
 from runtime.telemetry.metrics import Metrics
 from runtime.telemetry.span_log import log_tracing
 
-__all__ = ["GatewayState", "opened_state", "serve"]
+__all__ = ["GatewayState", "opened_state", "serve", "upstream_specs"]
 
 _logger = logging.getLogger("leeward.cloud")
 _GRACE_S = 10.0
@@ -170,10 +172,19 @@ async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
         _logger.info("gateway_stopping", extra={"node": config.name})
 
 
+def upstream_specs(config: CloudConfig) -> list[UpstreamSpec]:
+    """Return the providers with their keys, which the environment may hold.
+
+    Raises:
+        ConfigInvalid: A key is not where the configuration says that it is.
+    """
+    return [read_spec(upstream, os.environ) for upstream in config.upstreams]
+
+
 def _router(
     config: CloudConfig, prices: Prices, tracer: Tracer, metrics: Metrics, *, clock: Clock
 ) -> Router:
-    specs = [read_spec(upstream, os.environ) for upstream in config.upstreams]
+    specs = upstream_specs(config)
     return Router(
         {spec.name: OpenAIUpstream(spec, clock) for spec in specs},
         config.routes,
@@ -232,9 +243,21 @@ async def _serve_devices(
     collaboration_pb2_grpc.add_CollaborationServicer_to_server(UnservedCollaboration(), server)
     fleet_pb2_grpc.add_FleetServicer_to_server(UnservedFleet(), server)
     tls = ServerTls(identity, client_ca_bundle_pem=state.authority.certificate_pem)
-    return await _start(
+    port, health = await _start(
         stack, server, config.listen, tls, DEVICE_SERVICES, served=DEVICE_SERVICES[:1]
     )
+
+    async def report(upstream: str, is_serving: bool) -> None:
+        await health.set_part(HEALTH_PREFIX + upstream, is_serving=is_serving)
+
+    watch = UpstreamWatch(
+        router.board,
+        report,
+        every_s=config.routing.probe_s,
+        random=Random(),  # noqa: S311 - spreads questions, keeps no secret
+    )
+    await stack.enter_async_context(watching(watch))
+    return port
 
 
 async def _serve_enrolment(
@@ -258,9 +281,10 @@ async def _serve_enrolment(
         EnrolmentServicer(desk, gateway=gateway), server
     )
     tls = ServerTls(identity, client_ca_bundle_pem=None)
-    return await _start(
+    port, _ = await _start(
         stack, server, config.enrolment, tls, ENROLMENT_SERVICES, served=ENROLMENT_SERVICES
     )
+    return port
 
 
 async def _start(
@@ -271,7 +295,7 @@ async def _start(
     services: tuple[str, ...],
     *,
     served: tuple[str, ...],
-) -> int:
+) -> tuple[int, ServerHealth]:
     health = ServerHealth(server, served)
     add_reflection(server, services)
     port = bind(server, address, tls=tls)
@@ -279,7 +303,7 @@ async def _start(
     await server.start()
     stack.push_async_callback(stop, server, health, grace_s=_GRACE_S)
     await health.set_all_serving()
-    return port
+    return port, health
 
 
 def _authority(directory: Path, *, clock: Clock) -> CertificateAuthority:

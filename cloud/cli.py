@@ -15,6 +15,7 @@ from cloud.cli_limits import app as limits
 from cloud.cli_prices import app as prices
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.cli_status import status
+from cloud.cli_upstreams import upstreams
 from cloud.cli_usage import usage
 from cloud.config import load_config
 from cloud.stores.tables import DEFAULT_TENANT
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command()(status)
 app.command()(usage)
+app.command()(upstreams)
 app.add_typer(budgets, name="budget")
 app.add_typer(limits, name="limit")
 app.add_typer(prices, name="price")

@@ -129,6 +129,8 @@ class BreakerShape(Shape):
     open_s: float = Field(default=2.0, gt=0, le=3600)
     """First time; doubles with every try that fails."""
     longest_open_s: float = Field(default=60.0, gt=0, le=86_400)
+    probe_s: float = Field(default=15.0, ge=0.1, le=86_400)
+    """How often each provider is asked for its models, to see whether it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ def settings_of(retries: RetryShape, breaker: BreakerShape) -> RoutingSettings:
     return RoutingSettings(
         max_attempts=retries.attempts,
         longest_backoff_s=retries.longest_backoff_s,
+        probe_s=breaker.probe_s,
         breaker=BreakerSettings(
             failures_in_a_row=breaker.failures_in_a_row,
             open_s=breaker.open_s,

@@ -19,7 +19,7 @@ from runtime.rpc.calls import read_answer
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.tls import ClientTls
 
-__all__ = ["GatewayStatus", "read_status"]
+__all__ = ["GatewayStatus", "own_address", "read_status"]
 
 _TIMEOUT_S: Final = 5.0
 _WILDCARDS: Final = frozenset({"0.0.0.0", "[::]", ""})  # noqa: S104 - compared, not bound
@@ -44,7 +44,7 @@ async def read_status(config: CloudConfig, *, clock: Clock) -> GatewayStatus:
         BackendUnavailable: It does not serve, or something else has its ports.
     """
     authority = CertificateAuthority.load(config.state / "authority", clock=clock)
-    enrolment = _own_address(config.enrolment)
+    enrolment = own_address(config.enrolment)
     settings = ChannelSettings(
         target=enrolment,
         tls=ClientTls(authority.certificate_pem),
@@ -56,7 +56,7 @@ async def read_status(config: CloudConfig, *, clock: Clock) -> GatewayStatus:
         status = await read_answer(call, _status_of)
     if status != health_pb2.HealthCheckResponse.SERVING:
         raise BackendUnavailable(f"the gateway at {enrolment} is not serving")
-    devices = _own_address(config.listen)
+    devices = own_address(config.listen)
     await _require_open(devices)
     return GatewayStatus(node=str(config.name), enrolment=enrolment, devices=devices)
 
@@ -65,7 +65,7 @@ def _status_of(answer: health_pb2.HealthCheckResponse) -> Any:
     return answer.status
 
 
-def _own_address(listen: str) -> str:
+def own_address(listen: str) -> str:
     """Return where this machine reaches what listens at ``listen``."""
     host, _, port = listen.rpartition(":")
     return f"127.0.0.1:{port}" if host in _WILDCARDS else listen

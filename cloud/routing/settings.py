@@ -24,5 +24,7 @@ class RoutingSettings:
     hedges: BudgetSettings = field(default_factory=lambda: BudgetSettings(share=0.05, reserve=5.0))
     least_hedge_s: float = 0.02
     """No second call is made before this, however fast the target usually is."""
+    probe_s: float = 15.0
+    """How often each provider is asked whether it is there."""
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     ejection: EjectionSettings = field(default_factory=EjectionSettings)

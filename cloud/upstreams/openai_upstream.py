@@ -32,6 +32,8 @@ __all__ = ["OpenAIUpstream"]
 
 _EVENT_STREAM: Final = "text/event-stream"
 _JSON: Final = "application/json"
+_OWN_FAULT: Final = 500
+"""Statuses from here on say that the provider is broken."""
 _MAX_EMBEDDING_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -50,17 +52,25 @@ class OpenAIUpstream:
         """Close the provider's connections."""
         await self._client.close()
 
-    async def is_reachable(self) -> bool:
-        """Ask the provider for its model list, the cheapest call it has."""
+    async def probe(self) -> Fault | None:
+        """Ask the provider for its model list, the cheapest call it has; return what is wrong.
+
+        Not every server has such a list: any answer but a fault of its own or a refusal of our
+        key shows that it is there.
+        """
         try:
             async with asyncio.timeout(self.spec.connect_timeout_s):
                 response = await self._client.get(
                     "/models", cast_to=httpx2.Response, options=self._json_options
                 )
                 await response.aclose()
+        except openai.APIStatusError as error:
+            fault = failed_status(self.spec.name, error, self._clock.now()).fault
+            is_wrong = fault is Fault.KEY or error.status_code >= _OWN_FAULT
+            return fault if is_wrong else None
         except (openai.APIError, TimeoutError):
-            return False
-        return True
+            return Fault.UNREACHABLE
+        return None
 
     def reading(self, request: GenerateRequest) -> Reading:
         """Return what an attempt at ``request`` is read into; the caller's time runs from here."""

@@ -113,6 +113,10 @@ class ServerHealth:
         await self._servicer.set(service, _status(is_serving=is_serving))
         await self._servicer.set(_OVERALL, _status(is_serving=all(self._serving.values())))
 
+    async def set_part(self, name: str, *, is_serving: bool) -> None:
+        """Report something behind the server, on which the server as a whole does not depend."""
+        await self._servicer.set(name, _status(is_serving=is_serving))
+
     async def set_all_serving(self) -> None:
         """Report every service as serving."""
         for service in tuple(self._serving):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cloud.charges import Tally
+from cloud.routing.board import End
 from cloud.routing.budget import BudgetSettings
 from cloud.upstreams.estimate import rough_prompt_tokens
 from runtime.errors import RequestInvalid, UpstreamUnavailable
@@ -25,17 +26,20 @@ STUCK = Script(stall_before=0)
 QUICK = replace(SETTINGS, hedges=BudgetSettings(share=0, reserve=3, per_s=0))
 
 
-async def warmed(house: House) -> None:
-    """Let the router learn how fast the first provider usually is."""
+def warm(house: House) -> None:
+    """Let the router know that the first provider usually answers in 10 ms."""
+    board = house.router.board
+    target = house.router.routes[0].targets[0]
     for _ in range(20):
-        await house.ask()
-    for provider in house.providers:
-        provider.calls.clear()
+        permit = board.enter(target)
+        assert permit is not None
+        board.answered(target, permit, 0.01)
+        board.ended(target, permit, End.WHOLE)
 
 
 async def test_the_second_answers_when_the_first_is_slower_than_usual() -> None:
     async with house_of(Script(), Script(pieces=("b",)), route=HEDGED, settings=QUICK) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = STUCK
 
         chunks = await house.ask(timeout_s=20)
@@ -51,7 +55,7 @@ async def test_the_second_answers_when_the_first_is_slower_than_usual() -> None:
 async def test_what_the_slower_one_may_charge_is_added() -> None:
     fast = Script(pieces=("b",), usage=(7, 2))
     async with house_of(Script(), fast, route=HEDGED, settings=QUICK) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = STUCK
 
         usage = completion_of(await house.ask(timeout_s=20)).usage
@@ -64,7 +68,7 @@ async def test_what_the_slower_one_may_charge_is_added() -> None:
 
 async def test_a_first_that_answers_after_all_is_kept_and_the_second_stopped() -> None:
     async with house_of(Script(), STUCK, route=HEDGED, settings=QUICK) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = Script(pieces=("a",), pause_s=0.6)
 
         chunks = await house.ask(timeout_s=20)
@@ -77,7 +81,7 @@ async def test_a_first_that_answers_after_all_is_kept_and_the_second_stopped() -
 
 async def test_a_second_that_fails_leaves_the_first_its_chance() -> None:
     async with house_of(Script(), Script(status=500), route=HEDGED, settings=QUICK) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = Script(pieces=("a",), pause_s=0.6)
 
         assert text_of(await house.ask(timeout_s=20)) == "a"
@@ -87,7 +91,7 @@ async def test_when_both_fail_the_failure_is_named() -> None:
     late = Script(status=500, pause_s=0.6)
     settings = replace(QUICK, max_attempts=2)
     async with house_of(Script(), Script(status=500), route=HEDGED, settings=settings) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = late
 
         with pytest.raises(UpstreamUnavailable):
@@ -98,7 +102,7 @@ async def test_when_both_fail_the_failure_is_named() -> None:
 
 async def test_a_request_that_the_second_rejects_ends_the_first_too() -> None:
     async with house_of(Script(), Script(status=400), route=HEDGED, settings=QUICK) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = STUCK
 
         with pytest.raises(RequestInvalid):
@@ -110,7 +114,7 @@ async def test_a_request_that_the_second_rejects_ends_the_first_too() -> None:
 
 async def test_a_caller_who_leaves_meanwhile_stops_both() -> None:
     async with house_of(Script(), STUCK, route=HEDGED, settings=QUICK) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = STUCK
         running = asyncio.create_task(house.ask(timeout_s=20))
         async with asyncio.timeout(10):
@@ -128,7 +132,7 @@ async def test_a_caller_who_leaves_meanwhile_stops_both() -> None:
 async def test_the_budget_bounds_second_calls() -> None:
     settings = replace(SETTINGS, hedges=BudgetSettings(share=0, reserve=1, per_s=0))
     async with house_of(Script(), Script(), route=HEDGED, settings=settings) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = Script(pause_s=0.5)
 
         await house.ask(timeout_s=20)
@@ -139,7 +143,7 @@ async def test_the_budget_bounds_second_calls() -> None:
 
 async def test_without_leave_a_slow_call_is_waited_for() -> None:
     async with house_of(Script(), Script(), settings=QUICK) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = Script(pause_s=0.5)
 
         await house.ask(timeout_s=20)
@@ -149,7 +153,7 @@ async def test_without_leave_a_slow_call_is_waited_for() -> None:
 
 async def test_all_that_is_charged_was_reserved() -> None:
     async with house_of(Script(), Script(), route=HEDGED, settings=QUICK) as house:
-        await warmed(house)
+        warm(house)
         house.providers[0].script = STUCK
         tally = Tally()
         worst = house.router.worst_case(CALL)
