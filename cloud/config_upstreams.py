@@ -14,7 +14,14 @@ from pydantic import Field
 
 from cloud.routing.breaker import BreakerSettings
 from cloud.routing.settings import RoutingSettings
-from cloud.upstreams.model import Capabilities, Continuation, Route, Target, UpstreamSpec
+from cloud.upstreams.model import (
+    Capabilities,
+    Continuation,
+    Route,
+    SchemaDialect,
+    Target,
+    UpstreamSpec,
+)
 from runtime.catalog.model import Price
 from runtime.catalog.shape import PriceShape
 from runtime.documents.document import Problem
@@ -43,8 +50,9 @@ class CapabilitiesShape(Shape):
     """What a provider can do; a request that needs more is not sent there."""
 
     tools: bool = True
-    schema_: bool = Field(default=True, alias="schema")
-    """Answers that fit a JSON schema."""
+    schema_: SchemaDialect = Field(default="json_schema", alias="schema")
+    """How it is told a schema: ``json_schema`` (OpenAI), ``json_object`` (the server packaged with
+    llama-cpp-python), or ``none``."""
     grammar: bool = True
     """Answers that fit a GBNF grammar: llama.cpp's server alone."""
     logprobs: bool = True

@@ -45,7 +45,7 @@ def _needs(request: GenerateRequest) -> list[tuple[str, Callable[[Capabilities],
     """Return what is asked for, as fields of the request and what a provider must say of itself."""
     sampling = request.sampling
     asked: list[tuple[object, str, Callable[[Capabilities], bool]]] = [
-        (sampling.json_schema, "sampling.json_schema", lambda able: able.schema),
+        (sampling.json_schema, "sampling.json_schema", lambda able: able.schema != "none"),
         (sampling.grammar, "sampling.grammar", lambda able: able.grammar),
         (sampling.logprobs, "sampling.logprobs", lambda able: able.logprobs),
     ]

@@ -29,6 +29,8 @@ def generate_body(
         "stream": True,
         **_options(request.sampling),
     }
+    if request.sampling.json_schema:
+        body["response_format"] = _format(request.sampling.json_schema, capabilities)
     if capabilities.stream_usage:
         body["stream_options"] = {"include_usage": True}
     return body
@@ -61,11 +63,6 @@ def _options(sampling: Sampling) -> dict[str, Any]:
         options["stop"] = list(sampling.stop)
     if sampling.logprobs:
         options |= {"logprobs": True, "top_logprobs": sampling.logprobs}
-    if sampling.json_schema:
-        options["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": _schema(sampling.json_schema)},
-        }
     return options | _extensions(sampling)
 
 
@@ -82,8 +79,11 @@ def _extensions(sampling: Sampling) -> dict[str, Any]:
     return extra
 
 
-def _schema(text: str) -> Any:
+def _format(text: str, capabilities: Capabilities) -> dict[str, Any]:
     try:
-        return json.loads(text)
+        schema = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RequestInvalid("the schema is no JSON", field="sampling.json_schema") from error
+    if capabilities.schema == "json_object":
+        return {"type": "json_object", "schema": schema}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}

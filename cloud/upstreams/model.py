@@ -6,7 +6,7 @@ from typing import Literal
 from runtime.catalog.model import Price
 from runtime.ids import ModelName
 
-__all__ = ["Capabilities", "Continuation", "Route", "Target", "UpstreamSpec"]
+__all__ = ["Capabilities", "Continuation", "Route", "SchemaDialect", "Target", "UpstreamSpec"]
 
 Continuation = Literal["none", "assistant_turn", "final_message", "prefix", "prefix_echoed"]
 """How a provider is asked to go on with an answer that another one began.
@@ -17,13 +17,17 @@ Continuation = Literal["none", "assistant_turn", "final_message", "prefix", "pre
 it from its beginning (Mistral).
 """
 
+SchemaDialect = Literal["none", "json_schema", "json_object"]
+"""How a provider is told the schema of its answer: as OpenAI's ``json_schema``, or as llama.cpp's
+packaged server wants it, a ``schema`` beside ``json_object``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a provider can do; a request that needs more is not sent there."""
 
     tools: bool = True
-    schema: bool = True
+    schema: SchemaDialect = "json_schema"
     grammar: bool = True
     """GBNF; of the servers in use only llama.cpp's takes it."""
     logprobs: bool = True
