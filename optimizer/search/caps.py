@@ -75,7 +75,10 @@ class CapRule:
 
     def bounded(self, one: Constraint, row: Row) -> float:
         """Return an amount's mean or percentile, or its upper bound where there is a confidence."""
-        values = self.amount(one, row)
+        return self.bound(one, self.amount(one, row))
+
+    def bound(self, one: Constraint, values: npt.NDArray[np.float64]) -> float:
+        """Return the same of an amount by question."""
         is_percentile = one.measure is Measure.LATENCY_P95_S
         return self._percentile(values) if is_percentile else self._mean(values)
 

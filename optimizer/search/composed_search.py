@@ -154,7 +154,7 @@ class ComposedReinforce:
         elites = [self._pool.candidates[row].choices for row in drawn]
         self.distribution = self.distribution.towards(elites, self._options.rate)
         width = max(self._options.contenders, len(self._rows) // _WIDENS)
-        running = [row for row in self._contenders(drawn) if view.open[row].any()]
+        running = [row for row in self._contenders(drawn) if self._unanswered(view, row).any()]
         return [self._request(view, row) for row in running[:width] or self._hopeful(view)]
 
     def _contenders(self, drawn: Sequence[int]) -> list[int]:
@@ -162,13 +162,28 @@ class ComposedReinforce:
         likeliest = max(drawn, key=lambda row: (drawn.count(row), -row))
         return list(dict.fromkeys([likeliest, *drawn]))
 
+    def _unanswered(self, view: _View, row: int) -> npt.NDArray[np.bool_]:
+        """Return the questions on which running a graph tells something.
+
+        Where calls that were paid decide all outcomes, what the graph costs may still be in doubt.
+        """
+        if view.open[row].any() or view.excess.doubt[row] <= 0.0:
+            is_open: npt.NDArray[np.bool_] = view.open[row]
+            return is_open
+        known = self._rows.get(row)
+        return np.ones(self._total, np.bool_) if known is None else ~known.seen
+
     def _request(self, view: _View, row: int) -> Request:
         """Ask for the questions on which most hangs, in the shared order where that is equal."""
-        chance, block = view.chance[row, self._order], self._total
+        chance, block = view.chance[row], self._total
         if self._options.is_racing:
             block = max(self._options.step_block, len(self._rows) // 4)
         worth = chance * (1 - chance) if self._options.is_selective else np.zeros_like(chance)
-        worth = np.where(view.open[row, self._order], worth, -1.0)
+        if self._virtual is not None:
+            # Calls are what is paid: of a graph whose first steps were paid, only the others are.
+            fresh = (~self._seen.seen[list(self._parts.steps[row])]).sum(axis=0)
+            worth = worth / np.maximum(fresh, 1)
+        worth = np.where(self._unanswered(view, row), worth, -1.0)[self._order]
         asked = np.argsort(-np.round(worth, 2), kind="stable")[:block]
         asked = asked[worth[asked] >= 0.0]
         return Request(self._pool.candidates[row], tuple(self._order[asked].tolist()))
@@ -208,7 +223,7 @@ class ComposedReinforce:
         fits = self._fits(view)
         known = view.ran & (view.excess.value <= 0.0) & self._keeps_share()
         bar = view.mean[known].max() if known.any() else 0.0
-        is_open = view.open.any(axis=1)
+        is_open = view.open.any(axis=1) | (view.excess.doubt > 0.0)
         ahead = view.mean + _HOPE_SD * view.doubt - bar
         may = fits & is_open & (ahead > 0.0)
         order = np.argsort(np.where(may, -ahead, np.inf), kind="stable")

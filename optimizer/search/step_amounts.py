@@ -25,19 +25,14 @@ _PER_READ: Final = 0.4
 _RIDGE: Final = 0.05
 _LEAST: Final = 0.05
 """Of the dearest graph: errors of cheaper ones weigh no more than one of so much does."""
-_SLOWEST_MARGIN: Final = 0.5
-"""What a bound on a percentile adds to a mean, relative, until something was learned."""
-_MEAN_MARGIN: Final = 0.08
-"""The same of a bound on a mean over new questions."""
-_MARGIN_WEIGHT: Final = 40.0
-"""Questions that this counts for."""
-_MODEL_ERROR: Final = 0.12
-"""Relative error of an amount that is expected from other graphs."""
-_OWN_ERROR: Final = 0.5
-"""Relative spread of an amount over questions: how far a mean of few of them is off."""
-
-_FAIR_STEPS: Final = 2
-_FAIR_WEIGHT: Final = 0.5
+_MARGIN_WEIGHT: Final = 1.0
+"""Graphs that no luck counts for."""
+_MEAN_ERRORS: Final = (0.06, 0.12)
+"""Relative errors: of an amount that is expected from other graphs, and of a graph's own on one
+question once the question's size is taken out. Half of this is luck that a bound adds."""
+_LATENCY_ERRORS: Final = (0.2, 0.25)
+_FAIR_STEPS: Final = 3
+_FAIR_WEIGHT: Final = 0.1
 """Graphs that a question's usual size, 1, counts for."""
 
 _Floats = npt.NDArray[np.float64]
@@ -85,10 +80,11 @@ def _expected_bounds(
     questions: int,
 ) -> tuple[_Floats, _Floats]:
     """Return by graph the bound that the cap is on, and its relative error."""
-    loads = parts.path_loads if constraint.measure is Measure.LATENCY_P95_S else parts.loads
+    is_latency = constraint.measure is Measure.LATENCY_P95_S
+    loads = parts.path_loads if is_latency else parts.loads
     graphs = np.array([graph for graph, _ in rows])
     counts = np.array([row.count for _, row in rows], np.float64)
-    means = _fair_means([(row, rule.amount(constraint, row)) for _, row in rows], questions)
+    means, size = _fair([(row, rule.amount(constraint, row)) for _, row in rows], questions)
     if not means.any():  # nothing that was run cost anything, which says nothing of the others
         return np.zeros(len(loads)), np.zeros(len(loads))
     expected = loads @ _prices(
@@ -96,35 +92,41 @@ def _expected_bounds(
     )
     expected = np.maximum(expected, 0.0)
     # What was run is believed more, the more of it was.
-    trust = counts / (counts + (_OWN_ERROR / _MODEL_ERROR) ** 2)
-    error = np.full(len(loads), _MODEL_ERROR)
+    model, own = _LATENCY_ERRORS if is_latency else _MEAN_ERRORS
+    trust = counts / (counts + (own / model) ** 2)
+    error = np.full(len(loads), model)
     expected[graphs] += trust * (means - expected[graphs])
-    error[graphs] = _MODEL_ERROR * np.sqrt(1.0 - trust)
+    left = (0.5 * own) ** 2 * (1.0 - counts / questions)
+    error[graphs] = np.sqrt(model**2 * (1.0 - trust) + left)
     bounds = np.array([rule.bounded(constraint, row) for _, row in rows])
-    usual = _usual_margin(constraint, rule)
-    margin = _margin(usual, means, bounds, counts, questions)
-    bound = expected * (1.0 + margin)
+    steps = loads[:, : len(parts.models)].sum(axis=1)
     is_whole = counts >= questions
+    ratio = np.divide(bounds, means, out=np.ones_like(means), where=means > 0) - 1.0
+    margin = _margin(rule.bound(constraint, size) - 1.0, steps, graphs[is_whole], ratio[is_whole])
+    bound = expected * (1.0 + margin)
+    if is_latency:  # more questions can only be slower
+        bound[graphs] = np.maximum(bound[graphs], bounds * (counts / questions))
     bound[graphs[is_whole]], error[graphs[is_whole]] = bounds[is_whole], 0.0
-    if constraint.measure is Measure.LATENCY_P95_S:
-        # The slowest question so far is a lower bound where the bound is the slowest of all.
-        bound[graphs] = np.maximum(bound[graphs], bounds) if margin > 0.3 else bound[graphs]
     return bound, error
 
 
-def _fair_means(rows: list[tuple[Row, _Floats]], questions: int) -> _Floats:
-    """Return means as they would be on all questions: some questions cost more, whoever answers."""
+def _fair(rows: list[tuple[Row, _Floats]], questions: int) -> tuple[_Floats, _Floats]:
+    """Return means as they would be on all questions, and every question's relative size.
+
+    Some questions cost more, whoever answers them.
+    """
     amounts, seen = np.zeros((len(rows), questions)), np.zeros((len(rows), questions), np.bool_)
     for place, (row, values) in enumerate(rows):
         amounts[place, row.seen], seen[place] = values, row.seen
     means: _Floats = amounts.sum(axis=1) / seen.sum(axis=1)
+    size = np.ones(questions)
     costs = means > 0  # what is free tells nothing of a question's size
     for _ in range(_FAIR_STEPS if costs.any() else 0):
         relative = (amounts[costs] / means[costs, None]).sum(axis=0)
         size = (relative + _FAIR_WEIGHT) / (seen[costs].sum(axis=0) + _FAIR_WEIGHT)
         size /= size.mean()
         means = amounts.sum(axis=1) / np.maximum(seen @ size, 1e-9)
-    return means
+    return means, size
 
 
 def _first_guess(
@@ -148,18 +150,13 @@ def _prices(loads: _Floats, means: _Floats, counts: _Floats, guess: _Floats) -> 
     return np.maximum(prices, 0.0)
 
 
-def _usual_margin(constraint: Constraint, rule: CapRule) -> float:
-    if constraint.measure is Measure.LATENCY_P95_S:
-        return _SLOWEST_MARGIN
-    return 0.0 if rule.confidence is None else _MEAN_MARGIN
+def _margin(usual: float, steps: _Floats, graphs: npt.NDArray[np.int64], ratio: _Floats) -> _Floats:
+    """Return by how much a bound exceeds a mean, relative, by graph.
 
-
-def _margin(
-    usual: float, means: _Floats, bounds: _Floats, counts: _Floats, questions: int
-) -> float:
-    """Return by how much a bound exceeds a mean once all questions were asked, relative."""
-    may_tell = (counts >= 0.5 * questions) & (means > 0)
-    weight = counts[may_tell]
-    ratio = bounds[may_tell] / means[may_tell] - 1.0
-    told = float((ratio * weight).sum()) + _MARGIN_WEIGHT * usual
-    return told / (float(weight.sum()) + _MARGIN_WEIGHT)
+    Questions' sizes say most of it. The rest is luck that graphs of more steps even out, as far
+    as graphs that were run on every question tell.
+    """
+    luck = (ratio - usual) * np.sqrt(steps[graphs])
+    told = float(luck.sum()) / (len(luck) + _MARGIN_WEIGHT)
+    margin: _Floats = np.maximum(usual + told / np.sqrt(steps), 0.0)
+    return margin
