@@ -27,7 +27,7 @@ from rich.progress import Progress
 
 from bench.machine import describe_machine
 from bench.search_figures import Cell
-from bench.search_latency import suggest_ms_at_ten_thousand
+from bench.search_latency import latency_at_ten_thousand
 from bench.search_reference import ReferencePair, reference_pairs, reference_setting
 from bench.search_report import HEADLINES, figures_of, print_table
 from bench.search_runs import CONFIDENCE, Accounting, AnySetting, Run, Setting, World, run_once
@@ -103,7 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     figures = figures_of(cells, evaluations)
     figures["spaces"] = _by_space(cells, evaluations)
-    figures["suggest_ms_at_10000"] = suggest_ms_at_ten_thousand(cells[0].setting)
+    latency = latency_at_ten_thousand(cells[0].setting)
+    figures["suggest_ms_at_10000"] = latency.suggest_ms
+    figures["first_reading_ms_at_10000"] = latency.reading_ms
     figures["machine"] = describe_machine(("leeward", "numpy"))
     figures["is_quick"] = bool(options.quick)
     print_table(cells, figures, Console(stderr=True))

@@ -37,9 +37,13 @@ class AgentOptions:
     first_look: int = 6
     """Questions that every model is run on alone where graphs are steps that read steps."""
     alone_growth: float = 2.0
+    """Factor from one number of questions that models alone race on to the next."""
     alone_share: float = 0.4
+    """Share of the questions after which that race ends and graphs are looked at."""
     step_block: int = 12
     """Questions that a graph of steps is run on before it is looked again."""
+    step_draws: int = 16
+    """Draws of what every step does, per round."""
     shortlist: int = 160
     """Graphs of steps that are drawn among: the most promising."""
     starts_informed: bool = True

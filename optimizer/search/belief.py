@@ -187,15 +187,18 @@ def _learn(
     if not len(which):
         return np.zeros(len(doubt)), doubt
     rows = settled.rows[which]
-    features = pool.features / np.sqrt(max(len(pool.decisions), 1))
-    alike = features @ features[rows].T
-    cross = _SHARED * alike * doubt[:, None] * doubt[rows][None, :]
+    # The covariance has the rank of the features: nothing of graphs times graphs is ever formed.
+    weighted = pool.features * doubt[:, None].astype(np.float32)
+    weighted *= np.float32(np.sqrt(_SHARED / max(len(pool.decisions), 1)))
+    teaching = weighted[rows].astype(np.float64)
     own = (1.0 - _SHARED) * doubt**2
     scale = open_share[rows]
-    among = cross[rows] + np.diag(own[rows] + settled.noise[which] * scale**2)
+    among = teaching @ teaching.T + np.diag(own[rows] + settled.noise[which] * scale**2)
     inverse = np.linalg.inv(among)
-    bias = cross @ (inverse @ (settled.error[which] * scale))
-    explained = np.einsum("ij,ij->i", cross @ inverse, cross)
+    told = teaching.T @ (inverse @ (settled.error[which] * scale))
+    bias = (weighted @ told.astype(np.float32)).astype(np.float64)
+    spread = (teaching.T @ inverse @ teaching).astype(np.float32)
+    explained = ((weighted @ spread) * weighted).sum(axis=1, dtype=np.float64)
     return bias, np.sqrt(np.maximum(doubt**2 - explained, own * 0.25))
 
 

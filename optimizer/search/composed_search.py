@@ -35,6 +35,17 @@ _WIDENS: Final = 12
 _HOPE_SD: Final = 2.5
 """A graph further behind than so many deviations of its doubt is not worth running."""
 
+_SURE_SD: Final = 3.5
+"""A graph so many deviations behind is left out for good, and so is one as far beyond a cap."""
+_SLACK: Final = 0.03
+_MOST_KEPT: Final = 0.8
+"""Share of the pool; leaving out less is not worth the work."""
+_MOST_TELLING: Final = 300
+"""Graphs that amounts are expected from."""
+_NARROWS_FROM: Final = 8
+_NARROWS_BY: Final = 2.0
+"""Growth of the archive after which the pool is narrowed again."""
+
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
@@ -78,6 +89,8 @@ class ComposedReinforce:
         self._seen = Seen(np.zeros(shape, np.float32), np.zeros(shape, np.bool_))
         self._rows: dict[int, Row] = {}
         self._version = -1
+        self._narrowed = _NARROWS_FROM
+        """Version of the archive when the pool was narrowed last."""
         self._since = 0
         """Version of the archive when the last round began: all that is remembered without one."""
         self._view: _View | None = None
@@ -129,6 +142,27 @@ class ComposedReinforce:
                 return
             upto = min(self._total, round(upto * self._options.alone_growth))
 
+    def _narrow(self, view: _View) -> None:
+        """Leave out what is too far behind to win; it only costs time."""
+        fits = (view.excess.value <= _SURE_SD * view.excess.doubt) & self._may_share()
+        best = view.mean[fits].max() if fits.any() else 0.0
+        near = fits & (view.mean + _SURE_SD * view.doubt >= best - _SLACK)
+        near |= view.ran
+        # What graphs that stay read is a graph too, and tells of them when it is run.
+        near |= np.isin(self._parts.sinks, self._parts.parts_of(np.flatnonzero(near)))
+        kept = np.flatnonzero(near)
+        if len(kept) > _MOST_KEPT * len(near):
+            return
+        place = {int(row): number for number, row in enumerate(kept)}
+        told = self._parts.parts_of(kept)
+        self._seen = Seen(self._seen.right[told], self._seen.seen[told])
+        self._parts = self._parts.only(kept)
+        self._exposing = self._exposing[kept]
+        self._rows = {place[row]: known for row, known in self._rows.items()}
+        candidates = tuple(self._pool.candidates[row] for row in kept)
+        self._pool = Pool(candidates, self._pool.decisions)
+        self._view = None
+
     def _anything(self) -> list[Request]:
         """Without insight 1: as many graphs as there are models, whichever they are."""
         some = self._rng.permutation(len(self._pool.candidates))[: len(self._parts.models)]
@@ -146,6 +180,9 @@ class ComposedReinforce:
         return fits
 
     def _round(self, archive: Archive) -> list[Request]:
+        if archive.version >= _NARROWS_BY * self._narrowed:
+            self._narrowed = archive.version
+            self._narrow(self._look(archive))
         view = self._look(archive)
         self._since = archive.version
         drawn = self._draw(view)
@@ -194,9 +231,9 @@ class ComposedReinforce:
         if not fits.any():
             return []
         short = self._short(view, fits)
-        draws = self._options.draws
+        draws = self._options.step_draws
         parts = self._parts.only(short)
-        kept = sorted(set().union(*(self._parts.steps[row] for row in short)))
+        kept = self._parts.parts_of(short)
         seen = Seen(np.tile(self._seen.right[kept], draws), np.tile(self._seen.seen[kept], draws))
         chance = spread(parts, view.habits.drawn(self._rng, draws), seen)[parts.sinks]
         value = chance.reshape(len(short), draws, self._total).mean(axis=2)
@@ -231,9 +268,9 @@ class ComposedReinforce:
         return [int(row) for row in order[:width] if may[row]]
 
     def _may_share(self) -> npt.NDArray[np.bool_]:
-        limit = self._rule.most_exposed(self._total) / self._total
-        if limit >= 1.0:
+        if self._rule.share_limit >= 1.0:
             return np.ones(len(self._exposing), np.bool_)
+        limit = self._rule.most_exposed(self._total) / self._total
         told = [row.share for number, row in self._rows.items() if self._exposing[number]]
         expected = min(told, default=0.0) if limit > 0 else 1.0
         may: npt.NDArray[np.bool_] = ~self._exposing | (expected <= limit)
@@ -241,6 +278,8 @@ class ComposedReinforce:
 
     def _keeps_share(self) -> npt.NDArray[np.bool_]:
         keeps = ~self._exposing
+        if self._rule.share_limit >= 1.0:
+            return np.ones_like(keeps)
         for number, row in self._rows.items():
             keeps[number] |= row.exposed_sum <= self._rule.most_exposed(row.count)
         return keeps
@@ -274,6 +313,13 @@ class ComposedReinforce:
                 decided.known, decided.right, self._seen.right[sinks]
             )
 
+    def _telling(self) -> list[tuple[int, Row]]:
+        """Return the graphs that tell most of what graphs cost: those run on most questions."""
+        rows = list(self._rows.items())
+        if len(rows) > _MOST_TELLING:
+            rows.sort(key=lambda one: -one[1].count)
+        return rows[:_MOST_TELLING]
+
     def _form(self) -> _View:
         sinks = self._parts.sinks
         habits = learn_habits(self._parts, self._seen, expects_usual=self._options.is_shrinking)
@@ -295,6 +341,6 @@ class ComposedReinforce:
             is_open,
             chance.mean(axis=1, dtype=np.float64),
             np.sqrt(variance),
-            expected_excess(self._parts, list(self._rows.items()), self._rule, self._total),
+            expected_excess(self._parts, self._telling(), self._rule, self._total),
             ran,
         )

@@ -107,10 +107,14 @@ class Composition:
             ways.append(self._load(way))
         return np.array(ways)
 
+    def parts_of(self, graphs: _Ints) -> _Ints:
+        """Return every part of some of the graphs, in order."""
+        return np.array(sorted(set().union(*(self.steps[graph] for graph in graphs))), np.int64)
+
     def only(self, graphs: _Ints) -> Composition:
         """Return the composition of some of the graphs, its parts numbered anew."""
-        kept = sorted(set().union(*(self.steps[graph] for graph in graphs)))
-        place = {part: number for number, part in enumerate(kept)}
+        kept = self.parts_of(graphs)
+        place = {part: number for number, part in enumerate(kept.tolist())}
         return Composition(
             self.models,
             self.sizes,

@@ -148,11 +148,12 @@ def learn_habits(parts: Composition, seen: Seen, *, expects_usual: bool = True) 
         read = chance[layer.inputs[rows]]
         low, high = read.min(axis=1), read.max(axis=1)
         here = layer.parts[rows]
+        who = (np.arange(len(parts.models))[:, None] == layer.models[rows]).astype(np.float32)
         for state, weight in ((_WRONG, 1.0 - high), (_RIGHT, low), (_MIXED, high - low)):
             told = weight * seen.seen[here]
             role = int(layer.inputs.shape[1] > 1)
-            np.add.at(count[role, state], layer.models[rows], told)
-            np.add.at(total[role, state], layer.models[rows], told * seen.right[here])
+            count[role, state] += who @ told
+            total[role, state] += who @ (told * seen.right[here])
     return _habits(alone, again, doubt, total, count, usual)
 
 
