@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -32,15 +31,8 @@ from cloud.routing.watch import HEALTH_PREFIX, UpstreamWatch, watching
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
 from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
-from cloud.stores.audit import AuditStore
-from cloud.stores.database import Database
-from cloud.stores.devices import DeviceStore
-from cloud.stores.join_tokens import JoinTokenStore
-from cloud.stores.keys import KeyStore
-from cloud.stores.legacy_tokens import adopt_tokens
-from cloud.stores.sqlite import SqliteDriver
-from cloud.stores.tenants import TenantStore
-from cloud.stores.usage import UsageStore
+from cloud.state import GatewayState, new_driver, opened_store
+from cloud.stores.driver import Driver
 from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
 from leeward.v1 import (
@@ -54,8 +46,6 @@ from leeward.v1 import (
     inference_pb2_grpc,
 )
 from runtime.clock import Clock, SystemClock
-from runtime.documents.directories import prepare_state
-from runtime.errors import NotFound
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.keys import private_key_pem
 from runtime.rpc.ready import announce, wait_stop_signal
@@ -68,7 +58,6 @@ __all__ = ["GatewayState", "opened_state", "serve", "upstream_specs"]
 
 _logger = logging.getLogger("leeward.cloud")
 _GRACE_S = 10.0
-_AUTHORITY_LIFETIME_S = 10 * 365 * 86_400.0
 _SERVER_LIFETIME_S = 90 * 86_400.0
 _ENROLMENT_STREAMS = 32
 
@@ -80,44 +69,28 @@ DEVICE_SERVICES = (
 ENROLMENT_SERVICES = (enrolment_pb2.DESCRIPTOR.services_by_name["Enrolment"].full_name,)
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayState:
-    """What the gateway keeps on disk; the command line opens it too."""
-
-    authority: CertificateAuthority
-    database: Database
-    tenants: TenantStore
-    keys: KeyStore
-    devices: DeviceStore
-    tokens: JoinTokenStore
-    usage: UsageStore
-    audit: AuditStore
-
-
 @asynccontextmanager
-async def opened_state(config: CloudConfig, *, clock: Clock) -> AsyncIterator[GatewayState]:
-    """Open the gateway's state directory, making it as needed.
+async def opened_state(
+    config: CloudConfig, *, clock: Clock, adopts_authority: bool = False
+) -> AsyncIterator[GatewayState]:
+    """Open the gateway's state with this process's environment.
 
     Raises:
-        ConfigInvalid: The directory or what is in it cannot be used.
+        ConfigInvalid: The directory, the store or the authority cannot be used; says what to do.
+        DatabaseUnavailable: The database does not answer.
     """
-    prepare_state(config.state)
-    authority = _authority(config.state / "authority", clock=clock)
-    database = await Database.open(SqliteDriver(config.state / "gateway.sqlite"))
-    try:
-        await adopt_tokens(config.state / "join-tokens.sqlite", database, clock=clock)
-        yield GatewayState(
-            authority=authority,
-            database=database,
-            tenants=TenantStore(database),
-            keys=KeyStore(database),
-            devices=DeviceStore(database),
-            tokens=JoinTokenStore(database, clock=clock),
-            usage=UsageStore(database),
-            audit=AuditStore(database),
-        )
-    finally:
-        await database.close()
+    opened = opened_store(config, os.environ, clock=clock, adopts_authority=adopts_authority)
+    async with opened as state:
+        yield state
+
+
+def store_driver(config: CloudConfig) -> Driver:
+    """Return the way to the configured store, with this process's environment.
+
+    Raises:
+        ConfigInvalid: The address of the database is missing or malformed.
+    """
+    return new_driver(config, os.environ)
 
 
 async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
@@ -304,17 +277,6 @@ async def _start(
     stack.push_async_callback(stop, server, health, grace_s=_GRACE_S)
     await health.set_all_serving()
     return port, health
-
-
-def _authority(directory: Path, *, clock: Clock) -> CertificateAuthority:
-    try:
-        return CertificateAuthority.load(directory, clock=clock)
-    except NotFound:
-        made = CertificateAuthority.create(
-            "Leeward fleet authority", clock=clock, lifetime_s=_AUTHORITY_LIFETIME_S
-        )
-        made.store(directory)
-        return made
 
 
 def _server_identity(authority: CertificateAuthority, config: CloudConfig) -> KeyPair:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cloud import cli_audit, cli_devices, cli_keys, cli_tenants
-from cloud.app import GatewayState, serve
+from cloud import cli_audit, cli_devices, cli_keys, cli_store, cli_tenants
+from cloud.app import serve
 from cloud.cli_budgets import app as budgets
 from cloud.cli_limits import app as limits
 from cloud.cli_prices import app as prices
@@ -18,6 +18,7 @@ from cloud.cli_status import status
 from cloud.cli_upstreams import upstreams
 from cloud.cli_usage import usage
 from cloud.config import load_config
+from cloud.state import GatewayState
 from cloud.stores.tables import DEFAULT_TENANT
 from runtime.cli.output import JsonOption, run_command, show
 from runtime.identity.token_file import JoinTokenFile, store_token_file
@@ -43,6 +44,8 @@ app.add_typer(cli_devices.app, name="device")
 app.add_typer(cli_tenants.app, name="tenant")
 app.add_typer(cli_keys.app, name="key")
 app.add_typer(cli_audit.app, name="audit")
+app.command()(cli_store.migrate)
+app.add_typer(cli_store.authority, name="authority")
 
 
 @app.command(name="serve")

@@ -9,8 +9,9 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
-from cloud.app import GatewayState, opened_state
+from cloud.app import opened_state
 from cloud.config import CloudConfig
+from cloud.state import GatewayState
 from cloud.stores.audit import Act
 from runtime.clock import SystemClock
 

@@ -11,6 +11,12 @@ from typing import Annotated
 from pydantic import Field
 
 from cloud.config_cache import CacheConfig, CacheShape, cache_config, cache_problems
+from cloud.config_database import (
+    DatabaseConfig,
+    DatabaseShape,
+    database_config,
+    database_problems,
+)
 from cloud.config_inspection import (
     InspectionConfig,
     InspectionShape,
@@ -68,6 +74,8 @@ class _CloudShape(Shape):
     """The second line: what the gateway scans for in what it receives."""
     cache: CacheShape | None = None
     """Answers that are kept; without it none are."""
+    database: DatabaseShape = DatabaseShape()
+    """Where accounts, usage and budgets are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class CloudConfig:
     routes: tuple[Route, ...]
     inspection: InspectionConfig
     cache: CacheConfig | None
+    database: DatabaseConfig
     routing: RoutingSettings
 
 
@@ -121,6 +130,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         max_streams=shape.max_streams,
         inspection=inspection_config(shape.inspection, base),
         cache=cache_config(shape.cache) if shape.cache else None,
+        database=database_config(shape.database, base),
         upstreams=tuple(upstream_of(name, item, base) for name, item in shape.upstreams.items()),
         routes=tuple(route_of(name, model) for name, model in shape.models.items()),
         routing=settings_of(shape.retries, shape.breaker),
@@ -132,6 +142,7 @@ def _problems(shape: _CloudShape) -> list[Problem]:
     for name, upstream in shape.upstreams.items():
         found.extend(upstream_problems(name, upstream))
     found.extend(inspection_problems(shape.inspection))
+    found.extend(database_problems(shape.database))
     if shape.cache is not None:
         is_inspected = shape.inspection.action != "off"
         found.extend(cache_problems(shape.cache, models=shape.models, is_inspected=is_inspected))

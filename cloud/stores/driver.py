@@ -30,6 +30,15 @@ class Driver(Protocol):
         """
         ...
 
+    def migrate(self, version: str) -> str | None:
+        """Bring the tables to a version, up or down, and return the one they had.
+
+        Raises:
+            ConfigInvalid: A newer release made the tables, or there is no such version.
+            DatabaseUnavailable: The database does not answer.
+        """
+        ...
+
     def writer(self) -> Connection:
         """Return a connection whose transactions may write."""
         ...

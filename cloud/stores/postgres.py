@@ -70,8 +70,10 @@ class PostgresDriver:
         except SQLAlchemyError as error:
             raise unavailable(error) from None
 
-    def migrate(self, version: str) -> None:
-        """Bring the tables to a version, up or down; of several that try, one after the other.
+    def migrate(self, version: str) -> str | None:
+        """Bring the tables to a version, up or down, and return the one they had.
+
+        Of several that try, one goes after the other.
 
         Raises:
             ConfigInvalid: A newer release made the tables, or there is no such version.
@@ -84,7 +86,7 @@ class PostgresDriver:
                 connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
                 connection.execute(_MIGRATION, {"key": _key("migration")})
-                schema.migrate(connection, version, place=self._place)
+                return schema.migrate(connection, version, place=self._place)
         except SQLAlchemyError as error:
             raise unavailable(error) from None
 

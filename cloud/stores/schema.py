@@ -49,8 +49,8 @@ def require_newest(connection: Connection, *, place: str) -> None:
         raise ConfigInvalid(f"{state}; run `leeward cloud migrate`", file=place)
 
 
-def migrate(connection: Connection, version: str, *, place: str) -> None:
-    """Bring the tables to ``version``, up or down.
+def migrate(connection: Connection, version: str, *, place: str) -> str | None:
+    """Bring the tables to ``version``, up or down, and return the one they had.
 
     Raises:
         ConfigInvalid: A newer release made them, or there is no such version.
@@ -62,11 +62,11 @@ def migrate(connection: Connection, version: str, *, place: str) -> None:
         raise ConfigInvalid(reason, file=place)
     present = version_of(connection)
     _require_known(present, place=place)
-    if present == wanted:
-        return
-    is_down = present is not None and known.index(wanted) < known.index(present)
-    step = command.downgrade if is_down else command.upgrade
-    step(_config(connection), wanted)
+    if present != wanted:
+        is_down = present is not None and known.index(wanted) < known.index(present)
+        step = command.downgrade if is_down else command.upgrade
+        step(_config(connection), wanted)
+    return present
 
 
 def stamp(connection: Connection, version: str) -> None:

@@ -60,8 +60,8 @@ class SqliteDriver:
         self.migrate(schema.NEWEST)
         self._log.start()
 
-    def migrate(self, version: str) -> None:
-        """Bring the tables to a version, up or down.
+    def migrate(self, version: str) -> str | None:
+        """Bring the tables to a version, up or down, and return the one they had.
 
         Raises:
             ConfigInvalid: The file cannot be used, a newer release wrote it, or there is no such
@@ -71,9 +71,10 @@ class SqliteDriver:
             _make(self._path)
             with self._writer.connect() as connection, connection.begin():
                 _adopt(connection)
-                schema.migrate(connection, version, place=str(self._path))
+                before = schema.migrate(connection, version, place=str(self._path))
                 seen = _LEGACY_VERSION if version == schema.OLDEST else _FOREIGN_VERSION
                 connection.exec_driver_sql(f"PRAGMA user_version={seen}")
+                return before
         except (OSError, SQLAlchemyError) as error:
             cause = type(getattr(error, "orig", None) or error).__name__
             reason = f"cannot be used as the gateway's database ({cause})"

@@ -30,6 +30,7 @@ __all__ = [
     "access_version",
     "api_key",
     "audit",
+    "authority",
     "device",
     "join_token",
     "metadata",
@@ -116,6 +117,14 @@ join_token = Table(
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
 )
+
+authority = Table(
+    "authority",
+    metadata,
+    Column("fingerprint", String, primary_key=True),
+    Column("since", Moment, nullable=False),
+)
+"""The certificate authority of the store's devices; one row once a gateway has started."""
 
 access_version = Table(
     "access_version",

@@ -1,0 +1,109 @@
+"""Opens what the gateway keeps: its store, and the authority that its devices trust."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cloud.config import CloudConfig
+from cloud.config_database import read_database_url
+from cloud.stores.audit import Act, AuditStore
+from cloud.stores.authority import claim_authority
+from cloud.stores.database import Database
+from cloud.stores.devices import DeviceStore
+from cloud.stores.driver import Driver
+from cloud.stores.join_tokens import JoinTokenStore
+from cloud.stores.keys import KeyStore
+from cloud.stores.legacy_tokens import adopt_tokens
+from cloud.stores.postgres import PostgresDriver
+from cloud.stores.sqlite import SqliteDriver
+from cloud.stores.tenants import TenantStore
+from cloud.stores.usage import UsageStore
+from runtime.clock import Clock
+from runtime.documents.directories import prepare_state
+from runtime.identity.authority import CertificateAuthority
+
+__all__ = ["GatewayState", "new_driver", "opened_store"]
+
+_AUTHORITY_LIFETIME_S: Final = 10 * 365 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayState:
+    """What the gateway keeps; the command line opens it too."""
+
+    authority: CertificateAuthority
+    database: Database
+    tenants: TenantStore
+    keys: KeyStore
+    devices: DeviceStore
+    tokens: JoinTokenStore
+    usage: UsageStore
+    audit: AuditStore
+
+
+def new_driver(config: CloudConfig, environment: Mapping[str, str]) -> Driver:
+    """Return the way to the configured store; nothing is opened yet.
+
+    Raises:
+        ConfigInvalid: The address of the database is missing or malformed.
+    """
+    url = read_database_url(config.database, environment)
+    if url is not None:
+        return PostgresDriver(url, lanes=config.database.lanes)
+    interval_s = config.database.sync_interval_s
+    return SqliteDriver(config.state / "gateway.sqlite", sync_interval_s=interval_s)
+
+
+@asynccontextmanager
+async def opened_store(
+    config: CloudConfig,
+    environment: Mapping[str, str],
+    *,
+    clock: Clock,
+    adopts_authority: bool = False,
+) -> AsyncIterator[GatewayState]:
+    """Open the gateway's state, making the directory and a SQLite file as needed.
+
+    Raises:
+        ConfigInvalid: The directory, the store or the authority cannot be used; says what to do.
+        DatabaseUnavailable: The database does not answer.
+    """
+    prepare_state(config.state)
+    database = await Database.open(new_driver(config, environment))
+    try:
+        authority = await _authority(
+            database, config.state / "authority", clock=clock, adopts=adopts_authority
+        )
+        await adopt_tokens(config.state / "join-tokens.sqlite", database, clock=clock)
+        yield GatewayState(
+            authority=authority,
+            database=database,
+            tenants=TenantStore(database),
+            keys=KeyStore(database),
+            devices=DeviceStore(database),
+            tokens=JoinTokenStore(database, clock=clock),
+            usage=UsageStore(database),
+            audit=AuditStore(database),
+        )
+    finally:
+        await database.close()
+
+
+async def _authority(
+    database: Database, directory: Path, *, clock: Clock, adopts: bool
+) -> CertificateAuthority:
+    def load() -> CertificateAuthority:
+        return CertificateAuthority.load(directory, clock=clock)
+
+    def make() -> CertificateAuthority:
+        made = CertificateAuthority.create(
+            "Leeward fleet authority", clock=clock, lifetime_s=_AUTHORITY_LIFETIME_S
+        )
+        made.store(directory)
+        return made
+
+    return await claim_authority(
+        database, directory, Act("gateway", clock.now()), load=load, make=make, adopts=adopts
+    )
