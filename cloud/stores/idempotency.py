@@ -75,6 +75,23 @@ _FREE: Final = delete(table).where(
 )
 
 
+def _take(statement: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    """Insert a claim, or put it in place of one that has expired."""
+    new = statement.excluded
+    columns = (table.c.request, table.c.reservation, table.c.answered, table.c.expires_at)
+    return statement.on_conflict_do_update(
+        index_elements=[table.c.claim],
+        set_={column.name: new[column.name] for column in columns},
+        where=table.c.expires_at < bindparam("now", type_=table.c.expires_at.type),
+    )
+
+
+_TAKE: Final = {
+    "sqlite": _take(sqlite.insert(table)),
+    "postgresql": _take(postgresql.insert(table)),
+}
+
+
 def take_claims(
     connection: Connection, claims: Sequence[Claim], *, now: datetime
 ) -> dict[str, Taken]:
@@ -116,19 +133,6 @@ def end_claims(connection: Connection, endings: Iterable[Ending]) -> None:
 
 
 def _insert(connection: Connection, claims: Sequence[Claim], now: datetime) -> None:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    new = statement.excluded
-    takes_expired = statement.on_conflict_do_update(
-        index_elements=[table.c.claim],
-        set_={
-            "request": new.request,
-            "reservation": new.reservation,
-            "answered": False,
-            "expires_at": new.expires_at,
-        },
-        where=table.c.expires_at < now,
-    )
     rows = [
         {
             "claim": claim.name,
@@ -136,10 +140,11 @@ def _insert(connection: Connection, claims: Sequence[Claim], now: datetime) -> N
             "reservation": claim.reservation,
             "answered": False,
             "expires_at": claim.expires_at,
+            "now": now,
         }
         for claim in claims
     ]
-    connection.execute(takes_expired, rows)
+    connection.execute(_TAKE[connection.dialect.name], rows)
 
 
 def _taken(claim: Claim, holder: Any) -> Taken | None:

@@ -1,8 +1,9 @@
 """A process that spends under a budget as a gateway would, until it is done or killed.
 
-``python -m tests.integration.spending_gateway STORE BILL SEED CALLERS CALLS``: that many callers
-each make that many calls of at most ``WORST`` micro-dollars. What a provider would charge for one
-goes into the file ``BILL`` in the moment of its dispatch: it is owed whatever happens to us then.
+``python -m tests.integration.spending_gateway STORE BILL SEED CALLERS CALLS`` says that it is
+ready, waits for a line, and then lets that many callers make that many calls each, for ``DEVICES``
+devices and of at most ``WORST`` micro-dollars. What a provider would charge for a call goes into
+the file ``BILL`` in the moment of its dispatch: it is owed, whatever happens to us then.
 """
 
 import asyncio
@@ -28,10 +29,8 @@ from runtime.ids import ModelName
 from runtime.ports import ChatMessage, GenerateRequest, Usage
 
 WORST: Final = 100
-CALL: Final = GenerateCall(
-    Caller("default", "device", "one"),
-    GenerateRequest(ModelName("llm"), (ChatMessage("user", "?"),), timeout_s=30.0),
-)
+DEVICES: Final = 20
+REQUEST: Final = GenerateRequest(ModelName("llm"), (ChatMessage("user", "?"),), timeout_s=30.0)
 
 
 def driver_of(store: str) -> Driver:
@@ -50,18 +49,21 @@ async def main(store: str, bill: str, seed: str, callers: str, calls: str) -> No
         database, node=f"spender-{seed}", prices=Prices(), namer=namer, clock=clock
     )
     async with opened as admission:
-        sys.stdout.write("spending\n")
+        sys.stdout.write("ready\n")
         sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.readline)
 
         async def one(number: int) -> None:
             rng = random.Random(f"{seed}/{number}")
             for _ in range(int(calls)):
+                device = f"device-{rng.randrange(DEVICES)}"
+                call = GenerateCall(Caller("default", "device", device), REQUEST)
                 try:
-                    reserved = await admission.reserve(CALL, WorstCase(60, 40, WORST))
+                    reserved = await admission.reserve(call, WorstCase(60, 40, WORST))
                 except BudgetExhausted:
                     await asyncio.sleep(0.01)
                     continue
-                used = rng.randrange(1, WORST + 1)
+                used = rng.randrange(WORST * 9 // 10, WORST + 1)  # so that too many granted show
                 os.write(owed, f"{used}\n".encode())
                 await asyncio.sleep(rng.random() / 20)
                 await reserved.settle(Outcome("stop", Usage(2, 1, cost_usd=used / 1e6), 0.1))
