@@ -6,6 +6,7 @@ grammars from outside, so the daemon does not trust it with more than text.
 """
 
 import asyncio
+import json
 import socket
 import struct
 from dataclasses import dataclass
@@ -235,10 +236,24 @@ def encode(frame: Frame) -> bytes:
     Raises:
         FrameInvalid: It is larger than the other side would accept.
     """
-    body = _FRAMES.dump_json(frame)
+    body = _pieces_json(frame) if isinstance(frame, Pieces) else _FRAMES.dump_json(frame)
     if len(body) > MAX_FRAME_BYTES:
         raise FrameInvalid(f"a frame of {len(body)} bytes is too long")
     return _LENGTH.pack(len(body)) + body
+
+
+def _pieces_json(frame: Pieces) -> bytes:
+    """What the general way would write; this frame is sent for every token."""
+    pieces = []
+    for piece in frame.pieces:
+        delta: dict[str, object] = {"text": piece.delta.text, "tokens": piece.delta.tokens}
+        if piece.delta.logprobs:
+            delta["logprobs"] = [
+                {"token": one.token, "logprob": one.logprob, "top": one.top}
+                for one in piece.delta.logprobs
+            ]
+        pieces.append({"call": piece.call, "delta": delta})
+    return json.dumps({"kind": frame.kind, "pieces": pieces}).encode()
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame | None:

@@ -27,6 +27,7 @@ from edge.engine.frames import (
     encode,
     read_frame,
 )
+from edge.engine.mailbox import Mailbox
 from edge.engine.options import EngineOptions
 from edge.engine.spawn import Child
 from runtime.clock import Clock
@@ -57,7 +58,7 @@ _ERRORS: Final[dict[ErrorName, type[LeewardError]]] = {
 }
 
 _Answer = TextDelta | Finished | Embedded
-_Item = _Answer | LeewardError
+_Ending = Finished | Embedded | LeewardError
 
 
 class EngineLink:
@@ -78,7 +79,7 @@ class EngineLink:
         self._options = options
         self._clock = clock
         self._numbers = itertools.count(1)
-        self._calls: dict[int, asyncio.Queue[_Item]] = {}
+        self._calls: dict[int, Mailbox[_Ending]] = {}
         self._abandoned: set[int] = set()
         self._has_calls = asyncio.Event()
         self._is_quiet = asyncio.Event()
@@ -145,21 +146,25 @@ class EngineLink:
 
     async def _call(self, start: Start | Embed) -> AsyncGenerator[_Answer, None]:
         number = start.call
-        items: asyncio.Queue[_Item] = asyncio.Queue()
-        deadline_s = asyncio.get_running_loop().time() + start.timeout_s + _DEADLINE_GRACE_S
+        items = Mailbox[_Ending]()
+        late = DeadlineExceeded("the caller's time ran out")
+        timer = asyncio.get_running_loop().call_later(
+            start.timeout_s + _DEADLINE_GRACE_S, items.put, late
+        )
         frame = encode(start)
         self._calls[number] = items
         self._note_calls()
         try:
             self._child.writer.write(frame)
             while True:
-                item = await _take(items, deadline_s)
+                item = await items.take()
                 if isinstance(item, LeewardError):
                     raise item
                 yield item
                 if isinstance(item, Finished | Embedded):
                     return
         finally:
+            timer.cancel()
             if number in self._calls:
                 self._abandoned.add(number)
                 self._note_calls()
@@ -183,15 +188,15 @@ class EngineLink:
         elif isinstance(frame, Pieces):
             for piece in frame.pieces:
                 if items := self._calls.get(piece.call):
-                    items.put_nowait(piece.delta)
+                    items.put(piece.delta)
         elif isinstance(frame, Finished | Embedded):
             self._end(frame.call, frame)
         elif isinstance(frame, Failed):
             self._end(frame.call, _ERRORS[frame.error](frame.reason))
 
-    def _end(self, number: int, last: Finished | Embedded | LeewardError) -> None:
+    def _end(self, number: int, last: _Ending) -> None:
         if items := self._calls.pop(number, None):
-            items.put_nowait(last)
+            items.put(last)
         self._abandoned.discard(number)
         self._note_calls()
 
@@ -234,18 +239,6 @@ class EngineLink:
 
     def _send(self, frame: Frame) -> None:
         self._child.writer.write(encode(frame))
-
-
-async def _take(items: asyncio.Queue[_Item], deadline_s: float) -> _Item:
-    try:
-        return items.get_nowait()
-    except asyncio.QueueEmpty:
-        pass
-    try:
-        async with asyncio.timeout_at(deadline_s):
-            return await items.get()
-    except TimeoutError:
-        raise DeadlineExceeded("the caller's time ran out") from None
 
 
 def _set(event: asyncio.Event, *, is_set: bool) -> None:

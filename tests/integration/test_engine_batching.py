@@ -45,7 +45,8 @@ def ask(content: str = "Hello", **sampling: Any) -> GenerateRequest:
 async def answered(engine: LlamaEngine, request: GenerateRequest) -> Answered:
     """Return the text and every log-probability: equal ones mean equal logits."""
     deltas = [item async for item in engine.generate(request) if isinstance(item, TextDelta)]
-    return "".join(delta.text for delta in deltas), [delta.logprobs for delta in deltas]
+    entries = [entry for delta in deltas for entry in delta.logprobs]
+    return "".join(delta.text for delta in deltas), entries
 
 
 async def finish(engine: LlamaEngine, request: GenerateRequest) -> Completion:

@@ -3,6 +3,7 @@
 Knows tokens, positions and numbers of sequences; not whose they are nor what follows them.
 """
 
+import ctypes
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,6 +55,9 @@ class LlamaContext:
         self._memory = llama_cpp.llama_get_memory(self.handle)
         self._vocabulary_size = model.vocabulary_size
         self._batch = Batch(self.batch_tokens)
+        # Rows come at few addresses, again and again, and making an array of one costs ten
+        # times as much as finding it.
+        self._views: dict[int, npt.NDArray[np.float32]] = {}
 
     def forget(self, sequence: int) -> None:
         """Drop everything of a sequence."""
@@ -88,7 +92,12 @@ class LlamaContext:
     def logits(self, row: int) -> npt.NDArray[np.float32]:
         """A row's logits, shape ``(vocabulary_size,)``; valid until the next decode."""
         pointer = llama_cpp.llama_get_logits_ith(self.handle, row)
-        return np.ctypeslib.as_array(pointer, shape=(self._vocabulary_size,))
+        address = ctypes.addressof(pointer.contents)
+        view = self._views.get(address)
+        if view is None:
+            view = np.ctypeslib.as_array(pointer, shape=(self._vocabulary_size,))
+            self._views[address] = view
+        return view
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ class LlamaModel:
         self.vocabulary = llama_cpp.llama_model_get_vocab(self.handle)
         self.vocabulary_size = int(llama_cpp.llama_vocab_n_tokens(self.vocabulary))
         self.trained_context_tokens = int(llama_cpp.llama_model_n_ctx_train(self.handle))
+        self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
         self.parameters = int(llama_cpp.llama_model_n_params(self.handle))
         self.size_bytes = int(llama_cpp.llama_model_size(self.handle))
         self.can_share = not (
@@ -115,6 +117,12 @@ class LlamaModel:
 
     def piece(self, token: int) -> bytes:
         """Return the bytes that a token adds to a text; control tokens add none."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._piece(token)
+        return known
+
+    def _piece(self, token: int) -> bytes:
         buffer = ctypes.create_string_buffer(_TEXT_BYTES)
         length = llama_cpp.llama_token_to_piece(
             self.vocabulary, token, buffer, _TEXT_BYTES, 0, False
@@ -139,7 +147,10 @@ class LlamaModel:
 
     def is_end(self, token: int) -> bool:
         """Whether the model says with this token that it is done."""
-        return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
+        known = self._ends.get(token)
+        if known is None:
+            known = self._ends[token] = bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
+        return known
 
 
 class LoadLog:

@@ -56,15 +56,22 @@ class TokenSampler:
         self._model = model
         self._context = context
         self._candidates = np.zeros(model.vocabulary_size if grammar else 0, dtype=_TOKEN_DATA)
-        self._grammar = self._compile(grammar) if grammar else None
+        self._grammar: Any = None
         self._chain = llama_cpp.llama_sampler_chain_init(
             llama_cpp.llama_sampler_chain_default_params()
         )
-        for link in (
-            *_weighting(model, context, sampling, prompt=prompt),
-            *_choosing(sampling, seed=seed),
-        ):
-            llama_cpp.llama_sampler_chain_add(self._chain, link)
+        try:
+            weighting = _weighting(model, context, sampling, prompt=prompt)
+            for link in (*weighting, *_choosing(sampling, seed=seed)):
+                llama_cpp.llama_sampler_chain_add(self._chain, link)
+            if grammar:
+                self._grammar = self._compile(grammar)
+        except RequestInvalid:
+            self.close()
+            raise
+        self._is_plain = sampling.temperature == 0.0 and not weighting and not grammar
+        """Whether the likeliest token is all that is asked for: NumPy finds the same first one
+        as libllama's greedy sampler, which lays the whole vocabulary out before it looks."""
 
     def close(self) -> None:
         """Free libllama's side."""
@@ -79,6 +86,8 @@ class TokenSampler:
         Raises:
             RequestInvalid: No token of the vocabulary can continue the grammar.
         """
+        if self._is_plain:
+            return int(self._context.logits(row).argmax())
         if self._grammar is None:
             return int(llama_cpp.llama_sampler_sample(self._chain, self._context.handle, row))
         token = self._choose(self._fresh(row))
