@@ -134,18 +134,16 @@ def openai_body(model: str, *, streams: bool) -> dict[str, Any]:
 
 def _request(model: str) -> GenerateRequest:
     """Return the same request as an edge's gate would send it."""
+    # Ids of the form that edges draw, which the gateway does not scan for content.
+    request_id = f"{'0' * 24}{_MARK}"
     where = Provenance(
-        RequestId(f"request-{_MARK}"),
-        SessionId("session-1"),
-        PlanId("plan-1"),
-        StepId("s0"),
-        graph="bench",
+        RequestId(request_id), SessionId("1" * 32), PlanId("2" * 32), StepId("s0"), graph="bench"
     )
     return GenerateRequest(
         ModelName(model),
         (ChatMessage("system", "Answer briefly."), ChatMessage("user", _PROMPT)),
         sampling=Sampling(max_tokens=_MAX_TOKENS),
         provenance=where,
-        idempotency_key=f"request-{_MARK}/s0/0",
+        idempotency_key=f"{request_id}/s0/0",
         timeout_s=30.0,
     )
