@@ -1,40 +1,43 @@
 """The gateway's composition root: reads settings, wires everything, serves until told to stop."""
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from random import Random
 
-import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
-from opentelemetry.trace import Tracer
+from prometheus_client import generate_latest
 
-from cloud.access import Access
-from cloud.admission.admission import BudgetedAdmission
-from cloud.admission.opened import opened_admission
-from cloud.admission.prices import Prices
-from cloud.audit_alarms import AuditedAlarms
-from cloud.audit_trail import AuditTrail
 from cloud.config import CloudConfig
+from cloud.config_fronts import HttpConfig
 from cloud.config_upstreams import read_spec
-from cloud.core import new_serving
+from cloud.draining import drain
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
+from cloud.front.endpoints import Endpoints
+from cloud.front.front import HttpFront
+from cloud.front.opening import (
+    OpenFront,
+    bounds_of,
+    defaults_of,
+    serving_front,
+    serving_metrics,
+)
 from cloud.idempotency.names import Namer
-from cloud.inspection.build import opened_inspector
-from cloud.metrics import gateway_metrics
-from cloud.routing.metrics import UpstreamMetrics
-from cloud.routing.router import Router
-from cloud.routing.watch import HEALTH_PREFIX, UpstreamWatch, watching
+from cloud.listener import Listener
+from cloud.reload import RECORD_NAME, Reloading
+from cloud.running import holding
+from cloud.servicers.collaboration import CollaborationServicer
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
-from cloud.servicers.unserved import UnservedCollaboration, UnservedFleet
+from cloud.servicers.unserved import UnservedFleet
 from cloud.state import GatewayState, new_driver, opened_store
 from cloud.stores.driver import Driver
 from cloud.upstreams.model import UpstreamSpec
-from cloud.upstreams.openai_upstream import OpenAIUpstream
+from cloud.wiring import Wired, wired
 from leeward.v1 import (
     collaboration_pb2,
     collaboration_pb2_grpc,
@@ -49,15 +52,12 @@ from runtime.clock import Clock, SystemClock
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.keys import private_key_pem
 from runtime.rpc.ready import announce, wait_stop_signal
-from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
+from runtime.rpc.servers import new_server
 from runtime.rpc.tls import KeyPair, ServerTls
-from runtime.telemetry.metrics import Metrics
-from runtime.telemetry.span_log import log_tracing
 
 __all__ = ["GatewayState", "opened_state", "serve", "upstream_specs"]
 
 _logger = logging.getLogger("leeward.cloud")
-_GRACE_S = 10.0
 _SERVER_LIFETIME_S = 90 * 86_400.0
 _ENROLMENT_STREAMS = 32
 
@@ -93,8 +93,13 @@ def store_driver(config: CloudConfig) -> Driver:
     return new_driver(config, os.environ)
 
 
-async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
-    """Serve devices and enrolment until SIGTERM or SIGINT.
+async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = None) -> None:
+    """Serve devices, keys and enrolment until SIGTERM or SIGINT; then drain.
+
+    Args:
+        config: What ``source`` says.
+        source: The configuration file, read again on SIGHUP.
+        ready_file: Gets the addresses once they serve.
 
     Raises:
         ConfigInvalid: A provider's key is missing, or an address cannot be bound.
@@ -103,46 +108,46 @@ async def serve(config: CloudConfig, *, ready_file: Path | None = None) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(opened_state(config, clock=clock))
-        tracing = log_tracing()
-        stack.callback(tracing.shutdown)
-        tracer = tracing.get_tracer("leeward.cloud")
-        metrics = gateway_metrics()
-        prices, namer = Prices(), Namer.of_authority(state.authority.key)
-        admission = await stack.enter_async_context(
-            opened_admission(
-                state.database, node=config.name, prices=prices, namer=namer, clock=clock
+        core = await stack.enter_async_context(
+            wired(
+                config,
+                state.database,
+                state.audit,
+                namer=Namer.of_authority(state.authority.key),
+                specs_of=upstream_specs,
+                clock=clock,
             )
         )
-        router = _router(config, prices, tracer, metrics, clock=clock)
-        stack.push_async_callback(router.close)
-        trail = AuditTrail(state.audit, clock)
-        await stack.enter_async_context(trail.running())
         identity = _server_identity(state.authority, config)
-        port = await _serve_devices(
-            stack,
-            config,
-            state,
-            router,
-            admission,
-            namer,
-            tracer,
-            metrics,
-            identity,
-            trail=trail,
-            clock=clock,
-        )
-        gateway = _advertised(config, config.listen, port)
-        enrolment_port = await _serve_enrolment(
+        devices = await _serve_devices(stack, config, state, core, identity)
+        gateway = _advertised(config, config.listen, devices.port)
+        enrolment = await _serve_enrolment(
             stack, config, state, identity, gateway=gateway, clock=clock
         )
         addresses = {
             "grpc": gateway,
-            "enrolment": _advertised(config, config.enrolment, enrolment_port),
+            "enrolment": _advertised(config, config.enrolment, enrolment.port),
         }
+        front = None
+        if config.http is not None:
+            app = _front(config, config.http, core, clock=clock)
+            serving = serving_front(app, config.http, drain_s=config.drain_s)
+            front = await stack.enter_async_context(serving)
+            addresses["http"] = _advertised(config, config.http.listen, front.port)
+        if config.metrics is not None:
+            exposition = partial(generate_latest, core.metrics.registry)
+            port = await stack.enter_async_context(serving_metrics(config.metrics, exposition))
+            addresses["metrics"] = _advertised(config, config.metrics.listen, port)
+        stack.enter_context(holding(config.state))
+        reloading = await stack.enter_async_context(_reloading(source, config, core, front))
         announce(ready_file, addresses)
-        _logger.info("gateway_serving", extra={"node": config.name, "port": port})
+        _logger.info("gateway_serving", extra={"node": config.name, "port": devices.port})
         await wait_stop_signal()
         _logger.info("gateway_stopping", extra={"node": config.name})
+        newest = reloading.newest
+        await drain(
+            [devices, enrolment], front, notice_s=newest.drain_notice_s, grace_s=newest.drain_s
+        )
 
 
 def upstream_specs(config: CloudConfig) -> list[UpstreamSpec]:
@@ -154,83 +159,33 @@ def upstream_specs(config: CloudConfig) -> list[UpstreamSpec]:
     return [read_spec(upstream, os.environ) for upstream in config.upstreams]
 
 
-def _router(
-    config: CloudConfig, prices: Prices, tracer: Tracer, metrics: Metrics, *, clock: Clock
-) -> Router:
-    specs = upstream_specs(config)
-    return Router(
-        {spec.name: OpenAIUpstream(spec, clock) for spec in specs},
-        config.routes,
-        config.routing,
-        node=config.name,
-        prices=prices,
-        metrics=UpstreamMetrics(metrics),
-        tracer=tracer,
-        clock=clock,
-        random=Random(),  # noqa: S311 - spreads calls and pauses, keeps no secret
-    )
-
-
 async def _serve_devices(
-    stack: AsyncExitStack,
-    config: CloudConfig,
-    state: GatewayState,
-    router: Router,
-    admission: BudgetedAdmission,
-    namer: Namer,
-    tracer: Tracer,
-    metrics: Metrics,
-    identity: KeyPair,
-    *,
-    trail: AuditTrail,
-    clock: Clock,
-) -> int:
+    stack: AsyncExitStack, config: CloudConfig, state: GatewayState, core: Wired, identity: KeyPair
+) -> Listener:
     server = new_server(max_concurrent_rpcs=config.max_streams)
-    inspector = stack.enter_context(
-        opened_inspector(
-            config.inspection,
-            config.name,
-            alarms=AuditedAlarms(trail),
-            metrics=metrics,
-            clock=clock,
-        )
-    )
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
-            access=Access(state.database, trail, clock),
-            serving=new_serving(
-                config,
-                router,
-                admission,
-                inspector,
-                namer,
-                metrics=metrics,
-                tracer=tracer,
-                clock=clock,
-            ),
+            access=core.access,
+            serving=core.serving,
             devices=state.devices,
             node=config.name,
         ),
         server,
     )
-    collaboration_pb2_grpc.add_CollaborationServicer_to_server(UnservedCollaboration(), server)
+    collaboration_pb2_grpc.add_CollaborationServicer_to_server(
+        CollaborationServicer(core.access, core.graphs), server
+    )
     fleet_pb2_grpc.add_FleetServicer_to_server(UnservedFleet(), server)
-    tls = ServerTls(identity, client_ca_bundle_pem=state.authority.certificate_pem)
-    port, health = await _start(
-        stack, server, config.listen, tls, DEVICE_SERVICES, served=DEVICE_SERVICES[:1]
+    listener = await Listener.start(
+        server,
+        config.listen,
+        tls=ServerTls(identity, client_ca_bundle_pem=state.authority.certificate_pem),
+        services=DEVICE_SERVICES,
+        served=DEVICE_SERVICES[:2],
     )
-
-    async def report(upstream: str, is_serving: bool) -> None:
-        await health.set_part(HEALTH_PREFIX + upstream, is_serving=is_serving)
-
-    watch = UpstreamWatch(
-        router.board,
-        report,
-        every_s=config.routing.probe_s,
-        random=Random(),  # noqa: S311 - spreads questions, keeps no secret
-    )
-    await stack.enter_async_context(watching(watch))
-    return port
+    stack.push_async_callback(listener.stop, 0.0)
+    core.routers.watch(listener.report_upstream)
+    return listener
 
 
 async def _serve_enrolment(
@@ -241,7 +196,7 @@ async def _serve_enrolment(
     *,
     gateway: str,
     clock: Clock,
-) -> int:
+) -> Listener:
     desk = EnrolmentDesk(
         authority=state.authority,
         tokens=state.tokens,
@@ -253,30 +208,49 @@ async def _serve_enrolment(
     enrolment_pb2_grpc.add_EnrolmentServicer_to_server(
         EnrolmentServicer(desk, gateway=gateway), server
     )
-    tls = ServerTls(identity, client_ca_bundle_pem=None)
-    port, _ = await _start(
-        stack, server, config.enrolment, tls, ENROLMENT_SERVICES, served=ENROLMENT_SERVICES
+    listener = await Listener.start(
+        server,
+        config.enrolment,
+        tls=ServerTls(identity, client_ca_bundle_pem=None),
+        services=ENROLMENT_SERVICES,
+        served=ENROLMENT_SERVICES,
     )
-    return port
+    stack.push_async_callback(listener.stop, 0.0)
+    return listener
 
 
-async def _start(
-    stack: AsyncExitStack,
-    server: grpc.aio.Server,
-    address: str,
-    tls: ServerTls,
-    services: tuple[str, ...],
-    *,
-    served: tuple[str, ...],
-) -> tuple[int, ServerHealth]:
-    health = ServerHealth(server, served)
-    add_reflection(server, services)
-    port = bind(server, address, tls=tls)
-    await health.start()
-    await server.start()
-    stack.push_async_callback(stop, server, health, grace_s=_GRACE_S)
-    await health.set_all_serving()
-    return port, health
+def _front(config: CloudConfig, http: HttpConfig, core: Wired, *, clock: Clock) -> HttpFront:
+    endpoints = Endpoints(
+        core.serving,
+        core.graphs,
+        node=config.name,
+        clock=clock,
+        defaults=defaults_of(http),
+    )
+    return HttpFront(endpoints, core.access, bounds=bounds_of(http))
+
+
+@asynccontextmanager
+async def _reloading(
+    source: Path, running: CloudConfig, core: Wired, front: OpenFront | None
+) -> AsyncIterator[Reloading]:
+    """Take the configuration file over whenever SIGHUP asks for it, until the block ends."""
+
+    async def apply(newer: CloudConfig) -> None:
+        commit = await core.prepare(newer)
+        if front is not None and newer.http is not None:
+            front.apply(newer.http)  # the last that may fail, and then changes nothing
+        commit()
+
+    reloading = Reloading(
+        source, running, apply, record=running.state / RECORD_NAME, pid=os.getpid()
+    )
+    task = asyncio.create_task(reloading.run())
+    try:
+        yield reloading
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def _server_identity(authority: CertificateAuthority, config: CloudConfig) -> KeyPair:

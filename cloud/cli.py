@@ -13,6 +13,7 @@ from cloud.app import serve
 from cloud.cli_budgets import app as budgets
 from cloud.cli_limits import app as limits
 from cloud.cli_prices import app as prices
+from cloud.cli_reload import reload
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.cli_status import status
 from cloud.cli_upstreams import upstreams
@@ -33,6 +34,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(status)
+app.command()(reload)
 app.command()(usage)
 app.command()(upstreams)
 app.add_typer(budgets, name="budget")
@@ -59,7 +61,7 @@ def serve_command(
 
     def work() -> None:
         configure_logging(sys.stderr)
-        asyncio.run(serve(load_config(config), ready_file=ready_file))
+        asyncio.run(serve(load_config(config), source=config, ready_file=ready_file))
 
     run_command(work)
 

@@ -7,29 +7,58 @@ refused with the step or the path that would need one. Every step is a call of i
 """
 
 import random
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from opentelemetry.trace import Tracer
 
 from cloud.calls import Caller, GenerateCall
+from cloud.config_fronts import GraphsConfig
 from cloud.serving import Serving
 from cloud.upstreams.model import Route
 from runtime.catalog.model import Catalog, Model, Node
 from runtime.clock import Clock
 from runtime.collaboration.collaboration import Collaboration
+from runtime.collaboration.graph_files import load_graphs
 from runtime.collaboration.graphs import GraphBook, GraphChoice
-from runtime.errors import GraphInvalid, PolicyViolation
+from runtime.errors import ConfigInvalid, GraphInvalid, PolicyViolation
 from runtime.executor.executor import Executor
 from runtime.graph.model import Graph, Step
-from runtime.ids import NodeName
+from runtime.ids import ModelName, NodeName
 from runtime.policy.model import Policy
 from runtime.ports import Chunk, GenerateRequest
 from runtime.sentinel.scan import Sentinel
 from runtime.telemetry.traced import TracedModel
 
-__all__ = ["GatewayGraphs"]
+__all__ = ["GatewayGraphs", "GraphLibrary", "load_library"]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphLibrary:
+    """The graphs that a gateway knows by name."""
+
+    graphs: Mapping[str, Graph] = field(default_factory=dict)
+    default: str = ""
+    """The graph that answers who lets the gateway choose; empty for none."""
+
+
+def load_library(config: GraphsConfig | None) -> GraphLibrary:
+    """Read the configured graphs; none when there is no such part of the configuration.
+
+    Raises:
+        GraphInvalid: A graph cannot run as written, or two have one name.
+        SignatureInvalid: A graph is not signed as it must be, or as its file says.
+        ConfigInvalid: There is no such directory or default graph, or a key cannot be used.
+    """
+    if config is None:
+        return GraphLibrary()
+    graphs = load_graphs(config.directory, config.signers)
+    if config.default and config.default not in graphs:
+        known = ", ".join(sorted(graphs)) or "none"
+        reason = f'there is no graph named "{config.default}"; known: {known}'
+        raise ConfigInvalid(reason, file=str(config.directory), field="graphs.default")
+    return GraphLibrary(graphs, config.default)
 
 
 class GatewayGraphs:
@@ -37,42 +66,39 @@ class GatewayGraphs:
 
     Args:
         serving: Answers every step.
-        graphs: The graphs known here by name.
+        library: The graphs known here by name.
         policy: Categories and clearances; its releases are not used.
         sentinel: Labels what arrives.
         node: This gateway's name.
         clock: What plans are dated by, and deadlines read from.
         rng: Where the jitter of retries is drawn from.
         tracer: Makes one span for each step.
-        default: The graph that answers who lets the gateway choose; empty for none.
     """
 
     def __init__(
         self,
         serving: Serving,
         *,
-        graphs: Mapping[str, Graph],
+        library: GraphLibrary,
         policy: Policy,
         sentinel: Sentinel,
         node: NodeName,
         clock: Clock,
         rng: random.Random,
         tracer: Tracer,
-        default: str = "",
     ) -> None:
         self._serving = serving
-        self._graphs = graphs
+        self.library = library
         self._policy = replace(policy, releases=())
         self._sentinel = sentinel
         self._node = node
         self._clock = clock
         self._rng = rng
         self._tracer = tracer
-        self._default = default
 
-    def names(self, _caller: Caller) -> tuple[str, ...]:
-        """Names of the graphs that can run here, sorted."""
-        return self._book(self._catalog()).servable()
+    def names(self, caller: Caller) -> tuple[str, ...]:
+        """Names of the graphs that a caller can run here, sorted."""
+        return self._book(self._catalog()).servable(caller)
 
     def of(self, caller: Caller) -> Collaboration:
         """Return what plans and runs the requests of one caller."""
@@ -102,7 +128,7 @@ class GatewayGraphs:
         return _catalog_of(self._serving.models.routes, self._node)
 
     def _book(self, catalog: Catalog) -> "_ServableGraphs":
-        return _ServableGraphs(self._graphs, catalog, default=self._default)
+        return _ServableGraphs(self.library.graphs, catalog, default=self.library.default)
 
 
 class _ServableGraphs(GraphBook):
@@ -113,8 +139,13 @@ class _ServableGraphs(GraphBook):
         self._known = graphs
         self._here = catalog.model_by_name
 
-    def servable(self) -> tuple[str, ...]:
-        return tuple(name for name in self.names() if self._elsewhere(self._known[name]) is None)
+    def servable(self, caller: Caller) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name in self.names()
+            if self._elsewhere(self._known[name]) is None
+            and all(caller.may_use(model) for model in _named(self._known[name]))
+        )
 
     def find(self, choice: GraphChoice) -> Graph:
         graph = super().find(choice)
@@ -127,8 +158,7 @@ class _ServableGraphs(GraphBook):
         return graph
 
     def _elsewhere(self, graph: Graph) -> Step | None:
-        named = (step for step in graph.steps if step.model is not None)
-        return next((step for step in named if step.model not in self._here), None)
+        return next((step for step in graph.steps if step.model not in (None, *self._here)), None)
 
 
 class _ServedModels:
@@ -155,6 +185,10 @@ class _NoReleases:
 
     def restorer(self, *_: object) -> NoReturn:
         raise PolicyViolation("a gateway restores nothing")
+
+
+def _named(graph: Graph) -> Iterator[ModelName]:
+    return (step.model for step in graph.steps if step.model is not None)
 
 
 def _catalog_of(routes: Sequence[Route], node: NodeName) -> Catalog:

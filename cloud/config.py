@@ -17,6 +17,19 @@ from cloud.config_database import (
     database_config,
     database_problems,
 )
+from cloud.config_fronts import (
+    Address,
+    GraphsConfig,
+    GraphsShape,
+    HttpConfig,
+    HttpShape,
+    MetricsConfig,
+    MetricsShape,
+    fronts_problems,
+    graphs_config,
+    http_config,
+    metrics_config,
+)
 from cloud.config_inspection import (
     InspectionConfig,
     InspectionShape,
@@ -47,7 +60,6 @@ from runtime.ids import NodeName
 __all__ = ["CLOUD_VERSION", "CloudConfig", "UpstreamConfig", "load_config", "parse_config"]
 
 CLOUD_VERSION = "cloud/v1"
-Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", max_length=255)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$", max_length=253)]
 
 
@@ -76,6 +88,17 @@ class _CloudShape(Shape):
     """Answers that are kept; without it none are."""
     database: DatabaseShape = DatabaseShape()
     """Where accounts, usage and budgets are kept."""
+    http: HttpShape | None = None
+    """The OpenAI-compatible front, for callers that bring an API key."""
+    metrics: MetricsShape | None = None
+    """Where Prometheus reads."""
+    graphs: GraphsShape | None = None
+    """Graphs that run in the cloud alone."""
+    drain_s: float = Field(default=30.0, ge=0, le=3600)
+    """How long running answers may go on after the gateway was told to stop."""
+    drain_notice_s: float = Field(default=0.0, ge=0, le=600)
+    """How long the gateway reports that it stops before it takes no new calls, so that load
+    balancers look away first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,11 @@ class CloudConfig:
     inspection: InspectionConfig
     cache: CacheConfig | None
     database: DatabaseConfig
+    http: HttpConfig | None
+    metrics: MetricsConfig | None
+    graphs: GraphsConfig | None
+    drain_s: float
+    drain_notice_s: float
     routing: RoutingSettings
 
 
@@ -131,6 +159,11 @@ def _config(document: Document, base: Path) -> CloudConfig:
         inspection=inspection_config(shape.inspection, base),
         cache=cache_config(shape.cache) if shape.cache else None,
         database=database_config(shape.database, base),
+        http=http_config(shape.http, base),
+        metrics=metrics_config(shape.metrics, base),
+        graphs=graphs_config(shape.graphs, base),
+        drain_s=shape.drain_s,
+        drain_notice_s=shape.drain_notice_s,
         upstreams=tuple(upstream_of(name, item, base) for name, item in shape.upstreams.items()),
         routes=tuple(route_of(name, model) for name, model in shape.models.items()),
         routing=settings_of(shape.retries, shape.breaker),
@@ -146,4 +179,5 @@ def _problems(shape: _CloudShape) -> list[Problem]:
     if shape.cache is not None:
         is_inspected = shape.inspection.action != "off"
         found.extend(cache_problems(shape.cache, models=shape.models, is_inspected=is_inspected))
+    found.extend(fronts_problems(shape.http, shape.metrics))
     return found

@@ -11,6 +11,7 @@ from cloud.inspection.build import gateway_policy
 from cloud.serving import Serving
 from cloud.spans import CallSpans
 from cloud.stages import Admission, Inspector, Models
+from cloud.succession import Succession
 from runtime.clock import Clock
 from runtime.telemetry.metrics import Metrics
 
@@ -43,10 +44,11 @@ def new_serving(
     Raises:
         PolicyInvalid: The policy file cannot be used.
     """
+    succession = Succession(models)
     # What the cache asks an embedding model was inspected with its call, and is metered like it.
     spans = CallSpans(tracer, node=config.name)
     by_cache = Serving(
-        models=models,
+        models=succession,
         admission=admission,
         inspector=NoInspection(),
         cache=NoCache(),
@@ -61,7 +63,7 @@ def new_serving(
         clock=clock,
     )
     return Serving(
-        models=models,
+        models=succession,
         admission=admission,
         inspector=inspector,
         cache=Repeats(cache, namer=namer, clock=clock),

@@ -2,6 +2,7 @@
 
 import grpc
 
+from cloud.routing.watch import HEALTH_PREFIX
 from runtime.rpc.servers import ServerHealth, add_reflection, bind, stop
 from runtime.rpc.tls import ServerTls
 
@@ -46,6 +47,10 @@ class Listener:
         await server.start()
         await health.set_all_serving()
         return cls(server, health, port)
+
+    async def report_upstream(self, name: str, is_serving: bool) -> None:
+        """Report a provider; the port serves whether or not one of them does."""
+        await self.health.set_part(HEALTH_PREFIX + name, is_serving=is_serving)
 
     async def announce_stop(self) -> None:
         """Report as not serving, for good, while calls are still taken."""

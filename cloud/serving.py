@@ -48,14 +48,14 @@ class Serving:
     def __init__(
         self,
         *,
-        models: Models,
+        models: Models | Succession,
         admission: Admission,
         inspector: Inspector,
         cache: AnswerCache,
         clock: Clock,
         spans: CallSpans = NO_SPANS,
     ) -> None:
-        self.succession = Succession(models)
+        self.succession = models if isinstance(models, Succession) else Succession(models)
         self._admission = admission
         self._inspector = inspector
         self._cache = cache

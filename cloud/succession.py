@@ -1,7 +1,7 @@
 """Models that are replaced while calls run: each call keeps those that it began with."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 from cloud.stages import Models
@@ -31,12 +31,16 @@ class Succession:
             reign.calls -= 1
             reign.settle()
 
-    async def replace(self, models: Models) -> None:
-        """Give these to new calls; return once no call uses the former ones any more."""
+    def replace(self, models: Models) -> Awaitable[object]:
+        """Give these to new calls from now on.
+
+        Returns:
+            What ends once no call uses the former ones any more.
+        """
         former, self._reign = self._reign, _Reign(models)
         former.is_over = True
         former.settle()
-        await former.unused.wait()
+        return former.unused.wait()
 
 
 class _Reign:

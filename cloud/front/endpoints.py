@@ -43,7 +43,7 @@ class Endpoints:
 
     Args:
         serving: Answers.
-        graphs: Runs graphs; ``None`` where there are none.
+        graphs: Runs graphs.
         node: This gateway's name.
         clock: Dates the answers.
         defaults: What a request gets that does not say.
@@ -52,7 +52,7 @@ class Endpoints:
     def __init__(
         self,
         serving: Serving,
-        graphs: GatewayGraphs | None,
+        graphs: GatewayGraphs,
         *,
         node: NodeName,
         clock: Clock,
@@ -150,8 +150,6 @@ class Endpoints:
         choice: GraphChoice,
         envelope: Envelope,
     ) -> AsyncIterator[ASGIApp]:
-        if self._graphs is None:
-            raise NotFound("this gateway runs no graphs")
         request = run_request(asking, asked, choice, self.defaults)
         headers = {REQUEST_HEADER: asking.request_id}
         async with aclosing(self._graphs.of(asking.caller).run(request)) as events:
@@ -170,10 +168,9 @@ class Endpoints:
             yield EventStream(texts, headers)
 
     def _names(self, caller: Caller) -> list[str]:
-        graphs = self._graphs.names(caller) if self._graphs is not None else ()
-        routes = self._serving.models.routes
-        models = [str(route.model) for route in routes if caller.may_use(route.model)]
-        return [*(f"{PREFIX}{name}" for name in graphs), *models]
+        graphs = (f"{PREFIX}{name}" for name in self._graphs.names(caller))
+        models = (route.model for route in self._serving.models.routes)
+        return [*graphs, *(str(model) for model in models if caller.may_use(model))]
 
     def _model(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": 0, "owned_by": str(self._node)}

@@ -71,7 +71,8 @@ class HttpFront:
         self._keys = keys
         self.bounds = bounds
         self._open_calls = 0
-        self._is_draining = False
+        self._is_stopping = False
+        self._refuses_calls = False
         self._routes: dict[str, tuple[str, Endpoint]] = {
             "/v1/chat/completions": ("POST", endpoints.chat),
             "/v1/completions": ("POST", endpoints.completion),
@@ -79,9 +80,13 @@ class HttpFront:
             "/v1/models": ("GET", endpoints.models),
         }
 
-    def drain(self) -> None:
-        """Report as not serving and take no new calls; those that run go on."""
-        self._is_draining = True
+    def announce_stop(self) -> None:
+        """Report as not serving, while calls are still taken."""
+        self._is_stopping = True
+
+    def refuse_calls(self) -> None:
+        """Take no new calls; those that run go on."""
+        self._refuses_calls = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever it is, in OpenAI's shapes."""
@@ -106,7 +111,7 @@ class HttpFront:
         if scope["method"] != method:
             await _wrong_method(method)(scope, receive, send)
             return
-        if self._is_draining:
+        if self._refuses_calls:
             raise BackendUnavailable("the gateway is stopping")
         headers = Headers(scope=scope)
         asking = Asking(await self._known(headers), request_id, headers)
@@ -145,7 +150,7 @@ class HttpFront:
             raise IdentityError("the key is not accepted") from None
 
     def _health(self) -> JSONResponse:
-        if self._is_draining:
+        if self._is_stopping:
             return JSONResponse({"status": "stopping"}, HTTPStatus.SERVICE_UNAVAILABLE)
         return JSONResponse({"status": "serving"})
 

@@ -35,7 +35,7 @@ from runtime.sentinel.detectors.dictionary import Term
 from runtime.sentinel.scan import Sentinel
 from runtime.telemetry.metrics import Metrics
 
-__all__ = ["BUILT_IN_LEVELS", "gateway_policy", "opened_inspector"]
+__all__ = ["BUILT_IN_LEVELS", "gateway_policy", "opened_inspector", "opened_sentinel"]
 
 BUILT_IN_LEVELS: Final[Mapping[Category, Level]] = MappingProxyType(
     {
@@ -84,6 +84,17 @@ def opened_inspector(
             clock=clock,
             max_characters=config.max_characters,
         )
+
+
+@contextmanager
+def opened_sentinel(config: InspectionConfig) -> Iterator[Sentinel]:
+    """Run the second line's detectors alone until the block ends, for the labels of graphs.
+
+    Raises:
+        ConfigInvalid: A region is unknown.
+    """
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="leeward-label") as threads:
+        yield _sentinel(config, threads)
 
 
 def gateway_policy(config: InspectionConfig) -> Policy:

@@ -88,8 +88,14 @@ class HttpServer:
         self._server = server
         self._running = running
 
-    async def stop(self) -> None:
-        """Take no more connections; return when running responses ended or may not go on."""
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Take no more connections; return when running responses ended or may not go on.
+
+        Args:
+            grace_s: How long they may go on, seconds; ``None`` for what was said at the start.
+        """
+        if grace_s is not None:
+            self._server.config.timeout_graceful_shutdown = round(grace_s)
         self._server.should_exit = True
         await asyncio.wait({self._running})
 

@@ -26,6 +26,8 @@ class Script:
     """Prompt and completion tokens, or the object as it is sent; ``None`` reports none."""
     stall_before: int | None = None
     """Fall silent before this piece."""
+    hold: asyncio.Event | None = None
+    """Waited for before the last piece."""
     cut_before: int | None = None
     """Reset the connection before this piece."""
     status: int = 200
@@ -184,6 +186,8 @@ async def _stream(
         if number == script.cut_before:
             writer.transport.abort()
             return True
+        if script.hold is not None and number == len(script.pieces) - 1:
+            await script.hold.wait()
         delta = {"content": piece} if isinstance(piece, str) else dict(piece)
         _event(writer, {"index": 0, "delta": delta, "finish_reason": None})
         await writer.drain()

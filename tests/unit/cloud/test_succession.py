@@ -10,7 +10,7 @@ async def test_a_call_keeps_its_models_and_new_calls_get_the_new_ones() -> None:
     old, new = Models(), Models()
     succession = Succession(old)
     async with succession.using() as used:
-        replaced = asyncio.create_task(succession.replace(new))
+        replaced = asyncio.ensure_future(succession.replace(new))
         await asyncio.sleep(0.01)
 
         assert used is old

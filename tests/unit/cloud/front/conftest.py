@@ -13,7 +13,7 @@ from opentelemetry.trace import NoOpTracer
 from cloud.absent import NoCache, NoInspection
 from cloud.calls import Call, Caller, EmbedRequest
 from cloud.charges import Tally
-from cloud.collaboration import GatewayGraphs
+from cloud.collaboration import GatewayGraphs, GraphLibrary
 from cloud.front.asking import FrontDefaults
 from cloud.front.endpoints import Endpoints
 from cloud.front.front import FrontBounds, HttpFront
@@ -174,14 +174,13 @@ async def running_front(
     )
     graphs = GatewayGraphs(
         serving,
-        graphs=GRAPHS,
+        library=GraphLibrary(GRAPHS, default_graph),
         policy=parse_policy(POLICY),
         sentinel=Sentinel(default_detectors()),
         node=NodeName("cloud"),
         clock=clock,
         rng=random.Random(1),
         tracer=NoOpTracer(),
-        default=default_graph,
     )
     endpoints = Endpoints(
         serving,

@@ -188,10 +188,12 @@ async def test_a_front_that_drains_ends_what_runs_and_takes_nothing_new(front: F
     running = asyncio.create_task(post(front, {"stream": True}))
     await front.models.started.wait()
 
-    front.app.drain()
+    front.app.announce_stop()
 
     async with httpx.AsyncClient() as http:
         assert (await http.get(f"{front.url}/healthz")).status_code == 503
+    assert (await post(front, {"messages": []})).status_code == 400
+    front.app.refuse_calls()
     assert (await post(front, {})).status_code == 503
     release.set()
     assert "[DONE]" in (await running).text
