@@ -28,8 +28,8 @@ from optimizer.search.virtual import VirtualTrials
 
 __all__ = ["ComposedReinforce"]
 
-_UNLIKE: Final = 0.10
-"""Chance that an outcome is not what the habit says."""
+_LUCK: Final = 0.25
+"""Of an outcome's variance, what comes on top of its habit's."""
 _WIDENS: Final = 12
 """One in so many of the graphs that were run is run side by side: late rounds settle much."""
 _HOPE_SD: Final = 2.5
@@ -237,7 +237,8 @@ class ComposedReinforce:
         seen = Seen(np.tile(self._seen.right[kept], draws), np.tile(self._seen.seen[kept], draws))
         chance = spread(parts, view.habits.drawn(self._rng, draws), seen)[parts.sinks]
         value = chance.reshape(len(short), draws, self._total).mean(axis=2)
-        noise = np.sqrt(_UNLIKE * (1 - _UNLIKE) * view.open[short].sum(axis=1)) / self._total
+        chances = view.chance[short]
+        noise = np.sqrt(_LUCK * (chances * (1 - chances)).sum(axis=1)) / self._total
         value += noise[:, None] * self._rng.standard_normal(value.shape)
         over = view.excess.value[short, None] + view.excess.doubt[
             short, None
@@ -326,7 +327,7 @@ class ComposedReinforce:
         chance = spread(self._parts, habits, self._seen)[sinks]
         is_open = ~self._seen.seen[sinks]
         variance = np.where(is_open, chance * (1 - chance), 0.0).sum(axis=1)
-        variance += _UNLIKE * (1 - _UNLIKE) * 0.2 * is_open.sum(axis=1)
+        variance *= 1.0 + _LUCK
         models, is_reading = self._parts.model[sinks], self._parts.depth[sinks] > 1
         shared = np.where(
             is_reading, habits.kept_doubt.max(axis=(0, 1))[models], habits.alone_doubt[models]

@@ -21,7 +21,14 @@ from optimizer.search.virtual import VirtualTrials
 from runtime.documents.suggest import did_you_mean, listed
 from runtime.errors import NotFound
 
-__all__ = ["ABLATIONS", "AGENT_REINFORCE", "SEARCHERS", "agent_reinforce", "make_search"]
+__all__ = [
+    "ABLATIONS",
+    "AGENT_REINFORCE",
+    "SEARCHERS",
+    "agent_reinforce",
+    "make_search",
+    "strategy_module",
+]
 
 AGENT_REINFORCE: Final = "agent_reinforce"
 
@@ -103,11 +110,18 @@ def make_search(
         NotFound: No searcher has the name.
         NotImplementedYet: It needs a package that is not installed.
     """
+    return Search(_strategy(name, problem, seed, virtual), problem.questions)
+
+
+def strategy_module(name: str, problem: Problem) -> str:
+    """Return the module of what a name stands for on a problem; raises as :func:`make_search`."""
+    return type(_strategy(name, problem, 0, None)).__module__
+
+
+def _strategy(name: str, problem: Problem, seed: int, virtual: VirtualTrials | None) -> Strategy:
     if name == AGENT_REINFORCE or name in ABLATIONS:
-        strategy = agent_reinforce(problem, seed=seed, options=ABLATIONS.get(name), virtual=virtual)
-    elif name in _PEERS:
-        strategy = _PEERS[name](problem, seed)
-    else:
-        hint = did_you_mean(name, SEARCHERS) or f"; known: {listed(SEARCHERS, at_most=30)}"
-        raise NotFound(f'no searcher is called "{name[:40]}"{hint}')
-    return Search(strategy, problem.questions)
+        return agent_reinforce(problem, seed=seed, options=ABLATIONS.get(name), virtual=virtual)
+    if name in _PEERS:
+        return _PEERS[name](problem, seed)
+    hint = did_you_mean(name, SEARCHERS) or f"; known: {listed(SEARCHERS, at_most=30)}"
+    raise NotFound(f'no searcher is called "{name[:40]}"{hint}')

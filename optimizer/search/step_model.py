@@ -145,16 +145,28 @@ def learn_habits(parts: Composition, seen: Seen, *, expects_usual: bool = True) 
         rows = np.flatnonzero(seen.seen[layer.parts].any(axis=1))
         if not len(rows):
             continue
-        read = chance[layer.inputs[rows]]
-        low, high = read.min(axis=1), read.max(axis=1)
-        here = layer.parts[rows]
-        who = (np.arange(len(parts.models))[:, None] == layer.models[rows]).astype(np.float32)
-        for state, weight in ((_WRONG, 1.0 - high), (_RIGHT, low), (_MIXED, high - low)):
-            told = weight * seen.seen[here]
-            role = int(layer.inputs.shape[1] > 1)
+        here, models = layer.parts[rows], layer.models[rows]
+        role = int(layer.inputs.shape[1] > 1)
+        who = (np.arange(len(parts.models))[:, None] == models).astype(np.float32)
+        states = _states(chance[layer.inputs[rows]], habits.kept[role][:, models], seen.right[here])
+        for state, likely in enumerate(states):
+            told = likely * seen.seen[here]
             count[role, state] += who @ told
             total[role, state] += who @ (told * seen.right[here])
     return _habits(alone, again, doubt, total, count, usual)
+
+
+def _states(read: _Floats, kept: _Floats, right: _Floats) -> _Floats:
+    """Return how likely what was read was all wrong, all right, or mixed, given what came of it.
+
+    A wrong answer is more likely to come of wrong ones; to forget that would blame the model.
+    """
+    low, high = read.min(axis=1), read.max(axis=1)
+    before = np.stack([1.0 - high, low, high - low])
+    chance = np.concatenate([kept, kept.mean(axis=0, keepdims=True)])
+    after = before * np.where(right > 0.5, chance, 1.0 - chance)
+    states: _Floats = after / np.maximum(after.sum(axis=0), 1e-9)
+    return states
 
 
 def _alone(parts: Composition, seen: Seen) -> tuple[_Floats, _Floats, _Floats]:

@@ -99,3 +99,27 @@ def test_a_table_that_is_not_there_ends_with_a_sentence(
     captured = capsys.readouterr()
     assert code == 2
     assert "none.bin is not there" in captured.err
+
+
+@pytest.mark.slow
+def test_a_benchmark_goes_on_from_its_journal_and_writes_its_page(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, page = tmp_path / "runs.jsonl", tmp_path / "page.md"
+    options = ["--json", "--quick", "--workers", "1", "--table", str(table), "--methods", "random"]
+    kept = ["--runs", str(runs), "--results", str(page)]
+
+    assert main([*options, *kept, "--seeds", "1"]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[-1])
+    made = runs.read_text("utf-8").splitlines()
+    assert main([*options, *kept, "--seeds", "2"]) == 0
+    second = json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    assert len(made) == 6  # two caps, two methods, ours under both accountings
+    assert runs.read_text("utf-8").splitlines()[:6] == made
+    assert len(runs.read_text("utf-8").splitlines()) == 12
+    assert (first["protocol"]["seeds"], second["protocol"]["seeds"]) == (1, 2)
+    text = page.read_text("utf-8")
+    assert "| **agent_reinforce** |" in text
+    assert "2 seeds are few" in text
+    assert str(second["speedup_vs_best_other"]) in text
