@@ -99,11 +99,11 @@ $(TRAIN)/.installed: pyproject.toml
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header
 
 lock: setup ## resolve the dependencies again
-	$(COMPILE) --upgrade --extra edge --extra cloud --extra postgres --extra optimizer --extra optuna --extra ray \
+	$(COMPILE) --upgrade --extra edge --extra cloud --extra otlp --extra postgres --extra optimizer --extra optuna --extra ray \
 	  --extra demo --extra dev \
 	  pyproject.toml -o $(LOCK)
 	$(COMPILE) -c $(LOCK) --extra edge pyproject.toml -o deploy/containers/edge.lock
-	$(COMPILE) -c $(LOCK) --extra cloud --extra postgres pyproject.toml -o deploy/containers/cloud.lock
+	$(COMPILE) -c $(LOCK) --extra cloud --extra otlp --extra postgres pyproject.toml -o deploy/containers/cloud.lock
 	$(COMPILE) bench/gateway_litellm.in -o bench/gateway_litellm.lock
 
 wheel: setup ## build the wheel and look inside it

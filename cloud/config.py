@@ -36,6 +36,7 @@ from cloud.config_inspection import (
     inspection_config,
     inspection_problems,
 )
+from cloud.config_traces import TracesConfig, TracesShape, traces_config, traces_problems
 from cloud.config_upstreams import (
     BreakerShape,
     ModelShape,
@@ -99,6 +100,8 @@ class _CloudShape(Shape):
     drain_notice_s: float = Field(default=0.0, ge=0, le=600)
     """How long the gateway reports that it stops before it takes no new calls, so that load
     balancers look away first."""
+    traces: TracesShape = TracesShape()
+    """Where spans go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ class CloudConfig:
     graphs: GraphsConfig | None
     drain_s: float
     drain_notice_s: float
+    traces: TracesConfig
     routing: RoutingSettings
 
 
@@ -164,6 +168,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         graphs=graphs_config(shape.graphs, base),
         drain_s=shape.drain_s,
         drain_notice_s=shape.drain_notice_s,
+        traces=traces_config(shape.traces, base),
         upstreams=tuple(upstream_of(name, item, base) for name, item in shape.upstreams.items()),
         routes=tuple(route_of(name, model) for name, model in shape.models.items()),
         routing=settings_of(shape.retries, shape.breaker),
@@ -176,6 +181,7 @@ def _problems(shape: _CloudShape) -> list[Problem]:
         found.extend(upstream_problems(name, upstream))
     found.extend(inspection_problems(shape.inspection))
     found.extend(database_problems(shape.database))
+    found.extend(traces_problems(shape.traces))
     if shape.cache is not None:
         is_inspected = shape.inspection.action != "off"
         found.extend(cache_problems(shape.cache, models=shape.models, is_inspected=is_inspected))

@@ -23,10 +23,10 @@ from cloud.routers import Routers
 from cloud.serving import Serving
 from cloud.stores.audit import AuditStore
 from cloud.stores.database import Database
+from cloud.tracing import new_tracing
 from cloud.upstreams.model import UpstreamSpec
 from runtime.clock import Clock
 from runtime.telemetry.metrics import Metrics
-from runtime.telemetry.span_log import log_tracing
 
 __all__ = ["Wired", "wired"]
 
@@ -82,7 +82,7 @@ async def wired(
         LeewardError: A key, a policy or a graph cannot be used.
     """
     async with AsyncExitStack() as stack:
-        tracing = log_tracing()
+        tracing = new_tracing(config.traces, config.name)
         stack.callback(tracing.shutdown)
         tracer = tracing.get_tracer("leeward.cloud")
         metrics = gateway_metrics()
