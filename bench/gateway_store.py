@@ -29,6 +29,7 @@ from cloud.admission.scopes import Scope
 from cloud.audit_trail import AuditTrail
 from cloud.calls import GenerateCall
 from cloud.idempotency.names import Namer
+from cloud.metrics import gateway_metrics
 from cloud.stages import Outcome, WorstCase
 from cloud.stores import schema
 from cloud.stores.audit import Act, AuditStore
@@ -90,11 +91,16 @@ async def measure(driver: Driver, *, calls: int) -> dict[str, object]:
         act = Act("operator:bench", clock.now())
         made = await KeyStore(database).create("bench", act, tenant=DEFAULT_TENANT)
         await RuleStore(database).set_budget(
-            Budget("all", Scope.of({"tenant": DEFAULT_TENANT}), Period.MONTH, 10**12, None)
+            Budget("all", Scope.of({"tenant": DEFAULT_TENANT}), Period.MONTH, 10**12, None), act
         )
         access = Access(database, AuditTrail(AuditStore(database), clock), clock)
         opened = opened_admission(
-            database, node="bench", prices=Prices(), namer=Namer(bytes(32)), clock=clock
+            database,
+            node="bench",
+            prices=Prices(),
+            namer=Namer(bytes(32)),
+            metrics=gateway_metrics(),
+            clock=clock,
         )
         figures: dict[str, object] = {}
         async with opened as admission:

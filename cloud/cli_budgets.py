@@ -25,7 +25,7 @@ from cloud.cli_scope import (
     scope_data,
     scope_of,
 )
-from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state
+from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.config import load_config
 from cloud.stores.replicas import OpenReservation, ReplicaStore
 from cloud.stores.rules import RuleStore
@@ -71,7 +71,7 @@ def set_budget(
 
         async def store(state: GatewayState) -> None:
             await require_known(loaded, state.database, scope)
-            await RuleStore(state.database).set_budget(budget)
+            await RuleStore(state.database).set_budget(budget, operator())
 
         in_state(loaded, store)
         caps = (
@@ -113,7 +113,10 @@ def remove(
     """Remove a budget and what it has counted."""
 
     def work() -> None:
-        in_state(load_config(config), lambda state: RuleStore(state.database).remove_budget(name))
+        in_state(
+            load_config(config),
+            lambda state: RuleStore(state.database).remove_budget(name, operator()),
+        )
         show({"budget": name, "removed": True}, f"budget {name} is removed", as_json=as_json)
 
     run_command(work, as_json=as_json)
@@ -175,7 +178,7 @@ def settle(
         micros = parse_usd(usd, field="usd")
         prompt = parse_tokens(prompt_tokens, field="prompt-tokens")
         completion = parse_tokens(completion_tokens, field="completion-tokens")
-        now = SystemClock().now()
+        act = operator()
 
         async def change(state: GatewayState) -> None:
             await reconcile(
@@ -184,7 +187,7 @@ def settle(
                 micros=micros,
                 prompt_tokens=prompt,
                 completion_tokens=completion,
-                now=now,
+                act=act,
             )
 
         in_state(load_config(config), change)

@@ -19,7 +19,7 @@ from cloud.cli_scope import (
     scope_data,
     scope_of,
 )
-from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state
+from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.config import load_config
 from cloud.stores.rules import RuleStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
@@ -64,7 +64,7 @@ def set_limit(
 
         async def store(state: Any) -> None:
             await require_known(loaded, state.database, scope)
-            await RuleStore(state.database).set_limit(limit)
+            await RuleStore(state.database).set_limit(limit, operator())
 
         in_state(loaded, store)
         show(_data(limit), f"limit {name} holds for {scope}", as_json=as_json)
@@ -106,7 +106,10 @@ def remove(
     """Remove a limit."""
 
     def work() -> None:
-        in_state(load_config(config), lambda state: RuleStore(state.database).remove_limit(name))
+        in_state(
+            load_config(config),
+            lambda state: RuleStore(state.database).remove_limit(name, operator()),
+        )
         show({"limit": name, "removed": True}, f"limit {name} is removed", as_json=as_json)
 
     run_command(work, as_json=as_json)

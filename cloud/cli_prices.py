@@ -8,7 +8,7 @@ import typer
 from cloud.admission.money import format_usd, parse_usd
 from cloud.admission.prices import ModelPrice
 from cloud.cli_scope import known_model
-from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state
+from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.config import CloudConfig, load_config
 from cloud.stores.rules import RuleStore
 from runtime.catalog.model import Price
@@ -50,7 +50,7 @@ def set_price(
             parse_usd(completion, field="completion", most_micros=_MOST_MICROS),
             upstream,
         )
-        in_state(loaded, lambda state: RuleStore(state.database).set_price(price))
+        in_state(loaded, lambda state: RuleStore(state.database).set_price(price, operator()))
         line = f"{_subject(model, upstream)} costs {_amounts(price)} from {price.valid_from} on"
         show(_data(price, source="store"), line, as_json=as_json)
 
@@ -102,7 +102,9 @@ def remove(
         day = _day(valid_from)
         in_state(
             load_config(config),
-            lambda state: RuleStore(state.database).remove_price(model, day, upstream=upstream),
+            lambda state: RuleStore(state.database).remove_price(
+                model, day, operator(), upstream=upstream
+            ),
         )
         data = {"model": model, "upstream": upstream, "from": day.isoformat(), "removed": True}
         show(

@@ -88,7 +88,14 @@ async def wired(
         metrics = gateway_metrics()
         prices = Prices()
         admission = await stack.enter_async_context(
-            opened_admission(database, node=config.name, prices=prices, namer=namer, clock=clock)
+            opened_admission(
+                database,
+                node=config.name,
+                prices=prices,
+                namer=namer,
+                metrics=metrics,
+                clock=clock,
+            )
         )
         trail = AuditTrail(audit, clock)
         await stack.enter_async_context(trail.running())

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 from cloud.admission.accounts import Amount
 from cloud.admission.bookings import Bookings
@@ -22,8 +22,9 @@ from cloud.stores.accounts import AccountKey, AccountStore
 from cloud.stores.idempotency import Claim, Ending
 from cloud.stores.reservations import Ask, CallInfo, Charge, NoRoom, Refusal
 from runtime.clock import Clock
-from runtime.errors import BudgetExhausted, LeewardError, PriceMissing
+from runtime.errors import BudgetExhausted, DatabaseUnavailable, LeewardError, PriceMissing
 from runtime.ports import FinishReason, Usage
+from runtime.telemetry.metrics import Metrics
 
 __all__ = ["BudgetedAdmission", "Reserved"]
 
@@ -31,7 +32,15 @@ _GRACE: Final = timedelta(minutes=1)
 """How long after its deadline a call may still settle before it is given up."""
 _WHOLE: Final = frozenset(reason.value for reason in FinishReason)
 _MOST_WINDOWS: Final = 10_000
+_MOST_WAITING: Final = 10_000
+"""Settlements that memory holds while the store is away."""
 _logger: Final = logging.getLogger("leeward.cloud.admission")
+
+
+class NoteSettled(Protocol):
+    """Takes note of a call that has ended."""
+
+    def __call__(self, model: str, cost_micros: int, *, is_beyond: bool) -> None: ...
 
 
 class BudgetedAdmission:
@@ -43,6 +52,7 @@ class BudgetedAdmission:
         rates: The limits of rate and concurrency.
         replica: This replica's id; reservations bear it.
         namer: Names calls that bear an idempotency key, the same on every replica.
+        metrics: With the rows of ``cloud.admission.metrics``.
         clock: What windows and deadlines are read from.
     """
 
@@ -54,6 +64,7 @@ class BudgetedAdmission:
         rates: RateGate,
         replica: str,
         namer: Namer,
+        metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._bookings = bookings
@@ -61,10 +72,12 @@ class BudgetedAdmission:
         self._rates = rates
         self._replica = replica
         self._namer = namer
+        self._metrics = metrics
         self._clock = clock
         self._budgets: Matcher[Budget] = Matcher()
         self._account_ids: dict[AccountKey, int] = {}
         self._numbers = count(1)
+        self._open = 0
 
     def configure(self, budgets: Sequence[Budget]) -> None:
         """Take over changed budgets; calls that are open settle in the ones they reserved in."""
@@ -84,6 +97,18 @@ class BudgetedAdmission:
                 idempotency key was used for another one.
             DatabaseUnavailable: The store failed.
         """
+        try:
+            reserved = await self._admitted(call, worst)
+        except LeewardError as error:
+            self._metrics.count("leeward_admission_refusals_total", type(error).__name__)
+            raise
+        self._open += 1
+        self._metrics.set_gauge("leeward_admission_open_count", to=self._open)
+        return reserved
+
+    async def _admitted(self, call: Call, worst: WorstCase) -> "Reserved":
+        if self._bookings.waiting > _MOST_WAITING:
+            raise DatabaseUnavailable("the store has been away for long; nothing more is admitted")
         subject = subject_of(call)
         slot = self._rates.admit(subject, worst.prompt_tokens + worst.completion_tokens)
         try:
@@ -93,7 +118,15 @@ class BudgetedAdmission:
         except BaseException:
             slot.undo()
             raise
-        return Reserved(call, worst, slot, ask, self._bookings, self._clock)
+        return Reserved(call, worst, slot, ask, self._bookings, self._clock, self._note_settled)
+
+    def _note_settled(self, model: str, cost_micros: int, *, is_beyond: bool) -> None:
+        self._open -= 1
+        self._metrics.set_gauge("leeward_admission_open_count", to=self._open)
+        self._metrics.count("leeward_admission_cost_usd_total", model, by=cost_micros / 1e6)
+        if is_beyond:
+            self._metrics.count("leeward_admission_beyond_total", model)
+            _logger.warning("usage_beyond_reservation", extra={"model": model})
 
     async def _book(
         self, call: Call, worst: WorstCase, subject: Subject, budgets: Sequence[Budget]
@@ -146,6 +179,7 @@ class Reserved:
         ask: Ask | None,
         bookings: Bookings,
         clock: Clock,
+        note_settled: NoteSettled,
     ) -> None:
         self._call = call
         self._worst = worst
@@ -153,6 +187,7 @@ class Reserved:
         self._ask = ask
         self._bookings = bookings
         self._clock = clock
+        self._note_settled = note_settled
         self._is_settled = False
 
     async def settle(self, outcome: Outcome) -> None:
@@ -168,13 +203,12 @@ class Reserved:
         used = outcome.usage
         tokens = 0 if outcome.cache_hit else used.prompt_tokens + used.completion_tokens
         self._slot.release(tokens)
-        charge = None
+        amount = Amount(micros(used.cost_usd), tokens)
+        charge, is_beyond = None, False
         if self._ask is not None:
-            amount = Amount(micros(used.cost_usd), tokens)
             charge = Charge(self._ask.id, amount, self._ask.accounts, self._ending(outcome))
-            if amount.at_most(self._ask.worst) != amount:
-                model = self._call.request.model
-                _logger.warning("usage_beyond_reservation", extra={"model": model})
+            is_beyond = amount.at_most(self._ask.worst) != amount
+        self._note_settled(self._call.request.model, amount.micros, is_beyond=is_beyond)
         record = usage_record(self._call, outcome, at=self._clock.now())
         await self._bookings.settle(charge, record)
 

@@ -21,6 +21,7 @@ from cloud.stores.reservations import Ask, Booked, Charge, Refusal, book, claims
 from cloud.stores.usage import UsageRecord, write_usage
 from runtime.clock import Clock
 from runtime.errors import BackendUnavailable
+from runtime.telemetry.metrics import Metrics
 
 __all__ = ["Bookings"]
 
@@ -51,12 +52,14 @@ class Bookings:
     Args:
         database: The store.
         replica: This replica's id.
+        metrics: With the rows of ``cloud.admission.metrics``.
         clock: What moments are read from.
     """
 
-    def __init__(self, database: Database, *, replica: str, clock: Clock) -> None:
+    def __init__(self, database: Database, *, replica: str, metrics: Metrics, clock: Clock) -> None:
         self._database = database
         self._replica = replica
+        self._metrics = metrics
         self._clock = clock
         self._asked: list[_Asked] = []
         self._over: list[_Over] = []
@@ -137,7 +140,9 @@ class Bookings:
                 self._undo(item.ask)  # its caller left while the transaction ran
                 self._wake.set()
         for settled in over:
-            if settled.done is not None and not settled.done.done():
+            if settled.done is None:
+                self._metrics.set_gauge("leeward_admission_unsettled_count", to=len(self._over))
+            elif not settled.done.done():
                 settled.done.set_result(None)
         return True
 
@@ -156,6 +161,7 @@ class Bookings:
                 future.set_exception(error)
 
     async def _transact(self, asks: Sequence[Ask], over: Sequence[_Over]) -> Booked:
+        started_s = self._clock.monotonic_s()
         charges = [item.charge for item in over if item.charge is not None]
         now = self._clock.now()
 
@@ -171,7 +177,11 @@ class Bookings:
                 write_usage(connection, *records)
             return booked
 
-        return await self._database.run(work, claims=claims_of(asks, charges))
+        booked = await self._database.run(work, claims=claims_of(asks, charges))
+        took_s = self._clock.monotonic_s() - started_s
+        self._metrics.observe("leeward_booking_seconds", value=took_s)
+        self._metrics.count("leeward_booked_total", by=len(asks) + len(over))
+        return booked
 
     def _put_off(self, asked: list[_Asked], over: list[_Over], error: Exception) -> None:
         kind, count = type(error).__name__, len(asked) + len(over)
@@ -181,6 +191,7 @@ class Bookings:
                 settled.done.set_exception(error)
             settled.done = None
         self._over = over + self._over
+        self._metrics.set_gauge("leeward_admission_unsettled_count", to=len(self._over))
         for item in asked:
             if not item.answer.done():
                 item.answer.set_exception(error)

@@ -17,13 +17,20 @@ from cloud.stores.replicas import ReplicaStore
 from cloud.stores.rules import Rules, RuleStore
 from runtime.clock import Clock
 from runtime.errors import BackendUnavailable
+from runtime.telemetry.metrics import Metrics
 
 __all__ = ["opened_admission"]
 
 
 @asynccontextmanager
 async def opened_admission(
-    database: Database, *, node: str, prices: Prices, namer: Namer, clock: Clock
+    database: Database,
+    *,
+    node: str,
+    prices: Prices,
+    namer: Namer,
+    metrics: Metrics,
+    clock: Clock,
 ) -> AsyncIterator[BudgetedAdmission]:
     """Run one replica's admission; what is settled is in the store when this is left.
 
@@ -32,6 +39,7 @@ async def opened_admission(
         node: The node's name, which begins the replica's id.
         prices: Gets what is set in the store.
         namer: Names calls that bear an idempotency key, the same on every replica.
+        metrics: With the rows of ``cloud.admission.metrics``.
         clock: What moments are read from.
 
     Raises:
@@ -40,13 +48,14 @@ async def opened_admission(
     replica = f"{node}-{secrets.token_hex(6)}"
     rates = RateGate(clock=clock)
     replicas = ReplicaStore(database, lifetime=LIFETIME)
-    bookings = Bookings(database, replica=replica, clock=clock)
+    bookings = Bookings(database, replica=replica, metrics=metrics, clock=clock)
     admission = BudgetedAdmission(
         bookings=bookings,
         accounts=AccountStore(database),
         rates=rates,
         replica=replica,
         namer=namer,
+        metrics=metrics,
         clock=clock,
     )
 
@@ -56,7 +65,12 @@ async def opened_admission(
         prices.configure(rules.prices)
 
     upkeep = Upkeep(
-        rules=RuleStore(database), replicas=replicas, replica=replica, apply=apply, clock=clock
+        rules=RuleStore(database),
+        replicas=replicas,
+        replica=replica,
+        apply=apply,
+        metrics=metrics,
+        clock=clock,
     )
     await upkeep.once()
     # No task group: it would wrap whatever the caller's block raises, and both tasks go on

@@ -1,11 +1,10 @@
 """Reconciling: what a provider's bill says, in place of what a lost reservation was counted as."""
 
-from datetime import datetime
-
 from sqlalchemy import Connection
 
 from cloud.admission.accounts import Amount
 from cloud.admission.upkeep import LIFETIME
+from cloud.stores.audit import Act, write_act
 from cloud.stores.database import Database
 from cloud.stores.replicas import ReplicaStore
 from cloud.stores.reservations import Charge, book, claims_of
@@ -22,7 +21,7 @@ async def reconcile(
     micros: int,
     prompt_tokens: int,
     completion_tokens: int,
-    now: datetime,
+    act: Act,
 ) -> None:
     """Settle a lost reservation with what the call really used, and record the call.
 
@@ -37,7 +36,7 @@ async def reconcile(
     charge = Charge(id_, used, found.accounts)
     call = found.call
     record = UsageRecord(
-        at=now,
+        at=act.at,
         tenant=call.tenant,
         caller_kind=call.kind,
         caller=call.caller,
@@ -56,8 +55,9 @@ async def reconcile(
     )
 
     def work(connection: Connection) -> None:
-        booked = book(connection, [], [charge], replica=found.replica, now=now)
+        booked = book(connection, [], [charge], replica=found.replica, now=act.at)
         if booked.settled:
             write_usage(connection, record)
+            write_act(connection, act, "reservation_settled", id_, tenant=call.tenant)
 
     await database.run(work, claims=claims_of([], [charge]), is_durable=True)

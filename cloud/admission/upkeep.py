@@ -9,6 +9,7 @@ from typing import Final
 from cloud.stores.replicas import ReplicaStore
 from cloud.stores.rules import Rules, RuleStore
 from runtime.clock import Clock
+from runtime.telemetry.metrics import Metrics
 
 __all__ = ["LIFETIME", "Upkeep"]
 
@@ -33,6 +34,7 @@ class Upkeep:
         replicas: Where the sign of life goes, every five; the dead are recovered then, too.
         replica: This replica's id.
         apply: Called at the start and after every change.
+        metrics: With the rows of ``cloud.admission.metrics``.
         clock: What moments are read from.
     """
 
@@ -43,12 +45,14 @@ class Upkeep:
         replicas: ReplicaStore,
         replica: str,
         apply: Apply,
+        metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._rules = rules
         self._replicas = replicas
         self._replica = replica
         self._apply = apply
+        self._metrics = metrics
         self._clock = clock
         self._known: tuple[int, int] | None = None
         self._alive = 1
@@ -75,6 +79,7 @@ class Upkeep:
             self._beat_due_s = now_s + _BEAT_S
             recovered = await self._replicas.recover(now=now)
             if recovered:
+                self._metrics.count("leeward_admission_recovered_total", by=recovered)
                 _logger.warning("reservations_recovered", extra={"count": recovered})
         known = (await self._rules.revision(), self._alive)
         if known != self._known:

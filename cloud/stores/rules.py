@@ -13,6 +13,7 @@ from cloud.admission.prices import ModelPrice
 from cloud.admission.rules import Budget, Limit
 from cloud.admission.scopes import Scope
 from cloud.stores import money_tables as tables
+from cloud.stores.audit import Act, write_act
 from cloud.stores.database import Database
 from runtime.errors import NotFound, RequestInvalid
 
@@ -58,7 +59,7 @@ class RuleStore:
 
         return await self._database.read(work)
 
-    async def set_budget(self, budget: Budget) -> None:
+    async def set_budget(self, budget: Budget, act: Act) -> None:
         """Make a budget, or change its caps; what is spent stays spent.
 
         Raises:
@@ -82,9 +83,9 @@ class RuleStore:
                 change = update(tables.budget).where(tables.budget.c.id == found.id)
                 connection.execute(change.values(caps))
 
-        await self._change(work)
+        await self._change(work, act, "budget_set", budget.name)
 
-    async def set_limit(self, limit: Limit) -> None:
+    async def set_limit(self, limit: Limit, act: Act) -> None:
         """Make a limit, or replace the one of that name."""
         row = {name: getattr(limit, name) for name in _LIMIT_NUMBERS}
         row |= {"name": limit.name, "scope": _written(limit.scope)}
@@ -93,9 +94,9 @@ class RuleStore:
             connection.execute(delete(tables.limit).where(tables.limit.c.name == limit.name))
             connection.execute(insert(tables.limit).values(row))
 
-        await self._change(work)
+        await self._change(work, act, "limit_set", limit.name)
 
-    async def set_price(self, price: ModelPrice) -> None:
+    async def set_price(self, price: ModelPrice, act: Act) -> None:
         """Set what a model costs from a day on, in place of what was set for that day."""
         day = (tables.price.c.model == price.model) & (
             tables.price.c.valid_from == price.valid_from
@@ -112,9 +113,9 @@ class RuleStore:
             connection.execute(delete(tables.price).where(day))
             connection.execute(insert(tables.price).values(row))
 
-        await self._change(work)
+        await self._change(work, act, "price_set", _subject(price.model, price.upstream))
 
-    async def remove_budget(self, name: str) -> None:
+    async def remove_budget(self, name: str, act: Act) -> None:
         """Remove a budget and what it has counted; its open calls go on.
 
         Raises:
@@ -129,9 +130,9 @@ class RuleStore:
             connection.execute(delete(tables.account).where(tables.account.c.budget_id == id_))
             connection.execute(delete(tables.budget).where(tables.budget.c.id == id_))
 
-        await self._change(work)
+        await self._change(work, act, "budget_removed", name)
 
-    async def remove_limit(self, name: str) -> None:
+    async def remove_limit(self, name: str, act: Act) -> None:
         """Remove a limit.
 
         Raises:
@@ -143,9 +144,11 @@ class RuleStore:
             if not gone.rowcount:
                 raise NotFound(f"no limit {name[:40]!r}; `leeward cloud limit list` shows them")
 
-        await self._change(work)
+        await self._change(work, act, "limit_removed", name)
 
-    async def remove_price(self, model: str, valid_from: date, *, upstream: str = "") -> None:
+    async def remove_price(
+        self, model: str, valid_from: date, act: Act, *, upstream: str = ""
+    ) -> None:
         """Remove the price that a model has from a day on; the one before it then goes on.
 
         Raises:
@@ -158,11 +161,14 @@ class RuleStore:
                 reason = f"no price of {model[:80]!r} from {valid_from} was set by this command"
                 raise NotFound(reason)
 
-        await self._change(work)
+        await self._change(work, act, "price_removed", _subject(model, upstream))
 
-    async def _change(self, work: Callable[[Connection], None]) -> None:
+    async def _change(
+        self, work: Callable[[Connection], None], act: Act, action: str, subject: str
+    ) -> None:
         def change(connection: Connection) -> None:
             work(connection)
+            write_act(connection, act, action, subject)
             next_one = tables.rules.c.revision + 1
             if not connection.execute(update(tables.rules).values(revision=next_one)).rowcount:
                 connection.execute(insert(tables.rules).values(id=1, revision=1))
@@ -200,6 +206,10 @@ def _budget(row: Any) -> Budget:
 
 def _limit(row: Any) -> Limit:
     return Limit(row.name, _scope(row.scope), *(getattr(row, name) for name in _LIMIT_NUMBERS))
+
+
+def _subject(model: str, upstream: str) -> str:
+    return f"{model} at {upstream}" if upstream else model
 
 
 def _day(model: str, upstream: str, valid_from: date) -> ColumnElement[bool]:

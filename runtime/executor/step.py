@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from runtime.errors import (
+    BudgetExhausted,
     ContentRefused,
     DeadlineExceeded,
     GateRefused,
     LeewardError,
     PolicyViolation,
+    PriceMissing,
     StreamBroken,
 )
 from runtime.executor.call import Call, Caller, Drawn, Progress, Seat
@@ -201,7 +203,13 @@ class StepRunner:
                 raise StreamBroken(reason, received_tokens=progress.tokens) from None
             raise error
         may_fall_back = error.retryable or isinstance(
-            error, ContentRefused | GateRefused | PolicyViolation | DeadlineExceeded
+            error,
+            BudgetExhausted
+            | ContentRefused
+            | GateRefused
+            | PolicyViolation
+            | DeadlineExceeded
+            | PriceMissing,
         )
         has_time = self._monotonic_s() < self._deadline_at_s
         if job.planned.fallback is None or not may_fall_back or not has_time:

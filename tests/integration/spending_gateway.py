@@ -18,6 +18,7 @@ from cloud.admission.prices import Prices
 from cloud.calls import Caller, GenerateCall
 from cloud.charges import WorstCase
 from cloud.idempotency.names import Namer
+from cloud.metrics import gateway_metrics
 from cloud.stages import Outcome
 from cloud.stores.database import Database
 from cloud.stores.driver import Driver
@@ -46,7 +47,12 @@ async def main(store: str, bill: str, seed: str, callers: str, calls: str) -> No
     owed = os.open(bill, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     clock, namer = SystemClock(), Namer(bytes(32))
     opened = opened_admission(
-        database, node=f"spender-{seed}", prices=Prices(), namer=namer, clock=clock
+        database,
+        node=f"spender-{seed}",
+        prices=Prices(),
+        namer=namer,
+        metrics=gateway_metrics(),
+        clock=clock,
     )
     async with opened as admission:
         sys.stdout.write("ready\n")

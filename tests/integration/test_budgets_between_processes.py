@@ -18,6 +18,7 @@ from cloud.admission.rules import Budget
 from cloud.admission.scopes import Scope
 from cloud.admission.upkeep import LIFETIME
 from cloud.stores import schema
+from cloud.stores.audit import Act
 from cloud.stores.database import Database
 from cloud.stores.postgres import PostgresDriver
 from cloud.stores.replicas import ReplicaStore
@@ -82,7 +83,8 @@ async def set_cap(store: str, micros: int) -> None:
     driver.migrate(schema.NEWEST)
     database = await Database.open(driver)
     scope = Scope.of({}, ("device",))
-    await RuleStore(database).set_budget(Budget("cap", scope, Period.TOTAL, micros, None))
+    act = Act("operator:test", SystemClock().now())
+    await RuleStore(database).set_budget(Budget("cap", scope, Period.TOTAL, micros, None), act)
     await database.close()
 
 

@@ -10,16 +10,20 @@ from cloud.admission.prices import Prices
 from cloud.admission.rules import Budget, Limit
 from cloud.calls import Caller, GenerateCall
 from cloud.idempotency.names import Namer
+from cloud.metrics import gateway_metrics
 from cloud.stages import Outcome, WorstCase
 from cloud.stores.accounts import AccountState, AccountStore
+from cloud.stores.audit import Act
 from cloud.stores.database import Database
 from cloud.stores.rules import RuleStore
 from cloud.stores.usage import UsageStore, UsageTotal
 from runtime.ids import ModelName, PlanId, RequestId, SessionId, StepId
 from runtime.ports import ChatMessage, GenerateRequest, Provenance, Usage
+from runtime.telemetry.metrics import Metrics
 from runtime.testing.fakes import ManualClock
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+ACT = Act("operator:test", NOON)
 
 
 def call(
@@ -50,14 +54,15 @@ class House:
     database: Database
     clock: ManualClock
     prices: Prices = field(default_factory=Prices)
+    metrics: Metrics = field(default_factory=gateway_metrics)
 
     async def set(self, *rules: Budget | Limit) -> None:
         store = RuleStore(self.database)
         for rule in rules:
             if isinstance(rule, Budget):
-                await store.set_budget(rule)
+                await store.set_budget(rule, ACT)
             else:
-                await store.set_limit(rule)
+                await store.set_limit(rule, ACT)
 
     def admission(self, database: Database | None = None) -> _Opened:
         return opened_admission(
@@ -65,6 +70,7 @@ class House:
             node="cloud",
             prices=self.prices,
             namer=Namer(bytes(32)),
+            metrics=self.metrics,
             clock=self.clock,
         )
 

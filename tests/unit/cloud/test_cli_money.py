@@ -262,3 +262,22 @@ def test_prices_that_make_no_sense_are_refused(
 ) -> None:
     assert leeward.refused("price", "set", *words)["kind"] == kind
     assert len(leeward.data("price", "list")) == 1
+
+
+def test_who_changed_what_is_in_the_audit_trail(leeward: Commands) -> None:
+    leeward.text("budget", "set", "b", "--usd", "1")
+    leeward.text("limit", "set", "l", "--requests", "1")
+    leeward.text("price", "set", "llm", "--from", "2026-03-01", "--prompt", "1",
+                 "--completion", "1", "--upstream", "far")  # fmt: skip
+    leeward.text("budget", "remove", "b")
+    leeward.refused("budget", "remove", "b")
+
+    *changes, _made = leeward.data("audit", "list")
+
+    assert [(entry["action"], entry["subject"]) for entry in reversed(changes)] == [
+        ("budget_set", "b"),
+        ("limit_set", "l"),
+        ("price_set", "llm at far"),
+        ("budget_removed", "b"),
+    ]
+    assert all(entry["actor"].startswith("operator:") for entry in changes)

@@ -291,3 +291,23 @@ async def test_a_store_that_fails_refuses_calls_and_loses_no_settlement(
     (account,) = await house.accounts("acme")
     assert (account.spent, account.reserved) == (Amount(9, 5), Amount(91, 10))
     assert (await house.usage()).calls == 1
+
+
+async def test_what_admission_does_is_counted(house: House) -> None:
+    await house.set(monthly("acme", 100))
+    async with house.admission() as admission:
+        reserved = await admission.reserve(call(), worst(60))
+        with pytest.raises(BudgetExhausted):
+            await admission.reserve(call(), worst(60))
+        assert _value(house, "leeward_admission_open_count") == 1
+        await reserved.settle(used(130))
+
+    assert _value(house, "leeward_admission_refusals_total", error="BudgetExhausted") == 1
+    assert _value(house, "leeward_admission_open_count") == 0
+    assert _value(house, "leeward_admission_cost_usd_total", model="llm") == pytest.approx(130e-6)
+    assert _value(house, "leeward_admission_beyond_total", model="llm") == 1
+    assert _value(house, "leeward_booked_total") == 3
+
+
+def _value(house: House, name: str, **labels: str) -> float | None:
+    return house.metrics.registry.get_sample_value(name, labels)

@@ -13,6 +13,7 @@ from cloud.admission.periods import Period
 from cloud.admission.rules import Budget
 from cloud.admission.scopes import Scope
 from cloud.stores.accounts import AccountKey, AccountStore
+from cloud.stores.audit import Act
 from cloud.stores.database import Database
 from cloud.stores.replicas import ReplicaStore
 from cloud.stores.reservations import Ask, Booked, CallInfo, Charge, NoRoom, book, claims_of
@@ -20,6 +21,7 @@ from cloud.stores.rules import RuleStore
 from tests.unit.cloud.conftest import DriverFactory
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+ACT = Act("operator:test", NOW)
 CALL = CallInfo("acme", "device", "one", "llm")
 LIFETIME = timedelta(seconds=20)
 
@@ -36,7 +38,8 @@ class Store:
     async def account(
         self, name: str, *, cap_micros: int | None = None, cap_tokens: int | None = None
     ) -> int:
-        await self.rules.set_budget(Budget(name, Scope(), Period.TOTAL, cap_micros, cap_tokens))
+        budget = Budget(name, Scope(), Period.TOTAL, cap_micros, cap_tokens)
+        await self.rules.set_budget(budget, ACT)
         budgets = {item.name: item for item in (await self.rules.all()).budgets}
         key = AccountKey(budgets[name].id, "", "total")
         return (await self.accounts.ids([key]))[key]
@@ -111,7 +114,7 @@ async def test_a_reservation_that_the_database_lost_is_charged_all_the_same(stor
 async def test_a_removed_budget_no_longer_counts_and_hinders_nobody(store: Store) -> None:
     account = await store.account("gone", cap_micros=10)
     await store.book([ask("1", account)], [])
-    await store.rules.remove_budget("gone")
+    await store.rules.remove_budget("gone", ACT)
 
     booked = await store.book([ask("2", account)], [Charge("1", Amount(1, 1), (account,))])
 

@@ -7,6 +7,7 @@ import pytest
 
 from runtime.errors import (
     BackendUnavailable,
+    BudgetExhausted,
     Cancelled,
     CapacityExhausted,
     CloudAway,
@@ -17,6 +18,7 @@ from runtime.errors import (
     GateRefused,
     LedgerUnavailable,
     LeewardError,
+    PriceMissing,
     StreamBroken,
     UpstreamUnavailable,
 )
@@ -108,6 +110,8 @@ async def test_nothing_is_retried_after_the_first_token(bench) -> None:
         (CloudAway("away"), False),
         (GateRefused("found a name"), False),
         (ContentRefused("found a name"), True),
+        (BudgetExhausted("used up", budget="monthly"), True),
+        (PriceMissing("no price"), True),
     ],
 )
 async def test_a_failed_cloud_step_falls_back_to_its_edge_model(
