@@ -198,6 +198,7 @@ async def _core(
         clock=clock,
     )
     metrics = EdgeMetrics(board)
+    engine.observe(metrics.call_ended)
     collaboration = Collaboration(
         graphs=graphs,
         policy=documents.policy,

@@ -9,6 +9,7 @@ import typer
 
 from edge.app import serve
 from edge.cli_models import models_app, pull
+from edge.cli_top import top
 from edge.config import EdgeConfig, load_config
 from edge.documents import load_documents
 from edge.egress.control import command_log
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command()(pull)
 app.add_typer(models_app)
+app.command()(top)
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
 _DEFAULT_CONFIG = Path("edge.yaml")
 

@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from edge.engine.traffic import CallAccount
 from edge.status import StatusBoard
 from runtime.errors import LeewardError
 from runtime.executor.events import (
@@ -15,6 +16,7 @@ from runtime.executor.events import (
     StepFellBack,
     StepFinished,
 )
+from runtime.ids import ModelName
 from runtime.telemetry.metrics import Metrics
 
 __all__ = ["EdgeMetrics"]
@@ -48,6 +50,24 @@ class EdgeMetrics:
         finally:
             self._metrics.count("leeward_runs_total", graph, outcome)
 
+    def call_ended(self, model: ModelName, account: CallAccount) -> None:
+        """Count a call of one of this device's own models, whoever made it."""
+        count = self._metrics.count
+        count("leeward_engine_calls_total", model, account.outcome)
+        computed = account.prompt_tokens - account.cached_tokens
+        for kind, tokens in (
+            ("prompt", computed),
+            ("cached", account.cached_tokens),
+            ("completion", account.completion_tokens),
+        ):
+            count("leeward_engine_tokens_total", model, kind, by=tokens)
+        for stage, seconds in account.stages_s.items():
+            count("leeward_engine_stage_seconds_total", model, stage, by=seconds)
+        if account.first_token_s is not None:
+            self._metrics.observe(
+                "leeward_engine_first_token_seconds", model, value=account.first_token_s
+            )
+
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
         status = self._board.status()
@@ -58,6 +78,10 @@ class EdgeMetrics:
         for model in status.models:
             gauge("leeward_engine_restarts_count", model.name, to=model.restarts)
             gauge("leeward_engine_open_calls_count", model.name, to=model.open_calls)
+            slots = model.facts.slots if model.facts else 0
+            gauge("leeward_engine_slots_count", model.name, to=slots)
+            gauge("leeward_engine_running_calls_count", model.name, to=model.traffic.running)
+            gauge("leeward_engine_waiting_calls_count", model.name, to=model.traffic.waiting)
         if status.certificate_expires_at is not None:
             ends = status.certificate_expires_at.timestamp()
             gauge("leeward_certificate_expiry_timestamp_seconds", to=ends)

@@ -39,6 +39,7 @@ def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
                 "context_tokens": model.context_tokens,
                 "restarts": model.restarts,
                 "last_error": model.last_error,
+                "traffic": _traffic(model.traffic),
             }
             for model in answer.models
         ],
@@ -50,4 +51,21 @@ def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
             }
             for node in answer.nodes
         ],
+    }
+
+
+def _traffic(traffic: pb.ModelTraffic) -> dict[str, float]:
+    return {
+        name: getattr(traffic, name)
+        for name in (
+            "slots",
+            "running",
+            "waiting",
+            "answered",
+            "failed",
+            "prompt_tokens",
+            "cached_tokens",
+            "completion_tokens",
+            "first_token_s",
+        )
     }

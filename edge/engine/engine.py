@@ -5,7 +5,7 @@ Implements ``runtime.ports.ModelPort``. The daemon itself never loads libllama.
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from edge.engine.limits import check_request, check_texts
 from edge.engine.options import EngineOptions
 from edge.engine.process import EngineProcess, ModelStatus
 from edge.engine.schema import grammar_from_schema
+from edge.engine.traffic import CallAccount
 from edge.engine.vectors import vectors_of
 from edge.models.gguf_check import check_gguf
 from runtime.clock import Clock
@@ -25,7 +26,9 @@ from runtime.errors import BackendUnavailable, NotFound, RequestInvalid
 from runtime.ids import ModelName, NodeName
 from runtime.ports import Chunk, Completion, Embeddings, GenerateRequest, TextDelta, Usage
 
-__all__ = ["LlamaEngine"]
+__all__ = ["CallObserver", "LlamaEngine"]
+
+CallObserver = Callable[[ModelName, CallAccount], None]
 
 
 class LlamaEngine:
@@ -47,6 +50,7 @@ class LlamaEngine:
         self._options = options or EngineOptions()
         self._processes: dict[ModelName, EngineProcess] = {}
         self._runners: dict[ModelName, asyncio.Task[None]] = {}
+        self._observers: list[CallObserver] = []
         self._tasks = asyncio.TaskGroup()
         self._callers = CallerNames(secrets.token_bytes(16))
 
@@ -95,7 +99,13 @@ class LlamaEngine:
         """
         if name in self._processes:
             raise RequestInvalid(f"a model named {name} is loaded already")
-        process = EngineProcess(name, path, options=options or self._options, clock=self._clock)
+        process = EngineProcess(
+            name,
+            path,
+            options=options or self._options,
+            clock=self._clock,
+            ended=lambda account: self._ended(name, account),
+        )
         self._processes[name] = process
         try:
             return await self._start(process, name, path, sha256=sha256)
@@ -103,6 +113,10 @@ class LlamaEngine:
             if self._processes.get(name) is process:
                 await self._forget(name)
             raise
+
+    def observe(self, observer: CallObserver) -> None:
+        """Tell ``observer`` of every call that ends from now on."""
+        self._observers.append(observer)
 
     async def unload(self, name: ModelName) -> None:
         """Let a model's open calls end, then end its child.
@@ -201,6 +215,10 @@ class LlamaEngine:
             raise BackendUnavailable(f"model {name} was unloaded while it was being loaded")
         self._runners[name] = self._tasks.create_task(process.run(), name=f"engine-{name}")
         return await process.started()
+
+    def _ended(self, name: ModelName, account: CallAccount) -> None:
+        for observer in self._observers:
+            observer(name, account)
 
     async def _forget(self, name: ModelName) -> None:
         self._processes.pop(name, None)

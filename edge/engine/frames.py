@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from runtime.ports import ChatMessage, FinishReason, Sampling, TextDelta, Timings, Usage
 
 __all__ = [
+    "Begun",
     "Cancel",
     "Embed",
     "Embedded",
@@ -155,6 +156,17 @@ class LoadFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """Child to daemon: the call got a slot."""
+
+    call: int
+    prompt_tokens: int
+    cached_tokens: int
+    """Of the prompt, computed before."""
+    kind: Literal["begun"] = "begun"
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """The next piece of one answer."""
 
@@ -220,6 +232,7 @@ Frame = (
     | Ping
     | Ready
     | LoadFailed
+    | Begun
     | Pieces
     | Embedded
     | Finished

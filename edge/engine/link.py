@@ -7,10 +7,10 @@ Passes calls through and notices death and silence. Starting the child is
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Final
 
 from edge.engine.frames import (
+    Begun,
     Cancel,
     Embed,
     Embedded,
@@ -57,7 +57,7 @@ _ERRORS: Final[dict[ErrorName, type[LeewardError]]] = {
     "RequestInvalid": RequestInvalid,
 }
 
-_Answer = TextDelta | Finished | Embedded
+_Answer = TextDelta | Begun | Finished | Embedded
 _Ending = Finished | Embedded | LeewardError
 
 
@@ -79,7 +79,7 @@ class EngineLink:
         self._options = options
         self._clock = clock
         self._numbers = itertools.count(1)
-        self._calls: dict[int, Mailbox[_Ending]] = {}
+        self._calls: dict[int, Mailbox[Begun | _Ending]] = {}
         self._abandoned: set[int] = set()
         self._has_calls = asyncio.Event()
         self._is_quiet = asyncio.Event()
@@ -116,9 +116,7 @@ class EngineLink:
                 self._end(number, EngineCrashed(f"the model's process died: {death}"))
         return death
 
-    def generate(
-        self, request: GenerateRequest, *, caller: str
-    ) -> AsyncGenerator[TextDelta | Finished | Embedded, None]:
+    def generate(self, request: GenerateRequest, *, caller: str) -> AsyncGenerator[_Answer, None]:
         """Have a request answered in its caller's turn; closing the iterator cancels it.
 
         Raises:
@@ -130,23 +128,20 @@ class EngineLink:
             Start(number, request.messages, request.sampling, request.timeout_s, caller=caller)
         )
 
-    async def embed(self, texts: tuple[str, ...], *, timeout_s: float, caller: str) -> Embedded:
-        """Have texts turned into vectors; cancelling the task cancels the call.
+    def embed(
+        self, texts: tuple[str, ...], *, timeout_s: float, caller: str
+    ) -> AsyncGenerator[_Answer, None]:
+        """Have texts turned into vectors; closing the iterator cancels it.
 
         Raises:
             LeewardError: As the child says; ``EngineCrashed`` when it dies.
             DeadlineExceeded: ``timeout_s`` is over.
         """
-        call = self._call(Embed(next(self._numbers), texts, timeout_s, caller=caller))
-        async with aclosing(call) as items:
-            async for item in items:
-                if isinstance(item, Embedded):
-                    return item
-        raise EngineCrashed("the model's process answered with something else")
+        return self._call(Embed(next(self._numbers), texts, timeout_s, caller=caller))
 
     async def _call(self, start: Start | Embed) -> AsyncGenerator[_Answer, None]:
         number = start.call
-        items = Mailbox[_Ending]()
+        items = Mailbox[Begun | _Ending]()
         late = DeadlineExceeded("the caller's time ran out")
         timer = asyncio.get_running_loop().call_later(
             start.timeout_s + _DEADLINE_GRACE_S, items.put, late
@@ -189,6 +184,9 @@ class EngineLink:
             for piece in frame.pieces:
                 if items := self._calls.get(piece.call):
                     items.put(piece.delta)
+        elif isinstance(frame, Begun):
+            if items := self._calls.get(frame.call):
+                items.put(frame)
         elif isinstance(frame, Finished | Embedded):
             self._end(frame.call, frame)
         elif isinstance(frame, Failed):

@@ -6,8 +6,8 @@ being started again waits for it a little.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -16,11 +16,13 @@ from edge.engine.frames import Embedded, Finished, ModelFacts
 from edge.engine.link import EngineLink
 from edge.engine.options import EngineOptions
 from edge.engine.spawn import spawn
+from edge.engine.traffic import CallAccount, Traffic, TrafficBook
 from runtime.clock import Clock
 from runtime.errors import (
     BackendUnavailable,
     CapacityExhausted,
     DeadlineExceeded,
+    EngineCrashed,
     LeewardError,
     ModelInvalid,
 )
@@ -30,6 +32,8 @@ from runtime.ports import GenerateRequest, TextDelta
 __all__ = ["EngineProcess", "ModelState", "ModelStatus"]
 
 _FIRST_PAUSE_S: Final = 0.25
+_LEAST_RETRY_S: Final = 0.25
+_MOST_RETRY_S: Final = 60.0
 _HEALTHY_S: Final = 60.0
 """A child that lived this long is started again without a pause."""
 
@@ -50,6 +54,7 @@ class ModelStatus:
     pid: int | None
     """The child, when there is one."""
     open_calls: int
+    traffic: Traffic
     restarts: int
     last_failure: str
     """How the last child died; free of content."""
@@ -63,15 +68,23 @@ class EngineProcess:
         path: Its file.
         options: How it is loaded and watched.
         clock: Measures lifetimes.
+        ended: Is told of every call that ends.
     """
 
     def __init__(
-        self, name: ModelName, path: Path, *, options: EngineOptions, clock: Clock
+        self,
+        name: ModelName,
+        path: Path,
+        *,
+        options: EngineOptions,
+        clock: Clock,
+        ended: Callable[[CallAccount], None] = lambda _: None,
     ) -> None:
         self._name = name
         self._path = path
         self._options = options
         self._clock = clock
+        self._traffic = TrafficBook(clock=clock, ended=ended)
         self._state: ModelState = "loading"
         self._link: EngineLink | None = None
         self._facts: ModelFacts | None = None
@@ -91,6 +104,7 @@ class EngineProcess:
             facts=self._facts,
             pid=link.pid if link else None,
             open_calls=link.open_calls if link else 0,
+            traffic=self._traffic.traffic,
             restarts=self._restarts,
             last_failure=self._last_failure,
         )
@@ -146,12 +160,14 @@ class EngineProcess:
             DeadlineExceeded: Waiting for one took all of the caller's time.
             LeewardError: As the call ends.
         """
-        link, left_s = await self._admitted(request.timeout_s)
-        call = link.generate(replace(request, timeout_s=left_s), caller=caller)
-        async with aclosing(call) as items:
-            async for item in items:
-                if not isinstance(item, Embedded):
-                    yield item
+        with self._account() as account:
+            link, left_s = await self._admitted(request.timeout_s)
+            call = link.generate(replace(request, timeout_s=left_s), caller=caller)
+            async with aclosing(call) as items:
+                async for item in items:
+                    self._traffic.note(account, item)
+                    if isinstance(item, TextDelta | Finished):
+                        yield item
 
     async def embed(self, texts: tuple[str, ...], *, timeout_s: float, caller: str) -> Embedded:
         """Have texts turned into vectors by the child, in their caller's turn.
@@ -159,8 +175,27 @@ class EngineProcess:
         Raises:
             LeewardError: As for ``generate``.
         """
-        link, left_s = await self._admitted(timeout_s)
-        return await link.embed(texts, timeout_s=left_s, caller=caller)
+        with self._account() as account:
+            link, left_s = await self._admitted(timeout_s)
+            call = link.embed(texts, timeout_s=left_s, caller=caller)
+            async with aclosing(call) as items:
+                async for item in items:
+                    self._traffic.note(account, item)
+                    if isinstance(item, Embedded):
+                        return item
+            raise EngineCrashed("the model's process answered with something else")
+
+    @contextmanager
+    def _account(self) -> Iterator[CallAccount]:
+        """Keep the account of a call for as long as the block lasts."""
+        account = self._traffic.open()
+        try:
+            yield account
+        except LeewardError as error:
+            account.outcome = type(error).__name__
+            raise
+        finally:
+            self._traffic.close(account)
 
     async def drain(self) -> None:
         """Refuse new calls and let the open ones end, within the drain limit."""
@@ -195,9 +230,16 @@ class EngineProcess:
             raise DeadlineExceeded(f"no time left of {timeout_s:.3f} s")
         if link.open_calls >= self._options.queue_limit:
             raise CapacityExhausted(
-                f"model {self._name}: {link.open_calls} calls are open already", retry_after_s=1.0
+                f"model {self._name}: {link.open_calls} calls are open already",
+                retry_after_s=self._retry_after_s(link),
             )
         return link, left_s
+
+    def _retry_after_s(self, link: EngineLink) -> float:
+        """Return when a slot should be free for one more, judged by the calls so far."""
+        traffic = self._traffic.traffic
+        rounds = link.open_calls / max(link.facts.slots, 1)
+        return min(max(traffic.slot_s * rounds, _LEAST_RETRY_S), _MOST_RETRY_S)
 
     async def _ready_link(self, timeout_s: float) -> EngineLink:
         if self._state == "unloading":

@@ -164,4 +164,22 @@ def _encode_model(status: ModelStatus) -> pb.ModelStatus:
         context_tokens=status.facts.context_tokens if status.facts else 0,
         restarts=status.restarts,
         last_error=status.last_failure,
+        traffic=_encode_traffic(status),
+    )
+
+
+def _encode_traffic(status: ModelStatus) -> pb.ModelTraffic | None:
+    if status.facts is None:
+        return None
+    traffic = status.traffic
+    return pb.ModelTraffic(
+        slots=status.facts.slots,
+        running=traffic.running,
+        waiting=traffic.waiting,
+        answered=traffic.answered,
+        failed=traffic.failed,
+        prompt_tokens=traffic.prompt_tokens,
+        cached_tokens=traffic.cached_tokens,
+        completion_tokens=traffic.completion_tokens,
+        first_token_s=traffic.first_token_s,
     )

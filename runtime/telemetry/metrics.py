@@ -48,6 +48,24 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("leeward_node_reachable_ratio", "gauge", "1 while the node can be reached", ("node",)),
     Row("leeward_engine_restarts_count", "gauge", "Restarts of a model's process", ("model",)),
     Row("leeward_engine_open_calls_count", "gauge", "Calls that a model is serving", ("model",)),
+    Row("leeward_engine_slots_count", "gauge", "Calls that can run at the same time", ("model",)),
+    Row("leeward_engine_running_calls_count", "gauge", "Calls that have a slot", ("model",)),
+    Row("leeward_engine_waiting_calls_count", "gauge", "Calls that wait for one", ("model",)),
+    Row("leeward_engine_calls_total", "counter", "Calls that ended", ("model", "outcome")),
+    Row("leeward_engine_tokens_total", "counter", "Tokens of a model's calls", ("model", "kind")),
+    Row(
+        "leeward_engine_stage_seconds_total",
+        "counter",
+        "Time that calls spent waiting, on their prompts, and on their answers",
+        ("model", "stage"),
+    ),
+    Row(
+        "leeward_engine_first_token_seconds",
+        "histogram",
+        "From a call's arrival to its first text, waiting included",
+        ("model",),
+        _SECONDS,
+    ),
     Row("leeward_certificate_expiry_timestamp_seconds", "gauge", "When our certificate ends", ()),
 )
 """Every metric of the edge; the gateway's come with its own work."""

@@ -12,7 +12,7 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from edge.engine.frames import Embed, Embedded, Failed, Frame, Load
+from edge.engine.frames import Begun, Embed, Embedded, Failed, Frame, Load
 from edge.engine.inbox import Inbox, Ticket
 from edge.engine.native.batch import Batch, Part
 from edge.engine.native.context import threads_of
@@ -139,6 +139,7 @@ class Embedder:
         if not isinstance(asked, Embed):
             raise RequestInvalid("this model makes embeddings and writes no text")
         texts = [self._tokens(text) for text in asked.texts]
+        self._send(Begun(asked.call, sum(map(len, texts)), 0))
         vectors: list[str] = []
         for batch in self._batches(texts):
             self._inbox.note_step()

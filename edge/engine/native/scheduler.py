@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from edge.engine.chat import ChatTemplate
 from edge.engine.chunking import ChunkSizer
-from edge.engine.frames import Failed, Finished, Frame, Piece, Pieces, Start
+from edge.engine.frames import Begun, Failed, Finished, Frame, Piece, Pieces, Start
 from edge.engine.inbox import Inbox, Ticket
 from edge.engine.native.answer import Answer, tokenize_chat
 from edge.engine.native.context import LlamaContext
@@ -69,6 +69,7 @@ class Scheduler:
         self._running: list[Sequence] = []
         self._ready: Sequence | None = None
         """The next one: its prompt is known, and the room that it needs is not free yet."""
+        self._begun: list[Begun] = []
         self._pieces: list[Piece] = []
         self._endings: list[Finished | Failed] = []
 
@@ -122,6 +123,9 @@ class Scheduler:
             sequence.computed = sequence.cached_tokens = place.shared_tokens
             sequence.started_s = self._clock.monotonic_s()
             self._running.append(sequence)
+            self._begun.append(
+                Begun(sequence.ticket.call, len(sequence.prompt), sequence.cached_tokens)
+            )
 
     def _next(self) -> Sequence | None:
         """Return the call whose turn it is, ready to be computed; ``None`` when none waits."""
@@ -214,8 +218,10 @@ class Scheduler:
 
     def _flush(self) -> None:
         """Send what the step brought: the texts first, for an ending closes its call."""
-        frames: list[Frame] = [Pieces(tuple(self._pieces))] if self._pieces else []
+        frames: list[Frame] = [*self._begun]
+        if self._pieces:
+            frames.append(Pieces(tuple(self._pieces)))
         frames += self._endings
         if frames:
             self._send(frames)
-            self._pieces, self._endings = [], []
+            self._begun, self._pieces, self._endings = [], [], []

@@ -358,6 +358,7 @@ class ModelStatus(_message.Message):
     CONTEXT_TOKENS_FIELD_NUMBER: _builtins.int
     RESTARTS_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
+    TRAFFIC_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model as the catalog names it."""
     state: Global___ModelState.ValueType
@@ -372,6 +373,10 @@ class ModelStatus(_message.Message):
     """How often its process was restarted since the daemon started."""
     last_error: _builtins.str
     """Class name of the last failure; empty when there was none."""
+    @_builtins.property
+    def traffic(self) -> Global___ModelTraffic:
+        """Its calls; absent while it is not loaded."""
+
     def __init__(
         self,
         *,
@@ -382,14 +387,69 @@ class ModelStatus(_message.Message):
         context_tokens: _builtins.int = ...,
         restarts: _builtins.int = ...,
         last_error: _builtins.str = ...,
+        traffic: Global___ModelTraffic | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["traffic", b"traffic"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "file_bytes", b"file_bytes", "last_error", b"last_error", "model", b"model", "restarts", b"restarts", "sha256", b"sha256", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "file_bytes", b"file_bytes", "last_error", b"last_error", "model", b"model", "restarts", b"restarts", "sha256", b"sha256", "state", b"state", "traffic", b"traffic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelStatus: _TypeAlias = ModelStatus  # noqa: Y015
+
+@_typing.final
+class ModelTraffic(_message.Message):
+    """The calls of one model since the daemon started, and now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLOTS_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    ANSWERED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: _builtins.int
+    COMPLETION_TOKENS_FIELD_NUMBER: _builtins.int
+    FIRST_TOKEN_S_FIELD_NUMBER: _builtins.int
+    slots: _builtins.int
+    """Calls that can run at the same time."""
+    running: _builtins.int
+    """Calls that have a slot now."""
+    waiting: _builtins.int
+    """Calls that wait for one now."""
+    answered: _builtins.int
+    """Calls that were answered."""
+    failed: _builtins.int
+    """Calls that ended otherwise, cancelled ones included."""
+    prompt_tokens: _builtins.int
+    """Tokens of their prompts."""
+    cached_tokens: _builtins.int
+    """Of those, not computed again."""
+    completion_tokens: _builtins.int
+    """Tokens of their answers so far."""
+    first_token_s: _builtins.float
+    """Average wait for the first token lately, seconds; 0 before the first."""
+    def __init__(
+        self,
+        *,
+        slots: _builtins.int = ...,
+        running: _builtins.int = ...,
+        waiting: _builtins.int = ...,
+        answered: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        prompt_tokens: _builtins.int = ...,
+        cached_tokens: _builtins.int = ...,
+        completion_tokens: _builtins.int = ...,
+        first_token_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "cached_tokens", b"cached_tokens", "completion_tokens", b"completion_tokens", "failed", b"failed", "first_token_s", b"first_token_s", "prompt_tokens", b"prompt_tokens", "running", b"running", "slots", b"slots", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelTraffic: _TypeAlias = ModelTraffic  # noqa: Y015
 
 @_typing.final
 class NodeStatus(_message.Message):
