@@ -146,6 +146,7 @@ def embed_call(asking: Asking, body: EmbeddingRequest, defaults: FrontDefaults) 
         EmbedRequest(
             model=ModelName(body.model),
             texts=tuple(body.texts()),
+            label=body.leeward.label(),
             provenance=asking.provenance,
             timeout_s=asking.timeout_s(defaults),
         ),

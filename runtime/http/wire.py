@@ -209,6 +209,7 @@ class EmbeddingRequest(BaseModel):
     model: str = Field(max_length=256)
     input: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
     encoding_format: Literal["float", "base64"] = "float"
+    leeward: Extension = Extension()
 
     def texts(self) -> list[str]:
         """Return the texts to embed.

@@ -18,6 +18,7 @@ from runtime.errors import (
     StreamBroken,
     UpstreamUnavailable,
 )
+from runtime.labels import Label
 from runtime.ports import GenerateRequest, TextDelta
 from tests.unit.cloud.front.conftest import KEY, Front
 
@@ -103,7 +104,10 @@ async def test_embeddings_come_back_in_either_encoding(
     front: Front, client: AsyncOpenAI, encoding: Any
 ) -> None:
     more = {} if encoding is None else {"encoding_format": encoding}
-    answer = await client.embeddings.create(model="big", input=["a", "b"], **more)
+    labels = {"leeward": {"labels": ["health"]}}
+    answer = await client.embeddings.create(
+        model="big", input=["a", "b"], extra_body=labels, **more
+    )
 
     got: list[Any] = [item.embedding for item in answer.data]
     assert [item.index for item in answer.data] == [0, 1]
@@ -114,6 +118,7 @@ async def test_embeddings_come_back_in_either_encoding(
     assert answer.usage.prompt_tokens == 3
     assert isinstance(front.models.asked[0], EmbedRequest)
     assert front.models.asked[0].texts == ("a", "b")
+    assert front.models.asked[0].label == Label.of("health")
 
 
 async def test_models_are_listed_and_found(client: AsyncOpenAI) -> None:

@@ -1,0 +1,117 @@
+"""The gateway's port for devices, in this process: real mutual TLS, models that play a script."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from opentelemetry.trace import NoOpTracer
+
+from cloud.absent import NoCache, NoInspection
+from cloud.calls import Caller
+from cloud.collaboration import GatewayGraphs, GraphLibrary
+from cloud.listener import Listener
+from cloud.servicers.collaboration import CollaborationServicer
+from cloud.servicers.inference import InferenceServicer
+from cloud.serving import Serving
+from leeward.v1 import collaboration_pb2_grpc, inference_pb2_grpc
+from runtime.clock import SystemClock
+from runtime.errors import NotPermitted
+from runtime.identity.authority import CertificateAuthority
+from runtime.identity.csr import create_csr
+from runtime.identity.keys import private_key_pem
+from runtime.ids import DeviceId, ModelName, NodeName
+from runtime.policy.document import parse_policy
+from runtime.rpc.peer import VerifiedPeer
+from runtime.rpc.servers import new_server
+from runtime.rpc.tls import ClientTls, KeyPair, ServerTls
+from runtime.sentinel.defaults import default_detectors
+from runtime.sentinel.scan import Sentinel
+from tests.unit.cloud.front.conftest import GRAPHS, POLICY, Budgets, Models
+
+SERVICES = ("leeward.v1.Inference", "leeward.v1.Collaboration")
+_LIFETIME_S = 3600.0
+
+
+class OneDevice:
+    """Admits ``edge-1``, with the given models only."""
+
+    def __init__(self, models: frozenset[ModelName] | None = None) -> None:
+        self._models = models
+
+    async def by_certificate(self, peer: VerifiedPeer) -> Caller:
+        if peer.device_id != "edge-1":
+            raise NotPermitted("not enrolled here")
+        return Caller(tenant="clinic", kind="device", id="edge-1", models=self._models)
+
+
+class Heads:
+    """Takes every ledger head."""
+
+    async def note_head(self, device: DeviceId, *, position: int, head_mac: bytes) -> None: ...
+
+
+@dataclass(slots=True)
+class Port:
+    """A running port for devices and what is behind it."""
+
+    address: str
+    models: Models
+    budgets: Budgets
+    listener: Listener
+    authority: CertificateAuthority
+
+    def tls(self, device: str = "edge-1") -> ClientTls:
+        """What a device needs to call."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        issued = self.authority.issue_client(
+            create_csr(key), DeviceId(device), lifetime_s=_LIFETIME_S
+        )
+        identity = KeyPair(issued.chain_pem, private_key_pem(key))
+        return ClientTls(self.authority.certificate_pem, identity)
+
+
+@asynccontextmanager
+async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
+    clock = SystemClock()
+    authority = CertificateAuthority.create("test", clock=clock, lifetime_s=_LIFETIME_S)
+    key = ec.generate_private_key(ec.SECP256R1())
+    issued = authority.issue_server(key.public_key(), ["127.0.0.1"], lifetime_s=_LIFETIME_S)
+    models, budgets, access = Models(), Budgets(), device or OneDevice()
+    serving = Serving(
+        models=models,
+        admission=budgets,
+        inspector=NoInspection(),
+        cache=NoCache(),
+        clock=clock,
+    )
+    graphs = GatewayGraphs(
+        serving,
+        library=GraphLibrary(GRAPHS, "ask-big"),
+        policy=parse_policy(POLICY),
+        sentinel=Sentinel(default_detectors()),
+        node=NodeName("cloud"),
+        clock=clock,
+        rng=random.Random(1),
+        tracer=NoOpTracer(),
+    )
+    server = new_server(max_concurrent_rpcs=64)
+    inference_pb2_grpc.add_InferenceServicer_to_server(
+        InferenceServicer(access=access, serving=serving, devices=Heads(), node=NodeName("cloud")),
+        server,
+    )
+    collaboration_pb2_grpc.add_CollaborationServicer_to_server(
+        CollaborationServicer(access, graphs), server
+    )
+    listener = await Listener.start(
+        server,
+        "127.0.0.1:0",
+        tls=ServerTls(KeyPair(issued.chain_pem, private_key_pem(key)), authority.certificate_pem),
+        services=SERVICES,
+        served=SERVICES,
+    )
+    try:
+        yield Port(f"127.0.0.1:{listener.port}", models, budgets, listener, authority)
+    finally:
+        await listener.stop(0)
