@@ -59,6 +59,7 @@ def new_serving(
         config.cache,
         gateway_policy(config.inspection),
         embed=by_cache.embed,
+        version=lambda: succession.version,
         metrics=metrics,
         clock=clock,
     )

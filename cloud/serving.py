@@ -26,7 +26,8 @@ from cloud.stages import (
 )
 from cloud.succession import Succession
 from runtime.clock import Clock
-from runtime.errors import LeewardError, NotPermitted
+from runtime.documents.names import is_model_name
+from runtime.errors import LeewardError, NotFound, NotPermitted
 from runtime.ports import Chunk, Completion, Usage
 
 __all__ = ["Answer", "Serving"]
@@ -75,10 +76,11 @@ class Serving:
             LeewardError: The call is refused, on entering; or the answer fails, while it streams.
         """
         started_s = self._clock.monotonic_s()
+        _require_alias(call)
         with self._spans.of(call) as span:
-            _require_alias(call)
             call = await self._inspector.inspect(call)
-            async with self.succession.using() as models, self._cache.opened(call) as lookup:
+            # In this order: what newer models answer may be kept as older ones', never the reverse.
+            async with self._cache.opened(call) as lookup, self.succession.using() as models:
                 span.served(lookup.state)
                 is_hit = lookup.found is not None
                 worst = FREE if is_hit else models.worst_case(call.request)
@@ -109,8 +111,8 @@ class Serving:
             LeewardError: The call is refused or fails.
         """
         started_s = self._clock.monotonic_s()
+        _require_alias(call)
         with self._spans.of(call) as span:
-            _require_alias(call)
             call = await self._inspector.inspect(call)
             async with self.succession.using() as models:
                 reservation = await self._admission.reserve(call, models.worst_case(call.request))
@@ -129,6 +131,8 @@ class Serving:
 
 
 def _require_alias(call: Call) -> None:
+    if not is_model_name(call.request.model):  # before it is written anywhere: it may be prose
+        raise NotFound("no model has a name of that form")
     if not call.caller.may_use(call.request.model):
         raise NotPermitted(f"{call.caller.kind} {call.caller.id} may not use this model")
 

@@ -14,6 +14,8 @@ class Succession:
 
     def __init__(self, first: Models) -> None:
         self._reign = _Reign(first)
+        self.version = 0
+        """How often the models were replaced."""
 
     @property
     def newest(self) -> Models:
@@ -38,6 +40,7 @@ class Succession:
             What ends once no call uses the former ones any more.
         """
         former, self._reign = self._reign, _Reign(models)
+        self.version += 1
         former.is_over = True
         former.settle()
         return former.unused.wait()

@@ -27,18 +27,17 @@ def new_cache(
     policy: Policy,
     *,
     embed: Callable[[EmbedCall], Awaitable[Embedded]],
+    version: Callable[[], int],
     metrics: Metrics,
     clock: Clock,
 ) -> AnswerCache:
     """Return an empty cache as configured, or one that keeps nothing.
 
-    Its answers are named by a key of its own, so a new cache never serves an old one's. One is
-    made anew whenever models or policy change.
-
     Args:
         config: What to keep; ``None`` for no cache.
         policy: Gives labels their levels.
         embed: Turns texts into vectors, metered as a call of the caller.
+        version: Counts the changes of the models: what former ones answered is not served.
         metrics: With the rows of ``cloud.cache.metrics``.
         clock: Ages answers.
     """
@@ -46,7 +45,7 @@ def new_cache(
         return NoCache()
     return MemoryCache(
         CacheRules(policy, config.max_level, config.models),
-        Digester(secrets.token_bytes(_KEY_BYTES), sharing=config.sharing),
+        Digester(secrets.token_bytes(_KEY_BYTES), sharing=config.sharing, version=version),
         AnswerMemory(max_bytes=config.max_bytes, ttl_s=config.ttl_s),
         similarity=Similarity(embed),
         metrics=metrics,

@@ -5,7 +5,7 @@ request but those that cannot change an answer. Holds no text, and means nothing
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Final, Literal
 
@@ -34,11 +34,15 @@ class Digester:
     Args:
         key: 32 random bytes of this process.
         sharing: Who may be given whose answers.
+        version: Counts the changes of the models; answers of former ones have other names.
     """
 
-    def __init__(self, key: bytes, *, sharing: Sharing) -> None:
+    def __init__(
+        self, key: bytes, *, sharing: Sharing, version: Callable[[], int] = lambda: 0
+    ) -> None:
         self._key = key
         self._sharing = sharing
+        self._version = version
 
     def of_call(self, call: GenerateCall) -> bytes:
         """Return the name of the answer to exactly this call."""
@@ -55,6 +59,7 @@ class Digester:
         # repr of frozen data is one-to-one: texts in it are quoted and escaped, brackets close.
         named = repr(
             (
+                self._version(),
                 caller.tenant,
                 owner,
                 request.label.names(),

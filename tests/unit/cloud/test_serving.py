@@ -6,11 +6,15 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cloud.absent import NoCache, NoInspection
 from cloud.calls import Call, Caller, CallT, EmbedCall, EmbedRequest, GenerateCall
 from cloud.charges import Tally
 from cloud.serving import Serving
+from cloud.spans import CallSpans
 from cloud.stages import (
     FREE,
     AnswerCache,
@@ -26,11 +30,12 @@ from cloud.upstreams.model import Route
 from runtime.errors import (
     CapacityExhausted,
     LeewardError,
+    NotFound,
     NotPermitted,
     PolicyViolation,
     StreamBroken,
 )
-from runtime.ids import ModelName
+from runtime.ids import ModelName, NodeName
 from runtime.ports import (
     ChatMessage,
     Chunk,
@@ -302,3 +307,30 @@ async def test_vectors_that_fail_are_settled_for_nothing_received() -> None:
 )
 def test_money_is_rounded_up_to_a_micro_dollar(usd: float, expected: int) -> None:
     assert micros(usd) == expected
+
+
+@pytest.mark.parametrize("name", ["Anna Kowalska has diabetes", "", "x" * 121, "big\nsecret", "ä"])
+async def test_what_cannot_be_a_model_s_name_is_refused_before_it_is_written_anywhere(
+    name: str,
+) -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    spans = CallSpans(provider.get_tracer("t"), node=NodeName("cloud"))
+    models, budget = Scripted(END), Budget()
+    core = Serving(
+        models=models,
+        admission=budget,
+        inspector=NoInspection(),
+        cache=NoCache(),
+        clock=ManualClock(),
+        spans=spans,
+    )
+    call = replace(CALL, request=replace(CALL.request, model=ModelName(name)))
+
+    with pytest.raises(NotFound) as refused:
+        async with core.answering(call):
+            pass
+
+    assert kept.get_finished_spans() == ()
+    assert not name or name not in str(refused.value)

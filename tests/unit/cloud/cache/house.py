@@ -139,7 +139,7 @@ class House:
         self.memory: AnswerMemory[KeptQuestion] = AnswerMemory(max_bytes=1_000_000, ttl_s=60.0)
         self.cache = MemoryCache(
             CacheRules(POLICY, max_level, {BIG: rule or ModelRule()}),
-            Digester(bytes(32), sharing=sharing),
+            Digester(bytes(32), sharing=sharing, version=lambda: self.core.succession.version),
             self.memory,
             similarity=Similarity(self._embed),
             metrics=self.metrics,

@@ -23,7 +23,7 @@ from runtime.ports import (
     TokenLogprob,
     Usage,
 )
-from tests.unit.cloud.cache.house import END, House, asking
+from tests.unit.cloud.cache.house import END, House, Models, asking
 
 KEPT = "answer 1"
 Served = tuple[CacheState, str]
@@ -289,6 +289,27 @@ async def test_nobody_waits_longer_than_the_limit() -> None:
     assert house.models.go is not None
     house.models.go.set()
     await asyncio.gather(*tasks)
+
+
+async def test_what_former_models_answered_is_not_served_by_newer_ones() -> None:
+    house = House()
+    await house.ask(asking())
+    await house.core.succession.replace(Models())
+
+    assert (await house.ask(asking()))[0] == "miss"
+    assert (await house.ask(asking()))[0] == "hit"
+
+
+async def test_an_answer_that_former_models_are_still_giving_is_not_kept_for_newer_ones() -> None:
+    house = House()
+    house.models.go = asyncio.Event()
+    running = asyncio.ensure_future(house.ask(asking()))
+    await house.models.reached.wait()
+    replaced = asyncio.ensure_future(house.core.succession.replace(Models()))
+    house.models.go.set()
+    await asyncio.gather(running, replaced)
+
+    assert (await house.ask(asking()))[0] == "miss"
 
 
 async def test_earlier_turns_and_the_system_prompt_are_part_of_the_question() -> None:

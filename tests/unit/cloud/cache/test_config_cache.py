@@ -40,6 +40,7 @@ def made(config: CloudConfig) -> AnswerCache:
         config.cache,
         gateway_policy(config.inspection),
         embed=embed,
+        version=lambda: 0,
         metrics=gateway_metrics(),
         clock=SystemClock(),
     )
