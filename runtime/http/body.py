@@ -17,6 +17,14 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 BODY_TIMEOUT_S: Final = 60.0
 """How long a body may take to arrive, seconds."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_SHOWN_KINDS: Final = (
+    *("greater_than", "less_than", "too_short", "too_long", "string_too", "string_pattern"),
+    *("literal_error", "missing", "finite_number"),
+)
+_OUR_WORDS: Final = (
+    *(("Input should be", "must be"), ("String should", "must"), ("List should", "must")),
+    *((" after validation", ""), ("Field required", "must be given")),
+)
 _Shape = TypeVar("_Shape", bound=pydantic.BaseModel)
 
 
@@ -58,7 +66,17 @@ def parse_shape(body: bytes, shape: type[_Shape]) -> _Shape:
         # Only place and rule: the value itself may be part of a prompt.
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         place = ".".join(_shown(part) for part in first["loc"]) or "body"
-        raise RequestInvalid(first["type"].replace("_", " "), field=place) from None
+        raise RequestInvalid(_rule(first["type"], first["msg"]), field=place) from None
+
+
+def _rule(kind: str, message: str) -> str:
+    """Say what was broken. Only messages that are known to hold the rule and no value are shown."""
+    if kind.startswith(_SHOWN_KINDS) or kind.endswith(("_type", "_parsing")):
+        says = message.partition(",")[0] if kind.endswith("_parsing") else message
+        for theirs, ours in _OUR_WORDS:
+            says = says.replace(theirs, ours, 1)
+        return says
+    return kind.replace("_", " ")
 
 
 def _shown(part: int | str) -> str:
