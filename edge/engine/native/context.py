@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edge.engine.frames import Load
 from edge.engine.native.batch import Batch, Part
 from edge.engine.native.model import LlamaModel, LoadLog
-from runtime.errors import ContextOverflow, EngineCrashed, ModelInvalid
+from runtime.errors import EngineCrashed, ModelInvalid
 
 __all__ = ["LlamaContext", "threads_of"]
 
@@ -78,14 +78,11 @@ class LlamaContext:
             them.
 
         Raises:
-            ContextOverflow: There is no room for them; nothing was changed.
             EngineCrashed: libllama failed; the context is not to be used again.
         """
         rows = self._batch.fill(parts)
         code = llama_cpp.llama_decode(self.handle, self._batch.native)
-        if code == 1:
-            raise ContextOverflow(f"no room left in a cache of {self.cache_tokens} tokens")
-        if code != 0:
+        if code != 0:  # 1, no room, included: whoever admits calls has counted the cells
             raise EngineCrashed(f"llama_decode failed with code {code}")
         return rows
 
