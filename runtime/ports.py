@@ -4,10 +4,10 @@ Each role's ``app.py`` wires the real ones; ``runtime.testing`` ships fakes. Pla
 protocols only: no transport, no storage.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from runtime.ids import Category, ModelName, NodeName, PlanId, RequestId, SessionId, StepId
 from runtime.labels import PUBLIC, Label
@@ -27,19 +27,49 @@ __all__ = [
     "Sampling",
     "SamplingOverrides",
     "StreamRestorer",
+    "TOOL_CHOICES",
     "TextDelta",
     "Timings",
     "TokenLogprob",
+    "ToolCall",
+    "ToolDefinition",
     "Usage",
+    "texts_of",
 ]
 
 
 @dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """One tool that a model may ask for."""
+
+    name: str
+    description: str = ""
+    """What it does, for the model to read."""
+    parameters: str = ""
+    """JSON text of the schema of its arguments; empty when it takes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool, as a model asked for it."""
+
+    id: str
+    """Names the call within its chat."""
+    name: str
+    arguments: str
+    """JSON text, exactly as the model wrote it; it need not even be JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One turn of a chat: ``role`` is ``system``, ``user`` or ``assistant``."""
+    """One turn of a chat: ``role`` is ``system``, ``user``, ``assistant`` or ``tool``."""
 
     role: str
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the model asked for in this turn; only of an assistant."""
+    tool_call_id: str = ""
+    """Which call this turn is the result of; only of a tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +148,10 @@ class Provenance:
     """Which of this node's callers asked, for turns and caches; never sent on. Empty: unknown."""
 
 
+TOOL_CHOICES: Final = ("auto", "none", "required")
+"""What may be said of a call's tools beside the name of one; no tool is called so."""
+
+
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
     """One call of one model."""
@@ -131,6 +165,37 @@ class GenerateRequest:
     idempotency_key: str = ""
     timeout_s: float = 60.0
     """Time left of the caller's deadline, seconds."""
+    tools: tuple[ToolDefinition, ...] = ()
+    """What the model may ask for; only a gateway's upstreams take any."""
+    tool_choice: str = "auto"
+    """``auto``, ``none``, ``required``, or the name of the one tool that must be asked for."""
+
+    @property
+    def uses_tools(self) -> bool:
+        """Whether tools play any part in the call."""
+        return bool(self.tools) or any(
+            turn.role == "tool" or turn.tool_calls or turn.tool_call_id for turn in self.messages
+        )
+
+
+def texts_of(request: GenerateRequest) -> Iterator[str]:
+    """Yield every text of a call that a person or a model may have written, empty ones too.
+
+    Whoever scans, counts or measures what a call holds asks here, so that a part that is added to
+    requests is looked at from its first day. Names of models, graphs and steps are not texts.
+    """
+    for turn in request.messages:
+        yield turn.content
+        yield turn.tool_call_id
+        for call in turn.tool_calls:
+            yield from (call.id, call.name, call.arguments)
+    for tool in request.tools:
+        yield from (tool.name, tool.description, tool.parameters)
+    if request.tool_choice not in TOOL_CHOICES:
+        yield request.tool_choice
+    yield from request.sampling.stop
+    yield request.sampling.grammar
+    yield request.sampling.json_schema
 
 
 class FinishReason(Enum):
@@ -194,6 +259,8 @@ class Completion:
     node: NodeName = NodeName("")
     ledger_position: int | None = None
     """Set by the gate when the call left the edge."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the model asks for, when it stopped for that."""
 
 
 Chunk = TextDelta | Completion

@@ -24,7 +24,9 @@ async def whole(answer: Answer, envelope: Envelope) -> dict[str, Any]:
     logprobs: list[TokenLogprob] = []
     async for chunk in answer.chunks:
         if isinstance(chunk, Completion):
-            body = envelope.body("".join(pieces), chunk.finish_reason, chunk.usage, logprobs)
+            body = envelope.body(
+                "".join(pieces), chunk.finish_reason, chunk.usage, logprobs, chunk.tool_calls
+            )
             return body | {"leeward": _extension(chunk.usage)}
         pieces.append(chunk.text)
         logprobs += chunk.logprobs
@@ -76,11 +78,12 @@ def _text(chunk: Chunk, envelope: Envelope, *, with_usage: bool) -> str:
 def _items(chunk: Chunk, envelope: Envelope, *, with_usage: bool) -> Sequence[dict[str, Any]]:
     if isinstance(chunk, TextDelta):
         return (envelope.piece(chunk.text, chunk.logprobs),)
-    end = envelope.end(chunk.finish_reason)
-    if not with_usage:
-        return (end,)
-    usage = {"usage": usage_data(chunk.usage), "leeward": _extension(chunk.usage)}
-    return (end, envelope.chunk([]) | usage)
+    last = [envelope.tools(chunk.tool_calls)] if chunk.tool_calls else []
+    last.append(envelope.end(chunk.finish_reason))
+    if with_usage:
+        usage = {"usage": usage_data(chunk.usage), "leeward": _extension(chunk.usage)}
+        last.append(envelope.chunk([]) | usage)
+    return last
 
 
 def _extension(usage: Usage) -> dict[str, Any]:

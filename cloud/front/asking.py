@@ -93,12 +93,15 @@ def generate_call(
     """
     # OpenAI's own default: who sends no temperature does not ask for greedy answers.
     sampling = replace(Sampling(), temperature=1.0, max_tokens=defaults.max_tokens)
+    tools, tool_choice = body.to_tools()
     return GenerateCall(
         asking.caller,
         GenerateRequest(
             model=ModelName(body.model),
-            messages=body.to_messages(),
+            messages=body.to_messages(takes_tools=True),
             sampling=body.sampling().applied_to(sampling),
+            tools=tools,
+            tool_choice=tool_choice,
             label=body.leeward.label(),
             provenance=asking.provenance,
             idempotency_key=asking.idempotency_key,

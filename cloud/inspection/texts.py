@@ -5,7 +5,7 @@ from typing import assert_never
 
 from cloud.calls import Call, EmbedCall, GenerateCall
 from runtime.ids import is_minted
-from runtime.ports import GenerateRequest, Provenance, Sampling
+from runtime.ports import GenerateRequest, Provenance, texts_of
 
 __all__ = ["texts_of_call"]
 
@@ -27,18 +27,10 @@ def texts_of_call(call: Call) -> tuple[str, ...]:
 
 
 def _of_generate(request: GenerateRequest) -> Iterator[str]:
-    for turn in request.messages:
-        yield turn.content
-    yield from _of_sampling(request.sampling)
+    yield from texts_of(request)
     yield from _of_provenance(request.provenance)
     if not is_minted(request.idempotency_key):
         yield request.idempotency_key
-
-
-def _of_sampling(sampling: Sampling) -> Iterator[str]:
-    yield from sampling.stop
-    yield sampling.grammar
-    yield sampling.json_schema
 
 
 def _of_provenance(where: Provenance | None) -> Iterator[str]:

@@ -102,7 +102,7 @@ class Attempt:
         self._is_over = True
         waited_s = self._parts.clock.monotonic_s() - self._started_s
         says_much = waited_s >= _FAIR_WAIT_S and not self.reading.tokens
-        if self.reading.tokens or failure.fault is Fault.SILENT:
+        if self.reading.counted_tokens or failure.fault is Fault.SILENT:
             self._charge(self._given_up())
         self._parts.board.failed(self.target, self._permit, failure, says_much=says_much)
         self._end_span(failure.fault.value)
@@ -114,7 +114,7 @@ class Attempt:
         finally:
             if not self._is_over:
                 self._is_over = True
-                if self.reading.tokens or is_outrun:
+                if self.reading.counted_tokens or is_outrun:
                     self._charge(self._given_up())
                 self._parts.board.ended(self.target, self._permit, End.CANCELLED)
                 self._end_span(End.CANCELLED.value)

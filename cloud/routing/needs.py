@@ -33,12 +33,14 @@ def can_continue(request: GenerateRequest) -> bool:
     A stop text is excluded because the cut may lie inside of it, where neither provider sees it.
     """
     sampling = request.sampling
+    if request.uses_tools:
+        return False
     return not (sampling.json_schema or sampling.grammar or sampling.logprobs or sampling.stop)
 
 
 def can_hedge(request: GenerateRequest, route: Route) -> bool:
     """Whether asking twice has no effect but its cost."""
-    return route.may_hedge and len(route.targets) > 1
+    return route.may_hedge and len(route.targets) > 1 and not request.uses_tools
 
 
 def _needs(request: GenerateRequest) -> list[tuple[str, Callable[[Capabilities], bool]]]:
@@ -47,6 +49,7 @@ def _needs(request: GenerateRequest) -> list[tuple[str, Callable[[Capabilities],
     asked: list[tuple[object, str, Callable[[Capabilities], bool]]] = [
         (sampling.json_schema, "sampling.json_schema", lambda able: able.schema != "none"),
         (sampling.grammar, "sampling.grammar", lambda able: able.grammar),
+        (request.uses_tools, "tools", lambda able: able.tools),
         (sampling.logprobs, "sampling.logprobs", lambda able: able.logprobs),
     ]
     return [(field, has) for value, field, has in asked if value]

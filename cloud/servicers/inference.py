@@ -53,7 +53,9 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         """Stream one answer."""
         async with error_boundary(context, "Inference.Generate"):
             caller = await self._access.by_certificate(verified_peer(context))
-            call = decode_generate_request(request, timeout_s=remaining_s(context))
+            call = decode_generate_request(
+                request, timeout_s=remaining_s(context), takes_tools=True
+            )
             passage = decode_passage(request)
             if passage is not None:
                 await self._devices.note_head(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cloud.upstreams.model import Capabilities
 from runtime.errors import RequestInvalid
-from runtime.ports import GenerateRequest, Sampling
+from runtime.ports import TOOL_CHOICES, ChatMessage, GenerateRequest, Sampling, ToolDefinition
 
 __all__ = ["generate_body", "with_prefix"]
 
@@ -21,16 +21,19 @@ def generate_body(
     """Return the body of a streamed chat completion.
 
     Raises:
-        RequestInvalid: The schema is no JSON.
+        RequestInvalid: A schema is no JSON.
     """
     body: dict[str, Any] = {
         "model": upstream_model,
-        "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+        "messages": [_turn(turn) for turn in request.messages],
         "stream": True,
         **_options(request.sampling),
     }
     if request.sampling.json_schema:
         body["response_format"] = _format(request.sampling.json_schema, capabilities)
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tool_choice"] = _choice(request.tool_choice)
     if capabilities.stream_usage:
         body["stream_options"] = {"include_usage": True}
     return body
@@ -79,11 +82,46 @@ def _extensions(sampling: Sampling) -> dict[str, Any]:
     return extra
 
 
+def _turn(turn: ChatMessage) -> dict[str, Any]:
+    written: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    if turn.tool_calls:
+        written["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in turn.tool_calls
+        ]
+    if turn.tool_call_id:
+        written["tool_call_id"] = turn.tool_call_id
+    return written
+
+
+def _tool(tool: ToolDefinition) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.parameters:
+        function["parameters"] = _parsed(tool.parameters, "tools")
+    return {"type": "function", "function": function}
+
+
+def _choice(choice: str) -> Any:
+    if choice in TOOL_CHOICES:
+        return choice
+    return {"type": "function", "function": {"name": choice}}
+
+
 def _format(text: str, capabilities: Capabilities) -> dict[str, Any]:
-    try:
-        schema = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RequestInvalid("the schema is no JSON", field="sampling.json_schema") from error
+    schema = _parsed(text, "sampling.json_schema")
     if capabilities.schema == "json_object":
         return {"type": "json_object", "schema": schema}
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
+def _parsed(text: str, field: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RequestInvalid("the schema is no JSON", field=field) from error

@@ -8,12 +8,11 @@ counts, because no token is shorter than a byte of the text as the tokenizer rea
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from unicodedata import normalize
 
-from runtime.ports import ChatMessage, GenerateRequest
+from runtime.ports import GenerateRequest
 
 __all__ = [
     "TokenBound",
@@ -31,6 +30,7 @@ _TOKENS_PER_TURN = 4
 _MOST_TOKENS_PER_TURN: Final = 16
 _MOST_TOKENS_OF_A_TEMPLATE: Final = 256
 """Some templates put a system turn of their own before the chat."""
+_TOOL_SPREAD: Final = 4
 _TOKENS_PAST_THE_LIMIT: Final = 16
 """Some providers count the end of the answer and the tokens of a forced tool name."""
 
@@ -48,9 +48,10 @@ def estimate_tokens(text: str) -> int:
     return sum(math.ceil(len(piece) / _LETTERS_PER_TOKEN) for piece in _PIECE.findall(text))
 
 
-def estimate_prompt_tokens(messages: Sequence[ChatMessage]) -> int:
-    """Return about how many tokens a chat has once its template is applied."""
-    return sum(estimate_tokens(turn.content) + _TOKENS_PER_TURN for turn in messages)
+def estimate_prompt_tokens(request: GenerateRequest) -> int:
+    """Return about how many tokens the prompt has once its template is applied."""
+    turns = sum(estimate_tokens(turn.content) + _TOKENS_PER_TURN for turn in request.messages)
+    return turns + sum(map(estimate_tokens, _tool_texts(request)))
 
 
 def rough_prompt_tokens(request: GenerateRequest) -> int:
@@ -65,6 +66,9 @@ def rough_prompt_tokens(request: GenerateRequest) -> int:
 def token_bound(request: GenerateRequest) -> TokenBound:
     """Return the most that one attempt at ``request`` can be charged for."""
     around = len(request.messages) * _MOST_TOKENS_PER_TURN + _MOST_TOKENS_OF_A_TEMPLATE
+    # Templates write the JSON of tools with line breaks and indents of their own.
+    tools = _TOOL_SPREAD * sum(map(most_tokens, _tool_texts(request)))
+    around += tools + len(request.tools) * _MOST_TOKENS_PER_TURN
     return TokenBound(
         sum(map(most_tokens, _texts(request))) + around,
         request.sampling.max_tokens + _TOKENS_PAST_THE_LIMIT,
@@ -85,9 +89,23 @@ def most_tokens(text: str) -> int:
 
 
 def _size_bytes(request: GenerateRequest) -> int:
-    return sum(len(text) if text.isascii() else len(text.encode()) for text in _texts(request))
+    texts = [*_texts(request), *_tool_texts(request)]
+    return sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
 
 
 def _texts(request: GenerateRequest) -> list[str]:
     texts = [turn.content for turn in request.messages]
     return [*texts, request.sampling.json_schema, request.sampling.grammar]
+
+
+def _tool_texts(request: GenerateRequest) -> list[str]:
+    """Return what tools add to a prompt: their definitions, and earlier calls of them."""
+    if not request.uses_tools:
+        return []
+    texts = [text for tool in request.tools for text in (tool.name, tool.description)]
+    texts += [tool.parameters for tool in request.tools]
+    for turn in request.messages:
+        texts.append(turn.tool_call_id)
+        for call in turn.tool_calls:
+            texts += [call.id, call.name, call.arguments]
+    return texts

@@ -19,6 +19,7 @@ from cloud.upstreams.estimate import (
 from cloud.upstreams.failures import Fault, UpstreamFailed
 from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.reported import read_logprobs, read_usage
+from cloud.upstreams.tool_calls import NoToolCalls, ToolCallReading
 from runtime.clock import Clock
 from runtime.errors import DeadlineExceeded, LeewardError, StreamBroken, UpstreamUnavailable
 from runtime.ids import ModelName
@@ -79,6 +80,7 @@ class Reading:
         self._usage: Usage | None = None
         self._bound: TokenBound | None = None
         self._model = ""
+        self._tools = ToolCallReading()
         self._deltas = 0
         self._text_bytes = 0
         self._hidden_tokens = 0
@@ -155,8 +157,19 @@ class Reading:
         """Return the last chunk, or say that the stream broke: no finish reason, no answer."""
         if self._finish is None:
             raise self.failed(Fault.CUT, "ended without a finish reason")
+        try:
+            calls = self._tools.calls(self.request)
+        except NoToolCalls as error:
+            raise self.failed(Fault.GARBAGE, "asked for a tool in a way that is none") from error
+        if bool(calls) != (self._finish is FinishReason.TOOL_CALLS):
+            # Some end with "stop" all the same; none may ask for tools and name none.
+            if not calls:
+                raise self.failed(Fault.GARBAGE, "asked for tools and named none")
+            if self._finish is FinishReason.STOP:
+                self._finish = FinishReason.TOOL_CALLS
         return Completion(
             finish_reason=self._finish,
+            tool_calls=calls,
             usage=self.usage(),
             timings=Timings(
                 queued_s=self.queued_s,
@@ -170,7 +183,7 @@ class Reading:
         """Return what the attempt consumed so far: as reported, or by our own count."""
         if self._usage is not None:
             return self._usage
-        prompt_tokens = estimate_prompt_tokens(self.request.messages)
+        prompt_tokens = estimate_prompt_tokens(self.request)
         return Usage(
             prompt_tokens=min(prompt_tokens, self._token_bound().prompt_tokens),
             completion_tokens=self.counted_tokens,
@@ -234,17 +247,31 @@ class Reading:
     def _text_of(self, delta: Any) -> str:
         if not isinstance(delta, dict):
             return ""
+        if delta.get("tool_calls"):
+            self._take_tools(delta["tool_calls"])
         text = delta.get("content")
         if not text:
             hidden = delta.get("reasoning_content") or delta.get("reasoning")
             if isinstance(hidden, str) and hidden:
-                # Not passed on, but it is charged for, and it is no silence.
-                self._hidden_tokens += _tokens_in(hidden)
-                self._progress_s = self._clock.monotonic_s()
+                self._count_hidden(hidden)
             return ""
         if not isinstance(text, str):
             raise self.failed(Fault.GARBAGE, "sent text that is none")
         return text
+
+    def _take_tools(self, deltas: Any) -> None:
+        try:
+            written = self._tools.take(deltas)
+        except NoToolCalls as error:
+            raise self.failed(Fault.GARBAGE, "asked for a tool in a way that is none") from error
+        self._count_hidden(written)
+
+    def _count_hidden(self, text: str) -> None:
+        """Count what is not passed on as it comes, but is charged for, and is no silence."""
+        self._hidden_tokens += _tokens_in(text)
+        self._progress_s = self._clock.monotonic_s()
+        if self._hidden_tokens > _MOST_DELTAS_PER_TOKEN * self._token_bound().completion_tokens:
+            raise self.failed(Fault.GARBAGE, "writes on past the limit of tokens")
 
     def _count(self, text: str, reported_tokens: int) -> None:
         now_s = self._progress_s = self._clock.monotonic_s()

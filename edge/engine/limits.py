@@ -47,6 +47,8 @@ def check_request(request: GenerateRequest) -> None:
         raise RequestInvalid(f"{len(messages)} messages; 1 to {_MAX_MESSAGES} are allowed")
     if any(message.role not in _ROLES for message in messages):
         raise RequestInvalid(f"a message's role is not one of {', '.join(sorted(_ROLES))}")
+    if request.uses_tools:
+        raise RequestInvalid("tools are not served by models of this device", field="tools")
     if sum(len(_utf8(message.content, "a message")) for message in messages) > _MAX_TEXT_BYTES:
         raise RequestInvalid(f"the messages exceed {_MAX_TEXT_BYTES} bytes")
     if not request.timeout_s > 0 or math.isinf(request.timeout_s):

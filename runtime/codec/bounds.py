@@ -14,6 +14,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from runtime.errors import RequestInvalid
 from runtime.ids import Category
+from runtime.ports import TOOL_CHOICES
 
 __all__ = [
     "MAX_CATEGORIES",
@@ -27,6 +28,7 @@ __all__ = [
     "MAX_STEPS",
     "MAX_STOP_TEXTS",
     "MAX_TEXTS",
+    "MAX_TOOLS",
     "MAX_VECTOR_VALUES",
     "categories",
     "count",
@@ -38,6 +40,7 @@ __all__ = [
     "optional_name",
     "short_text",
     "text",
+    "tool_name",
     "whole",
 ]
 
@@ -64,12 +67,15 @@ MAX_EDGES: Final = 4_096
 """Most edges of a graph."""
 MAX_CATEGORIES: Final = 64
 """Most categories of a label."""
+MAX_TOOLS: Final = 128
+"""Most tools of a call, and most calls of tools in one turn."""
 MAX_STOP_TEXTS: Final = 16
 """Most stop texts of a call."""
 MAX_RECORDS: Final = 4_096
 """Most releases, repairs, positions or log-probabilities in one message."""
 
 _LOG_PROBABILITY_ROUNDING: Final = 1e-3
+_TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CATEGORY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -100,6 +106,15 @@ def short_text(value: str, field: str) -> str:
     """Return a short text that is not empty and may hold any character, such as a stop text."""
     if not 1 <= len(value) <= MAX_NAME_CHARS:
         raise RequestInvalid(f"must have 1 to {MAX_NAME_CHARS} characters", field=field)
+    return value
+
+
+def tool_name(value: str, field: str) -> str:
+    """Return the name of a tool, as providers take it; not one of the words for a choice."""
+    if not _TOOL_NAME.fullmatch(value):
+        raise RequestInvalid("must be 1 to 64 letters, digits, - and _", field=field)
+    if value in TOOL_CHOICES:
+        raise RequestInvalid("is a word with a meaning of its own", field=field)
     return value
 
 

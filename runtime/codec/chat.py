@@ -1,7 +1,7 @@
 """Chat messages and what a model reports about an answer, to and from their messages.
 
-Tool calls are in the contract and not yet served: a message that holds one is refused, never
-read without it.
+Only a gateway's upstreams take tools. Everywhere else a message that holds a call of one, or its
+result, is refused, never read without it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,27 @@ from leeward.v1 import chat_pb2
 from runtime.codec import bounds
 from runtime.codec.enums import CHAT_ROLES
 from runtime.errors import RequestInvalid
-from runtime.ports import ChatMessage, Timings, TokenLogprob, Usage
+from runtime.ports import (
+    ChatMessage,
+    Timings,
+    TokenLogprob,
+    ToolCall,
+    ToolDefinition,
+    Usage,
+)
 
 __all__ = [
     "decode_chat",
     "decode_logprobs",
     "decode_timings",
+    "decode_tool_calls",
+    "decode_tools",
     "decode_usage",
     "encode_chat",
     "encode_logprobs",
     "encode_timings",
+    "encode_tool_calls",
+    "encode_tools",
     "encode_usage",
 ]
 
@@ -30,18 +41,85 @@ def encode_chat(messages: Sequence[ChatMessage]) -> list[chat_pb2.ChatMessage]:
     """Return the messages of a chat."""
     return [
         chat_pb2.ChatMessage(
-            role=CHAT_ROLES.encode(turn.role, f"messages[{place}].role"), content=turn.content
+            role=CHAT_ROLES.encode(turn.role, f"messages[{place}].role"),
+            content=turn.content,
+            tool_calls=encode_tool_calls(turn.tool_calls),
+            tool_call_id=turn.tool_call_id,
         )
         for place, turn in enumerate(messages)
     ]
 
 
 def decode_chat(
-    messages: Sequence[chat_pb2.ChatMessage], field: str = "messages"
+    messages: Sequence[chat_pb2.ChatMessage], field: str = "messages", *, takes_tools: bool = False
 ) -> tuple[ChatMessage, ...]:
-    """Return a chat of at least one turn."""
+    """Return a chat of at least one turn.
+
+    Args:
+        messages: As received.
+        field: Where they stand, for errors.
+        takes_tools: Whether who reads it handles calls of tools and their results.
+    """
     bounds.count(messages, field, at_least=1, at_most=bounds.MAX_CHAT_TURNS)
-    return tuple(_decode_turn(turn, f"{field}[{place}]") for place, turn in enumerate(messages))
+    return tuple(
+        _decode_turn(turn, f"{field}[{place}]", takes_tools=takes_tools)
+        for place, turn in enumerate(messages)
+    )
+
+
+def encode_tools(tools: Iterable[ToolDefinition]) -> list[chat_pb2.ToolDefinition]:
+    """Return the messages of tools that a model may ask for."""
+    return [
+        chat_pb2.ToolDefinition(
+            name=tool.name,
+            description=tool.description,
+            parameters_json_schema=tool.parameters,
+        )
+        for tool in tools
+    ]
+
+
+def decode_tools(
+    messages: Sequence[chat_pb2.ToolDefinition], field: str = "tools"
+) -> tuple[ToolDefinition, ...]:
+    """Return the tools that a model may ask for; their names differ."""
+    bounds.count(messages, field, at_most=bounds.MAX_TOOLS)
+    tools = tuple(
+        ToolDefinition(
+            name=bounds.tool_name(tool.name, f"{field}[{place}].name"),
+            description=bounds.text(tool.description, f"{field}[{place}].description"),
+            parameters=bounds.text(
+                tool.parameters_json_schema,
+                f"{field}[{place}].parameters_json_schema",
+                at_most_chars=bounds.MAX_GRAMMAR_CHARS,
+            ),
+        )
+        for place, tool in enumerate(messages)
+    )
+    if len({tool.name for tool in tools}) < len(tools):
+        raise RequestInvalid("must have names that differ", field=field)
+    return tools
+
+
+def encode_tool_calls(calls: Iterable[ToolCall]) -> list[chat_pb2.ToolCall]:
+    """Return the messages of calls that a model asked for."""
+    return [
+        chat_pb2.ToolCall(id=call.id, name=call.name, arguments_json=call.arguments)
+        for call in calls
+    ]
+
+
+def decode_tool_calls(messages: Sequence[chat_pb2.ToolCall], field: str) -> tuple[ToolCall, ...]:
+    """Return the calls that a model asked for."""
+    bounds.count(messages, field, at_most=bounds.MAX_TOOLS)
+    return tuple(
+        ToolCall(
+            id=bounds.name(call.id, f"{field}[{place}].id"),
+            name=bounds.name(call.name, f"{field}[{place}].name"),
+            arguments=bounds.text(call.arguments_json, f"{field}[{place}].arguments_json"),
+        )
+        for place, call in enumerate(messages)
+    )
 
 
 def encode_usage(usage: Usage) -> chat_pb2.Usage:
@@ -105,12 +183,20 @@ def decode_logprobs(
     return tuple(_decode_logprob(item, f"{field}[{at}]") for at, item in enumerate(messages))
 
 
-def _decode_turn(message: chat_pb2.ChatMessage, field: str) -> ChatMessage:
-    if message.tool_calls or message.tool_call_id:
-        raise RequestInvalid("tool calls are not served", field=f"{field}.tool_calls")
+def _decode_turn(message: chat_pb2.ChatMessage, field: str, *, takes_tools: bool) -> ChatMessage:
+    role = CHAT_ROLES.decode(message.role, f"{field}.role")
+    uses_tools = bool(role == "tool" or message.tool_calls or message.tool_call_id)
+    if uses_tools and not takes_tools:
+        raise RequestInvalid("tool calls are not served here", field=f"{field}.tool_calls")
+    if message.tool_calls and role != "assistant":
+        raise RequestInvalid("only an assistant asks for tools", field=f"{field}.tool_calls")
+    if (role == "tool") != bool(message.tool_call_id):
+        raise RequestInvalid("belongs to a tool's turn", field=f"{field}.tool_call_id")
     return ChatMessage(
-        role=CHAT_ROLES.decode(message.role, f"{field}.role"),
+        role=role,
         content=bounds.text(message.content, f"{field}.content"),
+        tool_calls=decode_tool_calls(message.tool_calls, f"{field}.tool_calls"),
+        tool_call_id=bounds.optional_name(message.tool_call_id, f"{field}.tool_call_id"),
     )
 
 

@@ -67,7 +67,7 @@ CHAT_ROLES: Final = EnumPairs(
         chat_pb2.CHAT_ROLE_SYSTEM: "system",
         chat_pb2.CHAT_ROLE_USER: "user",
         chat_pb2.CHAT_ROLE_ASSISTANT: "assistant",
-        # CHAT_ROLE_TOOL is refused until tool calls are served.
+        chat_pb2.CHAT_ROLE_TOOL: "tool",
     }
 )
 FINISH_REASONS: Final = EnumPairs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from leeward.v1 import inference_pb2 as pb
@@ -11,10 +11,14 @@ from runtime.codec.chat import (
     decode_chat,
     decode_logprobs,
     decode_timings,
+    decode_tool_calls,
+    decode_tools,
     decode_usage,
     encode_chat,
     encode_logprobs,
     encode_timings,
+    encode_tool_calls,
+    encode_tools,
     encode_usage,
 )
 from runtime.codec.enums import FINISH_REASONS, ZONES
@@ -33,7 +37,15 @@ from runtime.codec.sampling import decode_sampling, encode_sampling
 from runtime.errors import RequestInvalid
 from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepId
 from runtime.policy.model import Zone
-from runtime.ports import Chunk, Completion, GenerateRequest, Provenance, TextDelta
+from runtime.ports import (
+    TOOL_CHOICES,
+    Chunk,
+    Completion,
+    GenerateRequest,
+    Provenance,
+    TextDelta,
+    ToolDefinition,
+)
 
 __all__ = [
     "ServedModel",
@@ -78,6 +90,8 @@ def encode_generate_request(
         provenance=encode_provenance(request.provenance) if request.provenance else None,
         idempotency_key=request.idempotency_key,
         ledger=encode_ledger_reference(ledger) if ledger else None,
+        tools=encode_tools(request.tools),
+        tool_choice="" if request.tool_choice == "auto" else request.tool_choice,
     )
 
 
@@ -90,21 +104,25 @@ def generate_payload(request: GenerateRequest) -> bytes:
     return encode_generate_request(request).SerializeToString(deterministic=True)
 
 
-def decode_generate_request(message: pb.GenerateRequest, *, timeout_s: float) -> GenerateRequest:
+def decode_generate_request(
+    message: pb.GenerateRequest, *, timeout_s: float, takes_tools: bool = False
+) -> GenerateRequest:
     """Return the call of a message.
 
     Args:
         message: As received.
         timeout_s: What ``runtime.rpc.deadlines`` says is left, seconds.
+        takes_tools: Whether this node handles tools; one that does not refuses them.
 
     Raises:
         RequestInvalid: A field is missing, too large, or not of its kind.
     """
-    if message.tools:
-        raise RequestInvalid("tool calls are not served", field="tools")
+    if not takes_tools and (message.tools or message.tool_choice):
+        raise RequestInvalid("tool calls are not served here", field="tools")
+    tools = decode_tools(message.tools)
     return GenerateRequest(
         model=ModelName(bounds.name(message.model, "model")),
-        messages=decode_chat(message.messages),
+        messages=decode_chat(message.messages, takes_tools=takes_tools),
         sampling=decode_sampling(message.sampling),
         label=decode_label_or_unsure(message.label, "label", present=message.HasField("label")),
         provenance=(
@@ -112,7 +130,15 @@ def decode_generate_request(message: pb.GenerateRequest, *, timeout_s: float) ->
         ),
         idempotency_key=bounds.optional_name(message.idempotency_key, "idempotency_key"),
         timeout_s=timeout_s,
+        tools=tools,
+        tool_choice=_decode_tool_choice(message.tool_choice, tools),
     )
+
+
+def _decode_tool_choice(choice: str, tools: Sequence[ToolDefinition]) -> str:
+    if choice in {"", *TOOL_CHOICES} or choice in {tool.name for tool in tools}:
+        return choice or "auto"
+    raise RequestInvalid("is neither a known word nor one of the tools", field="tool_choice")
 
 
 def decode_passage(message: pb.GenerateRequest | pb.EmbedRequest) -> LedgerReference | None:
@@ -161,16 +187,24 @@ def encode_chunk(chunk: Chunk) -> pb.GenerateResponse:
             model=chunk.model,
             node=chunk.node,
             ledger_position=chunk.ledger_position,
+            tool_calls=encode_tool_calls(chunk.tool_calls),
         )
     )
 
 
-def decode_chunk(message: pb.GenerateResponse) -> Chunk:
-    """Return one item of an answer's stream; an item that this version does not know is refused."""
+def decode_chunk(message: pb.GenerateResponse, *, takes_tools: bool = False) -> Chunk:
+    """Return one item of an answer's stream; an item that this version does not know is refused.
+
+    Args:
+        message: As received.
+        takes_tools: Whether tools were offered; who offered none is asked for none.
+    """
     kind = message.WhichOneof("item")
     if kind == "delta":
         return _decode_delta(message.delta)
     if kind == "completion":
+        if message.completion.tool_calls and not takes_tools:
+            raise RequestInvalid("no tools were offered", field="completion.tool_calls")
         return _decode_completion(message.completion)
     raise RequestInvalid("is not a known item", field="item")
 
@@ -209,8 +243,6 @@ def _decode_delta(message: pb.TextDelta) -> TextDelta:
 
 
 def _decode_completion(message: pb.Completion) -> Completion:
-    if message.tool_calls:
-        raise RequestInvalid("tool calls are not served", field="completion.tool_calls")
     position = message.ledger_position if message.HasField("ledger_position") else None
     return Completion(
         finish_reason=FINISH_REASONS.decode(message.finish_reason, "completion.finish_reason"),
@@ -221,6 +253,7 @@ def _decode_completion(message: pb.Completion) -> Completion:
         ledger_position=(
             None if position is None else bounds.whole(position, "completion.ledger_position")
         ),
+        tool_calls=decode_tool_calls(message.tool_calls, "completion.tool_calls"),
     )
 
 

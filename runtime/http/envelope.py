@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from runtime.http.logprobs import chat_logprobs
-from runtime.ports import FinishReason, TokenLogprob, Usage
+from runtime.http.tools import tool_call_data
+from runtime.ports import FinishReason, TokenLogprob, ToolCall, Usage
 
 __all__ = ["DONE", "Envelope", "Kind", "event_text", "usage_data"]
 
@@ -37,11 +38,18 @@ class Envelope:
         reason: FinishReason,
         usage: Usage,
         logprobs: Sequence[TokenLogprob] = (),
+        tool_calls: Sequence[ToolCall] = (),
     ) -> dict[str, Any]:
         """Return the one object of a response that is not streamed."""
         choice: dict[str, Any] = {"index": 0, "finish_reason": reason.value}
         if self.kind == "chat":
             choice["message"] = {"role": "assistant", "content": text}
+            if tool_calls:
+                # OpenAI's own answers have no text then, and clients look for that.
+                choice["message"] |= {
+                    "content": text or None,
+                    "tool_calls": tool_call_data(tool_calls, is_streamed=False),
+                }
             choice["logprobs"] = chat_logprobs(logprobs, top=self.top_logprobs)
         else:
             choice |= {"text": text, "logprobs": None}
@@ -59,6 +67,10 @@ class Envelope:
             tokens = chat_logprobs(logprobs, top=self.top_logprobs)
             return self.chunk([_delta({"content": text}) | {"logprobs": tokens}])
         return self.chunk([{"index": 0, "text": text, "finish_reason": None, "logprobs": None}])
+
+    def tools(self, calls: Sequence[ToolCall]) -> dict[str, Any]:
+        """Return the piece of a streamed answer that asks for tools."""
+        return self.chunk([_delta({"tool_calls": tool_call_data(calls, is_streamed=True)})])
 
     def end(self, reason: FinishReason) -> dict[str, Any]:
         """Return the object that says why a streamed answer ended."""

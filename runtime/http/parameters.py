@@ -17,7 +17,6 @@ PASSED_OVER: Final = frozenset(
     {
         "metadata",
         "name",
-        "parallel_tool_calls",
         "prediction",
         "prompt_cache_key",
         "prompt_cache_retention",
@@ -40,9 +39,6 @@ ASKING_NOTHING: Final[Mapping[str, tuple[Any, ...]]] = {
     "reasoning_effort": (),
     "refusal": ("",),
     "suffix": ("",),
-    "tool_call_id": ("",),
-    "tool_calls": ([],),
-    "tool_choice": ("none", "auto"),
     "top_logprobs": (0,),
     "verbosity": (),
     "web_search_options": (),

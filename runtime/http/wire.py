@@ -13,8 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.errors import NotImplementedYet, RequestInvalid
 from runtime.http.parameters import refuse_unserved
+from runtime.http.tools import (
+    MAX_TOOLS,
+    ToolCallShape,
+    ToolShape,
+    choice_of,
+    definitions_of,
+)
 from runtime.labels import Label
-from runtime.ports import ChatMessage, SamplingOverrides
+from runtime.ports import ChatMessage, SamplingOverrides, ToolDefinition
 
 __all__ = ["ChatRequest", "CompletionRequest", "EmbeddingRequest", "Extension"]
 
@@ -48,15 +55,34 @@ class _TextPart(BaseModel):
 class _Message(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Text | list[_TextPart]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: Text | list[_TextPart] | None = None
+    tool_calls: list[ToolCallShape] | None = Field(default=None, max_length=MAX_TOOLS)
+    tool_call_id: Annotated[str, Field(max_length=256)] | None = None
 
-    def to_chat(self) -> ChatMessage:
+    def to_chat(self, *, takes_tools: bool) -> ChatMessage:
         refuse_unserved(self.model_extra, within="messages")
+        calls = self.tool_calls or []
+        is_result = self.role == "tool"
+        if (calls or is_result or self.tool_call_id) and not takes_tools:
+            raise NotImplementedYet("tool calls are not served here")
+        if is_result != bool(self.tool_call_id):
+            raise RequestInvalid("says which call a tool's turn answers", field="tool_call_id")
+        if calls and self.role != "assistant":
+            raise RequestInvalid("only an assistant asks for tools", field="tool_calls")
         text = self.content
+        if text is None:
+            if not calls:
+                raise RequestInvalid("must hold the turn's text", field="messages.content")
+            text = ""
         if not isinstance(text, str):
             text = "".join(part.text for part in text)
-        return ChatMessage("system" if self.role == "developer" else self.role, text)
+        return ChatMessage(
+            "system" if self.role == "developer" else self.role,
+            text,
+            tool_calls=tuple(call.to_call() for call in calls),
+            tool_call_id=self.tool_call_id or "",
+        )
 
 
 class _StreamOptions(BaseModel):
@@ -149,7 +175,9 @@ class ChatRequest(_Generation):
     messages: list[_Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     response_format: dict[str, Any] | None = None
-    tools: list[Any] | None = None
+    tools: list[ToolShape] | None = Field(default=None, max_length=MAX_TOOLS)
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
 
@@ -169,15 +197,31 @@ class ChatRequest(_Generation):
     def shown_alternatives(self) -> int:
         return self.top_logprobs or 0
 
-    def to_messages(self) -> tuple[ChatMessage, ...]:
+    def to_messages(self, *, takes_tools: bool = False) -> tuple[ChatMessage, ...]:
         """Return the chat.
 
+        Args:
+            takes_tools: Whether who asks for it handles tools, and asks for them too.
+
         Raises:
-            NotImplementedYet: The request uses what is not served yet.
+            RequestInvalid: A turn does not hold what its role needs.
+            NotImplementedYet: The request uses what is not served.
         """
-        if self.tools:
-            raise NotImplementedYet("tool calls are not served yet")
-        return tuple(message.to_chat() for message in self.messages)
+        if not takes_tools and (self.tools or self.tool_choice not in {None, "none", "auto"}):
+            raise NotImplementedYet("tool calls are not served here")
+        return tuple(message.to_chat(takes_tools=takes_tools) for message in self.messages)
+
+    def to_tools(self) -> tuple[tuple[ToolDefinition, ...], str]:
+        """Return the tools that the model may ask for, and whether it must.
+
+        Raises:
+            RequestInvalid: The choice or the names of tools make no sense.
+            NotImplementedYet: They are not to be asked for together.
+        """
+        tools = self.tools or []
+        if tools and self.parallel_tool_calls is False:
+            raise NotImplementedYet("one tool at a time cannot be promised; leave the wish out")
+        return definitions_of(tools), choice_of(self.tool_choice, tools)
 
 
 class CompletionRequest(_Generation):
@@ -186,7 +230,7 @@ class CompletionRequest(_Generation):
     prompt: Text | list[Text]
     logprobs: int | None = Field(default=None, ge=0, le=20)
 
-    def to_messages(self) -> tuple[ChatMessage, ...]:
+    def to_messages(self, *, takes_tools: bool = False) -> tuple[ChatMessage, ...]:
         """Return the prompt as a chat.
 
         Raises:
@@ -199,6 +243,10 @@ class CompletionRequest(_Generation):
         if len(prompts) != 1:
             raise NotImplementedYet("one prompt per request is served")
         return (ChatMessage("user", prompts[0]),)
+
+    def to_tools(self) -> tuple[tuple[ToolDefinition, ...], str]:
+        """Return none: the plain format has no tools."""
+        return (), "auto"
 
 
 class EmbeddingRequest(BaseModel):

@@ -7,6 +7,7 @@ Knows channel and contract; knows nothing of gates, ledgers or plans. On an edge
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 
 import grpc
 
@@ -71,7 +72,7 @@ class InferenceClient:
                 timeout=request.timeout_s,
                 metadata=tuple(self._metadata()),
             ),
-            decode_chunk,
+            partial(decode_chunk, takes_tools=bool(request.tools)),
             is_last=_is_completion,
             tokens_in=_tokens_in,
         )

@@ -19,7 +19,14 @@ from runtime.errors import (
     UpstreamUnavailable,
 )
 from runtime.labels import Label
-from runtime.ports import GenerateRequest, TextDelta
+from runtime.ports import (
+    Completion,
+    FinishReason,
+    GenerateRequest,
+    TextDelta,
+    ToolCall,
+    Usage,
+)
 from tests.unit.cloud.front.conftest import KEY, Front
 
 SECRET = "Anna Kowalska"
@@ -224,3 +231,59 @@ async def test_a_caller_without_its_key_is_told_to_bring_one(front: Front) -> No
         assert refused.value.response.headers["www-authenticate"] == "Bearer"
         assert key not in refused.value.response.text
     assert front.models.asked == []
+
+
+TOOL: Any = {
+    "type": "function",
+    "function": {"name": "dose", "parameters": {"type": "object", "properties": {}}},
+}
+ASKS = Completion(
+    FinishReason.TOOL_CALLS, usage=Usage(10, 2), tool_calls=(ToolCall("c1", "dose", "{}"),)
+)
+
+
+async def test_tools_are_offered_and_what_is_asked_for_is_told(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    front.models.script = (ASKS,)
+
+    answer = await ask(client, tools=[TOOL], tool_choice="required")
+
+    (asked,) = front.models.asked
+    assert isinstance(asked, GenerateRequest)
+    assert [tool.name for tool in asked.tools] == ["dose"]
+    assert asked.tool_choice == "required"
+    (choice,) = answer.choices
+    assert (choice.finish_reason, choice.message.content) == ("tool_calls", None)
+    (call,) = choice.message.tool_calls
+    assert (call.id, call.function.name, call.function.arguments) == ("c1", "dose", "{}")
+
+
+async def test_a_stream_asks_for_tools_before_its_end(front: Front, client: AsyncOpenAI) -> None:
+    front.models.script = (TextDelta("Let me see."), ASKS)
+
+    stream = await ask(client, tools=[TOOL], stream=True)
+    items = [item async for item in stream]
+
+    calls = [c for i in items for one in i.choices for c in one.delta.tool_calls or []]
+    assert [(call.index, call.id, call.function.name) for call in calls] == [(0, "c1", "dose")]
+    assert [i.choices[0].finish_reason for i in items if i.choices][-1] == "tool_calls"
+
+
+async def test_a_result_of_a_tool_is_part_of_the_chat(front: Front, client: AsyncOpenAI) -> None:
+    function = {"name": "dose", "arguments": "{}"}
+    turns: Any = [
+        *ASKED,
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "c1", "type": "function", "function": function}],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "3 mg"},
+    ]
+
+    await client.chat.completions.create(model="big", messages=turns, tools=[TOOL])
+
+    (asked,) = front.models.asked
+    assert isinstance(asked, GenerateRequest)
+    assert asked.messages[2].tool_calls == (ToolCall("c1", "dose", "{}"),)
+    assert (asked.messages[3].role, asked.messages[3].tool_call_id) == ("tool", "c1")

@@ -15,6 +15,7 @@ from runtime.ports import Chunk, GenerateRequest, TextDelta
 from tests.unit.cloud.front.conftest import END, Front, running_front
 
 SECRET = "Anna Kowalska"
+TOOL = {"type": "function", "function": {"name": "dose", "parameters": {"type": "object"}}}
 CHAT = "/v1/chat/completions"
 BODY: dict[str, Any] = {"model": "big", "messages": [{"role": "user", "content": SECRET}]}
 
@@ -31,8 +32,13 @@ async def post(front: Front, change: dict[str, Any], path: str = CHAT, **headers
     [
         ({"model": "nope"}, 404, None),
         ({"n": 2}, 501, None),
-        ({"tools": [{"type": "function"}]}, 501, None),
-        ({"tool_choice": "required"}, 501, None),
+        ({"tools": [{"type": "function"}]}, 400, "tools.0.function"),
+        ({"tools": [TOOL, TOOL]}, 400, "tools"),
+        ({"tools": [TOOL], "tool_choice": {"function": {"name": SECRET}}}, 400, "tool_choice"),
+        ({"tools": [TOOL], "parallel_tool_calls": False}, 501, None),
+        ({"tool_choice": "required"}, 400, "tool_choice"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, 400, "tool_call_id"),
+        ({"messages": [{"role": "user"}]}, 400, "messages.content"),
         ({"modalities": ["audio"]}, 501, None),
         ({"reasoning_effort": "high"}, 501, None),
         ({"temprature": 0}, 400, "temprature"),
@@ -44,7 +50,7 @@ async def post(front: Front, change: dict[str, Any], path: str = CHAT, **headers
         ({"max_tokens": 10**30}, 400, "max_tokens"),
         ({"messages": []}, 400, "messages"),
         ({"messages": [{"role": SECRET, "content": "x"}]}, 400, "messages.0.role"),
-        ({"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]}, 501, None),
+        ({"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]}, 400, None),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, 400, None),
         ({"leeward": {SECRET: ["health"]}}, 400, "leeward.*"),
         ({"response_format": {"type": "xml"}}, 400, "response_format.type"),

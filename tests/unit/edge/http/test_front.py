@@ -14,6 +14,13 @@ from runtime.testing.fakes import Script
 from tests.unit.edge.http.conftest import Front, running_front
 
 PUBLIC = [{"role": "user", "content": "How many legs do two cats have?"}]
+TOOL = {"type": "function", "function": {"name": "dose", "parameters": {"type": "object"}}}
+ASKED_FOR_A_TOOL = {
+    "role": "assistant",
+    "tool_calls": [
+        {"id": "c1", "type": "function", "function": {"name": "dose", "arguments": "{}"}}
+    ],
+}
 PERSONAL = [{"role": "user", "content": "Patient Anna Kowalska takes 2 mg. How much?"}]
 
 
@@ -155,7 +162,11 @@ async def test_embeddings_come_back_as_the_client_expects(client: AsyncOpenAI) -
         ({"model": "nope"}, 404, "NotFound"),
         ({"model": "leeward/nope"}, 404, "NotFound"),
         ({"n": 2}, 501, "NotImplementedYet"),
-        ({"tools": [{"type": "function"}]}, 501, "NotImplementedYet"),
+        ({"tools": [{"type": "function"}]}, 400, "RequestInvalid"),
+        ({"tools": [TOOL]}, 501, "NotImplementedYet"),
+        ({"tool_choice": "required"}, 501, "NotImplementedYet"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, 501, "NotImplementedYet"),
+        ({"messages": [ASKED_FOR_A_TOOL]}, 501, "NotImplementedYet"),
         ({"temperature": 99}, 400, "RequestInvalid"),
         ({"frequency_penalty": 3}, 400, "RequestInvalid"),
         ({"logit_bias": {"x": 1}}, 400, "RequestInvalid"),

@@ -46,7 +46,7 @@ def generate(**changes: object) -> inference_pb2.GenerateRequest:
         (generate(messages=[chat_pb2.ChatMessage(content=SECRET)]), "messages[0].role"),
         (
             generate(messages=[USER, chat_pb2.ChatMessage(role=chat_pb2.CHAT_ROLE_TOOL)]),
-            "messages[1].role",
+            "messages[1].tool_calls",
         ),
         (generate(tools=[chat_pb2.ToolDefinition(name=SECRET)]), "tools"),
         (generate(label=label_pb2.Label(categories=[SECRET])), "label.categories"),

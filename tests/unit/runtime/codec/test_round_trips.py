@@ -1,7 +1,10 @@
 """What is encoded, sent as bytes and decoded is what it was."""
 
+from dataclasses import replace
+from operator import attrgetter
 from typing import TypeVar
 
+import pytest
 from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +40,7 @@ from runtime.codec.inference import (
     generate_payload,
 )
 from runtime.codec.ledger import LedgerReference
+from runtime.errors import RequestInvalid
 from runtime.executor.events import (
     AnswerDelta,
     AnswerFinished,
@@ -70,6 +74,8 @@ from runtime.ports import (
     TextDelta,
     Timings,
     TokenLogprob,
+    ToolCall,
+    ToolDefinition,
     Usage,
 )
 from runtime.testing.strategies import graphs, labels
@@ -109,6 +115,22 @@ CHATS = st.lists(
     st.builds(ChatMessage, st.sampled_from(("system", "user", "assistant")), TEXTS),
     min_size=1,
     max_size=4,
+).map(tuple)
+TOOL_NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True).filter(
+    lambda name: name not in {"auto", "none", "required"}
+)
+TOOL_CALLS = st.lists(st.builds(ToolCall, NAMES, TOOL_NAMES, TEXTS), max_size=2).map(tuple)
+CHATS_WITH_TOOLS = st.lists(
+    st.builds(ChatMessage, st.sampled_from(("system", "user")), TEXTS)
+    | st.builds(ChatMessage, st.just("assistant"), TEXTS, TOOL_CALLS)
+    | st.builds(ChatMessage, st.just("tool"), TEXTS, tool_call_id=NAMES),
+    min_size=1,
+    max_size=4,
+).map(tuple)
+TOOLS = st.lists(
+    st.builds(ToolDefinition, TOOL_NAMES, TEXTS, TEXTS),
+    max_size=3,
+    unique_by=attrgetter("name"),
 ).map(tuple)
 QUESTIONS = CHATS.map(lambda chat: (*chat, ChatMessage("user", "Why?")))
 TUNINGS = {
@@ -152,6 +174,13 @@ GENERATE_REQUESTS = st.builds(
     idempotency_key=NAMES | st.just(""),
     timeout_s=SECONDS,
 )
+REQUESTS_WITH_TOOLS = st.builds(
+    GenerateRequest,
+    model=MODELS,
+    messages=CHATS_WITH_TOOLS,
+    tools=TOOLS,
+    tool_choice=st.sampled_from(("auto", "none", "required")),
+)
 TOKENS = st.lists(
     st.builds(
         TokenLogprob,
@@ -169,6 +198,7 @@ CHUNKS = st.builds(TextDelta, text=TEXTS, tokens=COUNTS, logprobs=TOKENS) | st.b
     model=MODELS,
     node=NODES,
     ledger_position=st.none() | COUNTS,
+    tool_calls=TOOL_CALLS,
 )
 RECEIPT_STEPS = st.builds(
     ReceiptStep,
@@ -308,7 +338,44 @@ def test_the_ledger_digests_what_is_sent_but_for_the_reference(
 @settings(deadline=None)
 @given(CHUNKS)
 def test_an_item_of_an_answer_survives_the_wire(chunk: TextDelta | Completion) -> None:
-    assert decode_chunk(sent(encode_chunk(chunk))) == chunk
+    assert decode_chunk(sent(encode_chunk(chunk)), takes_tools=True) == chunk
+
+
+@settings(deadline=None)
+@given(REQUESTS_WITH_TOOLS)
+def test_a_call_with_tools_survives_the_wire_where_they_are_handled(
+    request: GenerateRequest,
+) -> None:
+    received = sent(encode_generate_request(request))
+
+    decoded = decode_generate_request(received, timeout_s=request.timeout_s, takes_tools=True)
+
+    assert replace(decoded, label=request.label) == request
+
+
+@settings(deadline=None)
+@given(REQUESTS_WITH_TOOLS.filter(lambda request: request.uses_tools))
+def test_a_call_with_tools_is_refused_everywhere_else(request: GenerateRequest) -> None:
+    received = sent(encode_generate_request(request))
+
+    with pytest.raises(RequestInvalid, match="tool calls are not served here"):
+        decode_generate_request(received, timeout_s=1.0)
+
+
+def test_a_tool_can_be_chosen_by_name_and_only_one_that_is_there() -> None:
+    request = GenerateRequest(
+        ModelName("m"),
+        (ChatMessage("user", "x"),),
+        tools=(ToolDefinition("dose"),),
+        tool_choice="dose",
+    )
+    other = replace(request, tool_choice="other")
+
+    received = sent(encode_generate_request(request))
+
+    assert decode_generate_request(received, timeout_s=1, takes_tools=True).tool_choice == "dose"
+    with pytest.raises(RequestInvalid, match="tool_choice"):
+        decode_generate_request(sent(encode_generate_request(other)), timeout_s=1, takes_tools=True)
 
 
 @settings(deadline=None)
