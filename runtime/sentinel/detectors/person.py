@@ -41,14 +41,11 @@ class _Word(NamedTuple):
     key: str
     is_dotted: bool
     """Whether a full stop follows."""
+    is_capitalised: bool
 
     @property
     def is_initial(self) -> bool:
         return len(self.text) == 1 and self.is_dotted and self.text.isupper()
-
-    @property
-    def is_capitalised(self) -> bool:
-        return self.text[0].isupper()
 
 
 class _Surroundings(NamedTuple):
@@ -78,10 +75,11 @@ class PersonDetector:
         spans: list[Span] = []
         index = 0
         while index < len(words):
-            size = self._run_size(text, words, index)
-            if size:
+            size = 1
+            if words[index].is_capitalised:
+                size = self._run_size(text, words, index)
                 spans += self._names_in_run(text, words, index, index + size)
-            index += max(size, 1)
+            index += size
         return spans + self._lower_case_names(text, words)
 
     def _names_in_run(self, text: str, words: list[_Word], first: int, last: int) -> list[Span]:
@@ -206,9 +204,7 @@ class PersonDetector:
         ]
 
     def _run_size(self, text: str, words: list[_Word], first: int) -> int:
-        """Return how many words from ``first`` on form a run of capitalised words."""
-        if not words[first].is_capitalised:
-            return 0
+        """Return how many words from ``first``, a capitalised one, on form a run of such."""
         end = first + 1
         while end < len(words):
             following = end
@@ -253,7 +249,8 @@ def _words(text: str) -> list[_Word]:
         start = match.start()
         end = start + len(word)
         key = word.lower() if is_ascii else normalize("NFC", word).casefold()
-        words.append(_Word(start, end, word, key, text.startswith(".", end)))
+        is_dotted = text.startswith(".", end)
+        words.append(_Word(start, end, word, key, is_dotted, word[0].isupper()))
     return words
 
 
