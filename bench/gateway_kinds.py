@@ -50,9 +50,8 @@ class Kinds:
 
     def names(self) -> tuple[str, ...]:
         """Return them, baselines first."""
-        front = (HTTP,) if self.gateway.http is not None else ()
         peer = (LITELLM,) if self.litellm is not None else ()
-        return (DIRECT, FLOOR, *front, GRPC, *peer)
+        return (DIRECT, FLOOR, HTTP, GRPC, *peer)
 
     def pid(self, name: str) -> int | None:
         """Return the process whose processor time a kind's calls cost; ``None``: this one."""
@@ -91,8 +90,6 @@ def http_opener(port: int, body: dict[str, Any], *, key: str = "") -> Opener:
 
 def gateway_http_opener(gateway: Gateway, body: dict[str, Any]) -> Opener:
     """Return what connects one more caller to the gateway's HTTP front."""
-    if gateway.http is None:
-        raise RuntimeError("this gateway has no HTTP front")
     return http_opener(gateway.http.port, body, key=gateway.http.key)
 
 
@@ -109,11 +106,9 @@ def grpc_opener(gateway: Gateway, model: str) -> Opener:
 
 
 def openers_of(gateway: Gateway, model: str) -> list[Opener]:
-    """Return what connects streaming callers to each front that the gateway has."""
-    openers = [grpc_opener(gateway, model)]
-    if gateway.http is not None:
-        openers.append(gateway_http_opener(gateway, openai_body(model, streams=True)))
-    return openers
+    """Return what connects streaming callers to each front."""
+    body = openai_body(model, streams=True)
+    return [grpc_opener(gateway, model), gateway_http_opener(gateway, body)]
 
 
 def openai_body(model: str, *, streams: bool) -> dict[str, Any]:

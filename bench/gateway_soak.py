@@ -11,7 +11,6 @@ import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,9 +45,8 @@ class _Seen:
 
 
 async def soak(kinds: Kinds, length: Soak, numbers: Numbers) -> dict[str, object]:
-    """Hold the rate on the fronts there are, half each, and return the figures."""
-    fronts = [name for name in (HTTP, GRPC) if name in kinds.names()]
-    openers = [kinds.opener(name, SOAK_MODEL) for name in fronts]
+    """Hold the rate, half on each front, and return the figures."""
+    openers = [kinds.opener(name, SOAK_MODEL) for name in (HTTP, GRPC)]
     _report(f"soak: warm up of {length.warm_up_s:g} s at {_RATE_PER_S:g} calls per second")
     async with asyncio.TaskGroup() as group:
         for opener in openers:
@@ -62,7 +60,7 @@ async def soak(kinds: Kinds, length: Soak, numbers: Numbers) -> dict[str, object
         ]
         memory = group.create_task(_memory(kinds.gateway.pid, length.duration_s))
     wall_s = time.perf_counter() - start_s
-    return _figures([load.result() for load in loads], memory.result(), wall_s, fronts)
+    return _figures([load.result() for load in loads], memory.result(), wall_s)
 
 
 async def _steady(opener: Opener, shares: int, duration_s: float, numbers: Numbers) -> _Seen:
@@ -106,9 +104,7 @@ async def _memory(pid: int, duration_s: float) -> list[int]:
     return samples
 
 
-def _figures(
-    loads: list[_Seen], memory: list[int], wall_s: float, fronts: Sequence[str]
-) -> dict[str, object]:
+def _figures(loads: list[_Seen], memory: list[int], wall_s: float) -> dict[str, object]:
     took_ms = [took for load in loads for took in load.took_ms]
     share = max(1, len(memory) // 5)
     first, last = statistics.median(memory[:share]), statistics.median(memory[-share:])
@@ -124,7 +120,6 @@ def _figures(
         "soak_late": sum(load.late for load in loads),
         "soak_ms_p50": round(cuts[49], 3),
         "soak_ms_p99": round(cuts[98], 3),
-        "soak_fronts": list(fronts),
     }
 
 

@@ -86,7 +86,7 @@ class Gateway:
     pid: int
     grpc_port: int
     tls: ssl.SSLContext
-    http: HttpFront | None
+    http: HttpFront
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,11 @@ class World:
         token = self._root / f"{name}.token.json"
         await self._leeward(config, "token", "--out", str(token))
         await self._leeward(config, "budget", "set", BUDGET, "--usd", cap_usd)
+        key = (await self._leeward(config, "key", "create", "bench"))["key"]
         ready = await self._roles.serve(name, "cloud", config)
         tls = await _enrolled(token)
-        return Gateway(name, self._roles.pid(name), _port(ready["grpc"]), tls, http=None)
+        http = HttpFront(_port(ready["http"]), key)
+        return Gateway(name, self._roles.pid(name), _port(ready["grpc"]), tls, http)
 
     async def command(self, gateway: Gateway, *arguments: str) -> Any:
         """Run ``leeward cloud`` on a gateway's state and return what it prints as JSON."""
@@ -221,6 +223,7 @@ class World:
             "name": name,
             "listen": f"127.0.0.1:{free_port()}",
             "enrolment": f"127.0.0.1:{free_port()}",
+            "http": {"listen": f"127.0.0.1:{free_port()}", "max_calls": _STREAMS},
             "state": f"{name}-state",
             "max_streams": _STREAMS,
             "upstreams": providers,
