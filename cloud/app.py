@@ -51,7 +51,7 @@ from leeward.v1 import (
 from runtime.clock import Clock, SystemClock
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.keys import private_key_pem
-from runtime.rpc.ready import announce, wait_stop_signal
+from runtime.rpc.ready import announce, settle_down, wait_stop_signal
 from runtime.rpc.servers import new_server
 from runtime.rpc.tls import KeyPair, ServerTls
 
@@ -140,6 +140,7 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
             addresses["metrics"] = _advertised(config, config.metrics.listen, port)
         stack.enter_context(holding(config.state))
         reloading = await stack.enter_async_context(_reloading(source, config, core, front))
+        settle_down()
         announce(ready_file, addresses)
         _logger.info("gateway_serving", extra={"node": config.name, "port": devices.port})
         await wait_stop_signal()

@@ -1,14 +1,30 @@
-"""How a daemon says that it serves, and waits to be told to stop."""
+"""How a daemon settles down, says that it serves, and waits to be told to stop."""
 
 import asyncio
+import gc
 import json
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from runtime.private_files import write_private_file
 
-__all__ = ["announce", "wait_stop_signal"]
+__all__ = ["announce", "settle_down", "wait_stop_signal"]
+
+_YOUNG_OBJECTS: Final = 10_000
+"""Made between two looks at the young ones: a call makes hundreds, and nearly none has a cycle."""
+
+
+def settle_down() -> None:
+    """Leave what is loaded by now out of every later garbage collection.
+
+    A daemon keeps its modules, lexicons and models for good; looking through them again and again
+    is a twelfth of what a gateway's call costs. Memory that a call leaves is found as before.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
 
 
 def announce(path: Path | None, addresses: Mapping[str, str]) -> None:
