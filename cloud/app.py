@@ -14,6 +14,7 @@ from prometheus_client import generate_latest
 from cloud.config import CloudConfig
 from cloud.config_fronts import HttpConfig
 from cloud.config_upstreams import read_spec
+from cloud.credentials import require_credentials
 from cloud.draining import drain
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
@@ -102,12 +103,14 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
         ready_file: Gets the addresses once they serve.
 
     Raises:
-        ConfigInvalid: A provider's key is missing, or an address cannot be bound.
+        ConfigInvalid: A provider's key is missing, an address cannot be bound, or there is an HTTP
+            front and no API key that is good.
         AddressInUse: A port is taken.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(opened_state(config, clock=clock))
+        await require_credentials(state.keys, clock, serves_applications=config.http is not None)
         core = await stack.enter_async_context(
             wired(
                 config,

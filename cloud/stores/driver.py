@@ -4,7 +4,7 @@ A driver opens connections and says how a transaction begins and ends on its dat
 table and runs no thread that writes.
 """
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -47,7 +47,7 @@ class Driver(Protocol):
         """Return a connection whose transactions only read, each from one moment."""
         ...
 
-    def claim(self, connection: Connection, claims: Collection[str], *, is_durable: bool) -> None:
+    def claim(self, connection: Connection, claims: AbstractSet[str], *, is_durable: bool) -> None:
         """Say, first thing in a transaction, what it will touch and whether it must last.
 
         Args:

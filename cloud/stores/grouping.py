@@ -123,7 +123,7 @@ class GroupCommit:
         try:
             transaction = connection.begin()
             is_durable = any(job.is_durable for job in jobs)
-            claims = sorted({claim for job in jobs for claim in job.claims})
+            claims = {claim for job in jobs for claim in job.claims}
             self._driver.claim(connection, claims, is_durable=is_durable)
             for job in jobs:
                 self._run_one(connection, job, is_alone=len(jobs) == 1)

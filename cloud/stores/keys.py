@@ -15,6 +15,7 @@ from cloud.stores.audit import Act, write_act
 from cloud.stores.database import Database
 from cloud.stores.tables import Moment
 from cloud.stores.tables import api_key as table
+from cloud.stores.tables import tenant as tenants
 from cloud.stores.tenants import require_tenant
 from runtime.errors import NotFound, RequestInvalid
 
@@ -167,8 +168,16 @@ class KeyStore:
 
     async def has_live(self, now: datetime) -> bool:
         """Whether there is any key that would be served at ``now``."""
-        is_unexpired = or_(table.c.expires_at.is_(None), table.c.expires_at > now)
-        wanted = select(table.c.id).where(table.c.revoked_at.is_(None), is_unexpired).limit(1)
+        wanted = (
+            select(table.c.id)
+            .join(tenants, tenants.c.id == table.c.tenant)
+            .where(
+                table.c.revoked_at.is_(None),
+                or_(table.c.expires_at.is_(None), table.c.expires_at > now),
+                tenants.c.disabled_at.is_(None),
+            )
+            .limit(1)
+        )
         return await self._database.read(lambda c: c.execute(wanted).first() is not None)
 
 

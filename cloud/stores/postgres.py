@@ -10,7 +10,7 @@ can take the last half second of them, and never leaves a part of one (ADR 0012)
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
@@ -98,10 +98,10 @@ class PostgresDriver:
         """Return a connection whose transactions see one moment and cannot write."""
         return self._reader.connect()
 
-    def claim(self, connection: Connection, claims: Collection[str], *, is_durable: bool) -> None:
+    def claim(self, connection: Connection, claims: AbstractSet[str], *, is_durable: bool) -> None:
         """Wait for the claims, in one order for all."""
         if claims:
-            keys = sorted({_key(f"claim:{claim}") for claim in claims})
+            keys = sorted(_key(f"claim:{claim}") for claim in claims)
             connection.execute(_CLAIM, {"keys": keys})
         if is_durable:
             connection.execute(_DURABLE)

@@ -10,7 +10,7 @@ every call wait for the disk twice, some 6 ms each on an ordinary one (ADR 0012)
 import os
 import sqlite3
 import threading
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -88,7 +88,7 @@ class SqliteDriver:
         """Return a connection that cannot write."""
         return self._reader.connect()
 
-    def claim(self, connection: Connection, claims: Collection[str], *, is_durable: bool) -> None:
+    def claim(self, connection: Connection, claims: AbstractSet[str], *, is_durable: bool) -> None:
         """Nothing: the write lock is every claim at once."""
 
     def committed(self, *, is_durable: bool) -> None:

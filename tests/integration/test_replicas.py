@@ -1,4 +1,4 @@
-"""Two gateways on one PostgreSQL: enrolled at one, served by both, revoked at both within a second.
+"""Two gateways on one PostgreSQL: known to one, served by both, revoked at both within a second.
 
 Real processes, real certificates, a real database; what they share is the database and the
 directory of the authority.
@@ -8,24 +8,24 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 import pytest_asyncio
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from leeward.v1 import enrolment_pb2, enrolment_pb2_grpc, inference_pb2, inference_pb2_grpc
-from runtime.errors import NotPermitted
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import private_key_pem
 from runtime.identity.token_file import load_token_file
 from runtime.rpc.channels import ChannelSettings, open_channel
-from runtime.rpc.status import from_rpc_error
 from runtime.rpc.tls import ClientTls, KeyPair
 from runtime.testing.local_roles import CommandResult, LocalRoles, leeward
 from tests.postgres_server import PostgresServer
@@ -47,6 +47,8 @@ class Fleet:
     root: Path
     environment: dict[str, str]
     addresses: dict[str, dict[str, str]]
+    key: dict[str, str]
+    """An API key, as the command that made it printed it."""
 
     def config(self, name: str) -> Path:
         return self.root / name / "cloud.yaml"
@@ -80,6 +82,7 @@ def write_config(directory: Path, authority: Path) -> None:
         "name": directory.name,
         "listen": "127.0.0.1:0",
         "enrolment": "127.0.0.1:0",
+        "http": {"listen": "127.0.0.1:0"},
         "database": {"url_env": "LEEWARD_TEST_DATABASE"},
         "upstreams": {"p": {"base_url": "http://127.0.0.1:1/v1", "api_key_env": "KEY"}},
         "models": {"m": {"targets": [{"upstream": "p", "model": "m"}]}},
@@ -100,9 +103,13 @@ async def fleet(
         write_config(root / name, root / "authority")
     with postgres_server.database() as url:
         environment = dict(os.environ) | {"KEY": "k", "LEEWARD_TEST_DATABASE": url}
-        made = Fleet(root, environment, {})
+        made = Fleet(root, environment, {}, {})
         migrated = await made.command("a", "migrate", "--json")
         assert json.loads(migrated.stdout)["from"] is None, migrated.stderr
+        open_front = await made.command("a", "serve")
+        assert open_front.exit_code == 14
+        assert "leeward cloud key create" in open_front.stderr
+        made.key = json.loads((await made.command("a", "key", "create", "app", "--json")).stdout)
         roles = LocalRoles(root, environment)
         for name in REPLICAS:
             made.addresses[name] = await roles.serve(name, "cloud", made.config(name))
@@ -110,24 +117,48 @@ async def fleet(
         await roles.close()
 
 
-async def call(channel: grpc.aio.Channel) -> None:
+IsServed = Callable[[], Awaitable[bool]]
+
+
+async def is_device_served(channel: grpc.aio.Channel) -> bool:
     stub = inference_pb2_grpc.InferenceStub(channel)
     try:
         await stub.ListModels(inference_pb2.ListModelsRequest(), timeout=10)
     except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error) from None
+        if error.code() is not grpc.StatusCode.PERMISSION_DENIED:
+            raise
+        return False
+    return True
 
 
-async def last_served_s(channel: grpc.aio.Channel) -> float:
-    """Call until the device is refused; return when it was last served."""
-    served_s = time.monotonic()
-    while True:
-        began_s = time.monotonic()
-        try:
-            await call(channel)
-        except NotPermitted:
-            return served_s
-        served_s = began_s
+async def is_key_served(client: httpx.AsyncClient) -> bool:
+    answer = await client.get("/v1/models")
+    assert answer.status_code in {200, 401}
+    return answer.status_code == 200
+
+
+async def last_served_s(is_served: IsServed) -> float:
+    """Call until the caller is refused; return when it was last served."""
+    served_s = began_s = time.monotonic()
+    while await is_served():
+        served_s, began_s = began_s, time.monotonic()
+    return served_s
+
+
+async def assert_revoked_everywhere(
+    fleet: Fleet, callers: Sequence[IsServed], *command: str
+) -> None:
+    for is_served in callers:
+        assert await is_served()
+    calling = [asyncio.create_task(last_served_s(is_served)) for is_served in callers]
+
+    revoked = await fleet.command("a", *command)
+    revoked_s = time.monotonic()
+
+    assert revoked.exit_code == 0, revoked.stderr
+    async with asyncio.timeout(30):
+        served_s = await asyncio.gather(*calling)
+    assert max(served_s) < revoked_s + WITHIN_S
 
 
 async def test_a_device_enrolled_at_one_gateway_is_served_and_then_refused_by_both(
@@ -141,17 +172,28 @@ async def test_a_device_enrolled_at_one_gateway_is_served_and_then_refused_by_bo
             )
             for name in REPLICAS
         ]
-        for channel in channels:
-            await call(channel)
-        calling = [asyncio.create_task(last_served_s(channel)) for channel in channels]
+        callers = [partial(is_device_served, channel) for channel in channels]
 
-        revoked = await fleet.command("a", "device", "revoke", device)
-        revoked_s = time.monotonic()
+        await assert_revoked_everywhere(fleet, callers, "device", "revoke", device)
 
-        assert revoked.exit_code == 0, revoked.stderr
-        async with asyncio.timeout(30):
-            served_s = await asyncio.gather(*calling)
-        assert max(served_s) < revoked_s + WITHIN_S
+
+async def test_a_key_is_served_and_then_refused_by_both(fleet: Fleet) -> None:
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(
+                    base_url=f"http://{fleet.addresses[name]['http']}",
+                    headers={"authorization": f"Bearer {fleet.key['key']}"},
+                )
+            )
+            for name in REPLICAS
+        ]
+        callers = [partial(is_key_served, client) for client in clients]
+
+        await assert_revoked_everywhere(fleet, callers, "key", "revoke", fleet.key["id"])
+
+    listed = await fleet.command("b", "audit", "list", "--action", "key_revoked", "--json")
+    assert [entry["subject"] for entry in json.loads(listed.stdout)] == [fleet.key["id"]]
 
 
 async def test_a_token_used_at_one_gateway_is_used_up_at_the_other(fleet: Fleet) -> None:

@@ -96,7 +96,7 @@ async def test_works_with_one_claim_lose_no_update_across_replicas(
 
 
 async def test_works_that_claim_two_things_in_either_order_never_lock_each_other_out(
-    new_driver: DriverFactory,
+    new_driver: DriverFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     replicas = [await Database.open(new_driver()) for _ in range(2)]
     await replicas[0].run(enrol(COUNTER))
@@ -112,6 +112,7 @@ async def test_works_that_claim_two_things_in_either_order_never_lock_each_other
         )
 
     assert sorted(counted) == list(range(1, 101))
+    assert "store_retries" not in caplog.messages
     for replica in replicas:
         await replica.close()
 

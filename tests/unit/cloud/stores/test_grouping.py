@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -156,6 +157,25 @@ async def test_transactions_that_lock_each_other_out_are_run_again(postgres_url:
     assert await replicas[0].read(positions) == [2, 2]
     for replica in replicas:
         await replica.close()
+
+
+def test_claims_are_taken_in_one_order_whoever_takes_them(postgres_url: str) -> None:
+    """Two processes need not agree on the order of a set; keys of a dictionary have a given one."""
+    names = [f"c{number}" for number in range(50)]
+    forward, backward = dict.fromkeys(names).keys(), dict.fromkeys(reversed(names)).keys()
+    driver = PostgresDriver(postgres_url)
+
+    def take(claims: Set[str]) -> None:
+        with driver.writer() as connection:
+            for _ in range(100):
+                with connection.begin():
+                    driver.claim(connection, claims, is_durable=False)
+
+    with ThreadPoolExecutor(2) as threads:
+        taken = [threads.submit(take, claims) for claims in (forward, backward)]
+    driver.close()
+
+    assert [future.exception() for future in taken] == [None, None]  # a deadlock is one
 
 
 async def test_a_connection_that_the_server_ended_is_opened_again(postgres_url: str) -> None:

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from cloud.credentials import require_credentials
 from cloud.stores import key_text
 from cloud.stores.audit import Act, AuditStore
 from cloud.stores.database import Database
 from cloud.stores.keys import KeyStore
 from cloud.stores.tables import api_key
 from cloud.stores.tenants import TenantStore
-from runtime.errors import NotFound, RequestInvalid
+from runtime.errors import ConfigInvalid, NotFound, RequestInvalid
+from runtime.testing.fakes import ManualClock
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ACT = Act("operator:ann", NOW)
@@ -107,14 +109,30 @@ async def test_a_key_revoked_twice_keeps_its_first_moment(database: Database) ->
 
 
 async def test_whether_any_key_would_be_served_is_known(database: Database) -> None:
-    keys = KeyStore(database)
+    keys, tenants = KeyStore(database), TenantStore(database)
     assert not await keys.has_live(NOW)
     made = await keys.create("web", ACT, tenant="default", lifetime=timedelta(hours=1))
 
     assert await keys.has_live(NOW)
     assert not await keys.has_live(NOW + timedelta(hours=1))
+    await tenants.disable("default", ACT)
+    assert not await keys.has_live(NOW)
+    await tenants.enable("default", ACT)
     await keys.revoke(made.record.id, ACT)
     assert not await keys.has_live(NOW)
+
+
+async def test_a_front_for_applications_does_not_start_without_a_good_key(
+    database: Database,
+) -> None:
+    keys, clock = KeyStore(database), ManualClock(NOW)
+    await require_credentials(keys, clock, serves_applications=False)
+
+    with pytest.raises(ConfigInvalid, match="leeward cloud key create"):
+        await require_credentials(keys, clock, serves_applications=True)
+
+    await keys.create("web", ACT, tenant="default")
+    await require_credentials(keys, clock, serves_applications=True)
 
 
 async def test_every_change_is_on_record_and_a_change_that_failed_is_not(
