@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,12 @@ import httpx
 import openai
 import pytest
 import pytest_asyncio
-import yaml
 from openai import AsyncOpenAI
 
 from runtime.local.ports import free_port
-from runtime.testing.local_roles import CommandResult, LocalRoles, edit_yaml, leeward
+from runtime.testing.local_roles import edit_yaml
 from runtime.testing.scripted_provider import Provider, Script, running_provider
+from tests.integration.http_gateway import Gateway, running_gateway
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -27,50 +25,23 @@ ASKED: Any = [{"role": "user", "content": "6 times 7?"}]
 GRAPH = "{leeward: graph/v1, name: ask-big, steps: {answer: {role: assistant, model: big}}}"
 
 
-@dataclass(slots=True)
-class Gateway:
-    """A gateway's configuration file, and its process."""
-
-    config: Path
-    roles: LocalRoles
-    provider: Provider
-    addresses: dict[str, str]
-    key: str = ""
-
-    async def command(self, *arguments: str) -> CommandResult:
-        return await leeward("cloud", *arguments, "-c", str(self.config), environment=os.environ)
-
-    def client(self, **more: Any) -> AsyncOpenAI:
-        url = f"http://{self.addresses['http']}/v1"
-        return AsyncOpenAI(base_url=url, api_key=self.key, max_retries=0, **more)
+@pytest_asyncio.fixture
+async def provider() -> AsyncIterator[Provider]:
+    async with running_provider() as running:
+        yield running
 
 
 @pytest_asyncio.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with running_provider() as provider:
-        config = tmp_path / "cloud.yaml"
-        (tmp_path / "graphs").mkdir()
-        (tmp_path / "graphs" / "ask-big.yaml").write_text(GRAPH)
-        fields = {
-            "leeward": "cloud/v1",
-            "listen": f"127.0.0.1:{free_port()}",
-            "enrolment": f"127.0.0.1:{free_port()}",
-            "upstreams": {"p": {"base_url": provider.base_url, "api_key_env": "PROVIDER_KEY"}},
-            "models": {"big": {"targets": [{"upstream": "p", "model": "m"}]}},
-            "http": {"listen": f"127.0.0.1:{free_port()}"},
-            "metrics": {"listen": f"127.0.0.1:{free_port()}"},
-            "graphs": {"directory": "graphs", "default": "ask-big"},
-            "drain_s": 5,
-        }
-        config.write_text(yaml.safe_dump(fields))
-        roles = LocalRoles(tmp_path, os.environ | {"PROVIDER_KEY": "k"})
-        running = Gateway(config, roles, provider, {})
-        made = await running.command("key", "create", "app", "--json")
-        assert made.exit_code == 0, made
-        running.key = json.loads(made.stdout)["key"]
-        running.addresses = await roles.serve("gateway", "cloud", config)
+async def gateway(tmp_path: Path, provider: Provider) -> AsyncIterator[Gateway]:
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "graphs" / "ask-big.yaml").write_text(GRAPH)
+    more = {
+        "metrics": {"listen": f"127.0.0.1:{free_port()}"},
+        "graphs": {"directory": "graphs", "default": "ask-big"},
+        "drain_s": 5,
+    }
+    async with running_gateway(tmp_path, provider.base_url, **more) as running:
         yield running
-        await roles.close()
 
 
 async def ask(client: AsyncOpenAI, model: str = "big", **more: Any) -> Any:
@@ -107,8 +78,10 @@ async def test_metrics_are_read_on_their_own_port_only(gateway: Gateway) -> None
     assert hidden.status_code == 404
 
 
-async def test_a_reload_takes_new_models_over_and_no_stream_is_dropped(gateway: Gateway) -> None:
-    async with _open_stream(gateway) as (stream, go_on):
+async def test_a_reload_takes_new_models_over_and_no_stream_is_dropped(
+    gateway: Gateway, provider: Provider
+) -> None:
+    async with _open_stream(gateway, provider) as (stream, go_on):
         edit_yaml(
             gateway.config,
             gateway.config,
@@ -129,9 +102,11 @@ async def test_a_reload_takes_new_models_over_and_no_stream_is_dropped(gateway: 
     assert text.endswith("end")
 
 
-async def test_a_file_that_cannot_be_used_changes_nothing_and_is_said(gateway: Gateway) -> None:
+async def test_a_file_that_cannot_be_used_changes_nothing_and_is_said(
+    gateway: Gateway, provider: Provider
+) -> None:
     sound = gateway.config.read_text()
-    upstream = {"p": {"base_url": gateway.provider.base_url, "api_key_env": "NO_SUCH_VARIABLE"}}
+    upstream = {"p": {"base_url": provider.base_url, "api_key_env": "NO_SUCH_VARIABLE"}}
     edit_yaml(gateway.config, gateway.config, {"upstreams": upstream})
     refused = await gateway.command("reload")
     gateway.config.write_text(sound)
@@ -147,8 +122,10 @@ async def test_a_file_that_cannot_be_used_changes_nothing_and_is_said(gateway: G
     assert answer.choices[0].message.content == "fourty-two"
 
 
-async def test_a_gateway_that_stops_ends_what_runs_and_refuses_the_rest(gateway: Gateway) -> None:
-    async with _open_stream(gateway) as (stream, go_on), gateway.client() as client:
+async def test_a_gateway_that_stops_ends_what_runs_and_refuses_the_rest(
+    gateway: Gateway, provider: Provider
+) -> None:
+    async with _open_stream(gateway, provider) as (stream, go_on), gateway.client() as client:
         gateway.roles.signal("gateway", signal.SIGTERM)
         await asyncio.sleep(0.5)
         with pytest.raises(openai.APIConnectionError):
@@ -161,10 +138,12 @@ async def test_a_gateway_that_stops_ends_what_runs_and_refuses_the_rest(gateway:
     assert code == 0
 
 
-async def test_a_stream_that_does_not_end_does_not_hold_the_gateway(gateway: Gateway) -> None:
+async def test_a_stream_that_does_not_end_does_not_hold_the_gateway(
+    gateway: Gateway, provider: Provider
+) -> None:
     edit_yaml(gateway.config, gateway.config, {"drain_s": 1})
     assert (await gateway.command("reload")).exit_code == 0
-    async with _open_stream(gateway) as (stream, _go_on):
+    async with _open_stream(gateway, provider) as (stream, _go_on):
         gateway.roles.signal("gateway", signal.SIGTERM)
         code = await gateway.roles.wait_exit("gateway", timeout_s=10)
         with pytest.raises((openai.APIError, httpx.HTTPError)):
@@ -183,10 +162,12 @@ async def test_reloading_what_does_not_run_is_said(gateway: Gateway) -> None:
 
 
 @asynccontextmanager
-async def _open_stream(gateway: Gateway) -> AsyncIterator[tuple[Any, asyncio.Event]]:
+async def _open_stream(
+    gateway: Gateway, provider: Provider
+) -> AsyncIterator[tuple[Any, asyncio.Event]]:
     """A stream whose first text has arrived, and what lets the provider end it."""
     go_on = asyncio.Event()
-    gateway.provider.queue.append(Script(pieces=("begin", "end"), hold=go_on))
+    provider.queue.append(Script(pieces=("begin", "end"), hold=go_on))
     async with gateway.client(timeout=60) as client:
         stream = await ask(client, stream=True)
         async for chunk in stream:
