@@ -1,13 +1,14 @@
 """``leeward.v1.Inference`` on the gateway: where a device's call enters the cloud."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 
 from cloud.access import Access
 from cloud.cache.wishes import CACHE_KEY, cache_wish
-from cloud.calls import EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
 from cloud.serving import Serving
 from cloud.stores.devices import DeviceStore
 from leeward.v1 import inference_pb2 as pb
@@ -20,6 +21,7 @@ from runtime.codec.inference import (
     encode_chunk,
     encode_served_models,
 )
+from runtime.codec.ledger import LedgerReference
 from runtime.ids import DeviceId, NodeName
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
@@ -56,14 +58,12 @@ class InferenceServicer(pb_grpc.InferenceServicer):
             call = decode_generate_request(
                 request, timeout_s=remaining_s(context), takes_tools=True
             )
-            passage = decode_passage(request)
-            if passage is not None:
-                await self._devices.note_head(
-                    DeviceId(caller.id), position=passage.position, head_mac=passage.head_mac
-                )
             metadata = context.invocation_metadata() or ()
             asked = GenerateCall(caller, call, cache=cache_wish(metadata), trace=extract(metadata))
-            async with self._serving.answering(asked) as answer:
+            async with (
+                self._noting_head(caller, decode_passage(request)),
+                self._serving.answering(asked) as answer,
+            ):
                 context.set_trailing_metadata(((CACHE_KEY, answer.cache),))
                 async for chunk in answer.chunks:
                     yield encode_chunk(chunk)
@@ -81,7 +81,8 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                 timeout_s=remaining_s(context),
             )
             trace = extract(context.invocation_metadata() or ())
-            embedded = await self._serving.embed(EmbedCall(caller, call, trace))
+            async with self._noting_head(caller, decode_passage(request)):
+                embedded = await self._serving.embed(EmbedCall(caller, call, trace))
             return encode_embed_response(
                 embedded.vectors, model=embedded.model, usage=embedded.usage
             )
@@ -104,3 +105,19 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                 for route in self._serving.models.routes
                 if caller.may_use(route.model)
             )
+
+    @asynccontextmanager
+    async def _noting_head(
+        self, caller: Caller, passage: LedgerReference | None
+    ) -> AsyncIterator[None]:
+        """Keep the ledger head that a call shows, beside the call and before it ends."""
+        if passage is None:
+            yield
+            return
+        noted = self._devices.note_head(
+            DeviceId(caller.id), position=passage.position, head_mac=passage.head_mac
+        )
+        try:
+            yield
+        finally:
+            await noted

@@ -67,6 +67,10 @@ class Database:
         """
         return await self._writers.submit(work, claims=claims, is_durable=is_durable)
 
+    def begin(self, work: Work[_Result]) -> asyncio.Future[_Result]:
+        """Queue ``work`` at once, to be awaited later; otherwise as :meth:`run`."""
+        return self._writers.submit(work, claims=(), is_durable=False)
+
     async def read(self, work: Work[_Result]) -> _Result:
         """Run ``work``, which only reads and sees the store as it is at one moment.
 

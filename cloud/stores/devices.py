@@ -1,5 +1,6 @@
 """Which devices are enrolled, whose they are, and the newest ledger head of each."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -86,8 +87,13 @@ class DeviceStore:
 
         await self._database.run(assign, is_durable=True)
 
-    async def note_head(self, device: DeviceId, *, position: int, head_mac: bytes) -> None:
-        """Keep the newest ledger head of a device; an older one does not replace it."""
+    def note_head(
+        self, device: DeviceId, *, position: int, head_mac: bytes
+    ) -> asyncio.Future[None]:
+        """Keep the newest ledger head of a device; an older one does not replace it.
+
+        Returns at once; await what it returns to know that it is kept.
+        """
         change = (
             update(table)
             .where(table.c.id == device, func.coalesce(table.c.ledger_position, -1) < position)
@@ -97,7 +103,7 @@ class DeviceStore:
         def note(connection: Connection) -> None:
             connection.execute(change)
 
-        await self._database.run(note)
+        return self._database.begin(note)
 
     async def all(self) -> list[DeviceRecord]:
         """Return every device, by id."""

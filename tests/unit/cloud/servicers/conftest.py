@@ -1,5 +1,6 @@
 """The gateway's port for devices, in this process: real mutual TLS, models that play a script."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,9 +48,19 @@ class OneDevice:
 
 
 class Heads:
-    """Takes every ledger head."""
+    """Takes every ledger head, a moment after it was told."""
 
-    async def note_head(self, device: DeviceId, *, position: int, head_mac: bytes) -> None: ...
+    def __init__(self) -> None:
+        self.kept: list[tuple[DeviceId, int, bytes]] = []
+
+    def note_head(
+        self, device: DeviceId, *, position: int, head_mac: bytes
+    ) -> asyncio.Future[None]:
+        async def keep() -> None:
+            await asyncio.sleep(0.05)
+            self.kept.append((device, position, head_mac))
+
+        return asyncio.ensure_future(keep())
 
 
 @dataclass(slots=True)
@@ -59,6 +70,7 @@ class Port:
     address: str
     models: Models
     budgets: Budgets
+    heads: Heads
     listener: Listener
     authority: CertificateAuthority
 
@@ -96,9 +108,10 @@ async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
         rng=random.Random(1),
         tracer=NoOpTracer(),
     )
+    heads = Heads()
     server = new_server(max_concurrent_rpcs=64)
     inference_pb2_grpc.add_InferenceServicer_to_server(
-        InferenceServicer(access=access, serving=serving, devices=Heads(), node=NodeName("cloud")),
+        InferenceServicer(access=access, serving=serving, devices=heads, node=NodeName("cloud")),
         server,
     )
     collaboration_pb2_grpc.add_CollaborationServicer_to_server(
@@ -112,6 +125,6 @@ async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
         served=SERVICES,
     )
     try:
-        yield Port(f"127.0.0.1:{listener.port}", models, budgets, listener, authority)
+        yield Port(f"127.0.0.1:{listener.port}", models, budgets, heads, listener, authority)
     finally:
         await listener.stop(0)

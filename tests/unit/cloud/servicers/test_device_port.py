@@ -8,7 +8,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from leeward.v1 import collaboration_pb2_grpc, inference_pb2, inference_pb2_grpc
+from leeward.v1 import collaboration_pb2_grpc, inference_pb2, inference_pb2_grpc, ledger_pb2
 from runtime.codec.collaboration import (
     CollaborationCall,
     decode_plan_response,
@@ -18,7 +18,7 @@ from runtime.codec.collaboration import (
 from runtime.codec.embedding import EmbedCall, encode_embed_request
 from runtime.codec.events import decode_event
 from runtime.codec.inference import encode_generate_request
-from runtime.errors import GraphInvalid, LeakFound, LeewardError, NotPermitted
+from runtime.errors import CapacityExhausted, GraphInvalid, LeakFound, LeewardError, NotPermitted
 from runtime.executor.events import Receipt, RunFinished
 from runtime.graph.document import parse_graph
 from runtime.ids import ModelName
@@ -54,6 +54,26 @@ async def test_an_answer_ends_with_its_completion_and_says_how_the_cache_served_
     assert [a.WhichOneof("item") for a in answers][-1] == "completion"
     assert ("x-leeward-cache", "off") in [tuple(pair) for pair in await call.trailing_metadata()]
     assert port.budgets.callers[0].id == "edge-1"
+
+
+async def test_the_ledger_head_that_a_call_shows_is_kept_before_the_call_ends(
+    port: Port, channel: grpc.aio.Channel
+) -> None:
+    stub = inference_pb2_grpc.InferenceStub(channel)
+    head = ledger_pb2.LedgerReference(position=7, head_mac=bytes(32))
+    generate = inference_pb2.GenerateRequest(ledger=head)
+    generate.MergeFrom(REQUEST)
+    embed = encode_embed_request(EmbedCall(model=BIG, texts=("one",)))
+    embed.ledger.CopyFrom(head)
+
+    _ = [answer async for answer in stub.Generate(generate)]
+    await stub.Embed(embed)
+    assert port.heads.kept == [("edge-1", 7, bytes(32))] * 2
+
+    port.budgets.refusal = CapacityExhausted("full")
+    with pytest.raises(grpc.aio.AioRpcError):
+        _ = [answer async for answer in stub.Generate(generate)]
+    assert len(port.heads.kept) == 3
 
 
 async def test_a_stranger_is_refused_and_learns_nothing(port: Port) -> None:
