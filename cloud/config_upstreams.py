@@ -110,8 +110,6 @@ class ModelShape(Shape):
 
     targets: list[TargetShape] = Field(min_length=1, max_length=16)
     """Who serves it; the next one answers when one is down."""
-    aliases: list[ModelText] = Field(default=[], max_length=32)
-    """Further names of the same model."""
     embeddings: bool = False
     """It turns texts into vectors. Its targets must be the same model everywhere."""
     hedge: bool = False
@@ -163,6 +161,9 @@ def upstream_problems(name: str, shape: UpstreamShape) -> Iterator[Problem]:
         reason = "needs its key: give one of `api_key_env`, `api_key_file` and `keyless: true`"
         yield Problem(("upstreams", name), reason)
     url = urlsplit(shape.base_url)
+    if url.username is not None or url.password is not None:
+        reason = "must not hold a user or a key; name the key beside it"
+        yield Problem(("upstreams", name, "base_url"), reason)
     is_private = url.scheme == "https" or is_loopback_host(url.hostname or "")
     if not is_private and not shape.clear_text:
         reason = "would send prompts over a network in clear; use https, or say `clear_text: true`"
@@ -173,13 +174,7 @@ def model_problems(
     models: Mapping[str, ModelShape], upstreams: Mapping[str, UpstreamShape]
 ) -> Iterator[Problem]:
     """Say what cannot be in the models' section."""
-    names = set(models)
     for name, model in models.items():
-        for index, alias in enumerate(model.aliases):
-            if alias in names:
-                reason = f'"{alias}" is the name of a model already'
-                yield Problem(("models", name, "aliases", index), reason)
-            names.add(alias)
         for index, target in enumerate(model.targets):
             if target.upstream not in upstreams:
                 known = ", ".join(upstreams)
@@ -224,7 +219,6 @@ def route_of(name: str, shape: ModelShape) -> Route:
         prices=_prices(shape.prices),
         context_tokens=shape.context_tokens,
         family=shape.family,
-        aliases=tuple(ModelName(alias) for alias in shape.aliases),
         embeds=shape.embeddings,
         may_hedge=shape.hedge,
     )

@@ -76,8 +76,7 @@ class Attempt:
             UpstreamFailed: There is none.
         """
         chunk = await anext(self._stream)
-        waited_s = self._parts.clock.monotonic_s() - self._started_s
-        self._parts.board.answered(self.target, self._permit, waited_s)
+        self._parts.board.answered(self.target, self._permit, self._waited_s())
         return chunk
 
     async def next(self) -> Chunk:
@@ -100,8 +99,7 @@ class Attempt:
     def failed(self, failure: UpstreamFailed) -> None:
         """The attempt failed; what was received of it, or is being computed in vain, is charged."""
         self._is_over = True
-        waited_s = self._parts.clock.monotonic_s() - self._started_s
-        says_much = waited_s >= _FAIR_WAIT_S and not self.reading.tokens
+        says_much = self._waited_s() >= _FAIR_WAIT_S and not self.reading.tokens
         if self.reading.counted_tokens or failure.fault is Fault.SILENT:
             self._charge(self._given_up())
         self._parts.board.failed(self.target, self._permit, failure, says_much=says_much)
@@ -118,6 +116,12 @@ class Attempt:
                     self._charge(self._given_up())
                 self._parts.board.ended(self.target, self._permit, End.CANCELLED)
                 self._end_span(End.CANCELLED.value)
+
+    def _waited_s(self) -> float:
+        """Return how long the provider has had; the wait for a place at it is not its fault."""
+        if not self.reading.is_sent:
+            return 0.0
+        return self._parts.clock.monotonic_s() - self._started_s - self.reading.queued_s
 
     def _given_up(self) -> Usage:
         """Return what the provider may charge for an attempt that did not end."""

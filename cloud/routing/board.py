@@ -7,6 +7,7 @@ the next may go; it makes no call itself.
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from random import Random
 from typing import Final
@@ -32,6 +33,12 @@ _BROKEN: Final = frozenset(
     {Fault.UNREACHABLE, Fault.STATUS, Fault.SILENT, Fault.CUT, Fault.GARBAGE, Fault.KEY}
 )
 """Faults that say something about the provider as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    until_s: float
+    why: Fault
 
 
 class End(Enum):
@@ -60,7 +67,7 @@ class Board:
         self.breakers = {name: Breaker(settings.breaker, clock, random) for name in upstreams}
         self.ejections = Ejections(upstreams, settings.ejection, clock)
         self._latencies: defaultdict[Target, LatencyWindow] = defaultdict(LatencyWindow)
-        self._rests: dict[Target, float] = {}
+        self._rests: dict[Target, _Rest] = {}
         for name in upstreams:
             metrics.show_breaker(name, BreakerState.CLOSED)
 
@@ -78,14 +85,18 @@ class Board:
 
     def rest_s(self, target: Target) -> float:
         """How long the provider asked to be left alone, seconds from now."""
-        until_s = self._rests.get(target)
-        if until_s is None:
+        rest = self._rests.get(target)
+        if rest is None:
             return 0.0
-        left_s = until_s - self._clock.monotonic_s()
+        left_s = rest.until_s - self._clock.monotonic_s()
         if left_s <= 0:
             del self._rests[target]
             return 0.0
         return left_s
+
+    def is_limited(self, target: Target) -> bool:
+        """Whether ``target`` rests because its provider limits our rate."""
+        return self.rest_s(target) > 0 and self._rests[target].why is Fault.RATE
 
     def slow_s(self, target: Target) -> float | None:
         """After how long without a token ``target`` is slow; ``None`` until enough is known."""
@@ -116,7 +127,7 @@ class Board:
         self._show(name)
 
     def failed(
-        self, target: Target, permit: Permit, failure: UpstreamFailed, *, says_much: bool = True
+        self, target: Target, permit: Permit, failure: UpstreamFailed, *, says_much: bool = False
     ) -> None:
         """An attempt failed.
 
@@ -153,7 +164,7 @@ class Board:
             _logger.error("upstream_has_no_model", extra=extra)
             rest_s = _MISSING_REST_S
         if rest_s:
-            self._rests[target] = self._clock.monotonic_s() + rest_s
+            self._rests[target] = _Rest(self._clock.monotonic_s() + rest_s, failure.fault)
 
     def _record(self, name: str, *, has_failed: bool) -> None:
         for outlier in self.ejections.record(name, has_failed=has_failed):

@@ -69,6 +69,7 @@ class Breaker:
         self._opened_times = 0
         self._open_until_s: float | None = None
         self._is_probing = False
+        self._is_held = False
 
     @property
     def state(self) -> BreakerState:
@@ -143,9 +144,17 @@ class Breaker:
         """Stay open for another turn: somebody else saw that the provider is still away."""
         if self._open_until_s is not None and not self._is_probing:
             self._open()
+            self._is_held = True
+
+    def release(self) -> None:
+        """Let a call try now, if it is open only because somebody held it."""
+        if self._is_held and self._open_until_s is not None:
+            self._open_until_s = self._clock.monotonic_s()
+            self._is_held = False
 
     def _open(self) -> None:
         self._generation += 1
+        self._is_held = False
         doubled = self._settings.open_s * 2 ** min(self._opened_times, 30)
         longest_s = min(doubled, self._settings.longest_open_s)
         # Jitter, so that replicas of the gateway do not probe in step.
@@ -156,6 +165,7 @@ class Breaker:
 
     def _close(self) -> None:
         self._generation += 1
+        self._is_held = False
         self._open_until_s = None
         self._opened_times = 0
         self._is_probing = False

@@ -43,26 +43,19 @@ async def race(
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             # In the order in which they began, so that a tie goes to the leader.
             for task in [task for task in running if task in done]:
-                attempt = running.pop(task)
-                answered = _result(task, attempt, failed)
-                if answered is not None:
-                    return answered
+                attempt = running[task]
+                try:
+                    chunk = task.result()
+                except UpstreamFailed as failure:
+                    del running[task]
+                    attempt.failed(failure)
+                    failed(attempt, failure)
+                else:
+                    del running[task]
+                    return attempt, chunk
         return None
     finally:
         await _stop(running)
-
-
-def _result(
-    task: asyncio.Future[Chunk],
-    attempt: Attempt,
-    failed: Callable[[Attempt, UpstreamFailed], None],
-) -> Answered | None:
-    try:
-        return attempt, task.result()
-    except UpstreamFailed as failure:
-        attempt.failed(failure)
-        failed(attempt, failure)
-        return None
 
 
 async def _stop(running: dict[asyncio.Future[Chunk], Attempt]) -> None:

@@ -58,7 +58,7 @@ class Router:
     ) -> None:
         self._upstreams = upstreams
         self._listed = tuple(routes)
-        self._routes = {name: route for route in routes for name in (route.model, *route.aliases)}
+        self._routes = {route.model: route for route in routes}
         self._capabilities = {name: one.spec.capabilities for name, one in upstreams.items()}
         self.board = Board(upstreams, settings, metrics, clock=clock, random=random)
         self._parts = RoutingParts(

@@ -140,9 +140,9 @@ class Walk:
     def _nowhere(self) -> LeewardError:
         """Return what the caller is told: when to come back if that is known, else what failed."""
         board = self._parts.board
-        rests = [board.rest_s(target) for target in self._targets]
-        if all(rests) and (self._failure is None or self._failure.fault is Fault.RATE):
+        if all(board.is_limited(target) for target in self._targets):
             reason = f"every upstream of model {self._model} limits our rate"
+            rests = [board.rest_s(target) for target in self._targets]
             return CapacityExhausted(reason, retry_after_s=min(rests))
         if self._failure is not None:
             return self._failure.error

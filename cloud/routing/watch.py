@@ -13,11 +13,14 @@ from typing import Final
 
 from cloud.routing.board import Board
 from cloud.routing.breaker import BreakerState
+from cloud.upstreams.failures import Fault
 
 __all__ = ["HEALTH_PREFIX", "UpstreamWatch", "watching"]
 
 HEALTH_PREFIX: Final = "leeward.upstream/"
 """A provider's name in ``grpc.health.v1`` comes after this."""
+_AWAY: Final = frozenset({Fault.UNREACHABLE, Fault.KEY})
+"""Answers after which no call need try; a list of models that is broken does not say so much."""
 _LOOK_S: Final = 1.0
 """How often breakers are looked at between questions."""
 _JITTER: Final = 0.2
@@ -58,9 +61,13 @@ class UpstreamWatch:
     async def _watch(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            self._answers[name] = await self._board.upstreams[name].probe() is None
-            if not self._answers[name]:
-                self._board.breakers[name].hold()
+            fault = await self._board.upstreams[name].probe()
+            self._answers[name] = fault is None
+            breaker = self._board.breakers[name]
+            if fault in _AWAY:
+                breaker.hold()
+            else:
+                breaker.release()
             spread = self._random.uniform(1 - _JITTER, 1 + _JITTER)
             until_s = loop.time() + self._every_s * spread
             while (left_s := until_s - loop.time()) > 0:

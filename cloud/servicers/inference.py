@@ -101,6 +101,8 @@ class InferenceServicer(pb_grpc.InferenceServicer):
                     family=route.family,
                     context_tokens=route.context_tokens,
                     loaded=True,
+                    generates=not route.embeds,
+                    embeds=route.embeds,
                 )
                 for route in self._serving.models.routes
                 if caller.may_use(route.model)

@@ -80,8 +80,6 @@ class Route:
     prices: tuple[Price, ...] = ()
     context_tokens: int = 0
     family: str = ""
-    aliases: tuple[ModelName, ...] = ()
-    """Further names of the same model."""
     embeds: bool = False
     """Serves ``Embed`` and not ``Generate``."""
     may_hedge: bool = False

@@ -35,6 +35,16 @@ def test_a_short_file_is_enough() -> None:
         (", api_key_env: KEY", "", 3, "api_key_env"),
         ("prompt_usd_per_mtok: 1", "prompt_usd_per_mtok: -1", 7, "at least 0"),
         ("cloud/v1", "edge/v1", 1, "cloud/v1"),
+        ("api_key_env: KEY", "api_key_env: KEY, keyless: true", 3, "give one of"),
+        ("127.0.0.1:8000", "10.0.0.9:8000", 3, "clear_text"),
+        ("127.0.0.1:8000", "127.0.0.1@evil.example:8000", 3, "must not hold a user"),
+        ("127.0.0.1", "me:key@127.0.0.1", 3, "must not hold a user"),
+        (
+            "{upstream: local, model: real}",
+            "{upstream: local, model: real, priority: 1}, {upstream: local, model: b}",
+            6,
+            "priority",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_reason(
@@ -45,3 +55,25 @@ def test_a_mistake_is_told_with_file_line_and_reason(
 
     assert str(refused.value).startswith(f"cloud.yaml:{line}: ")
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("api_key_env: KEY", "keyless: true"),
+        ("http://127.0.0.1:8000/v1", "https://api.example/v1"),
+        ('"http://127.0.0.1:8000/v1"', '"http://10.0.0.9/v1", clear_text: true'),
+    ],
+)
+def test_what_is_said_outright_is_allowed(change: tuple[str, str]) -> None:
+    assert parse_config(GOOD.replace(*change), base=Path()).upstreams[0].name == "local"
+
+
+def test_targets_are_asked_in_the_files_order_unless_it_says_otherwise() -> None:
+    two = "{upstream: local, model: a}, {upstream: local, model: b}"
+    equal = "{upstream: local, model: a, priority: 0}, {upstream: local, model: b, priority: 0}"
+    plain = parse_config(GOOD.replace("{upstream: local, model: real}", two), base=Path())
+    shared = parse_config(GOOD.replace("{upstream: local, model: real}", equal), base=Path())
+
+    assert [target.priority for target in plain.routes[0].targets] == [0, 1]
+    assert [target.priority for target in shared.routes[0].targets] == [0, 0]

@@ -156,6 +156,27 @@ def test_somebody_who_saw_it_away_holds_it_open() -> None:
     assert one.state is BreakerState.OPEN
 
 
+def test_one_that_was_held_is_tried_as_soon_as_it_is_seen_again() -> None:
+    clock = ManualClock()
+    one = breaker(clock)
+    fail(one, 3)
+    for _ in range(5):
+        one.hold()
+
+    one.release()
+
+    assert one.enter() is not None
+
+
+def test_one_that_failed_calls_is_not_let_off_because_it_is_there() -> None:
+    one = breaker(ManualClock())
+    fail(one, 3)
+
+    one.release()
+
+    assert one.state is BreakerState.OPEN
+
+
 ENDS = st.sampled_from(["succeeded", "failed", "forgotten", "answered", "trip"])
 
 

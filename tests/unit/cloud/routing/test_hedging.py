@@ -11,6 +11,7 @@ from cloud.routing.board import End
 from cloud.routing.budget import BudgetSettings
 from cloud.upstreams.estimate import rough_prompt_tokens
 from runtime.errors import RequestInvalid, UpstreamUnavailable
+from runtime.ports import Sampling
 from runtime.testing.scripted_provider import Script
 from tests.unit.cloud.routing.house import (
     CALL,
@@ -127,6 +128,17 @@ async def test_a_caller_who_leaves_meanwhile_stops_both() -> None:
         async with asyncio.timeout(5):
             await house.providers[0].hung_up.wait()
             await house.providers[1].hung_up.wait()
+
+
+async def test_a_request_that_cannot_be_written_leaves_nothing_behind() -> None:
+    async with house_of(Script(), Script(), route=HEDGED, settings=QUICK) as house:
+        warm(house)
+
+        with pytest.raises(RequestInvalid):
+            await house.ask(sampling=Sampling(json_schema="{"))
+
+        name = "leeward_upstream_attempts_total"
+        assert house.metric(name, upstream="p0", outcome="cancelled") == 1
 
 
 async def test_the_budget_bounds_second_calls() -> None:

@@ -199,18 +199,38 @@ async def test_a_call_that_got_no_token_is_not_charged() -> None:
     assert tally.total.cost_usd == 0
 
 
+async def test_callers_in_a_hurry_do_not_open_a_breaker_for_the_others() -> None:
+    async with house_of(Script(pause_s=0.3)) as house:
+        for _ in range(8):
+            with pytest.raises(DeadlineExceeded):
+                await house.ask(timeout_s=0.02)
+
+        assert text_of(await house.ask()) == "fourty-two"
+
+
+async def test_a_model_that_a_provider_does_not_have_is_no_limit_of_rate() -> None:
+    async with house_of(Script(status=404)) as house:
+        for _ in range(2):
+            with pytest.raises(UpstreamUnavailable):
+                await house.ask()
+
+        assert house.calls() == [1]
+
+
+async def test_one_that_is_full_is_passed_over_for_its_equal() -> None:
+    targets = (Target("p0", "m"), Target("p1", "m"))
+    async with house_of(
+        Script(pause_s=0.3), Script(), route={"targets": targets}, spec={"max_concurrency": 1}
+    ) as house:
+        await asyncio.gather(*(house.ask() for _ in range(2)))
+
+        assert house.calls() == [1, 1]
+
+
 async def test_an_unknown_model_is_not_found() -> None:
     async with house_of(Script()) as house:
         with pytest.raises(NotFound):
             await house.ask(model=ModelName("nope"))
-
-
-async def test_a_model_answers_to_its_other_names() -> None:
-    other = ModelName("large")
-    async with house_of(Script(), route={"aliases": (other,)}) as house:
-        last = completion_of(await house.ask(model=other))
-
-    assert last.model == MODEL
 
 
 async def test_a_schema_that_is_no_json_is_the_callers_mistake() -> None:

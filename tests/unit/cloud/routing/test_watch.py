@@ -75,7 +75,7 @@ async def test_a_breaker_that_is_open_counts_more_than_a_good_answer() -> None:
 
 async def test_nobodys_call_is_the_probe_of_one_that_does_not_answer() -> None:
     async with house_of(DOWN, Script()) as house:
-        house.providers[0].health = 500
+        house.providers[0].health = 401
         target = house.router.routes[0].targets[0]
         permit = house.router.board.enter(target)
         assert permit is not None
