@@ -78,7 +78,8 @@ class Access:
         return Caller(tenant=known.tenant, kind="key", id=known.id, models=known.models)
 
     def _refuse(self, kind: str, name: str, tenant: str, reason: str) -> None:
-        _logger.warning("call_refused", extra={"kind": kind, "reason": reason})
+        named = {"device": name} if kind == "device" else {}
+        _logger.warning("call_refused", extra={"kind": kind, "reason": reason} | named)
         self._trail.note("call_refused", actor=f"{kind}:{name}", tenant=tenant, reason=reason)
 
 
