@@ -184,6 +184,7 @@ def _problems(shape: _CloudShape) -> list[Problem]:
     found.extend(traces_problems(shape.traces))
     if shape.cache is not None:
         is_inspected = shape.inspection.action != "off"
-        found.extend(cache_problems(shape.cache, models=shape.models, is_inspected=is_inspected))
+        embeds = {name: model.embeddings for name, model in shape.models.items()}
+        found.extend(cache_problems(shape.cache, models=embeds, is_inspected=is_inspected))
     found.extend(fronts_problems(shape.http, shape.metrics))
     return found

@@ -68,16 +68,15 @@ class CacheConfig:
 
 
 def cache_problems(
-    shape: CacheShape, *, models: Iterable[str], is_inspected: bool
+    shape: CacheShape, *, models: Mapping[str, bool], is_inspected: bool
 ) -> Iterable[Problem]:
     """Return what in ``cache`` does not fit the rest of the file.
 
     Args:
         shape: The part.
-        models: The aliases of the file.
+        models: The aliases of the file, and whether each turns texts into vectors.
         is_inspected: Whether the gateway scans what it receives.
     """
-    known = set(models)
     if not is_inspected and shape.max_level is not LevelName.RESTRICTED:
         reason = (
             "cannot be kept to without a scan: set `inspection: {action: refuse}` or `alert`, "
@@ -86,11 +85,11 @@ def cache_problems(
         yield Problem(("cache", "max_level"), reason)
     for name, model in shape.models.items():
         place: DocumentPath = ("cache", "models", name)
-        if name not in known:
+        if name not in models:
             yield Problem(place, f'"{name}" is not a model of this file')
         question = model.same_question
-        if question is not None and question.encoder not in known:
-            reason = f'"{question.encoder}" is not a model of this file'
+        if question is not None and not models.get(question.encoder, False):
+            reason = f'"{question.encoder}" is not a model of this file that has `embeddings: true`'
             yield Problem((*place, "same_question", "encoder"), reason)
         if question is not None and not model.exact:
             reason = "is never used when `exact` is false: leave out one of the two"

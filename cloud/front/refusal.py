@@ -2,7 +2,7 @@
 
 As over gRPC, one fixed sentence for each class (``runtime.rpc.catalogue``): an error's own text is
 for operators. Excepted are the classes whose text is made for the caller: what is wrong with its
-request, and which of its budgets is used up.
+request, what kinds of content in it may not be here, and which of its budgets is used up.
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ _SHOWN: Final = (
     errors.NotImplementedYet,
     errors.BudgetExhausted,
     errors.LeakFound,
+    errors.ContentRefused,
 )
 _SENTENCES: Final[Mapping[type[errors.LeewardError], str]] = {
     errors.NotFound: "no model or graph of that name; GET /v1/models lists what this key may use",

@@ -24,7 +24,7 @@ upstreams:
   local: {base_url: "http://127.0.0.1:8000/v1", api_key_env: KEY}
 models:
   big: {targets: [{upstream: local, model: real}]}
-  encoder: {targets: [{upstream: local, model: small}]}
+  encoder: {embeddings: true, targets: [{upstream: local, model: small}]}
 """
 
 
@@ -77,6 +77,7 @@ def test_a_model_can_be_left_out_or_recognise_other_words() -> None:
     [
         ("cache: {models: {bigg: {}}}\n", "cache.models.bigg"),
         ("cache: {models: {big: {same_question: {encoder: x}}}}\n", "encoder"),
+        ("cache: {models: {big: {same_question: {encoder: big}}}}\n", "embeddings: true"),
         (
             "cache: {models: {big: {exact: false, same_question: {encoder: encoder}}}}\n",
             "leave out one",
