@@ -19,7 +19,7 @@ from cloud.idempotency.refusals import KEPT, repeated
 from cloud.metering import usage_record
 from cloud.stages import FREE, Outcome, WorstCase, micros
 from cloud.stores.accounts import AccountKey, AccountStore
-from cloud.stores.idempotency import Claim, Ending
+from cloud.stores.idempotency import Claim
 from cloud.stores.reservations import Ask, CallInfo, Charge, NoRoom, Refusal
 from runtime.clock import Clock
 from runtime.errors import BudgetExhausted, DatabaseUnavailable, LeewardError, PriceMissing
@@ -142,17 +142,15 @@ class BudgetedAdmission:
             AccountKey(budget.id, budget.scope.part_of(subject), windows[budget.name].key)
             for budget in budgets
         ]
-        id_ = f"{self._replica}/{next(self._numbers)}"
-        expires_at = now + timedelta(seconds=call.request.timeout_s) + _GRACE
         ask = Ask(
-            id=id_,
+            id=f"{self._replica}/{next(self._numbers)}",
             accounts=await self._ids(keys),
             micros=worst.cost_micros or 0,
             prompt_tokens=worst.prompt_tokens,
             completion_tokens=worst.completion_tokens,
             call=_info(call),
-            expires_at=expires_at,
-            claim=None if name is None else Claim(name.claim, name.request, id_, expires_at),
+            expires_at=now + timedelta(seconds=call.request.timeout_s) + _GRACE,
+            claim=None if name is None else Claim(name.claim, name.request),
         )
         refused = await self._bookings.reserve(ask)
         if refused is not None:
@@ -206,22 +204,12 @@ class Reserved:
         amount = Amount(micros(used.cost_usd), tokens)
         charge, is_beyond = None, False
         if self._ask is not None:
-            charge = Charge(self._ask.id, amount, self._ask.accounts, self._ending(outcome))
+            until = self._clock.now() + KEPT if outcome.status in _WHOLE else None
+            charge = Charge(self._ask.id, amount, self._ask.accounts, until)
             is_beyond = amount.at_most(self._ask.worst) != amount
         self._note_settled(self._call.request.model, amount.micros, is_beyond=is_beyond)
         record = usage_record(self._call, outcome, at=self._clock.now())
         await self._bookings.settle(charge, record)
-
-    def _ending(self, outcome: Outcome) -> Ending | None:
-        claim = self._ask.claim if self._ask is not None else None
-        if claim is None:
-            return None
-        return Ending(
-            claim.name,
-            claim.reservation,
-            answered=outcome.status in _WHOLE,
-            expires_at=self._clock.now() + KEPT,
-        )
 
     def _honest(self, outcome: Outcome) -> Usage:
         """Return what is charged: our own estimate never passes what was set aside."""

@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 
 from cloud.admission.accounts import Amount
 from cloud.stores.database import Database
-from cloud.stores.idempotency import Ending
 from cloud.stores.reservations import Ask, Booked, Charge, Refusal, book, claims_of
 from cloud.stores.usage import UsageRecord, write_usage
 from runtime.clock import Clock
@@ -198,10 +197,7 @@ class Bookings:
             self._undo(item.ask)  # the commit may have happened although its answer was lost
 
     def _undo(self, ask: Ask) -> None:
-        ending = None
-        if ask.claim is not None:
-            ending = Ending(ask.claim.name, ask.id, answered=False, expires_at=ask.expires_at)
-        self._over.append(_Over(Charge(ask.id, Amount(), ask.accounts, ending), None, None))
+        self._over.append(_Over(Charge(ask.id, Amount(), ask.accounts), None, None))
 
 
 def _is_granted(answer: asyncio.Future[Refusal | None]) -> bool:

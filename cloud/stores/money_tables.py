@@ -1,8 +1,7 @@
-"""The tables of budgets, limits, prices, reservations and idempotency keys."""
+"""The tables of budgets, limits, prices, reservations and replicas."""
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Date,
     Index,
@@ -17,7 +16,6 @@ from cloud.stores.tables import Moment, RowId, metadata
 __all__ = [
     "account",
     "budget",
-    "idempotency",
     "limit",
     "price",
     "replica",
@@ -64,10 +62,13 @@ reservation = Table(
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),
     Column("call", String, nullable=False),  # JSON: who asked for which model, content-free
+    Column("claim", String),  # HMAC of caller and idempotency key
+    Column("request", String),  # HMAC of what was asked under it
     Column("reserved_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("presumed_at", Moment),
     Column("settled_at", Moment),
+    Column("answered_until", Moment),  # how long the answered call holds its idempotency key
 )
 # Open ones are few among the settled ones that are not swept yet.
 Index(
@@ -77,16 +78,12 @@ Index(
     postgresql_where=reservation.c.settled_at.is_(None),
 )
 Index("reservation_by_settled_at", reservation.c.settled_at)
-idempotency = Table(
-    "idempotency",
-    metadata,
-    Column("claim", String, primary_key=True),  # HMAC of caller and key
-    Column("request", String, nullable=False),  # HMAC of the request
-    Column("reservation", String, nullable=False),
-    Column("answered", Boolean, nullable=False),
-    Column("expires_at", Moment, nullable=False),
+Index(
+    "reservation_by_claim",
+    reservation.c.claim,
+    sqlite_where=reservation.c.claim.is_not(None),
+    postgresql_where=reservation.c.claim.is_not(None),
 )
-Index("idempotency_by_expires_at", idempotency.c.expires_at)
 limit = Table(
     "rate_limit",
     metadata,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from cloud.stores.database import Database
-from cloud.stores.money_tables import idempotency, replica, reservation
+from cloud.stores.money_tables import replica, reservation
 from cloud.stores.reservations import CallInfo, presume
 
 __all__ = ["OpenReservation", "ReplicaStore"]
@@ -94,19 +94,17 @@ class ReplicaStore:
         return found[0] if found else None
 
     async def sweep(self, *, settled_before: datetime, now: datetime) -> None:
-        """Forget reservations settled long ago, keys past their time, replicas that are gone."""
-        old = select(reservation.c.id).where(reservation.c.settled_at < settled_before)
-        stale = select(idempotency.c.claim).where(idempotency.c.expires_at < now)
+        """Forget reservations settled long ago whose key is free, and replicas that are gone."""
+        answered_until = reservation.c.answered_until
+        old = select(reservation.c.id).where(
+            reservation.c.settled_at < settled_before,
+            or_(answered_until.is_(None), answered_until < now),
+        )
         dead = delete(replica).where(replica.c.seen_at < now - 10 * self._lifetime)
 
         def work(connection: Connection) -> int:
-            gone = connection.execute(
-                delete(reservation).where(reservation.c.id.in_(old.limit(_AT_ONCE)))
-            ).rowcount
-            keys = connection.execute(
-                delete(idempotency).where(idempotency.c.claim.in_(stale.limit(_AT_ONCE)))
-            ).rowcount
-            return max(gone, keys)
+            gone = delete(reservation).where(reservation.c.id.in_(old.limit(_AT_ONCE)))
+            return connection.execute(gone).rowcount
 
         while await self._database.run(work) == _AT_ONCE:
             pass

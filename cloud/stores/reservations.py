@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection
 
 from cloud.admission.accounts import Account, Amount
-from cloud.stores.idempotency import Claim, Ending, Taken, end_claims, take_claims
-from cloud.stores.money_tables import account, budget, reservation
+from cloud.stores.direct import Direct, microseconds
+from cloud.stores.idempotency import Claim, KeysInUse, Taken
 
 __all__ = [
     "Ask",
@@ -77,8 +77,8 @@ class Charge:
     used: Amount
     accounts: tuple[int, ...]
     """As asked for; used when a crash of the database has lost the reservation itself."""
-    ending: Ending | None = None
-    """What becomes of its idempotency key, if it has one."""
+    answered_until: datetime | None = None
+    """How long its idempotency key is remembered, if the call was answered whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,58 +106,43 @@ class Booked:
 
 _NUMBERS: Final = ("spent", "reserved", "excess")
 _COLUMNS: Final = tuple(f"{name}_{unit}" for name in _NUMBERS for unit in ("micros", "tokens"))
-_FIND: Final = (
-    select(
-        account.c.id,
-        budget.c.name,
-        budget.c.cap_micros,
-        budget.c.cap_tokens,
-        *(account.c[name] for name in _COLUMNS),
-    )
-    .join(budget, budget.c.id == account.c.budget_id)
-    .where(account.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(account.c.id)
-    .with_for_update(of=account)
+_FIND: Final = Direct(
+    f"""
+    SELECT a.id, b.name, b.cap_micros, b.cap_tokens, {", ".join(f"a.{name}" for name in _COLUMNS)}
+    FROM budget_account AS a JOIN budget AS b ON b.id = a.budget_id
+    WHERE a.id IN (:ids) ORDER BY a.id FOR UPDATE OF a
+    """  # noqa: S608 - columns are constants
 )
-_CHANGE: Final = (
-    update(account)
-    .where(account.c.id == bindparam("account_id"))
-    .values({name: account.c[name] + bindparam(f"by_{name}") for name in _COLUMNS})
+_CHANGE: Final = Direct(
+    f"""
+    UPDATE budget_account SET {", ".join(f"{name} = {name} + :{name}" for name in _COLUMNS)}
+    WHERE id = :id
+    """  # noqa: S608 - columns are constants
 )
-_OPEN: Final = insert(reservation)
-_END: Final = (
-    update(reservation)
-    .where(
-        reservation.c.id.in_(bindparam("ids", expanding=True)), reservation.c.settled_at.is_(None)
-    )
-    .values(settled_at=bindparam("now"))
-    .returning(
-        reservation.c.id,
-        reservation.c.accounts,
-        reservation.c.micros,
-        reservation.c.prompt_tokens,
-        reservation.c.completion_tokens,
-        reservation.c.presumed_at,
-    )
+_OPEN: Final = Direct(
+    """
+    INSERT INTO reservation (id, replica, accounts, micros, prompt_tokens, completion_tokens, call,
+        claim, request, reserved_at, expires_at)
+    VALUES (:id, :replica, :accounts, :micros, :prompt_tokens, :completion_tokens, :call,
+        :claim, :request, :reserved_at, :expires_at)
+    """
 )
-_GIVE_UP: Final = (
-    update(reservation)
-    .where(
-        reservation.c.id.in_(bindparam("ids", expanding=True)),
-        reservation.c.settled_at.is_(None),
-        reservation.c.presumed_at.is_(None),
-    )
-    .values(presumed_at=bindparam("now"))
-    .returning(
-        reservation.c.accounts,
-        reservation.c.micros,
-        reservation.c.prompt_tokens,
-        reservation.c.completion_tokens,
-    )
+_END: Final = Direct(
+    """
+    UPDATE reservation SET settled_at = :now,
+        answered_until = CASE WHEN id IN (:answered) THEN :until END
+    WHERE id IN (:ids) AND settled_at IS NULL
+    RETURNING id, accounts, micros, prompt_tokens + completion_tokens, presumed_at
+    """
 )
-_KNOWN: Final = select(reservation.c.id).where(
-    reservation.c.id.in_(bindparam("ids", expanding=True))
+_GIVE_UP: Final = Direct(
+    """
+    UPDATE reservation SET presumed_at = :now
+    WHERE id IN (:ids) AND settled_at IS NULL AND presumed_at IS NULL
+    RETURNING accounts, micros, prompt_tokens + completion_tokens
+    """
 )
+_KNOWN: Final = Direct("SELECT id FROM reservation WHERE id IN (:ids)")
 
 
 def book(
@@ -178,24 +163,19 @@ def book(
     before = {id_: _numbers(item) for id_, item in accounts.items()}
     for item in ended:
         item.apply_to(accounts)
-    claims = [ask.claim for ask in asks if ask.claim is not None]
-    taken = take_claims(connection, claims, now=now)
-    verdicts = [taken.get(ask.id) or _decide(ask, accounts) for ask in asks]
+    keys = KeysInUse(connection, [ask.claim for ask in asks if ask.claim is not None], now=now)
+    verdicts = [_decide(ask, accounts, keys) for ask in asks]
     _write(connection, accounts, before)
-    _end_claims(connection, asks, verdicts, charges)
     granted = [ask for ask, verdict in zip(asks, verdicts, strict=True) if verdict is None]
     if granted:
-        connection.execute(_OPEN, [_row(ask, replica, now) for ask in granted])
+        _OPEN.many(connection, [_row(ask, replica, now) for ask in granted])
     return Booked(verdicts, {item.id for item in ended})
 
 
-def claims_of(asks: Iterable[Ask], charges: Iterable[Charge]) -> set[str]:
+def claims_of(asks: Sequence[Ask], charges: Sequence[Charge]) -> set[str]:
     """Return the claims under which :func:`book` may run."""
-    asks, charges = tuple(asks), tuple(charges)
-    keys = {ask.claim.name for ask in asks if ask.claim is not None}
-    keys |= {charge.ending.name for charge in charges if charge.ending is not None}
-    accounts = _all_of(asks) | _all_of(charges)
-    return {f"account:{id_}" for id_ in accounts} | {f"key:{name}" for name in keys}
+    keys = {f"key:{ask.claim.name}" for ask in asks if ask.claim is not None}
+    return keys | {f"account:{id_}" for id_ in _all_of(asks) | _all_of(charges)}
 
 
 def presume(connection: Connection, ids: Sequence[str], *, now: datetime) -> int:
@@ -204,14 +184,13 @@ def presume(connection: Connection, ids: Sequence[str], *, now: datetime) -> int
     What their calls really used can still be charged: :func:`book` then puts it in place of this.
     Whoever calls has claimed their accounts.
     """
-    rows = connection.execute(_GIVE_UP, {"ids": list(ids), "now": now}).all()
-    wanted = {id_ for row in rows for id_ in json.loads(row.accounts)}
-    accounts = {id_: Account(id_, "", None, None) for id_ in wanted}
-    before = {id_: _numbers(item) for id_, item in accounts.items()}
-    for row in rows:
-        for id_ in json.loads(row.accounts):
-            accounts[id_].presume(_set_aside(row))
-    _write(connection, accounts, before)
+    rows = _GIVE_UP.rows(connection, {"ids": list(ids), "now": microseconds(now)})
+    accounts: dict[int, Account] = {}
+    for written, micros, tokens in rows:
+        for id_ in json.loads(written):
+            found = accounts.setdefault(id_, Account(id_, "", None, None))
+            found.presume(Amount(micros, tokens))
+    _write(connection, accounts, dict.fromkeys(accounts, (0,) * len(_COLUMNS)))
     return len(rows)
 
 
@@ -243,20 +222,28 @@ class _Ended:
 
 def _end(connection: Connection, charges: Sequence[Charge], now: datetime) -> list[_Ended]:
     by_id = {charge.id: charge for charge in charges}
-    rows = connection.execute(_END, {"ids": list(by_id), "now": now}).all()
+    answered = {
+        charge.id: charge.answered_until for charge in charges if charge.answered_until is not None
+    }
+    parameters = {
+        "ids": list(by_id),
+        "now": microseconds(now),
+        "answered": list(answered),
+        "until": microseconds(max(answered.values(), default=now)),
+    }
     ended = [
         _Ended(
-            id=row.id,
-            accounts=json.loads(row.accounts),
-            reserved=_set_aside(row),
-            used=by_id.pop(row.id).used,
-            is_presumed=row.presumed_at is not None,
+            id=id_,
+            accounts=json.loads(accounts),
+            reserved=Amount(micros, tokens),
+            used=by_id.pop(id_).used,
+            is_presumed=presumed_at is not None,
         )
-        for row in rows
+        for id_, accounts, micros, tokens, presumed_at in _END.rows(connection, parameters)
     ]
     if by_id:
         # Settled before, or taken by a crash of the database server: then it is charged as it is.
-        settled = set(connection.execute(_KNOWN, {"ids": list(by_id)}).scalars())
+        settled = {id_ for (id_,) in _KNOWN.rows(connection, {"ids": list(by_id)})}
         ended += [
             _Ended(charge.id, charge.accounts, Amount(), charge.used, is_presumed=False)
             for charge in by_id.values()
@@ -271,34 +258,24 @@ def _accounts(
     """Read the accounts of all; without caps where none is going to be compared."""
     wanted = _all_of(asks) | _all_of(ended)
     if asks or any(item.is_beyond for item in ended):
-        rows = connection.execute(_FIND, {"ids": sorted(wanted)}) if wanted else ()
+        rows = _FIND.rows(connection, {"ids": sorted(wanted)}) if wanted else ()
         return {row[0]: Account(*row[:4], *_amounts(row[4:])) for row in rows}
     return {id_: Account(id_, "", None, None) for id_ in wanted}
 
 
-def _decide(ask: Ask, accounts: dict[int, Account]) -> NoRoom | None:
+def _decide(ask: Ask, accounts: dict[int, Account], keys: KeysInUse) -> Refusal | None:
+    taken = keys.taken(ask.claim) if ask.claim is not None else None
+    if taken is not None:
+        return taken
     found = [accounts[id_] for id_ in ask.accounts if id_ in accounts]
     for item in found:
         if not item.has_room(ask.worst):
             return NoRoom(item.budget, ever=item.could_ever_hold(ask.worst))
     for item in found:
         item.reserve(ask.worst)
+    if ask.claim is not None:
+        keys.take(ask.claim)
     return None
-
-
-def _end_claims(
-    connection: Connection,
-    asks: Sequence[Ask],
-    verdicts: Sequence[Refusal | None],
-    charges: Sequence[Charge],
-) -> None:
-    endings = [charge.ending for charge in charges if charge.ending is not None]
-    for ask, verdict in zip(asks, verdicts, strict=True):
-        if ask.claim is not None and isinstance(verdict, NoRoom):
-            # It was claimed a moment ago, and the call is not made after all.
-            claim = ask.claim
-            endings.append(Ending(claim.name, ask.id, answered=False, expires_at=claim.expires_at))
-    end_claims(connection, endings)
 
 
 def _write(
@@ -308,18 +285,13 @@ def _write(
     for id_, item in accounts.items():
         steps = [new - old for new, old in zip(_numbers(item), before[id_], strict=True)]
         if any(steps):
-            named = zip((f"by_{name}" for name in _COLUMNS), steps, strict=True)
-            changes.append({"account_id": id_, **dict(named)})
+            changes.append({"id": id_, **dict(zip(_COLUMNS, steps, strict=True))})
     if changes:
-        connection.execute(_CHANGE, changes)
+        _CHANGE.many(connection, changes)
 
 
 def _all_of(items: Iterable[Ask | Charge | _Ended]) -> set[int]:
     return {id_ for item in items for id_ in item.accounts}
-
-
-def _set_aside(row: Any) -> Amount:
-    return Amount(row.micros, row.prompt_tokens + row.completion_tokens)
 
 
 def _numbers(item: Account) -> tuple[int, ...]:
@@ -343,6 +315,8 @@ def _row(ask: Ask, replica: str, now: datetime) -> dict[str, Any]:
         "prompt_tokens": ask.prompt_tokens,
         "completion_tokens": ask.completion_tokens,
         "call": json.dumps({name: getattr(ask.call, name) for name in _CALL_FIELDS}),
-        "reserved_at": now,
-        "expires_at": ask.expires_at,
+        "claim": ask.claim.name if ask.claim is not None else None,
+        "request": ask.claim.request if ask.claim is not None else None,
+        "reserved_at": microseconds(now),
+        "expires_at": microseconds(ask.expires_at),
     }

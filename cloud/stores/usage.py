@@ -12,13 +12,13 @@ from sqlalchemy import (
     String,
     case,
     func,
-    insert,
     literal,
     select,
     type_coerce,
 )
 
 from cloud.stores.database import Database
+from cloud.stores.direct import Direct, microseconds
 from cloud.stores.tables import usage as table
 
 __all__ = ["GROUPINGS", "Grouping", "UsageRecord", "UsageStore", "UsageTotal", "write_usage"]
@@ -27,7 +27,6 @@ Grouping = Literal["tenant", "key", "device", "graph", "model", "day"]
 GROUPINGS: Final[tuple[Grouping, ...]] = get_args(Grouping)
 """What usage can be added up by, in the order in which totals show it."""
 
-_INSERT: Final = insert(table)
 _FINISHED: Final = ("stop", "length", "tool_calls", "content_filter", "embedded")
 _DAY_MICROSECONDS: Final = 86_400_000_000
 _EPOCH_ORDINAL: Final = 719_163
@@ -61,6 +60,9 @@ class UsageRecord:
 
 
 _FIELDS: Final = tuple(field.name for field in fields(UsageRecord))
+_INSERT: Final = Direct(
+    f"INSERT INTO usage_record ({', '.join(_FIELDS)}) VALUES (:{', :'.join(_FIELDS)})"  # noqa: S608 - columns are constants
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def write_usage(connection: Connection, *records: UsageRecord) -> None:
     """Write records in a transaction that may hold more, say what is settled with them."""
     # Not `asdict`, which copies every value deeply: this is done for every call.
     rows = [{name: getattr(record, name) for name in _FIELDS} for record in records]
-    connection.execute(_INSERT, rows)
+    for row in rows:
+        row["at"] = microseconds(row["at"])
+    _INSERT.many(connection, rows)
 
 
 def _caller(kind: str, name: Grouping) -> Label[str]:

@@ -1,4 +1,4 @@
-"""Budgets, limits, prices, reservations, replicas and idempotency keys."""
+"""Budgets, limits, prices, reservations with their idempotency keys, and replicas."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -44,10 +44,13 @@ def upgrade() -> None:
         sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
         sa.Column("completion_tokens", sa.BigInteger, nullable=False),
         sa.Column("call", sa.String, nullable=False),
+        sa.Column("claim", sa.String),
+        sa.Column("request", sa.String),
         sa.Column("reserved_at", sa.BigInteger, nullable=False),
         sa.Column("expires_at", sa.BigInteger, nullable=False),
         sa.Column("presumed_at", sa.BigInteger),
         sa.Column("settled_at", sa.BigInteger),
+        sa.Column("answered_until", sa.BigInteger),
     )
     is_open = sa.text("settled_at IS NULL")
     op.create_index(
@@ -58,15 +61,14 @@ def upgrade() -> None:
         postgresql_where=is_open,
     )
     op.create_index("reservation_by_settled_at", "reservation", ["settled_at"])
-    op.create_table(
-        "idempotency",
-        sa.Column("claim", sa.String, primary_key=True),
-        sa.Column("request", sa.String, nullable=False),
-        sa.Column("reservation", sa.String, nullable=False),
-        sa.Column("answered", sa.Boolean, nullable=False),
-        sa.Column("expires_at", sa.BigInteger, nullable=False),
+    has_claim = sa.text("claim IS NOT NULL")
+    op.create_index(
+        "reservation_by_claim",
+        "reservation",
+        ["claim"],
+        sqlite_where=has_claim,
+        postgresql_where=has_claim,
     )
-    op.create_index("idempotency_by_expires_at", "idempotency", ["expires_at"])
     op.create_table(
         "rate_limit",
         sa.Column("id", _ROW_ID, primary_key=True),
@@ -104,7 +106,6 @@ def downgrade() -> None:
         "replica",
         "price",
         "rate_limit",
-        "idempotency",
         "reservation",
         "budget_account",
         "budget",

@@ -317,7 +317,7 @@ async def test_nothing_of_prompt_answer_or_key_is_in_the_store(
         await Gateway(admission, model, house.clock).ask(keyed("order-4711", prompt=SECRET))
 
     def dump(connection: object) -> str:
-        tables = ("idempotency", "reservation", "usage_record")
+        tables = ("reservation", "usage_record")
         rows = (connection.execute(text(f"SELECT * FROM {name}")).all() for name in tables)  # type: ignore[attr-defined]
         return repr([list(found) for found in rows])
 
