@@ -2,7 +2,7 @@
 
 What would change the answer and is not served is refused, unless its value asks for nothing. What
 does not change the answer is passed over. A name that nobody knows may be either, or a slip of
-the pen, and is refused too. ``docs/http.md`` lists them for users.
+the pen, and is refused too. ``docs/gateway.md`` lists them for users.
 """
 
 import re

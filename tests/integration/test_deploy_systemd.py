@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud.config import load_config
 from runtime.cli.exit_codes import CODES, NOT_INSTALLED, USAGE
 from runtime.errors import (
     CatalogInvalid,
@@ -125,11 +126,20 @@ def test_the_units_differ_only_where_they_must() -> None:
     assert {key for key in edge.keys() | cloud.keys() if edge[key] != cloud[key]} == {
         "Description",
         "EnvironmentFile",
+        "ExecReload",
         "ExecStart",
         "Group",
         "MemoryDenyWriteExecute",
         "RestartPreventExitStatus",
         "StateDirectory",
         "SystemCallFilter",
+        "TimeoutStopSec",
         "User",
     }
+
+
+def test_a_gateway_has_time_to_drain_before_it_is_killed() -> None:
+    config = load_config(SYSTEMD.parent / "examples" / "cloud.yaml")
+    (allowed_s,) = read_unit("cloud")["TimeoutStopSec"]
+
+    assert int(allowed_s) > config.drain_notice_s + config.drain_s
