@@ -70,7 +70,7 @@ class AgentReinforce:
         if self._options.is_racing:
             self._prefix = min(self._options.first_questions, self._total)
         self.distribution: GraphDistribution = uniform(problem.space.decisions)
-        self._enter(problem.pool or draw_pool(problem.space, self.distribution, self._rng))
+        self._enter(problem.allowed or draw_pool(problem.space, self.distribution, self._rng))
 
     def _enter(self, pool: Pool) -> None:
         """Take up a pool of graphs."""
@@ -164,6 +164,8 @@ class AgentReinforce:
             rows = rows[np.argsort(-belief.value[rows], kind="stable")[:_MOST_KEPT]]
         firsts = [row for row in (self._safest(belief), self._best(belief)) if row is not None]
         kept = np.union1d(rows, np.array(firsts, np.int64))
+        if not self._believer.may_forget_runs:
+            kept = np.union1d(kept, np.flatnonzero(belief.ran > 0))
         if len(kept) < len(self._pool.candidates):
             candidates = tuple(self._pool.candidates[row] for row in kept)
             self._enter(Pool(candidates, self._pool.decisions))

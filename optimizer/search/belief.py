@@ -89,6 +89,11 @@ class Believer:
         self._kept: tuple[int, Predicted] | None = None
         self._own = OwnOutcomes(pool, questions)
 
+    @property
+    def may_forget_runs(self) -> bool:
+        """Whether graphs that were run still tell of others once they are not in the pool."""
+        return self._predictor.is_ever_sure
+
     def form(self, archive: Archive, questions: npt.NDArray[np.int64]) -> Belief:
         """Believe from outcomes on the given questions alone."""
         self._own.learn(archive)

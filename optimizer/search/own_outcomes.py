@@ -71,18 +71,25 @@ class OwnOutcomes:
         """Write own outcomes over predicted ones, and note by how much these were off."""
         count = len(self._place)
         rows = np.fromiter(self._place, np.int64, count)
-        seen = self._seen[:count, questions]
-        own = self._right[:count, questions]
-        was_open = seen & ~certain[rows]
-        asked = was_open.sum(axis=1)
-        off = np.where(was_open, own - right[rows], np.float32(0.0)).astype(np.float64)
+        # An archive holds few of all outcomes there could be: only those are touched.
+        seen = self._seen[:count]
+        if len(questions) < seen.shape[1]:
+            seen = seen[:, questions]
+        place, column = np.nonzero(seen)
+        asked_at, graph = questions[column], rows[place]
+        own = self._right[place, asked_at]
+        was_open = ~certain[graph, column]
+        off = np.where(was_open, own - right[graph, column], np.float32(0.0)).astype(np.float64)
+        asked = np.bincount(place[was_open], minlength=count)
         among = np.maximum(asked, 1)
-        error = off.sum(axis=1) / among
-        spread = np.maximum((off**2).sum(axis=1) / among - error**2, 0.0)
-        right[rows] = np.where(seen, own, right[rows])
-        exposed[rows] = np.where(seen, self._exposed[:count, questions], exposed[rows])
-        certain[rows] |= seen
-        return Settled(rows, seen.sum(axis=1), asked, error, (spread + 0.01) / among)
+        error = np.bincount(place, off, minlength=count) / among
+        squares = np.bincount(place, off**2, minlength=count) / among
+        spread = np.maximum(squares - error**2, 0.0)
+        right[graph, column] = own
+        exposed[graph, column] = self._exposed[place, asked_at]
+        certain[graph, column] = True
+        counts = np.bincount(place, minlength=count)
+        return Settled(rows, counts, asked, error, (spread + 0.01) / among)
 
     def _make_room(self, place: int) -> None:
         if place < len(self._seen):

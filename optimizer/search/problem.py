@@ -43,6 +43,15 @@ class Problem:
         return own_predictor(self.space)
 
     @cached_property
+    def allowed(self) -> Pool | None:
+        """The listed graphs without those that a static cap rules out before anything is run."""
+        pool = self.pool
+        if pool is None or self.rule.most_exposed(self.questions) >= 0:
+            return pool
+        kept = tuple(one for one in pool.candidates if not can_expose(self.space, one))
+        return Pool(kept, pool.decisions) if kept else pool
+
+    @cached_property
     def composition(self) -> Composition | None:
         """The listed graphs taken apart into steps, where they are such."""
         return None if self.pool is None else composition_of(self.space, self.pool.candidates)
