@@ -32,6 +32,7 @@ from runtime.ports import (
     Provenance,
     ReleaseRecord,
     Sampling,
+    ToolCall,
 )
 from runtime.sentinel.categories import KINDS
 from runtime.sentinel.detector import Detector
@@ -150,6 +151,7 @@ def with_detectors(
         with_request(sampling=Sampling(json_schema='{"title": "call +48 601 234 567"}')),
         with_request(sampling=Sampling(grammar='root ::= "anna.k@example.com"')),
         with_request(idempotency_key="anna.k@example.com"),
+        with_request(tool_choice="AKIAIOSFODNN7EXAMPLE"),
         with_request(provenance=replace(WHERE, graph="for-anna.k@example.com")),
     ],
 )
@@ -165,6 +167,20 @@ async def test_content_above_the_clearance_is_refused_wherever_it_stands(
     assert not any(canary in str(refused.value) for canary in CANARIES)
     assert [alarm.action for alarm in alarms.kept] == ["refused"]
     assert not any(canary in repr(alarms.kept) for canary in CANARIES)
+
+
+@pytest.mark.parametrize("prefix", ["call_", "toolu_"])
+async def test_a_provider_s_id_of_a_tool_call_is_no_secret(prefix: str) -> None:
+    name = prefix + "Fp4Rk9ZtQ2mB7xYc1LwS8vNd"
+    turns = (
+        ChatMessage("assistant", "", (ToolCall(name, "weather", '{"in": "Berlin"}'),)),
+        ChatMessage("tool", "sunny", tool_call_id=name),
+    )
+
+    with inspecting(Alarms()) as inspector:
+        await inspector.inspect(with_request(messages=turns))
+        with pytest.raises(ContentRefused):
+            await inspector.inspect(asking(f"the key is {name}"))
 
 
 async def test_a_text_to_embed_is_scanned_as_well() -> None:
