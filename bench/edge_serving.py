@@ -19,7 +19,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.edge_serving_rounds import FULL, QUICK, Size, identical_text, latency, prefix, rates
+from bench.edge_serving_rounds import (
+    FULL,
+    QUICK,
+    Size,
+    guesses,
+    identical_text,
+    latency,
+    prefix,
+    rates,
+)
 from bench.edge_serving_soak import soak
 from bench.edge_serving_world import opened_world
 from bench.machine import describe_machine
@@ -33,6 +42,7 @@ _PARTS: Final = {
     "latency": latency,
     "prefix": prefix,
     "identical_text": identical_text,
+    "guesses": guesses,
 }
 _SOAK_S: Final = 600.0
 _QUICK_SOAK_S: Final = 40.0

@@ -51,7 +51,14 @@ async def _serve(setup: dict[str, Any]) -> None:
 
 def _status(engine: LlamaEngine) -> list[dict[str, Any]]:
     return [
-        {"name": one.name, "open_calls": one.open_calls, "restarts": one.restarts, "pid": one.pid}
+        {
+            "name": one.name,
+            "open_calls": one.open_calls,
+            "restarts": one.restarts,
+            "pid": one.pid,
+            "guessed": one.traffic.guessed_tokens,
+            "right": one.traffic.right_guesses,
+        }
         for one in engine.models()
     ]
 

@@ -6,17 +6,17 @@ import asyncio
 import statistics
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from bench.edge_serving_load import Stream, ask_node, ask_packaged, prompt_of, rate_of
-from bench.edge_serving_world import MOST_CALLERS, RANDOM, TRAINED, World
+from bench.edge_serving_world import MOST_CALLERS, PLAIN, RANDOM, TRAINED, World
 from reference.tasks import questions
 from runtime.rpc.inference_client import InferenceClient
 
-__all__ = ["FULL", "QUICK", "Size", "identical_text", "latency", "prefix", "rates"]
+__all__ = ["FULL", "QUICK", "Size", "guesses", "identical_text", "latency", "prefix", "rates"]
 
 _PROMPT_TOKENS: Final = 32
 _RUNNING: Final = 8
@@ -184,6 +184,51 @@ async def identical_text(world: World, size: Size) -> dict[str, object]:
             together += await asyncio.gather(*asked)
     same = sum(one == other for one, other in zip(alone, together, strict=True))
     return {"identical_text_share": round(same / len(texts), 4), "texts": len(texts)}
+
+
+async def guesses(world: World, size: Size) -> dict[str, object]:
+    """One stream that guesses over one that does not, and eight streams of each."""
+    texts = [question.text for question in questions(count=size.rounds * _RUNNING, seed=1)]
+    rates_of: dict[str, list[float]] = {}
+
+    async def answer(kind: str, clients: Sequence[InferenceClient], asked: list[_Asked]) -> None:
+        streams = await asyncio.gather(
+            *(
+                ask_node(client, one.model, one.text, max_tokens=one.tokens, **one.sampling)
+                for client, one in zip(clients, asked, strict=True)
+            )
+        )
+        rates_of.setdefault(kind, []).append(rate_of(streams))
+
+    async with world.callers(_RUNNING) as clients:
+        for start in range(0, len(texts), _RUNNING):
+            group = texts[start : start + _RUNNING]
+            for name, model in (("with", TRAINED), ("without", PLAIN[TRAINED])):
+                for text in group:
+                    await answer(f"{name}_1", clients[:1], [_Asked(model, text, 160)])
+                await answer(f"{name}_8", clients, [_Asked(model, text, 160) for text in group])
+            drawn = {"temperature": 1.0, "seed": start}
+            for name, model in (("with", RANDOM), ("without", PLAIN[RANDOM])):
+                one = _Asked(model, _prompt(), size.tokens, drawn)
+                await answer(f"{name}_no_repeat", clients[:1], [one])
+    await world.node.say("status")
+    counted = next(one for one in await world.node.hear() if one["name"] == TRAINED)
+    return {
+        "speculative_speedup_1": _ratio(rates_of, "with_1", "without_1"),
+        "speculative_no_repeat_ratio_1": _ratio(rates_of, "with_no_repeat", "without_no_repeat"),
+        "speculative_ratio_8": _ratio(rates_of, "with_8", "without_8"),
+        "speculative_acceptance": round(counted["right"] / max(counted["guessed"], 1), 3),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One call to make."""
+
+    model: str
+    text: str
+    tokens: int
+    sampling: dict[str, Any] = field(default_factory=dict)
 
 
 async def _ask(client: InferenceClient, tokens: int, *, stream: Stream | None = None) -> Stream:

@@ -29,10 +29,12 @@ from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.inference_client import InferenceClient
 from runtime.rpc.tls import ClientTls
 
-__all__ = ["MOST_CALLERS", "RANDOM", "TRAINED", "World", "opened_world"]
+__all__ = ["MOST_CALLERS", "PLAIN", "RANDOM", "TRAINED", "World", "opened_world"]
 
 RANDOM: Final = "random-135m"
 TRAINED: Final = "gannet-l"
+PLAIN: Final = {name: f"{name}-without-guesses" for name in (RANDOM, TRAINED)}
+"""The same models once more, with nothing guessed."""
 MOST_CALLERS: Final = 16
 _CONTEXT_TOKENS: Final = 4096
 _CACHE_TOKENS: Final = 16_384
@@ -113,10 +115,18 @@ def _models(model: Path, threads: int) -> list[dict[str, Any]]:
     return [
         {"name": RANDOM, "path": str(model), "options": large},
         {
-            "name": TRAINED,
-            "path": str(weights_path(TRAINED)),
-            "options": {"threads": 1, "queue_limit": 64, "kept_prefixes": 0},
+            "name": PLAIN[RANDOM],
+            "path": str(model),
+            "options": large | {"slots": 1, "guesses": False},
         },
+        *(
+            {
+                "name": name,
+                "path": str(weights_path(TRAINED)),
+                "options": {"threads": 1, "kept_prefixes": 0, "guesses": name == TRAINED},
+            }
+            for name in (TRAINED, PLAIN[TRAINED])
+        ),
     ]
 
 

@@ -61,6 +61,9 @@ class EdgeMetrics:
             ("completion", account.completion_tokens),
         ):
             count("leeward_engine_tokens_total", model, kind, by=tokens)
+        wrong = account.guessed_tokens - account.right_guesses
+        for outcome, tokens in (("right", account.right_guesses), ("wrong", wrong)):
+            count("leeward_engine_guessed_tokens_total", model, outcome, by=tokens)
         for stage, seconds in account.stages_s.items():
             count("leeward_engine_stage_seconds_total", model, stage, by=seconds)
         if account.first_token_s is not None:

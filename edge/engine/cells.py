@@ -51,9 +51,18 @@ class CellBook:
         self._held[target] = names
         self._holders.update(names)
 
+    def cut(self, sequence: int, cells: int) -> None:
+        """Take all but the first cells from a sequence."""
+        held = self._held[sequence]
+        self._release(held[cells:])
+        del held[cells:]
+
     def drop(self, sequence: int) -> None:
         """Take everything from a sequence."""
-        for name in self._held.pop(sequence, ()):
+        self._release(self._held.pop(sequence, []))
+
+    def _release(self, names: list[int]) -> None:
+        for name in names:
             if self._holders[name] == 1:
                 del self._holders[name]
             else:

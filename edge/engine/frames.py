@@ -71,6 +71,7 @@ class Load:
     cache_tokens: int
     kept_prefixes: int
     is_deterministic: bool
+    guesses: bool
     queue_limit: int
     memory_headroom_bytes: int
     is_mapped: bool
@@ -176,7 +177,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Child to daemon: what one decode added, at most one piece per answer."""
+    """Child to daemon: what one decode added."""
 
     pieces: tuple[Piece, ...]
     kind: Literal["pieces"] = "pieces"
@@ -190,6 +191,10 @@ class Finished:
     finish_reason: FinishReason
     usage: Usage
     timings: Timings
+    guessed_tokens: int = 0
+    """Computed on the chance that they follow."""
+    right_guesses: int = 0
+    """Of those, that did."""
     kind: Literal["finished"] = "finished"
 
 

@@ -39,6 +39,12 @@ class EngineOptions:
     Threads of a decode wait for each other by spinning: when the daemon needs one's core, all
     stand still (on 2 busy cores, 2 threads were over 100 times slower than 1).
     """
+    guesses: bool = True
+    """Let a stream that is alone try several tokens in one decode where its text repeats itself.
+
+    What is chosen stays the same, but for numerical ties. Switches itself off where it does not
+    pay; a deterministic model does without.
+    """
     gpu_layers: int = 0
     """Layers on an accelerator, for builds of libllama that have one."""
     is_mapped: bool = True

@@ -172,6 +172,7 @@ def _load_frame(path: Path, options: EngineOptions) -> Load:
         cache_tokens=options.cache_tokens,
         kept_prefixes=options.kept_prefixes,
         is_deterministic=options.is_deterministic,
+        guesses=options.guesses,
         queue_limit=options.queue_limit,
         memory_headroom_bytes=options.memory_headroom_bytes,
         is_mapped=options.is_mapped,

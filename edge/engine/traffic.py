@@ -29,6 +29,8 @@ class CallAccount:
     cached_tokens: int = 0
     """Of the prompt, not computed again."""
     completion_tokens: int = 0
+    guessed_tokens: int = 0
+    right_guesses: int = 0
     queued_s: float | None = None
     """Until it got a slot."""
     first_token_s: float | None = None
@@ -67,6 +69,10 @@ class Traffic:
     cached_tokens: int = 0
     completion_tokens: int = 0
     """Of running calls, too."""
+    guessed_tokens: int = 0
+    """Computed on the chance that they follow; of answered calls."""
+    right_guesses: int = 0
+    """Of those, that did."""
     first_token_s: float = 0.0
     """Running average; 0 before the first."""
     slot_s: float = 0.0
@@ -113,7 +119,13 @@ class TrafficBook:
                 account.cached_tokens = item.cached_tokens
                 self._sums.prompt_tokens += item.prompt_tokens
                 self._sums.cached_tokens += item.cached_tokens
-            case Finished() | Embedded():
+            case Finished():
+                account.outcome = ANSWERED
+                account.guessed_tokens = item.guessed_tokens
+                account.right_guesses = item.right_guesses
+                self._sums.guessed_tokens += item.guessed_tokens
+                self._sums.right_guesses += item.right_guesses
+            case Embedded():
                 account.outcome = ANSWERED
 
     def close(self, account: CallAccount) -> None:

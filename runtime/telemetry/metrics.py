@@ -54,6 +54,12 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("leeward_engine_calls_total", "counter", "Calls that ended", ("model", "outcome")),
     Row("leeward_engine_tokens_total", "counter", "Tokens of a model's calls", ("model", "kind")),
     Row(
+        "leeward_engine_guessed_tokens_total",
+        "counter",
+        "Tokens computed on the chance that they follow",
+        ("model", "outcome"),
+    ),
+    Row(
         "leeward_engine_stage_seconds_total",
         "counter",
         "Time that calls spent waiting, on their prompts, and on their answers",

@@ -29,6 +29,8 @@ async def test_every_figure_is_measured() -> None:
     assert figures["prefix_cached_tokens"] >= 1000
     assert figures["ttft_ms_p50"] > 0
     assert 0 <= figures["identical_text_share"] <= 1
+    assert figures["speculative_speedup_1"] > 0
+    assert 0 < figures["speculative_acceptance"] <= 1
 
 
 async def test_a_soak_loses_nothing() -> None:

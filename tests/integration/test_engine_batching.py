@@ -79,7 +79,8 @@ async def test_a_call_alone_has_the_same_logits_in_both_modes() -> None:
     requests = [ask(question, max_tokens=40, logprobs=20) for question in QUESTIONS]
     answers = []
     for is_deterministic in (False, True):
-        async with serving(is_deterministic=is_deterministic) as engine:
+        # A guess puts several tokens into one decode, which changes the last bits.
+        async with serving(is_deterministic=is_deterministic, guesses=False) as engine:
             answers.append([await answered(engine, request) for request in requests])
 
     assert answers[0] == answers[1]

@@ -23,6 +23,9 @@ class Part:
     tokens: Sequence[int]
     wants_logits: bool
     """Whether what follows the last token is asked for."""
+    guesses: int = 0
+    """How many of the last tokens are guesses: what follows each of them is asked for, too, and
+    what follows the token before them."""
 
 
 class Batch:
@@ -65,7 +68,7 @@ class Batch:
             self._positions[start:end] = self._steps[: end - start] + part.position
             self._sequences[start:end] = part.sequence
             self._wanted[start:end] = every_row
-            self._wanted[end - 1] = part.wants_logits
+            self._wanted[end - 1 - part.guesses : end] = part.wants_logits
             rows.append(end - 1)
             start = end
         self.native.n_tokens = start

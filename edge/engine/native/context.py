@@ -52,6 +52,8 @@ class LlamaContext:
         """Idle sequences that there are numbers for besides."""
         self.handle = _make(model, load, size, log)
         self.batch_tokens = int(llama_cpp.llama_n_batch(self.handle))
+        self.guesses = load.guesses and model.can_share and not load.is_deterministic
+        """Whether it may compute guesses, whose wrong ones are cut off again."""
         self._memory = llama_cpp.llama_get_memory(self.handle)
         self._vocabulary_size = model.vocabulary_size
         self._batch = Batch(self.batch_tokens)
@@ -62,6 +64,10 @@ class LlamaContext:
     def forget(self, sequence: int) -> None:
         """Drop everything of a sequence."""
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def cut(self, sequence: int, position: int) -> None:
+        """Drop a sequence's tokens from a position on; not for models with one whole state."""
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, position, -1)
 
     def share(self, source: int, target: int, tokens: int) -> None:
         """Let an empty sequence begin with the first tokens of another, at no cost."""

@@ -74,6 +74,12 @@ class Places:
         """Note that tokens of a sequence were computed."""
         self._cells.grow(sequence, tokens)
 
+    def cut(self, sequence: int, tokens: int) -> None:
+        """Keep only so many tokens of a sequence."""
+        if self._cells.length(sequence) > tokens:
+            self._context.cut(sequence, tokens)
+            self._cells.cut(sequence, tokens)
+
     def leave(self, sequence: int, caller: str, tokens: Tokens) -> None:
         """Give a call's room back; what it computed is kept for a known caller's next one.
 

@@ -27,7 +27,7 @@ class Plan(Protocol):
 
 
 class SharedPlan:
-    """One batch for all.
+    """One batch for all. A stream that is alone may guess: its decode has places to spare.
 
     Args:
         chunks: Says how much of it prompts may take.
@@ -38,6 +38,8 @@ class SharedPlan:
         self._turns = count()
 
     def batches(self, running: Row[Sequence]) -> list[Batch]:
+        if len(running) == 1 and running[0].is_answering:
+            return [[(running[0], running[0].guessed_part())]]
         batch = [(one, one.next_part()) for one in running if one.is_answering]
         room = self._chunks.tokens(answers=len(batch))
         for one in _in_turn(running, next(self._turns)):

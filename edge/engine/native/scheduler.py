@@ -12,7 +12,9 @@ from edge.engine.chat import ChatTemplate
 from edge.engine.chunking import ChunkSizer
 from edge.engine.frames import Begun, Failed, Finished, Frame, Piece, Pieces, Start
 from edge.engine.inbox import Inbox, Ticket
+from edge.engine.lookup import Guesser, GuessPrice
 from edge.engine.native.answer import Answer, tokenize_chat
+from edge.engine.native.batch import Part
 from edge.engine.native.context import LlamaContext
 from edge.engine.native.endings import ENDINGS, failure
 from edge.engine.native.model import LlamaModel
@@ -59,6 +61,7 @@ class Scheduler:
         self._send = send
         self._clock = clock
         self._rng = rng
+        self._price = GuessPrice()
         self._chunks = ChunkSizer(context.batch_tokens)
         self._plan: Plan = (
             DeterministicPlan(context.batch_tokens)
@@ -162,7 +165,8 @@ class Scheduler:
         except ENDINGS as error:
             self._fail(ticket, error)
             return None
-        return Sequence(ticket, prompt, answer)
+        guesser = Guesser(prompt, self._price) if self._context.guesses else None
+        return Sequence(ticket, prompt, answer, guesser)
 
     def _decode(self, batch: Batch) -> None:
         tokens = sum(len(part.tokens) for _, part in batch)
@@ -171,29 +175,49 @@ class Scheduler:
         with self._inbox.decoding():
             rows = self._context.decode([part for _, part in batch])
         answers = sum(sequence.is_answering for sequence, _ in batch)
-        self._chunks.note(
-            answers=answers,
-            prompt_tokens=tokens - answers,
-            took_s=self._clock.monotonic_s() - since_s,
-        )
+        took_s = self._clock.monotonic_s() - since_s
+        guesses = sum(part.guesses for _, part in batch)
+        if not guesses:
+            self._chunks.note(answers=answers, prompt_tokens=tokens - answers, took_s=took_s)
+        if answers == len(batch) == 1:
+            self._price.note(guesses=guesses, took_s=took_s)
         for (sequence, part), row in zip(batch, rows, strict=True):
             sequence.computed += len(part.tokens)
             self._places.grow(sequence.number, len(part.tokens))
             if part.wants_logits:
-                self._take(sequence, row)
+                self._take(sequence, part, row)
 
-    def _take(self, sequence: Sequence, row: int) -> None:
-        """Choose a sequence's next token, and end it if that was the last."""
+    def _take(self, sequence: Sequence, part: Part, row: int) -> None:
+        """Choose a sequence's next token, and further ones while they are what was guessed.
+
+        Args:
+            sequence: Whose.
+            part: What was just computed of it.
+            row: Of its last token.
+        """
+        first, guesses = row - part.guesses, part.tokens[len(part.tokens) - part.guesses :]
+        right = 0
+        error: LeewardError | None = None
         try:
-            delta = sequence.answer.take(row)
-        except ENDINGS as error:
+            self._choose(sequence, first)
+            while right < len(guesses) and sequence.goes_on_with(guesses[right]):
+                right += 1
+                self._choose(sequence, first + right)
+        except ENDINGS as ending:
+            error = ending
+        if guesses:
+            sequence.computed -= len(guesses) - right
+            self._places.cut(sequence.number, sequence.computed)
+            sequence.learn(guessed=len(guesses), right=right)
+        if error is not None or sequence.answer.finish_reason is not None:
             self._end(sequence, error)
-            return
+
+    def _choose(self, sequence: Sequence, row: int) -> None:
+        """Choose the token that follows a row, and show what can be shown of it."""
+        delta = sequence.answer.take(row)
         if delta is not None:
             sequence.first_token_s = sequence.first_token_s or self._clock.monotonic_s()
             self._pieces.append(Piece(sequence.ticket.call, delta))
-        if sequence.answer.finish_reason is not None:
-            self._end(sequence, None)
 
     def _end(self, sequence: Sequence, error: LeewardError | None) -> None:
         """Take a running sequence's slot away, whichever way it ended."""

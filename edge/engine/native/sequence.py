@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from edge.engine.frames import Finished
 from edge.engine.inbox import Ticket
+from edge.engine.lookup import Guesser
 from edge.engine.native.answer import Answer
 from edge.engine.native.batch import Part
 from runtime.ports import FinishReason, Timings, Usage
@@ -18,6 +19,8 @@ class Sequence:
     ticket: Ticket
     prompt: list[int]
     answer: Answer
+    guesser: Guesser | None = None
+    """Guesses how the answer goes on, where that is allowed."""
     number: int = -1
     """Of the sequence in the context, once it has one."""
     started_s: float = 0.0
@@ -52,6 +55,28 @@ class Sequence:
         tokens = self.prompt[self.computed : end]
         return Part(self.number, self.computed, tokens, wants_logits=end == len(self.prompt))
 
+    def guessed_part(self) -> Part:
+        """Return its newest token to compute, and what may follow it."""
+        tokens = self.answer.tokens
+        most = self.answer.limit_tokens - len(tokens) - 1
+        guess = self.guesser.guess(tokens, most=most) if self.guesser else []
+        return Part(
+            self.number,
+            self.computed,
+            [*tokens[-1:], *guess],
+            wants_logits=True,
+            guesses=len(guess),
+        )
+
+    def goes_on_with(self, token: int) -> bool:
+        """Whether it is not done, and its newest token is this one."""
+        return self.answer.finish_reason is None and self.answer.tokens[-1] == token
+
+    def learn(self, *, guessed: int, right: int) -> None:
+        """Take how many of the last guesses were right."""
+        if self.guesser is not None:
+            self.guesser.learn(guessed=guessed, right=right)
+
     @property
     def computed_tokens(self) -> list[int]:
         """The tokens that are in the context."""
@@ -71,4 +96,6 @@ class Sequence:
                 cached_tokens=self.cached_tokens,
             ),
             Timings(self.started_s - arrived_s, first_s, total_s),
+            guessed_tokens=self.guesser.guessed if self.guesser else 0,
+            right_guesses=self.guesser.right if self.guesser else 0,
         )

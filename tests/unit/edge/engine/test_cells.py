@@ -12,6 +12,7 @@ ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("grow"), st.integers(0, 5), st.integers(0, 9)),
         st.tuples(st.just("share"), st.integers(0, 5), st.integers(0, 20)),
+        st.tuples(st.just("cut"), st.integers(0, 5), st.integers(0, 20)),
         st.tuples(st.just("drop"), st.integers(0, 5), st.just(0)),
     ),
     max_size=60,
@@ -26,6 +27,10 @@ def test_cells_are_counted_once_however_many_share_them(actions: list[tuple[Any,
         if action == "grow":
             book.grow(sequence, amount)
             held.setdefault(sequence, []).extend(next(fresh) for _ in range(amount))
+        elif action == "cut":
+            if sequence in held:
+                book.cut(sequence, amount)
+                held[sequence] = held[sequence][:amount]
         elif action == "drop":
             book.drop(sequence)
             held.pop(sequence, None)

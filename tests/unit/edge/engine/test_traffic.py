@@ -6,7 +6,7 @@ from edge.engine.frames import Begun, Finished
 from edge.engine.traffic import CallAccount, TrafficBook
 from runtime.ports import FinishReason, TextDelta, Timings, Usage
 
-DONE = Finished(1, FinishReason.STOP, Usage(), Timings())
+DONE = Finished(1, FinishReason.STOP, Usage(), Timings(), guessed_tokens=5, right_guesses=3)
 
 
 class ManualClock:
@@ -47,6 +47,7 @@ def test_an_answered_call_says_where_its_time_went() -> None:
     traffic = setup.book.traffic
     assert (traffic.answered, traffic.failed, traffic.running, traffic.waiting) == (1, 0, 0, 0)
     assert (traffic.first_token_s, traffic.slot_s) == (3.0, 6.5)
+    assert (traffic.guessed_tokens, traffic.right_guesses) == (5, 3)
 
 
 def test_a_call_that_never_got_a_slot_only_waited() -> None:
