@@ -12,7 +12,7 @@ from typing import Final, Self, TypeVar
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cloud.stores.driver import Driver
-from cloud.stores.failures import named
+from cloud.stores.failures import closed, named
 from cloud.stores.grouping import GroupCommit, Work
 
 __all__ = ["Database", "Work"]
@@ -28,6 +28,7 @@ class Database:
         self._driver = driver
         self._readers = readers
         self._writers = GroupCommit(driver)
+        self._is_closed = False
 
     @classmethod
     async def open(cls, driver: Driver) -> Self:
@@ -77,11 +78,14 @@ class Database:
         Raises:
             DatabaseUnavailable: The database failed.
         """
+        if self._is_closed:
+            raise closed()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read, work)
 
     async def close(self) -> None:
         """Close the store after what is queued."""
+        self._is_closed = True
         await asyncio.to_thread(self._close)
 
     def _read(self, work: Work[_Result]) -> _Result:

@@ -4,16 +4,22 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from runtime.errors import DatabaseUnavailable
 
-__all__ = ["named", "unavailable"]
+__all__ = ["closed", "named", "unavailable"]
 
 
 def named(error: Exception) -> Exception:
-    """Return an outage under its own name, and any other error as it is."""
-    return unavailable(error) if isinstance(error, OperationalError | InterfaceError) else error
+    """Return an outage, of database or disk, under its own name, and any other error as it is."""
+    is_outage = isinstance(error, OperationalError | InterfaceError | OSError)
+    return unavailable(error) if is_outage else error
 
 
-def unavailable(error: Exception | None) -> DatabaseUnavailable:
+def unavailable(error: Exception, *, place: str = "the gateway's database") -> DatabaseUnavailable:
     """Return the named failure; of the driver's own it tells the class, never the text."""
-    cause = getattr(error, "orig", None) or error
-    why = f" ({type(cause).__name__})" if cause is not None else ": too many conflicts"
-    return DatabaseUnavailable(f"the gateway's database did not carry the work out{why}")
+    cause = type(getattr(error, "orig", None) or error).__name__
+    advice = "is it running, and are address, user and password right?"
+    return DatabaseUnavailable(f"{place} did not carry the work out ({cause}); {advice}")
+
+
+def closed() -> DatabaseUnavailable:
+    """Return what work that comes too late gets."""
+    return DatabaseUnavailable("the gateway's database is closed: this gateway is stopping")

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, RootTransaction
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cloud.stores.driver import Driver
-from cloud.stores.failures import named, unavailable
+from cloud.stores.failures import closed, named
+from runtime.errors import DatabaseUnavailable
 
 __all__ = ["GroupCommit", "Work"]
 
@@ -59,6 +60,7 @@ class GroupCommit:
     def __init__(self, driver: Driver, *, max_group: int = _MAX_GROUP) -> None:
         self._driver = driver
         self._max_group = max_group
+        self._is_closed = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lanes = [
             threading.Thread(target=self._serve, name=f"leeward-store-{lane}", daemon=True)
@@ -70,13 +72,20 @@ class GroupCommit:
     def submit(
         self, work: Work[_Result], *, claims: Collection[str], is_durable: bool
     ) -> asyncio.Future[_Result]:
-        """Queue a work and return what will hold its result; called in an event loop."""
+        """Queue a work and return what will hold its result; called in an event loop.
+
+        Raises:
+            DatabaseUnavailable: The store is closed.
+        """
+        if self._is_closed:
+            raise closed()
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(work, claims, is_durable, future))
         return future
 
     def close(self) -> None:
         """End after what is queued; blocks until then."""
+        self._is_closed = True
         for _ in self._lanes:
             self._jobs.put(None)
         for lane in self._lanes:
@@ -89,10 +98,9 @@ class GroupCommit:
             jobs = [job for job in self._with_others(first) if not job.future.cancelled()]
             try:
                 connection = connection or self._driver.writer()
-            except Exception as error:  # noqa: BLE001 - a lane must outlive a database that is away
-                _fail(jobs, error)
-            else:
                 self._run(connection, jobs)
+            except Exception as error:  # noqa: BLE001 - a lane must outlive whatever happens in it
+                _fail(jobs, error)
             _deliver(jobs)
         if connection is not None:
             connection.close()
@@ -114,7 +122,9 @@ class GroupCommit:
             return
         for job in jobs:
             if not any(self._try(connection, [job]) for _ in range(_MAX_TRIES - 1)):
-                job.end(error=unavailable(None))
+                job.end(
+                    error=DatabaseUnavailable("the gateway's database gave up every try of a work")
+                )
 
     def _try(self, connection: Connection, jobs: Sequence[_Job]) -> bool:
         """Run works as one transaction; False if nothing of it happened and it may run again."""
@@ -164,7 +174,7 @@ class GroupCommit:
 
 
 def _roll_back(transaction: RootTransaction | None) -> None:
-    if transaction is not None:
+    if transaction is not None and transaction.is_active:
         with suppress(SQLAlchemyError):  # the connection is gone, and the transaction with it
             transaction.rollback()
 

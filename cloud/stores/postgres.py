@@ -29,6 +29,8 @@ _SETTINGS: Final = {
     "synchronous_commit": "off",
 }
 _CONNECT_TIMEOUT_S: Final = 5
+_SILENCE_MS: Final = 15_000
+"""After which a server that acknowledges nothing counts as gone."""
 _RETRIED: Final = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: PostgreSQL asks to run the transaction again."""
 _CLAIM: Final = text("SELECT pg_advisory_xact_lock(key) FROM unnest(:keys) AS key")
@@ -68,7 +70,7 @@ class PostgresDriver:
             with self._reader.connect() as connection, connection.begin():
                 schema.require_newest(connection, place=self._place)
         except SQLAlchemyError as error:
-            raise unavailable(error) from None
+            raise unavailable(error, place=self._place) from None
 
     def migrate(self, version: str) -> str | None:
         """Bring the tables to a version, up or down, and return the one they had.
@@ -88,7 +90,7 @@ class PostgresDriver:
                 connection.execute(_MIGRATION, {"key": _key("migration")})
                 return schema.migrate(connection, version, place=self._place)
         except SQLAlchemyError as error:
-            raise unavailable(error) from None
+            raise unavailable(error, place=self._place) from None
 
     def writer(self) -> Connection:
         """Return a connection whose transactions may write."""
@@ -143,6 +145,7 @@ def _engine(url: URL, *, lanes: int) -> Engine:
             hide_parameters=True,
             connect_args={
                 "connect_timeout": _CONNECT_TIMEOUT_S,
+                "tcp_user_timeout": _SILENCE_MS,
                 "application_name": "leeward-gateway",
                 "options": f"{settings} {own}".strip(),
             },

@@ -7,6 +7,7 @@ be durable (a revocation, a redeemed token) wait for their own sync. ``synchrono
 every call wait for the disk twice, some 6 ms each on an ordinary one (ADR 0012).
 """
 
+import logging
 import os
 import sqlite3
 import threading
@@ -15,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -25,6 +26,7 @@ from runtime.private_files import sync_directory
 
 __all__ = ["SqliteDriver"]
 
+_logger: Final = logging.getLogger("leeward.cloud.stores")
 _BUSY_TIMEOUT_MS: Final = 5_000
 _SYNC_INTERVAL_S: Final = 1.0
 _CHECKPOINT_BYTES: Final = 4 * 2**20
@@ -57,7 +59,8 @@ class SqliteDriver:
         Raises:
             ConfigInvalid: The file cannot be used, or a newer release wrote it.
         """
-        self.migrate(schema.NEWEST)
+        if not self._is_newest():
+            self.migrate(schema.NEWEST)
         self._log.start()
 
     def migrate(self, version: str) -> str | None:
@@ -79,6 +82,16 @@ class SqliteDriver:
             cause = type(getattr(error, "orig", None) or error).__name__
             reason = f"cannot be used as the gateway's database ({cause})"
             raise ConfigInvalid(reason, file=str(self._path)) from error
+
+    def _is_newest(self) -> bool:
+        """Whether there is nothing to migrate; looks without the write lock, which may be busy."""
+        if not self._path.exists():
+            return False
+        try:
+            with self.reader() as connection, connection.begin():
+                return schema.version_of(connection) == schema.versions()[-1]
+        except SQLAlchemyError:
+            return False  # what is wrong with it, migrating will say
 
     def writer(self) -> Connection:
         """Return a connection whose transactions take the write lock at once."""
@@ -130,14 +143,14 @@ class _LogKeeper:
 
     def sync(self) -> None:
         """Make every commit so far durable."""
-        with suppress(
-            FileNotFoundError
-        ):  # whoever closed the file last has moved it in, and synced
+        try:
             descriptor = os.open(self._log, os.O_RDWR)
-            try:
-                os.fdatasync(descriptor)
-            finally:
-                os.close(descriptor)
+        except FileNotFoundError:
+            return  # whoever closed the file last has moved the log in, and synced it
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -148,15 +161,17 @@ class _LogKeeper:
 
     def _keep(self) -> None:
         while not self._stopping.wait(self._interval_s):
-            # A disk that refuses to sync refuses the next write too, which then says so.
-            with suppress(OSError, SQLAlchemyError):
+            try:
                 if self._is_behind.is_set():
                     self._is_behind.clear()
                     self.sync()
                 self._shorten()
+            except (OSError, SQLAlchemyError, sqlite3.Error) as error:
+                self._is_behind.set()
+                _logger.error("store_sync_failed", extra={"error": type(error).__name__})
 
     def _shorten(self) -> None:
-        size = self._log.stat().st_size
+        size = self._log.stat().st_size if self._log.exists() else 0
         if size < _CHECKPOINT_BYTES:
             return
         # PASSIVE never makes a writer wait; under writes without a pause it may never be through.
@@ -184,7 +199,7 @@ def _adopt(connection: Connection) -> None:
 
 def _engine(path: Path, *, begin: str, is_read_only: bool = False) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         # Readers are few and kept; writers are the one lane, the migration and the log's keeper.
         poolclass=QueuePool if is_read_only else NullPool,
         connect_args={"check_same_thread": False, "isolation_level": None},

@@ -136,3 +136,14 @@ async def test_what_is_durable_and_what_is_queued_is_kept_by_closing(
     second = await Database.open(new_driver())
     assert len(await second.read(names)) == 9
     await second.close()
+
+
+async def test_work_that_comes_after_closing_is_refused_and_does_not_wait(
+    new_driver: DriverFactory,
+) -> None:
+    database = await Database.open(new_driver())
+    await database.close()
+
+    for late in (database.run(enrol("late")), database.read(names)):
+        with pytest.raises(DatabaseUnavailable, match="closed"):
+            await late

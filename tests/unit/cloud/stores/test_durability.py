@@ -1,6 +1,7 @@
 """What outlives a killed process, and what is on the disk when it is said to be."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from cloud.stores.driver import Driver
 from cloud.stores.postgres import PostgresDriver
 from cloud.stores.sqlite import SqliteDriver
 from cloud.stores.tables import tenant
+from runtime.errors import DatabaseUnavailable
 from runtime.testing.fakes import ManualClock
 
 NOW = ManualClock().now()
@@ -148,3 +150,36 @@ async def test_the_log_does_not_grow_with_what_is_written(
 
     assert largest < 10_000_000  # 40 MB were written
     await database.close()
+
+
+async def test_a_disk_that_does_not_sync_is_a_named_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    database = await Database.open(SqliteDriver(tmp_path / "gateway.sqlite"))
+    monkeypatch.setattr(sqlite.os, "fdatasync", fail)
+
+    with pytest.raises(DatabaseUnavailable):
+        await database.run(make_tenant("a"), is_durable=True)
+
+    monkeypatch.undo()
+    await database.run(make_tenant("b"), is_durable=True)
+    await database.close()
+
+
+async def test_opening_a_store_of_this_release_does_not_wait_for_who_writes(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a ?#%20name" / "gateway.sqlite"
+    driver = SqliteDriver(path)
+    driver.migrate(schema.NEWEST)
+
+    with driver.writer() as connection, connection.begin():
+        async with asyncio.timeout(2):  # SQLite would wait for 5 seconds
+            second = await Database.open(SqliteDriver(path))
+            await second.close()
+
+    assert path.exists()
+    driver.close()
