@@ -52,6 +52,13 @@ def test_few_calls_say_nothing() -> None:
     assert ejections.out() == set()
 
 
+def test_of_several_outliers_the_worst_are_out_and_half_stay() -> None:
+    clock = ManualClock()
+    ejections = Ejections(["a", "b", "c", "d"], SETTINGS, clock)
+
+    assert play(ejections, clock, {"a": 8, "b": 10, "c": 9, "d": 0}) == {"b", "c"}
+
+
 def test_it_comes_back_and_stays_out_longer_the_next_time() -> None:
     clock = ManualClock()
     ejections = Ejections(["a", "b"], SETTINGS, clock)

@@ -8,10 +8,12 @@ import pytest
 
 from cloud.charges import Tally
 from cloud.routing.breaker import BreakerSettings
+from cloud.routing.budget import BudgetSettings
 from cloud.upstreams.model import Target
 from runtime.errors import (
     CapacityExhausted,
     DeadlineExceeded,
+    LeewardError,
     NotFound,
     RequestInvalid,
     StreamBroken,
@@ -146,6 +148,36 @@ async def test_a_breaker_that_is_open_spares_the_provider_and_the_caller_is_told
                 await house.ask()
 
         assert house.calls() == [2]
+
+
+@pytest.mark.parametrize("answer", [Script(status=429), Script(status=400)])
+async def test_a_try_that_says_nothing_of_the_provider_does_not_shut_it_out(
+    answer: Script,
+) -> None:
+    settings = replace(
+        SETTINGS, max_attempts=1, breaker=BreakerSettings(failures_in_a_row=1, open_s=0.05)
+    )
+    async with house_of(Script(), settings=settings) as house:
+        house.providers[0].queue = [DOWN, answer]
+        for _ in range(2):
+            with pytest.raises(LeewardError):
+                await house.ask()
+            await asyncio.sleep(0.1)
+        # What a limit of rate asks for when it does not say.
+        await asyncio.sleep(1.1)
+
+        assert text_of(await house.ask()) == "fourty-two"
+
+
+async def test_repeats_are_bounded_by_a_share_of_the_calls() -> None:
+    never = BreakerSettings(failures_in_a_row=10_000, least_calls=10_000)
+    settings = replace(SETTINGS, retries=BudgetSettings(share=0, reserve=3), breaker=never)
+    async with house_of(DOWN, settings=settings) as house:
+        for _ in range(10):
+            with pytest.raises(UpstreamUnavailable):
+                await house.ask()
+
+        assert 10 + 3 <= house.calls()[0] <= 10 + 4
 
 
 async def test_equal_targets_share_the_calls_by_weight() -> None:
