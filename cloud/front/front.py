@@ -96,7 +96,7 @@ class HttpFront:
             if scope["path"] == "/healthz":
                 await self._health()(scope, receive, answering.send)
             else:
-                await self._serve(scope, receive, answering.send, request_id)
+                await self._serve(scope, receive, answering, request_id)
         except Cancelled:
             _logger.info("caller_left", extra={"request_id": request_id})
         except Exception as error:  # noqa: BLE001 - the boundary is where blind catching belongs
@@ -105,11 +105,11 @@ class HttpFront:
                 await _refusal(told, request_id)(scope, receive, send)
 
     async def _serve(
-        self, scope: Scope, receive: Receive, send: Send, request_id: RequestId
+        self, scope: Scope, receive: Receive, answering: "_Answering", request_id: RequestId
     ) -> None:
         method, endpoint = self._route(scope["path"])
         if scope["method"] != method:
-            await _wrong_method(method)(scope, receive, send)
+            await _wrong_method(method)(scope, receive, answering.send)
             return
         if self._refuses_calls:
             raise BackendUnavailable("the gateway is stopping")
@@ -120,8 +120,9 @@ class HttpFront:
         self._open_calls += 1
         try:
             body = await self._body(method, receive)
-            async with cancelled_when_gone(receive), endpoint(asking, body) as response:
-                await response(scope, receive, send)
+            gone = cancelled_when_gone(receive, is_answered=lambda: answering.has_ended)
+            async with gone, endpoint(asking, body) as response:
+                await response(scope, receive, answering.send)
         finally:
             self._open_calls -= 1
 
@@ -156,14 +157,17 @@ class HttpFront:
 
 
 class _Answering:
-    """Passes messages on and remembers whether the response has begun."""
+    """Passes messages on and remembers how far the response is."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.has_begun = False
+        self.has_ended = False
 
     async def send(self, message: Message) -> None:
         self.has_begun = True
+        # Before it is passed on: ASGI reports the end of a complete response as a disconnect.
+        self.has_ended = message["type"] == "http.response.body" and not message.get("more_body")
         await self._send(message)
 
 

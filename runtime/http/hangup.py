@@ -4,7 +4,7 @@ Knows ASGI's ``http.disconnect``; knows nothing of what is being made.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -18,12 +18,20 @@ __all__ = ["cancelled_when_gone", "unless_gone"]
 _Result = TypeVar("_Result")
 
 
+def _never() -> bool:
+    return False
+
+
 @asynccontextmanager
-async def cancelled_when_gone(receive: Receive) -> AsyncIterator[None]:
+async def cancelled_when_gone(
+    receive: Receive, *, is_answered: Callable[[], bool] = _never
+) -> AsyncIterator[None]:
     """Cancel the enclosed block when the caller hangs up.
 
     Args:
         receive: The request's body must have been read: whatever comes now is the end.
+        is_answered: Whether the whole answer was sent. What ASGI then reports is not that the
+            caller left, and what is left to do is done in peace.
 
     Raises:
         Cancelled: The caller went away; the block has ended.
@@ -36,8 +44,9 @@ async def cancelled_when_gone(receive: Receive) -> AsyncIterator[None]:
     async def leave() -> None:
         nonlocal is_gone
         await _wait_gone(receive)
-        is_gone = True
-        working.cancel()
+        if not is_answered():
+            is_gone = True
+            working.cancel()
 
     leaving = asyncio.create_task(leave())
     try:

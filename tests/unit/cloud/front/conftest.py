@@ -55,6 +55,8 @@ class Models:
         self.asked: list[GenerateRequest | EmbedRequest] = []
         self.made = 0
         self.started = asyncio.Event()
+        self.closing_s = 0.0
+        """How long it takes to close an answer."""
         self.closed = asyncio.Event()
 
     def worst_case(self, request: GenerateRequest | EmbedRequest) -> WorstCase:
@@ -75,6 +77,7 @@ class Models:
                     self.made += 1
                     yield item
         finally:
+            await asyncio.sleep(self.closing_s)
             self.closed.set()
 
     async def embed(self, request: EmbedRequest) -> Embedded:

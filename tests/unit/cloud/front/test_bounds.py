@@ -220,6 +220,20 @@ async def test_a_caller_that_hangs_up_cancels_its_call(front: Front, stream: boo
     assert [outcome.status for outcome in front.budgets.settled] == ["cancelled"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_was_sent_is_closed_in_peace(
+    front: Front, stream: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    front.models.closing_s = 0.05
+
+    assert (await post(front, {"stream": stream})).status_code == 200
+    async with asyncio.timeout(2):
+        await front.models.closed.wait()
+
+    assert [record.msg for record in caplog.records if record.name.startswith("leeward")] == []
+
+
 async def test_a_reader_that_stops_reading_holds_its_model_back_and_is_given_up(
     front: Front,
 ) -> None:

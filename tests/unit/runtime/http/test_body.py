@@ -19,10 +19,10 @@ SECRET = "Ann Smith, 12 Elm Road"
         ({"temperature": SECRET}, "temperature: must be a valid number"),
         ({"stream": SECRET}, "stream: must be a valid boolean"),
         ({"messages": []}, "messages: must have at least 1 item, not 0"),
-        ({"messages": [{"role": "user"}]}, "messages.0.content: must be given"),
+        ({"messages": [{"content": "x"}]}, "messages.0.role: must be given"),
         (
             {"messages": [{"role": SECRET, "content": "x"}]},
-            "messages.0.role: must be 'system', 'developer', 'user' or 'assistant'",
+            "messages.0.role: must be 'system', 'developer', 'user', 'assistant' or 'tool'",
         ),
         ({"leeward": SECRET}, "leeward: must be an object"),
         (
