@@ -261,12 +261,11 @@ class ComposedReinforce:
         fits = self._fits(view)
         known = view.ran & (view.excess.value <= 0.0) & self._keeps_share()
         bar = view.mean[known].max() if known.any() else 0.0
-        is_open = view.open.any(axis=1) | (view.excess.doubt > 0.0)
         ahead = view.mean + _HOPE_SD * view.doubt - bar
-        may = fits & is_open & (ahead > 0.0)
-        order = np.argsort(np.where(may, -ahead, np.inf), kind="stable")
+        may = np.flatnonzero(fits & (ahead > 0.0))
+        order = may[np.argsort(-ahead[may], kind="stable")]
         width = max(self._options.race_width, len(self._rows) // 8)
-        return [int(row) for row in order[:width] if may[row]]
+        return [int(row) for row in order if self._unanswered(view, int(row)).any()][:width]
 
     def _may_share(self) -> npt.NDArray[np.bool_]:
         if self._rule.share_limit >= 1.0:
@@ -315,11 +314,15 @@ class ComposedReinforce:
             )
 
     def _telling(self) -> list[tuple[int, Row]]:
-        """Return the graphs that tell most of what graphs cost: those run on most questions."""
+        """Return the graphs that tell most of what graphs cost: those run on most questions.
+
+        Those that were run on all are among them, for nothing about them is to be expected.
+        """
         rows = list(self._rows.items())
         if len(rows) > _MOST_TELLING:
             rows.sort(key=lambda one: -one[1].count)
-        return rows[:_MOST_TELLING]
+        whole = sum(row.count >= self._total for _, row in rows)
+        return rows[: max(_MOST_TELLING, whole)]
 
     def _form(self) -> _View:
         sinks = self._parts.sinks
