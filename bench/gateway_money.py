@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bench.gateway_call import Load, Numbers, opened, together
+from bench.gateway_callers import BUDGET
 from bench.gateway_kinds import openers_of
 from bench.gateway_upstream import PROMPT_TOKENS, Counts, model_name
 from bench.gateway_world import (
-    BUDGET,
     COMPLETION_USD_PER_MTOK,
     PROMPT_USD_PER_MTOK,
     Gateway,

@@ -18,21 +18,13 @@ from typing import Any, Final
 import psutil
 import yaml
 
-from bench.gateway_grpc_load import client_context
+from bench.gateway_callers import enrolled, prepare_callers
 from bench.gateway_upstream import Counts
-from leeward.v1 import enrolment_pb2_grpc
-from runtime.codec.enrolment import EnrolCall, decode_credentials, encode_enrol_request
-from runtime.identity.csr import create_csr
-from runtime.identity.keys import create_device_keys, private_key_pem
-from runtime.identity.token_file import load_token_file
 from runtime.local.ports import free_port
 from runtime.local.process import LocalProcess
-from runtime.rpc.channels import ChannelSettings, open_channel
-from runtime.rpc.tls import ClientTls
 from runtime.testing.local_roles import LocalRoles, leeward
 
 __all__ = [
-    "BUDGET",
     "COMPLETION_USD_PER_MTOK",
     "LITELLM_HOME",
     "PROMPT_USD_PER_MTOK",
@@ -50,8 +42,6 @@ LITELLM_HOME: Final = Path(__file__).parents[1] / "var" / "bench-litellm"
 _START_S: Final = 90.0
 _KEY_VARIABLE: Final = "LEEWARD_BENCH_UPSTREAM_KEY"
 _STREAMS: Final = 4096
-BUDGET: Final = "bench"
-"""In which every call counts."""
 PROMPT_USD_PER_MTOK: Final = 1.0
 COMPLETION_USD_PER_MTOK: Final = 4.0
 """Of every model; per million tokens, so micro-dollars per token."""
@@ -136,13 +126,10 @@ class World:
         """
         config = self._config(name)
         config.write_text(yaml.safe_dump(self._gateway_config(name, upstreams, models)))
-        token = self._root / f"{name}.token.json"
-        await self._leeward(config, "token", "--out", str(token))
-        await self._leeward(config, "budget", "set", BUDGET, "--usd", cap_usd)
-        key = (await self._leeward(config, "key", "create", "bench"))["key"]
+        callers = await prepare_callers(config, cap_usd=cap_usd)
         ready = await self._roles.serve(name, "cloud", config)
-        tls = await _enrolled(token)
-        http = HttpFront(_port(ready["http"]), key)
+        tls = await enrolled(callers, ready["enrolment"])
+        http = HttpFront(_port(ready["http"]), callers.key)
         return Gateway(name, self._roles.pid(name), _port(ready["grpc"]), tls, http)
 
     async def command(self, gateway: Gateway, *arguments: str) -> Any:
@@ -254,20 +241,6 @@ def rss_bytes(pid: int) -> int:
     """Return the memory that a process and its children hold."""
     process = psutil.Process(pid)
     return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
-
-
-async def _enrolled(token_file: Path) -> ssl.SSLContext:
-    """Enrol a device as an edge does; return its side of mutual TLS."""
-    token = load_token_file(token_file)
-    keys = create_device_keys()
-    tls = ClientTls(token.ca_certificate_pem.encode())
-    async with open_channel(ChannelSettings(token.enrolment_address, tls)) as channel:
-        stub = enrolment_pb2_grpc.EnrolmentStub(channel)
-        message = encode_enrol_request(EnrolCall(token.token, create_csr(keys.tls)))
-        answer = decode_credentials((await stub.Enroll(message, timeout=20.0)).credentials)
-    return client_context(
-        answer.ca_bundle_pem, answer.certificate_chain_pem, private_key_pem(keys.tls)
-    )
 
 
 def _litellm_config(upstream: Upstream, models: Sequence[str], key: str) -> dict[str, Any]:
