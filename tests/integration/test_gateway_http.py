@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from tests.integration.http_gateway import Gateway, running_gateway
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 ASKED: Any = [{"role": "user", "content": "6 times 7?"}]
+README = Path(__file__).parents[2] / "README.md"
 GRAPH = "{leeward: graph/v1, name: ask-big, steps: {answer: {role: assistant, model: big}}}"
 
 
@@ -65,6 +67,28 @@ async def test_a_key_is_served_and_counted_until_it_is_revoked(gateway: Gateway)
     assert models == ["leeward/ask-big", "big"]
     assert sum(row["calls"] for row in used) == 2
     assert revoked.exit_code == 0
+
+
+async def test_the_readmes_curl_line_is_answered(gateway: Gateway) -> None:
+    command = _readme_curl().replace("127.0.0.1:7445", gateway.addresses["http"])
+    shell = await asyncio.create_subprocess_exec(
+        *("sh", "-c", command.replace("llm-large", "big")),
+        env=os.environ | {"LEEWARD_KEY": gateway.key},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, _ = await shell.communicate()
+
+    assert json.loads(output)["choices"][0]["message"]["content"] == "fourty-two"
+
+
+def _readme_curl() -> str:
+    """The command in README.md that asks a gateway, on one line."""
+    lines = README.read_text().splitlines()
+    first = next(
+        n for n, line in enumerate(lines) if line.startswith("$ curl http://127.0.0.1:7445")
+    )
+    return lines[first].removeprefix("$ ").removesuffix("\\") + lines[first + 1].strip()
 
 
 async def test_metrics_are_read_on_their_own_port_only(gateway: Gateway) -> None:

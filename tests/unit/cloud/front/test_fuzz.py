@@ -32,6 +32,9 @@ GENERATION: dict[str, Any] = {
 CHAT: dict[str, Any] = GENERATION | {
     "messages": [{"role": "user", "content": CANARY}],
     "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}},
+    "tools": [{"type": "function", "function": {"name": "look_up", "parameters": {}}}],
+    "tool_choice": {"type": "function", "function": {"name": "look_up"}},
+    "logprobs": True,
 }
 SOUND = {
     "/v1/chat/completions": CHAT,
