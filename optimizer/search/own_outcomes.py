@@ -72,10 +72,7 @@ class OwnOutcomes:
         count = len(self._place)
         rows = np.fromiter(self._place, np.int64, count)
         # An archive holds few of all outcomes there could be: only those are touched.
-        seen = self._seen[:count]
-        if len(questions) < seen.shape[1]:
-            seen = seen[:, questions]
-        place, column = np.nonzero(seen)
+        place, column = np.nonzero(self._seen[:count, questions])
         asked_at, graph = questions[column], rows[place]
         own = self._right[place, asked_at]
         was_open = ~certain[graph, column]
