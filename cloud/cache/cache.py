@@ -90,15 +90,18 @@ class MemoryCache:
                 yield self._served(outcome, _Hit(answer))
                 return
         with self._flights.leading(name) as flight:
-            yield self._served("miss", _Miss(self, call, name, flight))
+            # Led already, so that those who ask the same meanwhile wait for this comparison too.
+            reworded = await self._find_reworded(call) if call.cache == "use" else None
+            if reworded is not None:
+                flight.land(reworded)
+                yield self._served("reworded", _Hit(reworded))
+            else:
+                yield self._served("miss", _Miss(self, call, name, flight))
 
     async def _find(self, call: GenerateCall, name: bytes) -> tuple[str, KeptAnswer | None]:
         kept = self._memory.recall(call.caller.tenant, name, now_s=self._clock.monotonic_s())
         if kept is not None:
             return "exact", kept.answer
-        reworded = await self._find_reworded(call)
-        if reworded is not None:
-            return "reworded", reworded
         flight = self._flights.get(name)
         if flight is None:
             return "miss", None
@@ -191,6 +194,5 @@ class _Miss:
                 recording.take(chunk)
                 if recording.answer is not None:
                     self._cache.keep(self._call, self._name, recording.answer)
-                    self._flight.answer = recording.answer
-                    self._flight.end()
+                    self._flight.land(recording.answer)
                 yield chunk

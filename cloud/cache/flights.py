@@ -14,11 +14,15 @@ class Flight:
 
     def __init__(self) -> None:
         self._ended = asyncio.Event()
-        self.answer: KeptAnswer | None = None
-        """Its answer, once it is whole and may be given to others."""
+        self._answer: KeptAnswer | None = None
+
+    def land(self, answer: KeptAnswer) -> None:
+        """Give those who wait this answer."""
+        self._answer = answer
+        self._ended.set()
 
     def end(self) -> None:
-        """Let those who wait go on."""
+        """Let those who wait go on, without an answer unless there is one already."""
         self._ended.set()
 
     async def wait(self, timeout_s: float) -> KeptAnswer | None:
@@ -28,7 +32,7 @@ class Flight:
                 await self._ended.wait()
         except TimeoutError:
             return None
-        return self.answer
+        return self._answer
 
 
 class Flights:

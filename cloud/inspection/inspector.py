@@ -19,7 +19,7 @@ from cloud.inspection.texts import texts_of_call
 from runtime.clock import Clock
 from runtime.errors import ContentRefused, DetectionFailed, LeewardError
 from runtime.ids import Category
-from runtime.labels import Label
+from runtime.labels import UNSURE, Label
 from runtime.ports import ReleaseRecord
 from runtime.sentinel.scan import Scan, Sentinel
 from runtime.telemetry.metrics import Metrics
@@ -139,16 +139,19 @@ class ContentInspector:
             return DetectionFailed(
                 f"the gateway could not check the content: {', '.join(verdict.failed)} failed"
             )
-        named = ", ".join(
-            f"{count} {category}" if count else f"declared {category}"
-            for category, count in verdict.excess.items()
-        )
+        named = ", ".join(_named(name, count) for name, count in verdict.excess.items())
         return ContentRefused(
-            f"the gateway's own scan found {named}, above its clearance "
+            f"the call holds {named}, above this gateway's clearance "
             f"{self._clearance.level.name.lower()}: whoever sent it should have kept or released "
             "it; compare the sender's policy with the gateway's `inspection`",
             found={str(name): count for name, count in verdict.excess.items()},
         )
+
+
+def _named(category: Category, count: int) -> str:
+    if category == UNSURE:
+        return "what is labelled `unsure`, as a call without a label is"
+    return f"{count} {category}" if count else f"what is labelled `{category}`"
 
 
 def _believed_releases(call: Call) -> tuple[ReleaseRecord, ...]:

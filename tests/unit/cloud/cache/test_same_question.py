@@ -1,5 +1,6 @@
 """The same question in other words: only where both the wording and the vectors say so."""
 
+import asyncio
 from dataclasses import replace
 from itertools import permutations
 
@@ -83,6 +84,16 @@ async def test_a_turn_to_be_gone_on_with_is_no_question() -> None:
     await house.ask(continued(ASKED))
 
     assert (await house.ask(continued(REWORDED)))[0] == "miss"
+
+
+async def test_the_same_rewording_many_times_at_once_is_compared_once() -> None:
+    house = House(RULE)
+    await house.ask(asking(ASKED))
+
+    answers = await asyncio.gather(*(house.ask(asking(REWORDED)) for _ in range(10)))
+
+    assert set(answers) == {("hit", "answer 1")}
+    assert len(house.models.embedded) == 1
 
 
 async def test_without_a_rule_only_the_exact_call_hits() -> None:

@@ -213,6 +213,14 @@ async def test_a_declared_label_above_the_clearance_is_refused_though_nothing_is
         await inspector.inspect(asking("nothing to see", label=Label.of("health")))
 
     assert refused.value.found == {"health": 0}
+    assert "labelled `health`" in str(refused.value)
+
+
+async def test_a_call_without_a_label_is_told_so() -> None:
+    call = asking("nothing to see", label=Label(frozenset({UNSURE})))
+
+    with inspecting(Alarms()) as inspector, pytest.raises(ContentRefused, match="without a label"):
+        await inspector.inspect(call)
 
 
 async def test_a_declared_category_that_no_policy_lists_is_refused_until_it_has_a_level() -> None:
