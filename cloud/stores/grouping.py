@@ -101,6 +101,8 @@ class GroupCommit:
                 self._run(connection, jobs)
             except Exception as error:  # noqa: BLE001 - a lane must outlive whatever happens in it
                 _fail(jobs, error)
+                _drop(connection)
+                connection = None
             _deliver(jobs)
         if connection is not None:
             connection.close()
@@ -171,6 +173,14 @@ class GroupCommit:
         return isinstance(error, DBAPIError) and (
             error.connection_invalidated or self._driver.is_conflict(error)
         )
+
+
+def _drop(connection: Connection | None) -> None:
+    """Give up a connection in whatever state it is; the next group opens another."""
+    if connection is not None:
+        with suppress(Exception):
+            connection.invalidate()
+            connection.close()
 
 
 def _roll_back(transaction: RootTransaction | None) -> None:
