@@ -78,6 +78,8 @@ class Repeats:
 
     async def _first(self, claim: str, request: str, *, timeout_s: float) -> Run | None:
         """Return the call of that key once there is something of its answer, if there is one."""
+        if self._found(claim) is None:
+            return None
         try:
             async with asyncio.timeout(timeout_s):
                 while (run := self._found(claim)) is not None:
