@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, RootTransaction
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cloud.stores.driver import Driver
@@ -130,7 +130,6 @@ class GroupCommit:
 
     def _try(self, connection: Connection, jobs: Sequence[_Job]) -> bool:
         """Run works as one transaction; False if nothing of it happened and it may run again."""
-        transaction: RootTransaction | None = None
         is_committing = False
         try:
             transaction = connection.begin()
@@ -146,7 +145,7 @@ class GroupCommit:
             transaction.commit()
             self._driver.committed(is_durable=is_durable)
         except Exception as error:  # noqa: BLE001 - it belongs to the works, and a lane must go on
-            _roll_back(transaction)
+            _roll_back(connection)
             # A commit whose answer was lost may have happened: it must not happen twice.
             if not is_committing and self._is_of_group(error):
                 _logger.warning("store_retries", extra={"error": type(error).__name__})
@@ -183,8 +182,10 @@ def _drop(connection: Connection | None) -> None:
             connection.close()
 
 
-def _roll_back(transaction: RootTransaction | None) -> None:
-    if transaction is not None and transaction.is_active:
+def _roll_back(connection: Connection) -> None:
+    """End the transaction, if there still is one: a commit that failed leaves it."""
+    transaction = connection.get_transaction()
+    if transaction is not None:
         with suppress(SQLAlchemyError):  # the connection is gone, and the transaction with it
             transaction.rollback()
 

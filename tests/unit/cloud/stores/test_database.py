@@ -4,8 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, event, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from cloud.stores.database import Database, Work
 from cloud.stores.tables import DEFAULT_TENANT, device
@@ -147,3 +147,29 @@ async def test_work_that_comes_after_closing_is_refused_and_does_not_wait(
     for late in (database.run(enrol("late")), database.read(names)):
         with pytest.raises(DatabaseUnavailable, match="closed"):
             await late
+
+
+async def test_a_commit_whose_answer_is_lost_is_told_and_never_repeated(
+    new_driver: DriverFactory,
+) -> None:
+    driver = new_driver()
+    database = await Database.open(driver)
+    runs = []
+
+    def work(connection: Connection) -> None:
+        runs.append(1)
+        enrol(f"d{len(runs)}")(connection)
+
+    def lose_the_answer(connection: Connection) -> None:
+        connection.connection.commit()
+        raise OperationalError("COMMIT", {}, OSError("gone"), connection_invalidated=True)
+
+    event.listen(driver._writer, "commit", lose_the_answer)
+    with pytest.raises(DatabaseUnavailable):
+        await database.run(work)
+    event.remove(driver._writer, "commit", lose_the_answer)
+
+    assert len(runs) == 1
+    await database.run(enrol("next"))
+    assert await database.read(names) == ["d1", "next"]
+    await database.close()
