@@ -146,19 +146,24 @@ class VotePredictor:
         verdict: npt.NDArray[np.uint8],
     ) -> None:
         """Settle what runs of the same members with another threshold or fallback tell."""
-        needed = self._needed(parts)
+        told = [
+            (place, evidence.counts.get(mask)) for place, mask in enumerate(parts.masks.tolist())
+        ]
+        found = [(place, bounds) for place, bounds in told if bounds is not None]
+        if not found:
+            return
+        places = np.array([place for place, _ in found])
+        least = np.stack([bounds.least[questions] for _, bounds in found])
+        most = np.stack([bounds.most[questions] for _, bounds in found])
+        winner = np.stack([bounds.winner[questions] for _, bounds in found])
+        needed = self._needed(parts)[:, places, None]
         leaves = parts.may_leave > 0
-        for place, mask in enumerate(parts.masks.tolist()):
-            bounds = evidence.counts.get(mask)
-            if bounds is None:
-                continue
-            winner = bounds.winner[questions]
-            told = np.where(winner == 1, Settled.RIGHT, Settled.WRONG)
-            kept = (bounds.least[questions] >= needed[:, place, None]) | ~leaves
-            asked = (bounds.most[questions] < needed[:, place, None]) & leaves
-            here = verdict[:, place]
-            here[:] = np.where(kept & (winner != UNKNOWN) & (here == Settled.OPEN), told, here)
-            here[:] = np.where(asked & (here == Settled.OPEN), Settled.ASKED, here)
+        here = verdict[:, places]
+        kept = (least >= needed) | ~leaves
+        kept &= (winner != UNKNOWN) & (here == Settled.OPEN)
+        here = np.where(kept, np.where(winner == 1, Settled.RIGHT, Settled.WRONG), here)
+        asked = (most < needed) & leaves & (here == Settled.OPEN)
+        verdict[:, places] = np.where(asked, Settled.ASKED, here)
 
     def _posterior(
         self, parts: "_Parts", pool: Pool, teams: Sequence[Row], questions: npt.NDArray[np.int64]

@@ -40,8 +40,8 @@ _SURE_SD: Final = 3.5
 _SLACK: Final = 0.03
 _MOST_KEPT: Final = 0.8
 """Share of the pool; leaving out less is not worth the work."""
-_MOST_TELLING: Final = 300
-"""Graphs that amounts are expected from."""
+_MOST_TELLING: Final = 400
+"""Graphs that were run on few questions and are remembered all the same."""
 _NARROWS_FROM: Final = 8
 _NARROWS_BY: Final = 2.0
 """Growth of the archive after which the pool is narrowed again."""
@@ -147,7 +147,8 @@ class ComposedReinforce:
         fits = (view.excess.value <= _SURE_SD * view.excess.doubt) & self._may_share()
         best = view.mean[fits].max() if fits.any() else 0.0
         near = fits & (view.mean + _SURE_SD * view.doubt >= best - _SLACK)
-        near |= view.ran
+        # What was run and tells much stays, whether it may win or not.
+        near[[row for row, _ in self._telling()]] = True
         # What graphs that stay read is a graph too, and tells of them when it is run.
         near |= np.isin(self._parts.sinks, self._parts.parts_of(np.flatnonzero(near)))
         kept = np.flatnonzero(near)
@@ -158,7 +159,7 @@ class ComposedReinforce:
         self._seen = Seen(self._seen.right[told], self._seen.seen[told])
         self._parts = self._parts.only(kept)
         self._exposing = self._exposing[kept]
-        self._rows = {place[row]: known for row, known in self._rows.items()}
+        self._rows = {place[row]: known for row, known in self._rows.items() if row in place}
         candidates = tuple(self._pool.candidates[row] for row in kept)
         self._pool = Pool(candidates, self._pool.decisions)
         self._view = None
