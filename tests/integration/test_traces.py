@@ -19,7 +19,7 @@ from runtime.testing.scripted_provider import Script
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(180),
     pytest.mark.asyncio(loop_scope="session"),
 ]
 

@@ -1,6 +1,6 @@
 """What ``cache`` of the configuration may say."""
 
-from pathlib import Path
+import re
 
 import pytest
 
@@ -9,27 +9,15 @@ from cloud.cache.build import new_cache
 from cloud.cache.cache import MemoryCache
 from cloud.cache.rules import ModelRule, SameQuestion
 from cloud.calls import EmbedCall
-from cloud.config import CloudConfig, parse_config
+from cloud.config import CloudConfig
 from cloud.inspection.build import gateway_policy
 from cloud.metrics import gateway_metrics
 from cloud.stages import AnswerCache, Embedded
 from runtime.clock import SystemClock
-from runtime.errors import ConfigInvalid, NotFound
+from runtime.errors import NotFound
 from runtime.ids import ModelName
 from runtime.labels import Level
-
-SHORT = """\
-leeward: cloud/v1
-upstreams:
-  local: {base_url: "http://127.0.0.1:8000/v1", api_key_env: KEY}
-models:
-  big: {targets: [{upstream: local, model: real}]}
-  encoder: {embeddings: true, targets: [{upstream: local, model: small}]}
-"""
-
-
-def configured(text: str) -> CloudConfig:
-    return parse_config(SHORT + text, base=Path(), file="cloud.yaml")
+from tests.unit.cloud.short_config import configured, refusal_of
 
 
 def made(config: CloudConfig) -> AnswerCache:
@@ -90,11 +78,7 @@ def test_a_model_can_be_left_out_or_recognise_other_words() -> None:
     ],
 )
 def test_a_mistake_is_told_with_place_and_reason(text: str, words: str) -> None:
-    with pytest.raises(ConfigInvalid) as refused:
-        configured(text)
-
-    assert str(refused.value).startswith("cloud.yaml:")
-    assert words in str(refused.value)
+    assert re.match(rf"cloud\.yaml:[78]: .*{re.escape(words)}", refusal_of(text))
 
 
 def test_without_a_scan_a_cache_has_to_be_meant_for_everything() -> None:

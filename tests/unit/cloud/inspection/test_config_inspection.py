@@ -1,12 +1,12 @@
 """What ``inspection`` of the configuration may say, and which policy it makes."""
 
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from cloud.absent import NoInspection
-from cloud.config import parse_config
 from cloud.config_inspection import InspectionConfig
 from cloud.inspection.alarm import LoggedAlarms
 from cloud.inspection.build import gateway_policy, opened_inspector
@@ -17,18 +17,11 @@ from runtime.errors import ConfigInvalid, PolicyInvalid
 from runtime.ids import Category, NodeName
 from runtime.labels import Level
 from runtime.sentinel.categories import KINDS
-
-SHORT = """\
-leeward: cloud/v1
-upstreams:
-  local: {base_url: "http://127.0.0.1:8000/v1", api_key_env: KEY}
-models:
-  big: {targets: [{upstream: local, model: real}]}
-"""
+from tests.unit.cloud.short_config import configured, refusal_of
 
 
 def inspection(text: str = "", *, base: Path = Path()) -> InspectionConfig:
-    return parse_config(SHORT + text, base=base, file="cloud.yaml").inspection
+    return configured(text, base=base).inspection
 
 
 def opened(config: InspectionConfig) -> AbstractContextManager[Inspector]:
@@ -99,11 +92,7 @@ def test_an_unknown_region_keeps_the_gateway_from_starting() -> None:
     ],
 )
 def test_a_mistake_is_told_with_line_and_reason(text: str, words: str) -> None:
-    with pytest.raises(ConfigInvalid) as refused:
-        inspection(text)
-
-    assert str(refused.value).startswith("cloud.yaml:6: ")
-    assert words in str(refused.value)
+    assert re.match(rf"cloud\.yaml:7: .*{re.escape(words)}", refusal_of(text))
 
 
 def test_switched_off_nothing_is_scanned() -> None:
