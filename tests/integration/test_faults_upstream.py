@@ -179,5 +179,5 @@ async def test_an_http_stream_that_breaks_ends_with_an_error_event(house: Faulty
     lines = [line for line in answer.text.splitlines() if line]
     assert answer.status_code == 200
     assert "four" in answer.text
-    assert '"code":"StreamBroken"' in lines[-2]
+    assert '"code":"StreamBroken"' in lines[-1]
     assert '"finish_reason":"' not in answer.text

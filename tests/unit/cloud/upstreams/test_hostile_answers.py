@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -30,19 +29,6 @@ REQUEST = GenerateRequest(
     timeout_s=20.0,
 )
 SECRET = "Anna Kowalska"
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with running_provider() as running:
-        yield running
-
-
-@pytest.fixture
-async def upstream(provider: Provider) -> AsyncIterator[OpenAIUpstream]:
-    client = OpenAIUpstream(UpstreamSpec("p", provider.base_url, "k"), SystemClock())
-    yield client
-    await client.close()
 
 
 async def answer(upstream: OpenAIUpstream) -> list[Chunk]:

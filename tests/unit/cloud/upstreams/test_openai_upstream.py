@@ -34,19 +34,6 @@ SECRET = "Anna Kowalska"
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with running_provider() as running:
-        yield running
-
-
-@pytest.fixture
-async def upstream(provider: Provider) -> AsyncIterator[OpenAIUpstream]:
-    client = OpenAIUpstream(UpstreamSpec("p", provider.base_url, "k"), SystemClock())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
 async def impatient(provider: Provider) -> AsyncIterator[OpenAIUpstream]:
     spec = UpstreamSpec("p", provider.base_url, "k", first_token_timeout_s=0.3, idle_timeout_s=0.3)
     client = OpenAIUpstream(spec, SystemClock())

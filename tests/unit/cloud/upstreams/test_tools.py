@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from cloud.upstreams.failures import Fault, UpstreamFailed
-from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
-from runtime.clock import SystemClock
 from runtime.errors import RequestInvalid
 from runtime.ids import ModelName
 from runtime.ports import (
@@ -41,13 +39,6 @@ def piece(index: int | None = 0, **fields: Any) -> dict[str, Any]:
 async def provider() -> AsyncIterator[Provider]:
     async with running_provider(Script(finish_reason="tool_calls")) as running:
         yield running
-
-
-@pytest.fixture
-async def upstream(provider: Provider) -> AsyncIterator[OpenAIUpstream]:
-    client = OpenAIUpstream(UpstreamSpec("p", provider.base_url, "k"), SystemClock())
-    yield client
-    await client.close()
 
 
 async def answer(upstream: OpenAIUpstream, request: GenerateRequest = REQUEST) -> list[Chunk]:
