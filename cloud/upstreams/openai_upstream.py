@@ -102,6 +102,7 @@ class OpenAIUpstream:
                         delta = reading.take(events)
                         if delta is not None:
                             yield delta
+                            reading.check()
             finally:
                 await response.aclose()
         yield reading.completion()

@@ -78,7 +78,9 @@ class Reading:
         self._first_token_s = 0.0
         self._finish: FinishReason | None = None
         self._usage: Usage | None = None
+        self._usage_at = 0
         self._bound: TokenBound | None = None
+        self._failure: UpstreamFailed | None = None
         self._model = ""
         self._tools = ToolCallReading()
         self._deltas = 0
@@ -144,14 +146,26 @@ class Reading:
         texts: list[str] = []
         logprobs: list[TokenLogprob] = []
         before = self.tokens
-        for event in events:
-            if event == _DONE:
-                self.is_done = True
-                break
-            self._take_item(self._parsed(event), texts, logprobs)
+        try:
+            for event in events:
+                if event == _DONE:
+                    self.is_done = True
+                    break
+                self._take_item(self._parsed(event), texts, logprobs)
+        except UpstreamFailed as failure:
+            if not texts:
+                raise
+            # What came whole before it is passed on first: how far an answer got is how far the
+            # caller got.
+            self._failure = failure
         if not texts:
             return None
         return TextDelta("".join(texts), tokens=self.tokens - before, logprobs=tuple(logprobs))
+
+    def check(self) -> None:
+        """Raise what was wrong with the last that arrived, once its text was passed on."""
+        if self._failure is not None:
+            raise self._failure
 
     def completion(self) -> Completion:
         """Return the last chunk, or say that the stream broke: no finish reason, no answer."""
@@ -181,12 +195,13 @@ class Reading:
 
     def usage(self) -> Usage:
         """Return what the attempt consumed so far: as reported, or by our own count."""
-        if self._usage is not None:
+        if self._usage is not None and self._usage_at == self.tokens + self._hidden_tokens:
             return self._usage
-        prompt_tokens = estimate_prompt_tokens(self.request)
+        reported = self._usage or Usage()
+        prompt_tokens = reported.prompt_tokens or estimate_prompt_tokens(self.request)
         return Usage(
             prompt_tokens=min(prompt_tokens, self._token_bound().prompt_tokens),
-            completion_tokens=self.counted_tokens,
+            completion_tokens=max(reported.completion_tokens, self.counted_tokens),
             estimated=True,
         )
 
@@ -225,16 +240,20 @@ class Reading:
     def _take_item(
         self, item: dict[str, Any], texts: list[str], logprobs: list[TokenLogprob]
     ) -> None:
-        if item.get("usage") is not None:
-            self._take_usage(item["usage"])
         choices = item.get("choices")
-        if not choices:
-            return
-        choice = choices[0] if isinstance(choices, list) else None
-        if not isinstance(choice, dict):
-            raise self.failed(Fault.GARBAGE, "sent a choice that is none")
+        if choices:
+            choice = choices[0] if isinstance(choices, list) else None
+            if not isinstance(choice, dict):
+                raise self.failed(Fault.GARBAGE, "sent a choice that is none")
+            self._take_choice(choice, texts, logprobs)
         if isinstance(item.get("model"), str):
             self._model = item["model"]
+        if item.get("usage") is not None:
+            self._take_usage(item["usage"])
+
+    def _take_choice(
+        self, choice: dict[str, Any], texts: list[str], logprobs: list[TokenLogprob]
+    ) -> None:
         text = self._text_of(choice.get("delta"))
         if text:
             tokens = read_logprobs(choice.get("logprobs")) if choice.get("logprobs") else ()
@@ -306,6 +325,8 @@ class Reading:
         usage = read_usage(reported, self._token_bound(), has_text=self.tokens > 0)
         if usage is not None:
             self._usage = usage
+            # Some report as they go; what is written after a report is not in it.
+            self._usage_at = self.tokens + self._hidden_tokens
         elif self.is_complete:
             # Some report zeros on every item but the last; only a final one is a lie.
             self.usage_was_refused = True

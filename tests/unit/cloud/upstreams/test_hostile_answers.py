@@ -10,6 +10,7 @@ from cloud.upstreams.failures import Fault, UpstreamFailed
 from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
 from runtime.clock import SystemClock
+from runtime.errors import StreamBroken
 from runtime.ids import ModelName
 from runtime.ports import (
     ChatMessage,
@@ -105,6 +106,35 @@ async def test_usage_that_cannot_be_is_counted_by_us(
     assert last.usage.estimated
     assert last.usage.completion_tokens == 2
     assert 0 < last.usage.prompt_tokens < 30
+
+
+async def test_usage_that_came_before_the_text_is_not_taken_for_all_of_it(
+    provider: Provider, upstream: OpenAIUpstream
+) -> None:
+    early = event(choices=[], usage={"prompt_tokens": 7, "completion_tokens": 0})
+    provider.script = Script(raw=early, usage=None)
+
+    last = (await answer(upstream))[-1]
+
+    assert isinstance(last, Completion)
+    assert (last.usage.prompt_tokens, last.usage.completion_tokens) == (7, 2)
+    assert last.usage.estimated
+
+
+async def test_text_that_came_with_what_broke_the_stream_is_passed_on_first(
+    provider: Provider, upstream: OpenAIUpstream
+) -> None:
+    provider.script = Script(raw=delta(content="The patient") + b"data: {oops\n\n")
+    chunks: list[Chunk] = []
+
+    stream = upstream.generate(upstream.reading(REQUEST), "m")
+    chunks.append(await anext(stream))
+    with pytest.raises(UpstreamFailed) as failed:
+        await anext(stream)
+
+    assert [chunk.text for chunk in chunks if isinstance(chunk, TextDelta)] == ["The patient"]
+    assert isinstance(failed.value.error, StreamBroken)
+    assert failed.value.error.received_tokens == 1
 
 
 async def test_cached_tokens_beyond_the_prompt_are_none(
