@@ -1,6 +1,7 @@
 """``leeward cloud migrate`` and ``authority``: the store's tables, and who its devices trust."""
 
 import asyncio
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -36,9 +37,8 @@ def migrate(
     def work() -> None:
         loaded = load_config(config)
         prepare_state(loaded.state)
-        driver = store_driver(loaded)
-        before = driver.migrate(to)
-        driver.close()
+        with closing(store_driver(loaded)) as driver:
+            before = driver.migrate(to)
         after = schema.versions()[-1] if to == schema.NEWEST else to
         line = f"{before or 'no tables'} -> {after}" if before != after else f"{after} already"
         show({"from": before, "to": after}, line, as_json=as_json)

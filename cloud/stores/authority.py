@@ -42,7 +42,8 @@ async def claim_authority(
         act: Who starts, when.
         load: Reads the files.
         make: Makes and writes them; called where neither they nor the store know any.
-        adopts: Whether an authority that the store does not know replaces the one that it does.
+        adopts: Whether an authority that the store does not know, or a new one where there is
+            none, replaces the one that it does.
 
     Raises:
         ConfigInvalid: The store is of another authority; says what to do.
@@ -54,10 +55,11 @@ async def claim_authority(
         try:
             found = load()
         except NotFound:
-            if known is not None:
+            if known is not None and not adopts:
                 reason = (
                     "is missing, and this store's devices have one: mount the `authority` directory"
-                    " of the other gateways here, or bring it back from a copy"
+                    " of the other gateways here, or bring it back from a copy; if it is lost,"
+                    " `leeward cloud authority adopt` makes another, and every device enrols again"
                 )
                 raise ConfigInvalid(reason, file=str(directory)) from None
             found = make()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,28 @@ def test_every_listing_works_on_an_empty_state(run: Run) -> None:
     assert [tenant["id"] for tenant in data(run("tenant", "list", "--json"))] == ["default"]
     for listing in ("devices", "usage"):
         assert run(listing).exit_code == 0
+
+
+def test_the_store_is_migrated_down_and_up_and_says_from_where(run: Run) -> None:
+    newest = data(run("migrate", "--json"))["to"]
+
+    assert data(run("migrate", "--to", "0001", "--json")) == {"from": newest, "to": "0001"}
+    assert data(run("migrate", "--json")) == {"from": "0001", "to": newest}
+    refused = run("migrate", "--to", "9999")
+    assert refused.exit_code == 14
+    assert "known: 0001" in refused.output
+
+
+def test_the_authority_of_the_store_is_shown_and_adopted(run: Run, tmp_path: Path) -> None:
+    first = data(run("authority", "show", "--json"))["sha256"]
+    (tmp_path / "gateway-state" / "authority").rename(tmp_path / "lost")
+
+    lost = run("devices")
+    assert lost.exit_code == 14
+    assert "bring it back from a copy" in lost.output
+    shutil.copytree(tmp_path / "lost", tmp_path / "gateway-state" / "authority")
+    assert data(run("authority", "show", "--json"))["sha256"] == first
+    shutil.rmtree(tmp_path / "gateway-state" / "authority")
+    new = data(run("authority", "adopt", "--json"))["sha256"]
+    assert new != first
+    assert data(run("authority", "show", "--json"))["sha256"] == new
