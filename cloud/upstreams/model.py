@@ -6,7 +6,15 @@ from typing import Literal
 from runtime.catalog.model import Price
 from runtime.ids import ModelName
 
-__all__ = ["Capabilities", "Continuation", "Route", "SchemaDialect", "Target", "UpstreamSpec"]
+__all__ = [
+    "Capabilities",
+    "Continuation",
+    "LimitField",
+    "Route",
+    "SchemaDialect",
+    "Target",
+    "UpstreamSpec",
+]
 
 Continuation = Literal["none", "assistant_turn", "final_message", "prefix", "prefix_echoed"]
 """How a provider is asked to go on with an answer that another one began.
@@ -21,6 +29,9 @@ SchemaDialect = Literal["none", "json_schema", "json_object"]
 """How a provider is told the schema of its answer: as OpenAI's ``json_schema``, or as llama.cpp's
 packaged server wants it, a ``schema`` beside ``json_object``."""
 
+LimitField = Literal["max_tokens", "max_completion_tokens"]
+"""What a provider calls the most tokens of an answer; OpenAI's reasoning models take the second."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -34,6 +45,7 @@ class Capabilities:
     stream_usage: bool = True
     """Reports usage at a stream's end when asked; without it we count ourselves."""
     continuation: Continuation = "none"
+    limit_field: LimitField = "max_tokens"
 
 
 @dataclass(frozen=True, slots=True)
