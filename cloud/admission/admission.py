@@ -245,7 +245,9 @@ def _refusal(refused: Refusal, windows: Mapping[str, Window]) -> LeewardError:
 def _exhausted(refused: NoRoom, window: Window) -> BudgetExhausted:
     subject = f'budget "{refused.budget}"'
     if not refused.ever:
-        reason = f"{subject} is smaller than what this call may cost; lower max_tokens"
+        reason = (
+            f"{subject} is smaller than what this call may cost; shorten it or lower max_tokens"
+        )
         return BudgetExhausted(reason, budget=refused.budget)
     if window.renews_at is None:
         return BudgetExhausted(f"{subject} is used up; it does not renew", budget=refused.budget)

@@ -124,7 +124,7 @@ class RateGate:
                 raise CapacityExhausted(reason, retry_after_s=_CONCURRENCY_RETRY_S)
         if limit.tokens_per_minute is not None and tokens > limit.tokens_per_minute:
             reason = f'this call may use more tokens than limit "{limit.name}" allows in a minute'
-            raise RequestInvalid(f"{reason}; lower max_tokens", field="max_tokens")
+            raise RequestInvalid(f"{reason}; shorten it or lower max_tokens", field="max_tokens")
         wait_s = 0.0
         if meter.requests is not None:
             wait_s = meter.requests.wait_s(1, now_s=now_s)

@@ -231,25 +231,28 @@ def _end(connection: Connection, charges: Sequence[Charge], now: datetime) -> li
         "answered": list(answered),
         "until": microseconds(max(answered.values(), default=now)),
     }
-    ended = [
-        _Ended(
+    ended = {
+        id_: _Ended(
             id=id_,
             accounts=json.loads(accounts),
             reserved=Amount(micros, tokens),
-            used=by_id.pop(id_).used,
+            used=by_id[id_].used,
             is_presumed=presumed_at is not None,
         )
         for id_, accounts, micros, tokens, presumed_at in _END.rows(connection, parameters)
-    ]
-    if by_id:
+    }
+    missing = [charge for charge in charges if charge.id not in ended]
+    if missing:
         # Settled before, or taken by a crash of the database server: then it is charged as it is.
-        settled = {id_ for (id_,) in _KNOWN.rows(connection, {"ids": list(by_id)})}
-        ended += [
-            _Ended(charge.id, charge.accounts, Amount(), charge.used, is_presumed=False)
-            for charge in by_id.values()
-            if charge.id not in settled
-        ]
-    return ended
+        ids = [charge.id for charge in missing]
+        settled = {id_ for (id_,) in _KNOWN.rows(connection, {"ids": ids})}
+        for charge in missing:
+            if charge.id not in settled:
+                ended[charge.id] = _Ended(
+                    charge.id, charge.accounts, Amount(), charge.used, is_presumed=False
+                )
+    # In the order in which calls ended: who comes first finds more room for what was not reserved.
+    return [ended[id_] for id_ in by_id if id_ in ended]
 
 
 def _accounts(
