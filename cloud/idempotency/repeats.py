@@ -26,7 +26,7 @@ from runtime.ports import Chunk
 
 __all__ = ["Repeats"]
 
-_MAX_BYTES: Final = 64 * 2**20
+_MAX_BYTES: Final = 16 * 2**20
 
 
 class Repeats:
