@@ -17,9 +17,9 @@ from cloud.admission.money import parse_usd
 from cloud.admission.periods import Period
 from cloud.admission.rules import Budget
 from cloud.admission.scopes import Scope
-from cloud.app import opened_state
 from cloud.cli_state import operator
 from cloud.config import load_config
+from cloud.environment import opened_state
 from cloud.stores.rules import RuleStore
 from cloud.stores.tables import DEFAULT_TENANT
 from leeward.v1 import enrolment_pb2_grpc

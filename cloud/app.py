@@ -13,11 +13,11 @@ from prometheus_client import generate_latest
 
 from cloud.config import CloudConfig
 from cloud.config_fronts import HttpConfig
-from cloud.config_upstreams import read_spec
 from cloud.credentials import require_credentials
 from cloud.draining import drain
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
+from cloud.environment import opened_state, upstream_specs
 from cloud.front.endpoints import Endpoints
 from cloud.front.front import HttpFront
 from cloud.front.opening import (
@@ -35,9 +35,7 @@ from cloud.servicers.collaboration import CollaborationServicer
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.inference import InferenceServicer
 from cloud.servicers.unserved import UnservedFleet
-from cloud.state import GatewayState, new_driver, opened_store
-from cloud.stores.driver import Driver
-from cloud.upstreams.model import UpstreamSpec
+from cloud.state import GatewayState
 from cloud.wiring import Wired, wired
 from leeward.v1 import (
     collaboration_pb2,
@@ -56,7 +54,7 @@ from runtime.rpc.ready import announce, settle_down, wait_stop_signal
 from runtime.rpc.servers import new_server
 from runtime.rpc.tls import KeyPair, ServerTls
 
-__all__ = ["GatewayState", "opened_state", "serve", "upstream_specs"]
+__all__ = ["serve"]
 
 _logger = logging.getLogger("leeward.cloud")
 _SERVER_LIFETIME_S = 90 * 86_400.0
@@ -68,30 +66,6 @@ DEVICE_SERVICES = (
     fleet_pb2.DESCRIPTOR.services_by_name["Fleet"].full_name,
 )
 ENROLMENT_SERVICES = (enrolment_pb2.DESCRIPTOR.services_by_name["Enrolment"].full_name,)
-
-
-@asynccontextmanager
-async def opened_state(
-    config: CloudConfig, *, clock: Clock, adopts_authority: bool = False
-) -> AsyncIterator[GatewayState]:
-    """Open the gateway's state with this process's environment.
-
-    Raises:
-        ConfigInvalid: The directory, the store or the authority cannot be used; says what to do.
-        DatabaseUnavailable: The database does not answer.
-    """
-    opened = opened_store(config, os.environ, clock=clock, adopts_authority=adopts_authority)
-    async with opened as state:
-        yield state
-
-
-def store_driver(config: CloudConfig) -> Driver:
-    """Return the way to the configured store, with this process's environment.
-
-    Raises:
-        ConfigInvalid: The address of the database is missing or malformed.
-    """
-    return new_driver(config, os.environ)
 
 
 async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = None) -> None:
@@ -152,15 +126,6 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
         await drain(
             [devices, enrolment], front, notice_s=newest.drain_notice_s, grace_s=newest.drain_s
         )
-
-
-def upstream_specs(config: CloudConfig) -> list[UpstreamSpec]:
-    """Return the providers with their keys, which the environment may hold.
-
-    Raises:
-        ConfigInvalid: A key is not where the configuration says that it is.
-    """
-    return [read_spec(upstream, os.environ) for upstream in config.upstreams]
 
 
 async def _serve_devices(

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from cloud import cli_audit, cli_devices, cli_keys, cli_store, cli_tenants
-from cloud.app import serve
 from cloud.cli_budgets import app as budgets
 from cloud.cli_limits import app as limits
 from cloud.cli_prices import app as prices
@@ -60,6 +59,8 @@ def serve_command(
     """Serve until SIGTERM; logs go to stderr as JSON lines."""
 
     def work() -> None:
+        from cloud.app import serve
+
         configure_logging(sys.stderr)
         asyncio.run(serve(load_config(config), source=config, ready_file=ready_file))
 

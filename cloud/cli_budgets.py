@@ -11,7 +11,6 @@ from cloud.admission.periods import Period
 from cloud.admission.reconciling import reconcile
 from cloud.admission.rules import Budget
 from cloud.admission.upkeep import LIFETIME
-from cloud.app import GatewayState
 from cloud.cli_scope import (
     DeviceOption,
     EachOption,
@@ -27,6 +26,7 @@ from cloud.cli_scope import (
 )
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.config import load_config
+from cloud.state import GatewayState
 from cloud.stores.replicas import OpenReservation, ReplicaStore
 from cloud.stores.rules import RuleStore
 from runtime.cli.output import JsonOption, make_table, run_command, show

@@ -9,8 +9,8 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
-from cloud.app import opened_state
 from cloud.config import CloudConfig
+from cloud.environment import opened_state
 from cloud.state import GatewayState
 from cloud.stores.audit import Act
 from runtime.clock import SystemClock

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cloud.app import opened_state, store_driver
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state
 from cloud.config import load_config
+from cloud.environment import opened_state, store_driver
 from cloud.state import GatewayState
 from cloud.stores import schema
 from cloud.stores.authority import fingerprint_of

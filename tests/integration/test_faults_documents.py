@@ -73,10 +73,10 @@ CASES = {
     ),
     "cloud-key-in-file": Case(
         "cloud.yaml", "api_key_env:", f"api_key: {SECRET}\n    api_key_env:",
-        7, ConfigInvalid, CLOUD,
+        9, ConfigInvalid, CLOUD,
     ),
     "cloud-unknown-upstream": Case(
-        "cloud.yaml", "upstream: llm", "upstream: nobody", 11, ConfigInvalid, CLOUD
+        "cloud.yaml", "upstream: llm", "upstream: nobody", 13, ConfigInvalid, CLOUD
     ),
 }  # fmt: skip
 
