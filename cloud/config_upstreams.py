@@ -17,6 +17,7 @@ from cloud.routing.settings import RoutingSettings
 from cloud.upstreams.model import (
     Capabilities,
     Continuation,
+    LimitField,
     Route,
     SchemaDialect,
     Target,
@@ -58,6 +59,8 @@ class CapabilitiesShape(Shape):
     logprobs: bool = True
     stream_usage: bool = True
     """Reports token counts at a stream's end when asked; without it we count ourselves."""
+    limit_field: LimitField = "max_tokens"
+    """``max_completion_tokens`` for OpenAI's reasoning models, which refuse the other name."""
     continuation: Continuation = "none"
     """How it is asked to go on with an answer that another provider began: ``assistant_turn``
     (llama.cpp's server), ``final_message`` (vLLM, SGLang), ``prefix`` (DeepSeek),
@@ -205,6 +208,7 @@ def upstream_of(name: str, shape: UpstreamShape, base: Path) -> UpstreamConfig:
             logprobs=able.logprobs,
             stream_usage=able.stream_usage,
             continuation=able.continuation,
+            limit_field=able.limit_field,
         ),
     )
     file = base / shape.api_key_file if shape.api_key_file else None

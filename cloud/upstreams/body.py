@@ -27,6 +27,7 @@ def generate_body(
         "model": upstream_model,
         "messages": [_turn(turn) for turn in request.messages],
         "stream": True,
+        capabilities.limit_field: request.sampling.max_tokens,
         **_options(request.sampling),
     }
     if request.sampling.json_schema:
@@ -53,7 +54,6 @@ def _options(sampling: Sampling) -> dict[str, Any]:
     options: dict[str, Any] = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
     }
     if sampling.seed is not None:
         options["seed"] = sampling.seed

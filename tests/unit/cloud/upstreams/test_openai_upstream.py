@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cloud.upstreams.failures import Fault, UpstreamFailed
-from cloud.upstreams.model import UpstreamSpec
+from cloud.upstreams.model import Capabilities, UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
 from runtime.clock import SystemClock
 from runtime.errors import (
@@ -98,6 +98,19 @@ async def test_sampling_reaches_the_provider_and_extensions_only_when_asked_for(
     assert (plain["seed"], plain["stop"], plain["max_tokens"]) == (3, ["x"], 9)
     assert "top_k" not in plain
     assert (extended["top_k"], extended["min_p"]) == (5, 0.1)
+
+
+async def test_the_limit_has_the_name_that_the_provider_takes(provider: Provider) -> None:
+    able = Capabilities(limit_field="max_completion_tokens")
+    client = OpenAIUpstream(
+        UpstreamSpec("p", provider.base_url, "k", capabilities=able), SystemClock()
+    )
+
+    await collect(client, request(max_tokens=9))
+    await client.close()
+
+    assert provider.calls[0]["max_completion_tokens"] == 9
+    assert "max_tokens" not in provider.calls[0]
 
 
 @pytest.mark.parametrize(
