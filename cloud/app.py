@@ -115,8 +115,10 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
             exposition = partial(generate_latest, core.metrics.registry)
             port = await stack.enter_async_context(serving_metrics(config.metrics, exposition))
             addresses["metrics"] = _advertised(config, config.metrics.listen, port)
-        stack.enter_context(holding(config.state))
-        reloading = await stack.enter_async_context(_reloading(source, config, core, front))
+        is_holder = stack.enter_context(holding(config.state))
+        reloading = await stack.enter_async_context(
+            _reloading(source, config, core, front, is_told_of=is_holder)
+        )
         settle_down()
         announce(ready_file, addresses)
         _logger.info("gateway_serving", extra={"node": config.name, "port": devices.port})
@@ -201,19 +203,27 @@ def _front(config: CloudConfig, http: HttpConfig, core: Wired, *, clock: Clock) 
 
 @asynccontextmanager
 async def _reloading(
-    source: Path, running: CloudConfig, core: Wired, front: OpenFront | None
+    source: Path,
+    running: CloudConfig,
+    core: Wired,
+    front: OpenFront | None,
+    *,
+    is_told_of: bool,
 ) -> AsyncIterator[Reloading]:
     """Take the configuration file over whenever SIGHUP asks for it, until the block ends."""
 
     async def apply(newer: CloudConfig) -> None:
+        # All that may fail comes first, so that a file is taken over wholly or not at all.
+        if front is not None and newer.http is not None:
+            front.check(newer.http)
         commit = await core.prepare(newer)
         if front is not None and newer.http is not None:
-            front.apply(newer.http)  # the last that may fail, and then changes nothing
+            front.apply(newer.http)
         commit()
 
-    reloading = Reloading(
-        source, running, apply, record=running.state / RECORD_NAME, pid=os.getpid()
-    )
+    # Of several gateways on one state directory the first is the one that the command asks.
+    record = running.state / RECORD_NAME if is_told_of else None
+    reloading = Reloading(source, running, apply, record=record, pid=os.getpid())
     task = asyncio.create_task(reloading.run())
     try:
         yield reloading

@@ -6,10 +6,11 @@ refused with the step or the path that would need one. Every step is a call of i
 ``cloud.serving``: inspected, admitted and settled under the graph's name.
 """
 
+import hashlib
 import random
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from opentelemetry.trace import Tracer
 
@@ -21,17 +22,20 @@ from runtime.catalog.model import Catalog, Model, Node
 from runtime.clock import Clock
 from runtime.collaboration.collaboration import Collaboration
 from runtime.collaboration.graph_files import load_graphs
-from runtime.collaboration.graphs import GraphBook, GraphChoice
+from runtime.collaboration.graphs import AUTO, GraphBook, GraphChoice
 from runtime.errors import ConfigInvalid, GraphInvalid, PolicyViolation
 from runtime.executor.executor import Executor
 from runtime.graph.model import Graph, Step
-from runtime.ids import ModelName, NodeName
+from runtime.ids import NodeName, RequestId
 from runtime.policy.model import Policy
 from runtime.ports import Chunk, GenerateRequest
 from runtime.sentinel.scan import Sentinel
 from runtime.telemetry.traced import TracedModel
 
-__all__ = ["GatewayGraphs", "GraphLibrary", "load_library"]
+__all__ = ["GatewayGraphs", "GraphLibrary", "load_library", "run_id"]
+
+_ID_DIGITS: Final = 32
+"""As many as a random id has, so that it is a trace id too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,18 @@ def load_library(config: GraphsConfig | None) -> GraphLibrary:
         reason = f'there is no graph named "{config.default}"; known: {known}'
         raise ConfigInvalid(reason, file=str(config.directory), field="graphs.default")
     return GraphLibrary(graphs, config.default)
+
+
+def run_id(caller: Caller, idempotency_key: str) -> RequestId | None:
+    """Return the id of a run that bears an idempotency key, ``None`` for one that bears none.
+
+    The calls of a run are named after it, so that one that is sent again repeats its calls under
+    their own keys: each is answered again and charged once.
+    """
+    if not idempotency_key:
+        return None
+    named = "\0".join((caller.tenant, caller.kind, caller.id, idempotency_key))
+    return RequestId(hashlib.sha256(named.encode()).hexdigest()[:_ID_DIGITS])
 
 
 class GatewayGraphs:
@@ -97,12 +113,13 @@ class GatewayGraphs:
         self._tracer = tracer
 
     def names(self, caller: Caller) -> tuple[str, ...]:
-        """Names of the graphs that a caller can run here, sorted."""
-        return self._book(self._catalog()).servable(caller)
+        """Names of the graphs that a caller can run here; ``auto`` first, if it means one."""
+        names = self._book(self._catalog(caller)).servable()
+        return (AUTO, *names) if self.library.default in names else names
 
     def of(self, caller: Caller) -> Collaboration:
         """Return what plans and runs the requests of one caller."""
-        catalog = self._catalog()
+        catalog = self._catalog(caller)
         models = TracedModel(
             _ServedModels(self._serving, caller), self._tracer, node=str(self._node)
         )
@@ -124,8 +141,10 @@ class GatewayGraphs:
             clock=self._clock,
         )
 
-    def _catalog(self) -> Catalog:
-        return _catalog_of(self._serving.models.routes, self._node)
+    def _catalog(self, caller: Caller) -> Catalog:
+        """The models here that the caller may use: others do not exist for it."""
+        routes = [r for r in self._serving.models.routes if caller.may_use(r.model)]
+        return _catalog_of(routes, self._node)
 
     def _book(self, catalog: Catalog) -> "_ServableGraphs":
         return _ServableGraphs(self.library.graphs, catalog, default=self.library.default)
@@ -139,13 +158,8 @@ class _ServableGraphs(GraphBook):
         self._known = graphs
         self._here = catalog.model_by_name
 
-    def servable(self, caller: Caller) -> tuple[str, ...]:
-        return tuple(
-            name
-            for name in self.names()
-            if self._elsewhere(self._known[name]) is None
-            and all(caller.may_use(model) for model in _named(self._known[name]))
-        )
+    def servable(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names() if self._elsewhere(self._known[name]) is None)
 
     def find(self, choice: GraphChoice) -> Graph:
         graph = super().find(choice)
@@ -185,10 +199,6 @@ class _NoReleases:
 
     def restorer(self, *_: object) -> NoReturn:
         raise PolicyViolation("a gateway restores nothing")
-
-
-def _named(graph: Graph) -> Iterator[ModelName]:
-    return (step.model for step in graph.steps if step.model is not None)
 
 
 def _catalog_of(routes: Sequence[Route], node: NodeName) -> Catalog:

@@ -47,7 +47,7 @@ class Reloading:
         path: The configuration file.
         running: The configuration that the gateway runs with.
         apply: Takes a configuration over, wholly or not at all; raises for one that it cannot.
-        record: Where the outcome is written.
+        record: Where the outcome is written; ``None`` for nowhere.
         pid: This process.
     """
 
@@ -57,7 +57,7 @@ class Reloading:
         running: CloudConfig,
         apply: Callable[[CloudConfig], Awaitable[None]],
         *,
-        record: Path,
+        record: Path | None,
         pid: int,
     ) -> None:
         self._path = path
@@ -103,6 +103,8 @@ class Reloading:
             self._note(restart_needed=waiting)
 
     def _note(self, *, error: str = "", restart_needed: Sequence[str] = ()) -> None:
+        if self._record is None:
+            return
         record = ReloadRecord(self._pid, self._count, error, tuple(restart_needed))
         write_private_file(self._record, json.dumps(asdict(record)).encode())
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from cloud.cache.wishes import cache_wish
 from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.collaboration import run_id
 from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.collaboration.graphs import GraphChoice
 from runtime.errors import RequestInvalid
@@ -133,7 +134,7 @@ def run_request(
         sampling=body.sampling(),
         deadline_s=asking.timeout_s(defaults),
         caller=asking.caller.id,
-        request_id=asking.request_id,
+        request_id=run_id(asking.caller, asking.idempotency_key) or asking.request_id,
     )
 
 

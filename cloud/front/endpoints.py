@@ -21,7 +21,7 @@ from cloud.front.refusal import error_body
 from cloud.serving import Serving
 from runtime.clock import Clock
 from runtime.collaboration.graphs import PREFIX, GraphChoice, PlainModel, choice_of
-from runtime.errors import NotFound
+from runtime.errors import NotFound, StreamBroken
 from runtime.http.answers import first_answer
 from runtime.http.answers import sse as run_sse
 from runtime.http.answers import whole as run_whole
@@ -137,7 +137,9 @@ class Endpoints:
                 yield JSONResponse(await whole(answer, envelope), headers=headers)
                 return
             # Failures before the first text become an HTTP status; later ones an error event.
-            first = await anext(answer.chunks)
+            first = await anext(answer.chunks, None)
+            if first is None:
+                raise StreamBroken("the answer ended without its completion")
             with_usage = asked.wants_usage
             events = sse(first, answer.chunks, envelope, with_usage=with_usage, logger=_logger)
             yield EventStream(events, headers)
@@ -151,7 +153,7 @@ class Endpoints:
         envelope: Envelope,
     ) -> AsyncIterator[ASGIApp]:
         request = run_request(asking, asked, choice, self.defaults)
-        headers = {REQUEST_HEADER: asking.request_id}
+        headers = {REQUEST_HEADER: request.request_id}
         async with aclosing(self._graphs.of(asking.caller).run(request)) as events:
             if not asked.stream:
                 yield JSONResponse(await run_whole(events, envelope), headers=headers)

@@ -40,6 +40,15 @@ class OpenFront:
     port: int
     tls: ssl.SSLContext | None
 
+    def check(self, config: HttpConfig) -> None:
+        """Return if ``apply`` would take a configuration.
+
+        Raises:
+            ConfigInvalid: The certificate cannot be used.
+        """
+        if self.tls is not None and config.certificate and config.private_key:
+            tls_context(config.certificate, config.private_key)
+
     def apply(self, config: HttpConfig) -> None:
         """Use a newer configuration's certificate, bounds and defaults from now on.
 

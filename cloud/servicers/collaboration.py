@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Protocol
 
 import grpc
 
 from cloud.calls import Caller
-from cloud.collaboration import GatewayGraphs
+from cloud.collaboration import GatewayGraphs, run_id
 from leeward.v1 import collaboration_pb2 as pb
 from leeward.v1 import collaboration_pb2_grpc as pb_grpc
 from runtime.codec.collaboration import (
@@ -57,9 +58,10 @@ class CollaborationServicer(pb_grpc.CollaborationServicer):
         """Run a graph and stream its events."""
         async with error_boundary(context, "Collaboration.Run"):
             caller = await self._devices.by_certificate(verified_peer(context))
-            asked = decode_run_request(request).request(
-                deadline_s=remaining_s(context), caller=caller.id
-            )
+            call = decode_run_request(request)
+            asked = call.request(deadline_s=remaining_s(context), caller=caller.id)
+            again = run_id(caller, call.idempotency_key)
+            asked = asked if again is None else replace(asked, request_id=again)
             async with aclosing(self._graphs.of(caller).run(asked)) as events:
                 async for event in events:
                     yield encode_event(event)

@@ -64,7 +64,7 @@ async def test_a_key_is_served_and_counted_until_it_is_revoked(gateway: Gateway)
 
     assert whole.choices[0].message.content == "fourty-two"
     assert graph.leeward["receipt"]["steps"][0]["node"] == "cloud"
-    assert models == ["leeward/ask-big", "big"]
+    assert models == ["leeward/auto", "leeward/ask-big", "big"]
     assert sum(row["calls"] for row in used) == 2
     assert revoked.exit_code == 0
 

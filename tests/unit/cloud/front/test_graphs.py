@@ -6,6 +6,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from runtime.ports import GenerateRequest
 from tests.unit.cloud.front.conftest import KEY, Front, running_front
 
 PUBLIC: Any = [{"role": "user", "content": "6 times 7?"}]
@@ -52,6 +53,18 @@ async def test_a_graph_that_needs_an_edge_is_refused_with_the_step(
     assert front.models.asked == []
 
 
+async def test_a_run_that_is_sent_again_is_the_same_run(front: Front, client: AsyncOpenAI) -> None:
+    key = {"idempotency-key": "order-7"}
+    first = await ask(client, "ask-big", extra_headers=key)
+    again = await ask(client, "ask-big", extra_headers=key)
+
+    assert first.leeward["receipt"]["request_id"] == again.leeward["receipt"]["request_id"]
+    one, two = front.models.asked
+    assert isinstance(one, GenerateRequest)
+    assert isinstance(two, GenerateRequest)
+    assert one.idempotency_key == two.idempotency_key
+
+
 @pytest.mark.parametrize(
     ("messages", "more"),
     [(PERSONAL, {}), (PUBLIC, {"extra_body": {"leeward": {"labels": ["health"]}}})],
@@ -71,6 +84,7 @@ async def test_a_label_above_the_clearance_is_refused_with_the_path(
 async def test_auto_is_the_configured_graph_or_none() -> None:
     async with running_front(default_graph="ask-big") as front, client_of(front) as client:
         assert (await ask(client, "auto")).choices[0].message.content == "forty-two"
+        assert (await client.models.list()).data[0].id == "leeward/auto"
     async with running_front() as front, client_of(front) as client:
         with pytest.raises(openai.NotFoundError):
             await ask(client, "auto")

@@ -186,6 +186,33 @@ async def test_a_graph_is_planned_and_run_as_the_device(
     assert port.budgets.graphs == ["twice", "twice"]
 
 
+async def test_a_run_that_is_sent_again_repeats_its_calls_under_their_own_keys(
+    port: Port, channel: grpc.aio.Channel
+) -> None:
+    stub = collaboration_pb2_grpc.CollaborationStub(channel)
+    for key in ("order-7", "order-7", "order-8", "", ""):
+        run = stub.Run(encode_run_request(CollaborationCall("twice", ASKED, idempotency_key=key)))
+        _ = [event async for event in run]
+
+    asked = [request.idempotency_key for request in port.models.asked]
+    first, again, other, *rest = zip(asked[::2], asked[1::2], strict=True)
+    assert first == again
+    assert len({first, other, *rest}) == 4
+
+
+async def test_a_graph_with_a_model_that_the_caller_may_not_use_reaches_no_model() -> None:
+    nothing = frozenset({ModelName("small")})
+    async with (
+        running_port(OneDevice(nothing)) as port,
+        open_channel(ChannelSettings(port.address, port.tls())) as channel,
+    ):
+        stub = collaboration_pb2_grpc.CollaborationStub(channel)
+        failure = await _failure(stub.Run(encode_run_request(CollaborationCall("twice", ASKED))))
+
+    assert isinstance(failure, GraphInvalid)
+    assert port.models.asked == []
+
+
 async def test_a_graph_sent_along_may_not_need_an_edge(
     port: Port, channel: grpc.aio.Channel
 ) -> None:
