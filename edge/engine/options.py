@@ -18,7 +18,7 @@ class EngineOptions:
     cache_tokens: int = 0
     """Room for the tokens of all slots together; 0 takes one context, at least 8192.
 
-    A call takes its place when its prompt and longest answer fit beside the others.
+    When running calls outgrow it, the youngest waits and goes on later.
     """
     kept_prefixes: int = 8
     """Finished calls whose tokens stay computed while there is room, for what the same caller

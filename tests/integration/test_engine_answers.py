@@ -90,7 +90,7 @@ async def test_an_answer_streams_and_ends_with_one_completion(engine: LlamaEngin
     text, completion, deltas = await collect(engine, ask())
 
     assert "Answer:" in text
-    assert len(deltas) > 3
+    assert len(deltas) > 1  # how many depends on how busy the machine is: waiting ones are joined
     assert completion.finish_reason is FinishReason.STOP
     assert completion.usage.completion_tokens == sum(delta.tokens for delta in deltas)
     assert completion.usage.prompt_tokens > 10

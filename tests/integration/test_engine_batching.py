@@ -113,6 +113,23 @@ async def test_calls_that_need_the_whole_cache_wait_for_each_other_and_all_end()
     assert small.usage.completion_tokens == 3
 
 
+async def test_calls_may_grow_beyond_the_room_that_is_there_and_all_are_answered() -> None:
+    """Six calls that need 1,024 cells each in a cache for two of them, so four lose their place."""
+    request = ask(grammar=ENDLESS, max_tokens=100_000)
+    async with serving(cache_tokens=2048, guesses=False) as engine:
+        alone, _ = await answered(engine, request)
+
+        together = await asyncio.gather(*(answered(engine, request) for _ in range(6)))
+        small = await finish(engine, ask(max_tokens=3))
+        traffic = engine.models()[0].traffic
+
+    assert small.usage.completion_tokens == 3
+    assert traffic.prompt_tokens < 8 * 40  # a call that lost its place is counted once
+    for text, _ in together:
+        assert len(text) == len(alone)
+        assert text[:100] == alone[:100]
+
+
 async def test_one_call_that_fails_in_a_batch_fails_alone() -> None:
     async with serving() as engine:
         results = await asyncio.gather(

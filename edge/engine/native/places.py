@@ -16,6 +16,9 @@ _LEAST_SHARED_TOKENS: Final = 16
 """Fewer in common save nothing: every chat of a model begins alike."""
 
 
+_NEAR_TOKENS: Final = 256
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Room for one call."""
@@ -38,37 +41,51 @@ class Places:
         self._kept = KeptPrefixes(context.kept_prefixes)
         # Low numbers first, so that a call that is alone always computes in the same one.
         self._free = list(range(context.slots + context.kept_prefixes))[::-1]
-        self._reserved: dict[int, int] = {}
-        """Cells that every taken sequence may come to hold."""
+        self._taken: dict[int, int] = {}
+        """Sequences of calls, and how many cells each may come to hold."""
 
     @property
     def has_slot(self) -> bool:
         """Whether one more call can be computed at the same time."""
-        return len(self._reserved) < self._context.slots
+        return len(self._taken) < self._context.slots
 
-    def take(self, caller: str, prompt: Tokens, *, cells: int) -> Place | None:
+    def take(self, caller: str, tokens: Tokens, *, growth: int) -> Place | None:
         """Find room for a call; ``None`` while those that are computed need too much of it.
+
+        Longest answers seldom come, so only the near future is held free; a call that grows
+        beyond it may cost a younger one its place.
 
         Args:
             caller: Whose idle sequences it may begin with.
-            prompt: What it begins with; its last token is computed in any case.
-            cells: What it may come to hold.
+            tokens: What it begins with; the last one is computed in any case.
+            growth: Tokens by which it may grow.
         """
-        if self._promised() + cells > self._context.cache_tokens:
+        near = min(growth, _NEAR_TOKENS)
+        if self._promised() + len(tokens) + near > self._context.cache_tokens:
             return None
         sequence = self._free.pop()
-        self._reserved[sequence] = cells
-        source, shared = self._kept.best(caller, prompt[:-1])
+        self._taken[sequence] = len(tokens) + growth
+        source, shared = self._kept.best(caller, tokens[:-1])
         if shared < _LEAST_SHARED_TOKENS:
             return Place(sequence, 0)
         self._context.share(source, sequence, shared)
         self._cells.share(source, sequence, shared)
         return Place(sequence, shared)
 
-    def make_room(self, tokens: int) -> None:
-        """Have this many free cells, at the cost of the idle sequences used longest ago."""
+    def make_room(self, tokens: int) -> bool:
+        """Have this many free cells, at the cost of the idle sequences used longest ago.
+
+        Returns:
+            Whether there are so many.
+        """
         while self._cells.free < tokens and (oldest := self._kept.drop_oldest()) is not None:
             self._clear(oldest)
+        return self._cells.free >= tokens
+
+    def lose(self, sequence: int) -> None:
+        """Take a call's room away; nothing of it is kept."""
+        del self._taken[sequence]
+        self._clear(sequence)
 
     def grow(self, sequence: int, tokens: int) -> None:
         """Note that tokens of a sequence were computed."""
@@ -88,7 +105,7 @@ class Places:
             caller: Whose.
             tokens: What is computed of it.
         """
-        del self._reserved[sequence]
+        del self._taken[sequence]
         if not caller or len(tokens) < _LEAST_SHARED_TOKENS:
             self._clear(sequence)
             return
@@ -96,10 +113,10 @@ class Places:
             self._clear(gone)
 
     def _promised(self) -> int:
-        """Cells that the taken sequences hold or may come to hold."""
-        held = self._cells.held_by(self._reserved)
-        return held + sum(
-            cells - self._cells.length(sequence) for sequence, cells in self._reserved.items()
+        """Cells that the taken sequences hold or will soon need."""
+        return self._cells.held_by(self._taken) + sum(
+            min(most - self._cells.length(sequence), _NEAR_TOKENS)
+            for sequence, most in self._taken.items()
         )
 
     def _clear(self, sequence: int) -> None:

@@ -5,6 +5,7 @@ plan says, and tells the daemon in one message what came of it.
 """
 
 import random
+from collections import deque
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -18,7 +19,7 @@ from edge.engine.native.batch import Part
 from edge.engine.native.context import LlamaContext
 from edge.engine.native.endings import ENDINGS, failure
 from edge.engine.native.model import LlamaModel
-from edge.engine.native.places import Places
+from edge.engine.native.places import Place, Places
 from edge.engine.native.planning import Batch, DeterministicPlan, Plan, SharedPlan
 from edge.engine.native.sequence import Sequence
 from edge.engine.prefixes import tokens_of
@@ -70,8 +71,8 @@ class Scheduler:
         )
         self._places = Places(context)
         self._running: list[Sequence] = []
-        self._ready: Sequence | None = None
-        """The next one: its prompt is known, and the room that it needs is not free yet."""
+        self._ready: deque[Sequence] = deque()
+        """The next ones: their tokens are known, and the room that they need is not free yet."""
         self._begun: list[Begun] = []
         self._pieces: list[Piece] = []
         self._endings: list[Finished | Failed] = []
@@ -84,11 +85,11 @@ class Scheduler:
         """
         try:
             while True:
-                if not self._running and self._ready is None:
+                if not self._running and not self._ready:
                     self._inbox.wait()
                 self.step()
         except EngineCrashed as error:
-            for sequence in self._running:
+            for sequence in [*self._running, *self._ready]:
                 self._endings.append(Failed(sequence.ticket.call, "EngineCrashed", str(error)))
             self._flush()
             raise
@@ -99,51 +100,69 @@ class Scheduler:
         self._inbox.expire()
         self._drop_abandoned()
         self._take_in()
+        self._make_room()
         for batch in self._plan.batches(self._running):
             if batch:
                 self._decode(batch)
         self._flush()
 
     def _drop_abandoned(self) -> None:
-        for sequence in list(self._running):
+        for sequence in [*self._running, *self._ready]:
             try:
                 self._inbox.check(sequence.ticket)
             except ENDINGS as error:
-                self._end(sequence, error)
+                if sequence.number < 0:
+                    self._ready.remove(sequence)
+                    self._drop(sequence, error)
+                else:
+                    self._end(sequence, error)
 
     def _take_in(self) -> None:
         """Give slots to calls in their turn; none overtakes one that waits for room."""
         while self._places.has_slot and (sequence := self._next()) is not None:
             place = self._places.take(
                 sequence.ticket.start.caller,
-                tokens_of(sequence.prompt),
-                cells=sequence.reserved_tokens,
+                tokens_of(sequence.base),
+                growth=sequence.growth_left,
             )
             if place is None:
                 return
-            self._ready = None
-            sequence.number = place.sequence
-            sequence.computed = sequence.cached_tokens = place.shared_tokens
-            sequence.started_s = self._clock.monotonic_s()
-            self._running.append(sequence)
-            self._begun.append(
-                Begun(sequence.ticket.call, len(sequence.prompt), sequence.cached_tokens)
-            )
+            self._ready.popleft()
+            self._begin(sequence, place)
+
+    def _begin(self, sequence: Sequence, place: Place) -> None:
+        sequence.number, sequence.computed = place.sequence, place.shared_tokens
+        self._running.append(sequence)
+        if sequence.started_s:
+            return  # it had lost its place
+        sequence.started_s = self._clock.monotonic_s()
+        sequence.cached_tokens = place.shared_tokens
+        self._begun.append(
+            Begun(sequence.ticket.call, len(sequence.prompt), sequence.cached_tokens)
+        )
+
+    def _make_room(self) -> None:
+        """See that the next step fits; if nothing idle is left to drop, the youngest call waits."""
+        while len(self._running) > 1 and not self._places.make_room(self._next_tokens()):
+            youngest = self._running.pop()
+            self._places.lose(youngest.number)
+            youngest.lose_place()
+            self._ready.appendleft(youngest)
+
+    def _next_tokens(self) -> int:
+        """Most tokens that the next step computes."""
+        prompts = sum(sequence.prompt_left for sequence in self._running)
+        return min(prompts, self._context.batch_tokens) + len(self._running)
 
     def _next(self) -> Sequence | None:
         """Return the call whose turn it is, ready to be computed; ``None`` when none waits."""
-        if self._ready is not None:
-            try:
-                self._inbox.check(self._ready.ticket)
-            except ENDINGS as error:
-                self._drop(self._ready, error)
-                self._ready = None
-        while self._ready is None:
+        while not self._ready:
             ticket = self._inbox.next()
             if ticket is None:
                 return None
-            self._ready = self._prepared(ticket)
-        return self._ready
+            if (sequence := self._prepared(ticket)) is not None:
+                self._ready.append(sequence)
+        return self._ready[0]
 
     def _prepared(self, ticket: Ticket) -> Sequence | None:
         """Turn a call into tokens and a sampler; one that cannot be answered ends here."""

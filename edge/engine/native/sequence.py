@@ -1,6 +1,6 @@
 """One call while it is answered: its place in the context, how far it is, when it got there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.engine.frames import Finished
 from edge.engine.inbox import Ticket
@@ -25,6 +25,9 @@ class Sequence:
     """Of the sequence in the context, once it has one."""
     started_s: float = 0.0
     """When it got its slot, on the scheduler's clock."""
+    base: list[int] = field(default_factory=list)
+    """What is computed before the next token is chosen: the prompt, and after a loss of its
+    place what was answered until then."""
     computed: int = 0
     """Tokens of prompt and answer that are in the context."""
     cached_tokens: int = 0
@@ -35,25 +38,33 @@ class Sequence:
     @property
     def is_answering(self) -> bool:
         """Whether its prompt is computed."""
-        return self.computed >= len(self.prompt)
+        return self.computed >= len(self.base)
 
     @property
     def prompt_left(self) -> int:
         """Tokens of the prompt that are not computed."""
-        return max(len(self.prompt) - self.computed, 0)
+        return max(len(self.base) - self.computed, 0)
 
     @property
-    def reserved_tokens(self) -> int:
-        """Room that it may come to need."""
-        return len(self.prompt) + self.answer.limit_tokens
+    def growth_left(self) -> int:
+        """Tokens by which it may still grow beyond its base."""
+        return len(self.prompt) + self.answer.limit_tokens - len(self.base)
+
+    def __post_init__(self) -> None:
+        self.base = self.base or self.prompt
+
+    def lose_place(self) -> None:
+        """Go back to before its first decode; what is answered so far becomes part of its base."""
+        self.base = self.prompt + self.answer.tokens
+        self.number, self.computed = -1, 0
 
     def next_part(self, prompt_tokens: int = 0) -> Part:
         """Return what to compute next: its newest token, or as much of its prompt as is given."""
         if self.is_answering:
             return Part(self.number, self.computed, self.answer.tokens[-1:], wants_logits=True)
-        end = min(self.computed + prompt_tokens, len(self.prompt))
-        tokens = self.prompt[self.computed : end]
-        return Part(self.number, self.computed, tokens, wants_logits=end == len(self.prompt))
+        end = min(self.computed + prompt_tokens, len(self.base))
+        tokens = self.base[self.computed : end]
+        return Part(self.number, self.computed, tokens, wants_logits=end == len(self.base))
 
     def guessed_part(self) -> Part:
         """Return its newest token to compute, and what may follow it."""
