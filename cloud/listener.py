@@ -58,4 +58,5 @@ class Listener:
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls with ``UNAVAILABLE``, and let those that run end within ``grace_s``."""
+        self.health.end_watches()
         await stop(self._server, None, grace_s=grace_s)

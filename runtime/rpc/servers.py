@@ -5,10 +5,11 @@ Knows no servicer; a role's ``app.py`` adds them.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -23,6 +24,8 @@ from runtime.rpc.tls import ServerTls
 __all__ = ["ServerHealth", "add_reflection", "bind", "new_server", "stop"]
 
 _OVERALL: Final = ""
+_LAST_WORD_S: Final = 0.2
+"""How long a watch goes on at the end, so that it still tells of it."""
 
 
 def new_server(
@@ -98,7 +101,7 @@ class ServerHealth:
     """
 
     def __init__(self, server: grpc.aio.Server, services: Iterable[str]) -> None:
-        self._servicer = health.aio.HealthServicer()
+        self._servicer = _EndingHealth()
         self._serving = dict.fromkeys(sorted(services), False)
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
@@ -126,11 +129,38 @@ class ServerHealth:
         """Report nothing as serving any more, for good; watchers are told."""
         await self._servicer.enter_graceful_shutdown()
 
+    def end_watches(self) -> None:
+        """End the streams of those who watch: they would hold a server that waits for its calls."""
+        self._servicer.is_over.set()
+
+
+class _EndingHealth(health.aio.HealthServicer):  # type: ignore[misc]  # no stubs published
+    """The standard servicer, whose watches end when the server does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_over = asyncio.Event()
+
+    async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
+        """Tell a watcher of every change until it leaves, or until the end."""
+        watching = asyncio.ensure_future(super().Watch(request, context))
+        over = asyncio.ensure_future(self.is_over.wait())
+        try:
+            await asyncio.wait({watching, over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({watching}, timeout=_LAST_WORD_S)
+            if watching.done():
+                watching.result()
+        finally:
+            over.cancel()
+            watching.cancel()
+            await asyncio.gather(watching, over, return_exceptions=True)
+
 
 async def stop(server: grpc.aio.Server, health: ServerHealth | None, *, grace_s: float) -> None:
     """Take no new calls, let running ones end within ``grace_s``, then cancel the rest."""
     if health is not None:
         await health.stop()
+        health.end_watches()
     await server.stop(grace_s)
 
 

@@ -233,6 +233,28 @@ async def test_watchers_are_told_that_a_server_stops() -> None:
     assert (first.status, second.status) == (SERVING, NOT_SERVING)
 
 
+async def test_a_watcher_is_told_and_does_not_hold_a_server_that_stops() -> None:
+    server = new_server(max_concurrent_rpcs=8)
+    health = ServerHealth(server, [SERVICE])
+    port = bind(server, "127.0.0.1:0", tls=None)
+    await health.start()
+    await server.start()
+    await health.set_all_serving()
+    async with open_channel(ChannelSettings(f"127.0.0.1:{port}", tls=None)) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(service=SERVICE), timeout=60
+        )
+        first = await watch.read()
+
+        async with asyncio.timeout(20):
+            await stop(server, health, grace_s=60)
+        second, end = await watch.read(), await watch.read()
+        code = await watch.code()
+
+    assert (first.status, second.status) == (SERVING, NOT_SERVING)
+    assert (end, code) == (grpc.aio.EOF, grpc.StatusCode.OK)
+
+
 async def test_reflection_lists_the_services() -> None:
     async with plain_channel() as channel:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
