@@ -7,7 +7,7 @@ what the terms mean.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -57,6 +57,11 @@ def tokens(text: str) -> list[Token]:
     return [Token(_key(match[0]), *match.span()) for match in _TOKEN.finditer(text)]
 
 
+def _holds_none_of(keys: KeysView[str], text: str) -> bool:
+    """Whether a text surely has no such word; quick, and only for plain ASCII."""
+    return text.isascii() and keys.isdisjoint(_ASCII_TOKEN.findall(text.lower()))
+
+
 def _key(word: str) -> str:
     return unicodedata.normalize("NFC", word).casefold()
 
@@ -85,8 +90,11 @@ class TermTrie(Generic[T]):
             text: What to search.
             words: ``tokens(text)`` where the caller has them already.
         """
-        words = tokens(text) if words is None else words
         following = self._root.following
+        if words is None:
+            if _holds_none_of(following.keys(), text):
+                return
+            words = tokens(text)
         for index, word in enumerate(words):
             if word.key in following:
                 yield from self._longest(words, index)

@@ -55,8 +55,9 @@ _NUMBER_LAST: Final = re.compile(
     r"|piazza"
     rf"|rua|strada|str\.)(?: (?:de|la|las|los|du|des|di|della|del|do"
     rf"|da))? {_WORD}(?: {_WORD}){{0,3}}"
-    r"|[^\W\d_][^\W\d_-]{1,24}(?:stra(?:ß|ss)e|str\.|gasse|weg|platz|allee|ring|damm|ufer|straat"
-    r"|laan"
+    # The look ahead says what the rest needs anyway, and spares most words their ending's search.
+    r"|(?=[^\W\d_]{2,33}\.?,? \d)[^\W\d_][^\W\d_-]{1,24}"
+    r"(?:stra(?:ß|ss)e|str\.|gasse|weg|platz|allee|ring|damm|ufer|straat|laan"
     r"|plein|gracht|kade|vej|gade|gatan|v[äa]gen|katu|tie"
     r"|utca)),? \d{1,5}[a-zA-Z]?(?:/\d{1,4})?(?!\w|[.,]\d)",
     re.IGNORECASE,
