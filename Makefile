@@ -9,7 +9,7 @@ LOCK := requirements.lock
 INSTALLED := $(VENV)/.installed
 SOURCES := runtime edge cloud optimizer reference bench tests protos/generate.py
 
-.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit postgres test-long bench bench-peers lock wheel clean
+.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit test-long bench bench-peers lock wheel clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -59,14 +59,8 @@ protos-check: setup ## proto lint, and drift of the generated code
 	$(BIN)/buf lint
 	$(BIN)/python protos/generate.py --check
 
-unit: setup postgres ## the tests alone
+unit: setup ## the tests alone
 	$(BIN)/pytest
-
-postgres: ## the PostgreSQL server that tests start; installs Debian's where there is none
-	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null \
-	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-	    && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } \
-	  || { echo "the tests need a PostgreSQL server; on Debian: apt-get install postgresql" >&2; exit 1; }
 
 test-long: setup ## the long property profiles (hours)
 	$(BIN)/pytest -m long --timeout 0 --hypothesis-profile=searching -o addopts="--import-mode=importlib --strict-markers -ra"

