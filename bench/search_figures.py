@@ -22,6 +22,8 @@ BUDGETS: Final = (10, 30, 100, 300)
 """Evaluations' worth of question executions."""
 _WITHIN: Final = 0.01
 _WORTH_COMPARING_PP: Final = 0.2
+_LEAST_SEEDS: Final = 5
+"""With fewer an interval over seeds says nothing, however narrow."""
 _AXES: Final[Mapping[Accounting, str]] = {"A": "executions", "B": "calls"}
 
 
@@ -137,14 +139,14 @@ def paired(
                 "difference_pp": round(test.mean, 3),
                 "interval_95_pp": [round(test.low, 3), round(test.high, 3)],
                 "p_holm": round(corrected[best], 4),
-                "verdict": _verdict(test, corrected[best]),
+                "verdict": _verdict(test, corrected[best], seeds=len(own)),
             }
         )
     return rows
 
 
-def _verdict(test: Resampled, p_holm: float) -> str:
-    if p_holm >= 0.05 or not test.is_clear:
+def _verdict(test: Resampled, p_holm: float, *, seeds: int) -> str:
+    if seeds < _LEAST_SEEDS or p_holm >= 0.05 or not test.is_clear:
         return "no claim"
     return "better" if test.mean > 0 else "worse"
 

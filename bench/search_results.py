@@ -38,7 +38,7 @@ def _head(cells: Sequence[Cell], figures: Mapping[str, Any]) -> Iterator[str]:
     yield "# Searching: Agent-REINFORCE beside its peers"
     yield ""
     yield (
-        f"Written by `python -m bench.search --results`: {protocol['seeds']} seeds per method, "
+        f"Written by `python -m bench.search --results`; seeds per method: {protocol['seeds']}, "
         f"budgets of {protocol['evaluations']} evaluations on all questions, caps bounded with "
         f"confidence {protocol['confidence']} for every method alike. Outcomes are replayed from "
         f"recorded answers; the agent is the {protocol['agent']}. "
@@ -47,7 +47,7 @@ def _head(cells: Sequence[Cell], figures: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     if protocol["seeds"] < _ENOUGH:
         yield (
-            f"**{protocol['seeds']} seeds are few**: medians and means still move; the protocol "
+            f"**Too few seeds** ({protocol['seeds']}): medians and means still move; the protocol "
             f"asks for {_ENOUGH}. With `--seeds {_ENOUGH}` and the same `--runs` it goes on."
         )
         yield ""
@@ -102,7 +102,7 @@ def _pairs(figures: Mapping[str, Any]) -> Iterator[str]:
     yield (
         "Mean regret against the best other, wherever that still has 0.2 points or more; a "
         "difference above 0 is ours to the good. Intervals of 95 % over seeds, p-values by Holm "
-        "over the methods. "
+        "over the methods; no claim from fewer than five seeds. "
         f"Better {counts['better']}, no claim {counts['no claim']}, worse {counts['worse']}."
     )
     yield ""

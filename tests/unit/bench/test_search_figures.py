@@ -1,10 +1,13 @@
 """How runs become figures."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.search_figures import holm
+from bench.search_figures import Cell, holm, paired
 from bench.search_runs import Point, Run
 
 
@@ -40,3 +43,16 @@ def test_corrected_p_values_keep_the_order_and_never_shrink(p_values) -> None:
     assert all(corrected[one] >= p_values[one] for one in p_values)
     assert np.all(np.diff([corrected[one] for one in ordered]) >= 0)
     assert max(corrected.values()) <= 1.0
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(1, "no claim"), (4, "no claim"), (30, "better")])
+def test_few_seeds_make_no_claim_however_clear_they_are(seeds, verdict) -> None:
+    ours = [run_of([point(100, 0.0)]) for _ in range(seeds)]
+    theirs = [run_of([point(100, 0.02)]) for _ in range(seeds)]
+    setting = SimpleNamespace(optimum=0.9, plain_optimum=0.9)
+    cell = Cell("cell", setting, {"ours": ours, "theirs": theirs}, {}, 100)
+
+    (row,) = paired(cell, "ours", ["theirs"], [10])
+
+    assert row["verdict"] == verdict
+    assert row["difference_pp"] == 2.0

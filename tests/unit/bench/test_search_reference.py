@@ -121,5 +121,5 @@ def test_a_benchmark_goes_on_from_its_journal_and_writes_its_page(
     assert (first["protocol"]["seeds"], second["protocol"]["seeds"]) == (1, 2)
     text = page.read_text("utf-8")
     assert "| **agent_reinforce** |" in text
-    assert "2 seeds are few" in text
+    assert "**Too few seeds** (2)" in text
     assert str(second["speedup_vs_best_other"]) in text
