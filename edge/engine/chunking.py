@@ -8,7 +8,7 @@ from typing import Final
 
 __all__ = ["ChunkSizer"]
 
-_STALL: Final = 1.5
+_STALL: Final = 1.0
 """A step with prompt tokens may take this much longer than one without, as a share of it."""
 _LEAST_TOKENS: Final = 16
 """Below this a decode costs nearly the same, and the newcomer would never get there."""

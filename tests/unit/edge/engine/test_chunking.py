@@ -22,8 +22,10 @@ def test_a_prompt_that_disturbs_nobody_gets_the_whole_batch() -> None:
     assert learnt(step_s=0.02, token_s=0.001).tokens(answers=0) == MOST
 
 
-@pytest.mark.parametrize(("token_s", "tokens"), [(0.001, 30), (0.000_3, 100), (0.01, 16)])
-def test_running_answers_wait_two_and_a_half_steps_at_most(token_s: float, tokens: int) -> None:
+@pytest.mark.parametrize(("token_s", "tokens"), [(0.001, 20), (0.000_3, 66), (0.01, 16)])
+def test_running_answers_wait_two_steps_unless_a_prompt_would_starve(
+    token_s: float, tokens: int
+) -> None:
     assert learnt(step_s=0.02, token_s=token_s).tokens(answers=8) == pytest.approx(tokens, abs=1)
 
 
@@ -32,7 +34,7 @@ def test_prompts_computed_alone_teach_the_cost_of_a_token_too() -> None:
     chunks.note(answers=0, prompt_tokens=200, took_s=0.2)
     chunks.note(answers=4, prompt_tokens=0, took_s=0.05)
 
-    assert chunks.tokens(answers=4) == 75
+    assert chunks.tokens(answers=4) == 50
 
 
 @given(
