@@ -28,6 +28,21 @@ class Place:
     """Of its prompt, computed already."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """Cells that a call needs."""
+
+    base: int
+    """To begin with."""
+    most: int
+    """For its longest answer."""
+
+    def beyond(self, held: int) -> int:
+        """Return how many more it will soon need than it holds."""
+        begun = max(held, self.base)
+        return begun - held + min(self.most - begun, _NEAR_TOKENS)
+
+
 class Places:
     """The sequences of a context.
 
@@ -41,8 +56,8 @@ class Places:
         self._kept = KeptPrefixes(context.kept_prefixes)
         # Low numbers first, so that a call that is alone always computes in the same one.
         self._free = list(range(context.slots + context.kept_prefixes))[::-1]
-        self._taken: dict[int, int] = {}
-        """Sequences of calls, and how many cells each may come to hold."""
+        self._taken: dict[int, _Needs] = {}
+        """Sequences of calls, and the cells that each needs."""
 
     @property
     def has_slot(self) -> bool:
@@ -60,11 +75,11 @@ class Places:
             tokens: What it begins with; the last one is computed in any case.
             growth: Tokens by which it may grow.
         """
-        near = min(growth, _NEAR_TOKENS)
-        if self._promised() + len(tokens) + near > self._context.cache_tokens:
+        needs = _Needs(len(tokens), len(tokens) + growth)
+        if self._promised() + needs.beyond(0) > self._context.cache_tokens:
             return None
         sequence = self._free.pop()
-        self._taken[sequence] = len(tokens) + growth
+        self._taken[sequence] = needs
         source, shared = self._kept.best(caller, tokens[:-1])
         if shared < _LEAST_SHARED_TOKENS:
             return Place(sequence, 0)
@@ -115,8 +130,7 @@ class Places:
     def _promised(self) -> int:
         """Cells that the taken sequences hold or will soon need."""
         return self._cells.held_by(self._taken) + sum(
-            min(most - self._cells.length(sequence), _NEAR_TOKENS)
-            for sequence, most in self._taken.items()
+            needs.beyond(self._cells.length(sequence)) for sequence, needs in self._taken.items()
         )
 
     def _clear(self, sequence: int) -> None:

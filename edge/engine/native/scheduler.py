@@ -152,7 +152,8 @@ class Scheduler:
     def _next_tokens(self) -> int:
         """Most tokens that the next step computes."""
         prompts = sum(sequence.prompt_left for sequence in self._running)
-        return min(prompts, self._context.batch_tokens) + len(self._running)
+        answers = sum(sequence.is_answering for sequence in self._running)
+        return min(prompts, self._chunks.tokens(answers=answers)) + answers
 
     def _next(self) -> Sequence | None:
         """Return the call whose turn it is, ready to be computed; ``None`` when none waits."""

@@ -1,0 +1,83 @@
+"""Room in a context: what is held, what was promised, what idle sequences give up."""
+
+from typing import Any, cast
+
+from edge.engine.native.context import LlamaContext
+from edge.engine.native.places import Place, Places
+from edge.engine.prefixes import Tokens, tokens_of
+
+
+class Memory:
+    """The part of a context that places touch."""
+
+    cache_tokens = 1000
+    slots = 3
+    kept_prefixes = 2
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, ...]] = []
+
+    def forget(self, sequence: int) -> None:
+        self.done.append(("forget", sequence))
+
+    def share(self, source: int, target: int, tokens: int) -> None:
+        self.done.append(("share", source, target, tokens))
+
+
+def text(length: int, mark: int = 0) -> Tokens:
+    return tokens_of([mark, *range(1, length)])
+
+
+def made() -> tuple[Places, Memory]:
+    memory = Memory()
+    return Places(cast("LlamaContext", memory)), memory
+
+
+def taken(places: Places, length: int, *, growth: int = 10, mark: int = 0) -> Place:
+    place = places.take("a", text(length, mark), growth=growth)
+    assert place is not None
+    return place
+
+
+def test_a_prompt_that_is_not_computed_yet_has_its_room_already() -> None:
+    places, _ = made()
+    taken(places, 600)
+
+    assert places.take("b", text(600), growth=10) is None
+    assert places.take("b", text(350), growth=10) is not None
+
+
+def test_only_the_near_future_of_an_answer_is_held_free() -> None:
+    places, _ = made()
+    first = taken(places, 100, growth=900)
+    places.grow(first.sequence, 100)
+
+    assert places.take("b", text(400), growth=600) is None  # 356 and 656 are too many
+    assert places.take("b", text(380), growth=250) is not None
+
+
+def test_idle_sequences_give_way_and_running_ones_do_not() -> None:
+    places, memory = made()
+    idle = taken(places, 300)
+    places.grow(idle.sequence, 300)
+    places.leave(idle.sequence, "a", text(300))
+    running = taken(places, 600, mark=9)
+    places.grow(running.sequence, 600)
+
+    assert not places.make_room(500)
+    assert memory.done == [("forget", idle.sequence)]
+    assert places.make_room(400)
+
+
+def test_a_kept_beginning_is_shared_and_its_cells_are_held_once() -> None:
+    places, memory = made()
+    first = taken(places, 600)
+    places.grow(first.sequence, 600)
+    places.leave(first.sequence, "a", text(600))
+
+    second = taken(places, 610)
+
+    assert second.shared_tokens == 600
+    assert memory.done == [("share", first.sequence, second.sequence, 600)]
+    assert places.make_room(400)
+    assert places.take("b", text(250), growth=10) is not None
