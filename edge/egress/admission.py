@@ -44,13 +44,17 @@ class Admission:
         """Check label and releases against the policy; return where the call comes from.
 
         Raises:
-            GateRefused: The call does not say where it comes from.
+            GateRefused: The call does not say where it comes from, or says something in numbers
+                of tokens.
             PolicyViolation: The label is above the node's clearance, or a release was applied
                 that the policy does not allow on the way to the node.
         """
         where = request.provenance
         if where is None:
             raise GateRefused("a call without provenance does not pass")
+        if request.sampling.logit_bias:
+            # Numbers of tokens can spell what no detector reads.
+            raise GateRefused("logit_bias names tokens, which cannot be scanned; drop it")
         if not self._policy.may_receive(self._node, self._zone, request.label):
             raise PolicyViolation(f"{request.label} is above the clearance of {self._node}")
         for release in where.releases:

@@ -291,6 +291,12 @@ async def test_a_label_at_the_clearance_passes(house: House) -> None:
     assert record.label == Label.of("project_name")
 
 
+async def test_token_numbers_could_spell_content_and_do_not_pass(house: House) -> None:
+    biased = replace(_request(), sampling=Sampling(logit_bias=((42, 5.0),)))
+
+    assert isinstance(await house.refusal(biased), GateRefused)
+
+
 async def test_a_call_without_provenance_is_refused(house: House) -> None:
     assert isinstance(await house.refusal(_request(provenance=None)), GateRefused)
 
