@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -77,7 +78,19 @@ def _spec(name: str, llm: RunningLlm) -> UpstreamSpec:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
-    root = tmp_path_factory.mktemp("llms")
+    async with _serving_pair(tmp_path_factory.mktemp("llms")) as served:
+        yield served
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def doomed(tmp_path: Path) -> AsyncIterator[Pair]:
+    """A pair of its own for a test that kills."""
+    async with _serving_pair(tmp_path) as served:
+        yield served
+
+
+@asynccontextmanager
+async def _serving_pair(root: Path) -> AsyncIterator[Pair]:
     clock = SystemClock()
     weights = WEIGHTS / "gannet-s.gguf"
     async with (
@@ -144,18 +157,19 @@ async def test_vectors_that_the_server_does_not_give_are_a_named_failure(pair: P
         await pair.router.embed(EmbedRequest(ModelName("vectors"), ("a",), timeout_s=20))
 
 
-async def test_when_one_of_two_is_killed_every_call_is_answered(pair: Pair) -> None:
-    before = await asyncio.gather(*(pair.ask() for _ in range(4)))
+async def test_when_one_of_two_is_killed_every_call_is_answered(doomed: Pair) -> None:
+    before = await asyncio.gather(*(doomed.ask() for _ in range(4)))
 
-    os.kill(pair.first.process.pid, signal.SIGKILL)
-    after = await asyncio.gather(*(pair.ask() for _ in range(8)))
+    os.kill(doomed.first.process.pid, signal.SIGKILL)
+    after = await asyncio.gather(*(doomed.ask() for _ in range(8)))
 
     assert {text_of(chunks) for chunks in (*before, *after)} == {text_of(before[0])}
     assert all(isinstance(chunks[-1], Completion) for chunks in after)
 
 
-async def test_when_both_are_gone_the_caller_is_told(pair: Pair) -> None:
-    os.kill(pair.second.process.pid, signal.SIGKILL)
+async def test_when_both_are_gone_the_caller_is_told(doomed: Pair) -> None:
+    for server in (doomed.first, doomed.second):
+        os.kill(server.process.pid, signal.SIGKILL)
 
     with pytest.raises(UpstreamUnavailable):
-        await pair.ask()
+        await doomed.ask()

@@ -31,6 +31,7 @@ def test_every_string_of_the_contract_is_looked_at() -> None:
         "tools.name",
         "tools.description",
         "tools.parameters_json_schema",
+        "tool_choice",
     }
 
 
@@ -43,6 +44,7 @@ def test_texts_are_found_wherever_they_stand() -> None:
         ],
         sampling=Sampling(stop=["five"], grammar="six", json_schema="seven", seed=1),
         tools=[ToolDefinition(name="eight", description="nine", parameters_json_schema="ten")],
+        tool_choice="eleven",
         idempotency_key="key",
     )
 
@@ -50,7 +52,7 @@ def test_texts_are_found_wherever_they_stand() -> None:
 
     assert outgoing.names == ("m", "key")
     assert set(outgoing.texts) == {
-        *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+        *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven")
     }
 
 
