@@ -11,8 +11,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bench.gateway_books import read_books
 from bench.gateway_call import Load, Numbers, opened, together
-from bench.gateway_callers import BUDGET
 from bench.gateway_kinds import openers_of
 from bench.gateway_upstream import PROMPT_TOKENS, Counts, model_name
 from bench.gateway_world import (
@@ -42,14 +42,14 @@ async def callers_meet_a_cap(world: World, numbers: Numbers) -> dict[str, object
     loads = await _load(gateway, _SHORT, _CALLERS, 30.0, numbers)
     charged_micros = _charged_micros(upstream.counts())
     cap_micros = round(float(_CAP_USD) * _MICROS_PER_USD)
-    account = _account(await world.command(gateway, "budget", "list"))
+    books = await read_books(gateway.config)
     refused = [failure for load in loads for failure in load.failed]
     return {
         "overspend_usd": max(0, charged_micros - cap_micros) / _MICROS_PER_USD,
         "cap_usd": cap_micros / _MICROS_PER_USD,
         "cap_charged_usd": charged_micros / _MICROS_PER_USD,
-        "cap_counted_usd": account["spent_micros"] / _MICROS_PER_USD,
-        "cap_left_reserved_usd": account["reserved_micros"] / _MICROS_PER_USD,
+        "cap_counted_usd": books.spent_micros / _MICROS_PER_USD,
+        "cap_left_reserved_usd": books.reserved_micros / _MICROS_PER_USD,
         "cap_answered": sum(len(load.answered) for load in loads),
         "cap_refused": sum(1 for failure in refused if not failure.seen),
         "cap_callers": _CALLERS,
@@ -60,7 +60,6 @@ async def callers_meet_a_cap(world: World, numbers: Numbers) -> dict[str, object
 class Killed:
     """A gateway that was killed with calls in flight and runs again."""
 
-    world: World
     gateway: Gateway
     upstream: Upstream
     in_flight: int
@@ -69,25 +68,19 @@ class Killed:
     async def found(self) -> dict[str, object]:
         """Return what the books say; a dead gateway's reservations are theirs 20 s after it."""
         counts = self.upstream.counts()
-        unsettled = await self.world.command(self.gateway, "budget", "unsettled")
-        usage = await self.world.command(self.gateway, "usage", "--by", "tenant")
-        account = _account(await self.world.command(self.gateway, "budget", "list"))
-        presumed = sum(1 for item in unsettled if item["lost"])
-        settled = sum(total["calls"] for total in usage)
-        uncounted = max(0, counts.calls - settled - presumed)
+        books = await read_books(self.gateway.config)
+        uncounted = max(0, counts.calls - books.settled_calls - books.presumed)
         charged_micros = _charged_micros(counts)
         return {
-            "lost_reservations": uncounted + len(unsettled) - presumed,
+            "lost_reservations": uncounted + books.unsettled,
             "killed_in_flight": self.in_flight,
             "killed_upstream_calls": counts.calls,
-            "killed_settled": settled,
-            "killed_recovered": presumed,
+            "killed_settled": books.settled_calls,
+            "killed_recovered": books.presumed,
             "killed_charged_usd": charged_micros / _MICROS_PER_USD,
-            "killed_counted_usd": account["spent_micros"] / _MICROS_PER_USD,
-            "killed_uncounted_usd": (
-                max(0, charged_micros - account["spent_micros"]) / _MICROS_PER_USD
-            ),
-            "killed_left_reserved_usd": account["reserved_micros"] / _MICROS_PER_USD,
+            "killed_counted_usd": books.spent_micros / _MICROS_PER_USD,
+            "killed_uncounted_usd": (max(0, charged_micros - books.spent_micros) / _MICROS_PER_USD),
+            "killed_left_reserved_usd": books.reserved_micros / _MICROS_PER_USD,
         }
 
 
@@ -102,7 +95,7 @@ async def kill_in_the_middle(world: World, numbers: Numbers) -> Killed:
         await world.kill(gateway)
     await world.restart(gateway)
     cut = [failure for each in load.result() for failure in each.failed]
-    return Killed(world, gateway, upstream, len(cut))
+    return Killed(gateway, upstream, len(cut))
 
 
 async def _load(
@@ -128,8 +121,3 @@ def _charged_micros(counts: Counts) -> int:
     """Return what a provider would charge for what it was asked and really sent."""
     prompt_micros = counts.calls * PROMPT_TOKENS * PROMPT_USD_PER_MTOK
     return round(prompt_micros + counts.completion_tokens * COMPLETION_USD_PER_MTOK)
-
-
-def _account(budgets: list[dict[str, Any]]) -> dict[str, int]:
-    (account,) = next(line["accounts"] for line in budgets if line["budget"] == BUDGET)
-    return {name: int(account[name]) for name in ("spent_micros", "reserved_micros")}

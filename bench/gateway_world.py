@@ -22,7 +22,7 @@ from bench.gateway_callers import enrolled, prepare_callers
 from bench.gateway_upstream import Counts
 from runtime.local.ports import free_port
 from runtime.local.process import LocalProcess
-from runtime.testing.local_roles import LocalRoles, leeward
+from runtime.testing.local_roles import LocalRoles
 
 __all__ = [
     "COMPLETION_USD_PER_MTOK",
@@ -73,6 +73,7 @@ class Gateway:
     """A running gateway, and the device that may call it."""
 
     name: str
+    config: Path
     pid: int
     grpc_port: int
     tls: ssl.SSLContext
@@ -124,17 +125,13 @@ class World:
 
         Every call counts in one budget, as in production; ``cap_usd`` is its cap.
         """
-        config = self._config(name)
+        config = self._root / f"{name}.yaml"
         config.write_text(yaml.safe_dump(self._gateway_config(name, upstreams, models)))
         callers = await prepare_callers(config, cap_usd=cap_usd)
         ready = await self._roles.serve(name, "cloud", config)
         tls = await enrolled(callers, ready["enrolment"])
         http = HttpFront(_port(ready["http"]), callers.key)
-        return Gateway(name, self._roles.pid(name), _port(ready["grpc"]), tls, http)
-
-    async def command(self, gateway: Gateway, *arguments: str) -> Any:
-        """Run ``leeward cloud`` on a gateway's state and return what it prints as JSON."""
-        return await self._leeward(self._config(gateway.name), *arguments)
+        return Gateway(name, config, self._roles.pid(name), _port(ready["grpc"]), tls, http)
 
     async def kill(self, gateway: Gateway) -> None:
         """``kill -9``."""
@@ -142,7 +139,7 @@ class World:
 
     async def restart(self, gateway: Gateway) -> None:
         """Start a gateway that has ended again, on the state it left."""
-        await self._roles.serve(gateway.name, "cloud", self._config(gateway.name))
+        await self._roles.serve(gateway.name, "cloud", gateway.config)
 
     async def litellm(self, upstream: Upstream, models: Sequence[str]) -> LiteLlm | None:
         """Start LiteLLM's proxy with one worker; ``None`` where it is not installed."""
@@ -170,17 +167,6 @@ class World:
         for process in self._processes:
             await process.stop()
         await self._roles.close()
-
-    def _config(self, name: str) -> Path:
-        return self._root / f"{name}.yaml"
-
-    async def _leeward(self, config: Path, *arguments: str) -> Any:
-        ran = await leeward(
-            "cloud", *arguments, "--config", str(config), "--json", environment=self._environment
-        )
-        if ran.exit_code:
-            raise RuntimeError(f"leeward cloud {arguments[0]} failed: {ran.stderr}")
-        return json.loads(ran.stdout)
 
     async def _start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
