@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from bench.gateway_call import Numbers
+from bench.gateway_call import Numbers, report
 from bench.gateway_faults import one_of_two_dies
 from bench.gateway_figures import figures_of, spread_of
 from bench.gateway_kinds import Kinds
@@ -72,7 +72,7 @@ async def measure(size: Size, environment: Mapping[str, str]) -> dict[str, objec
             _broken(world, numbers),
         )
         if litellm is None:
-            _report("LiteLLM is not installed: its figures are null")
+            report("LiteLLM is not installed: its figures are null")
         async with sdk_client(upstream.port) as sdk:
             kinds = Kinds(upstream, sdk, gateway, litellm)
             await check_answers(kinds, numbers)
@@ -92,11 +92,11 @@ async def measure(size: Size, environment: Mapping[str, str]) -> dict[str, objec
 
 async def _broken(world: World, numbers: Numbers) -> tuple[dict[str, object], Killed]:
     """Break what can break; the gateway that was killed is asked later what it recovered."""
-    _report("kill -9 of a gateway under load")
+    report("kill -9 of a gateway under load")
     killed = await kill_in_the_middle(world, numbers)
-    _report("200 callers and one cap")
+    report("200 callers and one cap")
     kept = await callers_meet_a_cap(world, numbers)
-    _report("kill -9 of one of two upstreams under load")
+    report("kill -9 of one of two upstreams under load")
     kept |= await one_of_two_dies(world, before_s=1.0, after_s=2.0, numbers=numbers)
     return kept, killed
 
@@ -119,10 +119,6 @@ async def _world(environment: Mapping[str, str]) -> AsyncIterator[World]:
             yield world
         finally:
             await world.close()
-
-
-def _report(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

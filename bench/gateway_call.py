@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ __all__ = [
     "Opener",
     "in_turn",
     "opened",
+    "report",
     "together",
 ]
 
@@ -104,6 +106,11 @@ class Load:
     def per_s(self) -> float:
         """Answered calls per second."""
         return len(self.answered) / self.wall_s
+
+
+def report(text: str) -> None:
+    """Say how far the bench is."""
+    print(text, file=sys.stderr, flush=True)
 
 
 @asynccontextmanager

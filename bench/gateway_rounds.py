@@ -7,13 +7,12 @@ calls one after the other; 64 paced streams side by side; 64 callers that never 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from bench.gateway_call import Load, Numbers, in_turn, opened, together
-from bench.gateway_kinds import LITELLM, Kinds
+from bench.gateway_call import Load, Numbers, in_turn, opened, report, together
+from bench.gateway_kinds import GRPC, LITELLM, Kinds
 from bench.gateway_upstream import model_name, pieces_of
 from bench.gateway_world import cpu_s
 
@@ -76,7 +75,7 @@ async def check_answers(kinds: Kinds, numbers: Numbers) -> None:
         RuntimeError: An answer is not what the upstream said.
     """
     for name in kinds.names():
-        _report(f"warm up: {name}")
+        report(f"warm up: {name}")
         async with opened(kinds.opener(name, _INSTANT), 1) as (caller,):
             await in_turn(caller, 20, numbers)
             if caller.text() != "".join(pieces_of(_PIECES)):
@@ -87,16 +86,16 @@ async def measure_rounds(kinds: Kinds, size: Size, numbers: Numbers) -> Rounds:
     """Time all kinds under all loads."""
     rounds = Rounds()
     for index in range(size.rounds):
-        _report(f"sequential: round {index + 1} of {size.rounds}, {size.calls} calls each")
+        report(f"sequential: round {index + 1} of {size.rounds}, {size.calls} calls each")
         await _sequential(kinds, index, size, numbers, rounds)
     for index in range(size.load_rounds):
-        _report(f"{CALLERS} streams: round {index + 1} of {size.load_rounds}")
+        report(f"{CALLERS} streams: round {index + 1} of {size.load_rounds}")
         for name in _turned(kinds.names(), index):
             load = await _streams(kinds, name, size.streams_s, numbers)
             rounds.streams.setdefault(name, []).append(load)
             rounds.failed += len(load.failed)
     for index in range(size.load_rounds):
-        _report(f"{CALLERS} callers without a pause: round {index + 1} of {size.load_rounds}")
+        report(f"{CALLERS} callers without a pause: round {index + 1} of {size.load_rounds}")
         for name in _turned(kinds.names(), index):
             flood, failed = await _flood(kinds, name, size.flood_s, numbers)
             rounds.floods.setdefault(name, []).append(flood)
@@ -112,7 +111,7 @@ async def _sequential(
             await in_turn(caller, 3, numbers)  # the connection's first calls are dearer
             taken_ms = await in_turn(caller, size.calls, numbers)
         rounds.sequential_ms.setdefault(name, []).append(taken_ms)
-        if size.with_whole and name != "grpc":
+        if size.with_whole and name != GRPC:
             async with opened(kinds.opener(name, _INSTANT, streams=False), 1) as (caller,):
                 await in_turn(caller, 3, numbers)
                 taken_ms = await in_turn(caller, size.calls, numbers)
@@ -147,7 +146,3 @@ async def _settle(name: str) -> None:
 def _turned(names: tuple[str, ...], index: int) -> tuple[str, ...]:
     first = index % len(names)
     return names[first:] + names[:first]
-
-
-def _report(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from bench.gateway_call import Caller, CallFailed, Numbers, Opener
+from bench.gateway_call import Caller, CallFailed, Numbers, Opener, report
 from bench.gateway_kinds import GRPC, HTTP, Kinds
 from bench.gateway_upstream import model_name
 from bench.gateway_world import rss_bytes
@@ -47,11 +46,11 @@ class _Seen:
 async def soak(kinds: Kinds, length: Soak, numbers: Numbers) -> dict[str, object]:
     """Hold the rate, half on each front, and return the figures."""
     openers = [kinds.opener(name, SOAK_MODEL) for name in (HTTP, GRPC)]
-    _report(f"soak: warm up of {length.warm_up_s:g} s at {_RATE_PER_S:g} calls per second")
+    report(f"soak: warm up of {length.warm_up_s:g} s at {_RATE_PER_S:g} calls per second")
     async with asyncio.TaskGroup() as group:
         for opener in openers:
             group.create_task(_steady(opener, len(openers), length.warm_up_s, numbers))
-    _report(f"soak: {length.duration_s:g} s")
+    report(f"soak: {length.duration_s:g} s")
     start_s = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         loads = [
@@ -121,7 +120,3 @@ def _figures(loads: list[_Seen], memory: list[int], wall_s: float) -> dict[str, 
         "soak_ms_p50": round(cuts[49], 3),
         "soak_ms_p99": round(cuts[98], 3),
     }
-
-
-def _report(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
