@@ -42,6 +42,14 @@ class Stream:
         """Tokens that came."""
         return sum(count for _, count in self.tokens)
 
+    @property
+    def rate(self) -> float:
+        """Tokens per second after the first piece; since the call where all came in one piece."""
+        (first_s, first), (last_s, _) = self.tokens[0], self.tokens[-1]
+        if len(self.tokens) == 1 or last_s == first_s:
+            return self.count / (last_s - self.sent_s)
+        return (self.count - first) / (last_s - first_s)
+
     def gaps_s(self, since_s: float, until_s: float) -> list[float]:
         """Times between consecutive pieces, of those that ended within a window."""
         times = [at for at, _ in self.tokens]

@@ -67,7 +67,7 @@ async def rates(world: World, size: Size) -> dict[str, object]:
 
         async def our_single() -> float:
             (stream,) = await ours(1)
-            return (stream.count - 1) / (stream.tokens[-1][0] - stream.tokens[0][0])
+            return stream.rate
 
         async def packaged(callers: int) -> float:
             # Its rate does not depend on how long the answers are, and it is slow.

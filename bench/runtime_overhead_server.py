@@ -48,9 +48,11 @@ def replies(model: str) -> list[Chunk]:
 
 
 class NoOpModel:
-    """A ``ModelPort`` that knows its answer."""
+    """An engine that knows its answer."""
 
-    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
+    async def generate(
+        self, request: GenerateRequest, *, caller: str = ""
+    ) -> AsyncGenerator[Chunk, None]:
         """Stream the fixed answer, after the wait that the model's name asks for."""
         if request.model.startswith(SLEEP_MARK):
             await asyncio.sleep(int(request.model.removeprefix(SLEEP_MARK)) / 1000)
