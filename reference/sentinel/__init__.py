@@ -1,0 +1,1 @@
+"""The recipe of the sentinel's model: generated text, fine-tuning, distillation, export, card."""

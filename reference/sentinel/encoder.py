@@ -1,0 +1,123 @@
+"""The encoder that is fine-tuned: BERT as ``all-MiniLM-L6-v2`` has it, with a head for spans.
+
+One forward pass gives both what each token is part of and, as the mean of the last layer scaled to
+unit length, the sentence's embedding (the pooling that all-MiniLM was trained with).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["HIDDEN", "MiniLm", "pretrained"]
+
+HIDDEN: Final = 384
+_HEADS: Final = 12
+_INNER: Final = 1536
+_VOCABULARY: Final = 30_522
+_POSITIONS: Final = 512
+_EPSILON: Final = 1e-12
+
+
+class _Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.query = nn.Linear(HIDDEN, HIDDEN)
+        self.key = nn.Linear(HIDDEN, HIDDEN)
+        self.value = nn.Linear(HIDDEN, HIDDEN)
+        self.attended = nn.Linear(HIDDEN, HIDDEN)
+        self.attended_norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
+        self.inner = nn.Linear(HIDDEN, _INNER)
+        self.outer = nn.Linear(_INNER, HIDDEN)
+        self.norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
+
+    def forward(self, x: Tensor, mask: Tensor, dropout: float) -> Tensor:
+        batch, length, _ = x.shape
+        heads = [
+            part(x).view(batch, length, _HEADS, HIDDEN // _HEADS).transpose(1, 2)
+            for part in (self.query, self.key, self.value)
+        ]
+        mixed = functional.scaled_dot_product_attention(*heads, attn_mask=mask, dropout_p=dropout)
+        mixed = self.attended(mixed.transpose(1, 2).reshape(batch, length, HIDDEN))
+        x = self.attended_norm(x + functional.dropout(mixed, dropout, self.training))
+        outer = self.outer(functional.gelu(self.inner(x)))
+        return self.norm(x + functional.dropout(outer, dropout, self.training))
+
+
+class MiniLm(nn.Module):
+    """Token labels and a sentence embedding from one pass.
+
+    Args:
+        layers: How many.
+        labels: How many labels a token can have.
+    """
+
+    def __init__(self, layers: int, labels: int) -> None:
+        super().__init__()
+        self.words = nn.Embedding(_VOCABULARY, HIDDEN)
+        self.positions = nn.Embedding(_POSITIONS, HIDDEN)
+        self.kinds = nn.Embedding(2, HIDDEN)
+        self.norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
+        self.layers = nn.ModuleList(_Layer() for _ in range(layers))
+        self.head = nn.Linear(HIDDEN, labels)
+
+    def hidden(self, tokens: Tensor, attention: Tensor) -> Tensor:
+        """Return the last layer.
+
+        Args:
+            tokens: Ids, [batch, length].
+            attention: 1 for a token, 0 for padding, [batch, length].
+        """
+        dropout = 0.1 if self.training else 0.0
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        x = self.words(tokens) + self.positions(places)[None] + self.kinds.weight[0]
+        x = functional.dropout(self.norm(x), dropout, self.training)
+        mask = attention[:, None, None, :].bool()
+        for layer in self.layers:
+            x = layer(x, mask, dropout)
+        return x
+
+    def forward(self, tokens: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
+        """Return label scores [batch, length, labels] and embeddings [batch, hidden]."""
+        x = self.hidden(tokens, attention)
+        weight = attention[:, :, None].to(x.dtype)
+        mean = (x * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
+        return self.head(x), functional.normalize(mean, dim=-1)
+
+
+def pretrained(directory: Path, *, keep: Sequence[int], labels: int) -> MiniLm:
+    """Return the published encoder, only its layers ``keep``, with a fresh head."""
+    published = load_file(directory / "model.safetensors")
+    names = {
+        "embeddings.word_embeddings.weight": "words.weight",
+        "embeddings.position_embeddings.weight": "positions.weight",
+        "embeddings.token_type_embeddings.weight": "kinds.weight",
+        "embeddings.LayerNorm.weight": "norm.weight",
+        "embeddings.LayerNorm.bias": "norm.bias",
+    }
+    parts = {
+        "attention.self.query": "query",
+        "attention.self.key": "key",
+        "attention.self.value": "value",
+        "attention.output.dense": "attended",
+        "attention.output.LayerNorm": "attended_norm",
+        "intermediate.dense": "inner",
+        "output.dense": "outer",
+        "output.LayerNorm": "norm",
+    }
+    for at, layer in enumerate(keep):
+        for theirs, ours in parts.items():
+            for end in ("weight", "bias"):
+                names[f"encoder.layer.{layer}.{theirs}.{end}"] = f"layers.{at}.{ours}.{end}"
+    model = MiniLm(len(keep), labels)
+    state = {ours: published[theirs] for theirs, ours in names.items()}
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    if unexpected or set(missing) != {"head.weight", "head.bias"}:
+        raise ValueError(f"the published weights do not fit: {missing} {unexpected}")
+    return model

@@ -1,0 +1,143 @@
+r"""Texts with marked spans, filled from templates: what the sentinel's model learns from.
+
+``python -m reference.sentinel.generate --texts 20 --seed 1`` shows some. Templates stand in
+``templates/``, one a line; a slot is ``{name}`` and a line break ``\n``. ``europe.txt`` has a
+language before each; the rest is English. Braces of JSON and code in a template are plain text
+where what is between them is no slot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reference.sentinel.kinds import KIND_OF_SLOT
+from reference.sentinel.values import ENGLISH, LOCALES, Values
+
+__all__ = ["Marked", "generate"]
+
+_TEMPLATES: Final = Path(__file__).with_name("templates")
+_SLOT: Final = re.compile(r"\{([a-z]+)\}")
+_CLEAN: Final = "clean_en.txt"
+_EUROPE: Final = "europe.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A text and its sensitive stretches: start, end (exclusive), kind."""
+
+    text: str
+    spans: tuple[tuple[int, int, str], ...]
+
+
+def generate(seed: int, *, templates: str = "train") -> Iterator[Marked]:
+    """Yield texts without end.
+
+    Args:
+        seed: The same seed gives the same texts.
+        templates: ``train``, or ``held``: one template in eight, never trained on.
+    """
+    values = Values(seed)
+    dice = values.random
+    pools = _pools(templates)
+    while True:
+        pool = dice.choices(pools, weights=[weight for weight, _ in pools])[0][1]
+        language, template = dice.choice(pool)
+        marked = _filled(values, template, _locale(values, language))
+        while dice.random() < 0.25:
+            _, more = dice.choice(
+                dice.choices(pools, weights=[weight for weight, _ in pools])[0][1]
+            )
+            marked = _joined(
+                marked,
+                _filled(values, more, _locale(values, "en")),
+                dice.choice((" ", "\n", "\n\n")),
+            )
+        form = dice.random()
+        if form < 0.07:
+            marked = Marked(_same_length(marked.text, marked.text.lower()), marked.spans)
+        elif form < 0.09:
+            marked = Marked(_same_length(marked.text, marked.text.upper()), marked.spans)
+        yield marked
+
+
+def _pools(templates: str) -> list[tuple[float, list[tuple[str, str]]]]:
+    pools = []
+    for path in sorted(_TEMPLATES.glob("*.txt")):
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
+        chosen = []
+        for number, line in enumerate(lines):
+            if (number % 8 == 7) == (templates == "held"):
+                language, _, rest = line.partition("\t")
+                chosen.append((language, rest) if path.name == _EUROPE else ("en", line))
+        weight = {_CLEAN: 12.0, _EUROPE: 12.0}.get(path.name, 13.0)
+        pools.append((weight, [(language, text.replace("\\n", "\n")) for language, text in chosen]))
+    return pools
+
+
+def _locale(values: Values, language: str) -> str:
+    if language == "en":
+        # Whoever writes English often writes of people and places from elsewhere.
+        return values.random.choice(ENGLISH if values.random.random() < 0.55 else LOCALES)
+    return values.random.choice([name for name in LOCALES if name.startswith(f"{language}_")])
+
+
+def _filled(values: Values, template: str, locale: str) -> Marked:
+    parts: list[str] = []
+    spans: list[tuple[int, int, str]] = []
+    at = length = 0
+    for slot in _SLOT.finditer(template):
+        if slot[1] not in KIND_OF_SLOT:
+            continue
+        before = template[at : slot.start()]
+        mixed = locale if values.random.random() < 0.85 else values.random.choice(ENGLISH)
+        value = values.draw(slot[1], mixed)
+        parts += [before, value]
+        start, length = length + len(before), length + len(before) + len(value)
+        if KIND_OF_SLOT[slot[1]] and value:
+            _add(spans, start, length, KIND_OF_SLOT[slot[1]], before)
+        at = slot.end()
+    parts.append(template[at:])
+    return Marked("".join(parts), tuple(spans))
+
+
+def _add(spans: list[tuple[int, int, str]], start: int, end: int, kind: str, before: str) -> None:
+    """Add a span; one that follows its like after a blank goes on with it (``Dr. Ann Smith``)."""
+    if spans and before == " " and spans[-1][2] == kind:
+        start = spans.pop()[0]
+    spans.append((start, end, kind))
+
+
+def _joined(first: Marked, second: Marked, between: str) -> Marked:
+    shift = len(first.text) + len(between)
+    moved = tuple((start + shift, end + shift, kind) for start, end, kind in second.spans)
+    return Marked(first.text + between + second.text, first.spans + moved)
+
+
+def _same_length(text: str, changed: str) -> str:
+    return changed if len(changed) == len(text) else text
+
+
+def main() -> None:
+    """Show some texts, spans in brackets."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--templates", choices=("train", "held"), default="train")
+    options = parser.parse_args()
+    texts = generate(options.seed, templates=options.templates)
+    for _ in range(options.texts):
+        marked = next(texts)
+        shown, at = [], 0
+        for start, end, kind in marked.spans:
+            shown += [marked.text[at:start], "[", marked.text[start:end], f"|{kind}]"]
+            at = end
+        print("".join([*shown, marked.text[at:]]), end="\n---\n")  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main()
