@@ -36,7 +36,8 @@ _DISTRIBUTIONS: Final = ("grpcio", "leeward", "openai", "protobuf")
 FULL: Final = Size(rounds=12, calls=80, load_rounds=4, streams_s=3.0, flood_s=3.0, with_whole=True)
 QUICK: Final = Size(rounds=4, calls=20, load_rounds=2, streams_s=0.5, flood_s=0.8, with_whole=False)
 
-FULL_SOAK: Final = Soak(duration_s=600.0, warm_up_s=30.0)
+# As long as it takes until the memories that are bounded are full.
+FULL_SOAK: Final = Soak(duration_s=600.0, warm_up_s=240.0)
 QUICK_SOAK: Final = Soak(duration_s=30.0, warm_up_s=5.0)
 
 
