@@ -11,9 +11,9 @@ from typing import Final
 
 from pydantic import Field
 
+from cloud.config_secrets import read_secret
 from runtime.documents.document import Problem
 from runtime.documents.shape import Shape
-from runtime.errors import ConfigInvalid
 
 __all__ = [
     "DatabaseConfig",
@@ -76,20 +76,10 @@ def read_database_url(config: DatabaseConfig, environment: Mapping[str, str]) ->
     Raises:
         ConfigInvalid: The variable or the file holds no address.
     """
-    if config.url_env is not None:
-        url = environment.get(config.url_env, "").strip()
-        if not url:
-            reason = f"the environment variable {config.url_env} holds no address"
-            raise ConfigInvalid(reason, field=_FIELD)
-        return url
-    if config.url_file is None:
-        return None
-    try:
-        url = config.url_file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = f"the file with the address cannot be read ({type(error).__name__})"
-        raise ConfigInvalid(reason, file=str(config.url_file), field=_FIELD) from None
-    if not url:
-        reason = "the file with the address is empty"
-        raise ConfigInvalid(reason, file=str(config.url_file), field=_FIELD)
-    return url
+    return read_secret(
+        "address",
+        variable=config.url_env,
+        file=config.url_file,
+        environment=environment,
+        field=_FIELD,
+    )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from cloud.config_secrets import read_secret
 from cloud.routing.breaker import BreakerSettings
 from cloud.routing.settings import RoutingSettings
 from cloud.upstreams.model import (
@@ -28,7 +29,6 @@ from runtime.catalog.shape import PriceShape
 from runtime.documents.document import Problem
 from runtime.documents.names import ModelText, Name
 from runtime.documents.shape import Shape
-from runtime.errors import ConfigInvalid
 from runtime.ids import ModelName
 from runtime.rpc.address import is_loopback_host
 
@@ -248,27 +248,14 @@ def read_spec(config: UpstreamConfig, environment: Mapping[str, str]) -> Upstrea
     Raises:
         ConfigInvalid: There is no key where the file says that it is.
     """
-    return replace(config.spec, api_key=_api_key(config, environment))
-
-
-def _api_key(config: UpstreamConfig, environment: Mapping[str, str]) -> str | None:
-    field = f"upstreams.{config.name}"
-    if config.api_key_env is not None:
-        key = environment.get(config.api_key_env, "").strip()
-        if not key:
-            reason = f"the environment variable {config.api_key_env} holds no key"
-            raise ConfigInvalid(reason, field=field)
-        return key
-    if config.api_key_file is None:
-        return None
-    try:
-        key = config.api_key_file.read_text().strip()
-    except OSError as error:
-        reason = f"the key file cannot be read: {error.strerror}"
-        raise ConfigInvalid(reason, file=str(config.api_key_file), field=field) from error
-    if not key:
-        raise ConfigInvalid("the key file holds no key", file=str(config.api_key_file), field=field)
-    return key
+    key = read_secret(
+        "key",
+        variable=config.api_key_env,
+        file=config.api_key_file,
+        environment=environment,
+        field=f"upstreams.{config.name}",
+    )
+    return replace(config.spec, api_key=key)
 
 
 def _target(shape: TargetShape, place: int) -> Target:
