@@ -6,10 +6,9 @@ from typing import Literal, TypeVar
 from opentelemetry.context import Context
 
 from runtime.ids import ModelName
-from runtime.labels import PUBLIC, Label
-from runtime.ports import GenerateRequest, Provenance
+from runtime.ports import EmbedRequest, GenerateRequest
 
-__all__ = ["CacheWish", "Call", "CallT", "Caller", "EmbedCall", "EmbedRequest", "GenerateCall"]
+__all__ = ["CacheWish", "Call", "CallT", "Caller", "EmbedCall", "GenerateCall"]
 
 CacheWish = Literal["use", "refresh", "off"]
 """What a caller lets the cache do: ``refresh`` asks anew and keeps that; ``off`` keeps nothing."""
@@ -30,19 +29,6 @@ class Caller:
     def may_use(self, model: ModelName) -> bool:
         """Whether the caller's key, or its being a device, allows the alias."""
         return self.models is None or model in self.models
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedRequest:
-    """Texts to turn into vectors."""
-
-    model: ModelName
-    texts: tuple[str, ...]
-    label: Label = PUBLIC
-    """Label of ``texts`` as sent, after releases."""
-    provenance: Provenance | None = None
-    timeout_s: float = 60.0
-    """Time left of the caller's deadline, seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from cloud.calls import Call, CallT, EmbedRequest, GenerateCall
+from cloud.calls import Call, CallT, GenerateCall
 from cloud.charges import FREE, Tally, WorstCase, micros
 from cloud.upstreams.model import Route
 from runtime.ids import ModelName
-from runtime.ports import Chunk, GenerateRequest, Usage
+from runtime.ports import Chunk, EmbedRequest, GenerateRequest, Usage
 
 __all__ = [
     "FREE",

@@ -16,6 +16,7 @@ __all__ = [
     "ChatMessage",
     "Chunk",
     "Completion",
+    "EmbedRequest",
     "EmbeddingPort",
     "Embeddings",
     "FinishReason",
@@ -275,6 +276,19 @@ class ModelPort(Protocol):
         Closing the generator (``aclose``) cancels the call. Raises ``runtime.errors``.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """One call of one embedding model."""
+
+    model: ModelName
+    texts: tuple[str, ...]
+    label: Label = PUBLIC
+    """Label of ``texts`` as sent, after releases."""
+    provenance: Provenance | None = None
+    timeout_s: float = 60.0
+    """Time left of the caller's deadline, seconds."""
 
 
 @dataclass(frozen=True, slots=True)

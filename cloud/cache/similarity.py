@@ -9,9 +9,10 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from cloud.calls import EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import EmbedCall, GenerateCall
 from cloud.stages import Embedded
 from runtime.ids import ModelName
+from runtime.ports import EmbedRequest
 
 __all__ = ["Similarity", "cosine"]
 

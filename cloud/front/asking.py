@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cloud.cache.wishes import cache_wish
-from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import Caller, EmbedCall, GenerateCall
 from cloud.collaboration import run_id
 from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.collaboration.graphs import GraphChoice
 from runtime.errors import RequestInvalid
 from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
 from runtime.ids import ModelName, PlanId, RequestId, SessionId, StepId
-from runtime.ports import GenerateRequest, Provenance, Sampling
+from runtime.ports import EmbedRequest, GenerateRequest, Provenance, Sampling
 from runtime.rpc.deadlines import MAX_TIMEOUT_S
 from runtime.telemetry.tracing import extract
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from opentelemetry.trace import SpanKind
 
-from cloud.calls import EmbedRequest
 from cloud.charges import priced
 from cloud.routing.board import End
 from cloud.routing.breaker import Permit
@@ -18,6 +17,7 @@ from cloud.stages import Embedded
 from cloud.upstreams.failures import UpstreamFailed
 from cloud.upstreams.model import Route, Target
 from runtime.errors import LeewardError, RequestInvalid
+from runtime.ports import EmbedRequest
 
 __all__ = ["embed"]
 

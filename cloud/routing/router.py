@@ -6,7 +6,6 @@ from random import Random
 from opentelemetry.trace import Tracer
 
 from cloud.admission.prices import Prices
-from cloud.calls import EmbedRequest
 from cloud.charges import Tally
 from cloud.routing.board import Board
 from cloud.routing.budget import ShareBudget
@@ -23,7 +22,7 @@ from cloud.upstreams.openai_upstream import OpenAIUpstream
 from runtime.clock import Clock
 from runtime.errors import NotFound
 from runtime.ids import ModelName, NodeName
-from runtime.ports import Chunk, GenerateRequest
+from runtime.ports import Chunk, EmbedRequest, GenerateRequest
 
 __all__ = ["Router"]
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from cloud.admission.prices import Prices, valid_between
-from cloud.calls import EmbedRequest
 from cloud.routing.needs import can_continue, can_hedge
 from cloud.routing.settings import RoutingSettings
 from cloud.stages import WorstCase, micros
@@ -17,7 +16,7 @@ from cloud.upstreams.embedding import embedding_bound
 from cloud.upstreams.estimate import rough_prompt_tokens, token_bound
 from cloud.upstreams.model import Route
 from runtime.catalog.model import Price
-from runtime.ports import GenerateRequest
+from runtime.ports import EmbedRequest, GenerateRequest
 
 __all__ = ["worst_case"]
 

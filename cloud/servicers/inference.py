@@ -8,7 +8,7 @@ import grpc
 
 from cloud.access import Access
 from cloud.cache.wishes import CACHE_KEY, cache_wish
-from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import Caller, EmbedCall, GenerateCall
 from cloud.serving import Serving
 from cloud.stores.devices import DeviceStore
 from leeward.v1 import inference_pb2 as pb
@@ -72,14 +72,7 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         """Turn texts into vectors."""
         async with error_boundary(context, "Inference.Embed"):
             caller = await self._access.by_certificate(verified_peer(context))
-            asked = decode_embed_request(request)
-            call = EmbedRequest(
-                model=asked.model,
-                texts=asked.texts,
-                label=asked.label,
-                provenance=asked.provenance,
-                timeout_s=remaining_s(context),
-            )
+            call = decode_embed_request(request, timeout_s=remaining_s(context))
             trace = extract(context.invocation_metadata() or ())
             async with self._noting_head(caller, decode_passage(request)):
                 embedded = await self._serving.embed(EmbedCall(caller, call, trace))

@@ -14,7 +14,6 @@ from typing import Any, Final
 import httpx2
 import openai
 
-from cloud.calls import EmbedRequest
 from cloud.stages import Embedded
 from cloud.upstreams.body import generate_body, with_prefix
 from cloud.upstreams.connection import TooLarge, open_client, read_bounded, streamed_headers
@@ -26,7 +25,7 @@ from cloud.upstreams.slots import Slots
 from cloud.upstreams.sse import EventTooLarge, SseDecoder
 from runtime.clock import Clock
 from runtime.errors import DeadlineExceeded, UpstreamUnavailable
-from runtime.ports import Chunk, GenerateRequest
+from runtime.ports import Chunk, EmbedRequest, GenerateRequest
 
 __all__ = ["OpenAIUpstream"]
 

@@ -52,11 +52,12 @@ class InferenceServicer(pb_grpc.InferenceServicer):
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Embed texts."""
         async with error_boundary(context, "Inference.Embed"):
-            call = decode_embed_request(request)
+            timeout_s = remaining_s(context, default_s=self._default_timeout_s)
+            call = decode_embed_request(request, timeout_s=timeout_s)
             found = await self._engine.embed(
                 call.model,
                 call.texts,
-                timeout_s=remaining_s(context, default_s=self._default_timeout_s),
+                timeout_s=call.timeout_s,
                 caller=context.peer(),
             )
             return encode_embed_response(found.vectors, model=call.model, usage=found.usage)

@@ -12,28 +12,15 @@ from runtime.codec.inference import decode_provenance, encode_provenance
 from runtime.codec.label import decode_label_or_unsure, encode_label
 from runtime.codec.ledger import LedgerReference, encode_ledger_reference
 from runtime.ids import ModelName
-from runtime.labels import PUBLIC, Label
-from runtime.ports import Provenance, Usage
+from runtime.ports import EmbedRequest, Usage
 
 __all__ = [
-    "EmbedCall",
     "EmbedResult",
     "decode_embed_request",
     "decode_embed_response",
     "encode_embed_request",
     "encode_embed_response",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedCall:
-    """One call of one embedding model."""
-
-    model: ModelName
-    texts: tuple[str, ...]
-    label: Label = PUBLIC
-    """Label of ``texts`` as sent, after releases."""
-    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +34,7 @@ class EmbedResult:
 
 @bounds.encodable()
 def encode_embed_request(
-    call: EmbedCall, *, ledger: LedgerReference | None = None
+    call: EmbedRequest, *, ledger: LedgerReference | None = None
 ) -> pb.EmbedRequest:
     """Return the message of an embedding call."""
     return pb.EmbedRequest(
@@ -59,16 +46,22 @@ def encode_embed_request(
     )
 
 
-def decode_embed_request(message: pb.EmbedRequest) -> EmbedCall:
-    """Return the embedding call of a message."""
+def decode_embed_request(message: pb.EmbedRequest, *, timeout_s: float) -> EmbedRequest:
+    """Return the embedding call of a message.
+
+    Args:
+        message: As received.
+        timeout_s: Time left of the caller's deadline, seconds.
+    """
     bounds.count(message.texts, "texts", at_least=1, at_most=bounds.MAX_TEXTS)
-    return EmbedCall(
+    return EmbedRequest(
         model=ModelName(bounds.name(message.model, "model")),
         texts=tuple(bounds.text(item, f"texts[{at}]") for at, item in enumerate(message.texts)),
         label=decode_label_or_unsure(message.label, "label", present=message.HasField("label")),
         provenance=(
             decode_provenance(message.provenance) if message.HasField("provenance") else None
         ),
+        timeout_s=timeout_s,
     )
 
 

@@ -14,7 +14,6 @@ import grpc
 from leeward.v1 import inference_pb2 as pb
 from leeward.v1 import inference_pb2_grpc as pb_grpc
 from runtime.codec.embedding import (
-    EmbedCall,
     EmbedResult,
     decode_embed_response,
     encode_embed_request,
@@ -27,7 +26,7 @@ from runtime.codec.inference import (
 )
 from runtime.codec.ledger import LedgerReference
 from runtime.ids import ModelName
-from runtime.ports import Chunk, Completion, Embeddings, GenerateRequest, TextDelta
+from runtime.ports import Chunk, Completion, Embeddings, EmbedRequest, GenerateRequest, TextDelta
 from runtime.rpc.calls import Metadata, read_answer, read_to_last
 from runtime.rpc.deadlines import DEFAULT_TIMEOUT_S
 
@@ -87,12 +86,12 @@ class InferenceClient:
     ) -> Embeddings:
         """Return one unit-length vector per text."""
         del caller  # the node knows its callers by their connections
-        call = EmbedCall(model=model, texts=tuple(texts))
-        result = await self.call_embed(call, timeout_s=timeout_s)
+        call = EmbedRequest(model=model, texts=tuple(texts), timeout_s=timeout_s)
+        result = await self.call_embed(call)
         return Embeddings([list(vector) for vector in result.embeddings], result.usage)
 
     async def call_embed(
-        self, call: EmbedCall, *, timeout_s: float, ledger: LedgerReference | None = None
+        self, call: EmbedRequest, *, ledger: LedgerReference | None = None
     ) -> EmbedResult:
         """Return the vectors of a call that has a label and says where it comes from.
 
@@ -103,7 +102,7 @@ class InferenceClient:
         return await read_answer(
             self._stub.Embed(
                 encode_embed_request(call, ledger=ledger),
-                timeout=timeout_s,
+                timeout=call.timeout_s,
                 metadata=tuple(self._metadata()),
             ),
             lambda reply: decode_embed_response(reply, texts=len(call.texts)),

@@ -15,7 +15,6 @@ from opentelemetry.trace import NoOpTracer
 from prometheus_client import CollectorRegistry
 
 from cloud.admission.prices import Prices
-from cloud.calls import EmbedRequest
 from cloud.charges import Tally
 from cloud.routing.metrics import UPSTREAM_ROWS, UpstreamMetrics
 from cloud.routing.router import Router
@@ -30,6 +29,7 @@ from runtime.ports import (
     ChatMessage,
     Chunk,
     Completion,
+    EmbedRequest,
     FinishReason,
     GenerateRequest,
     Sampling,

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cloud.absent import NoCache, NoInspection
-from cloud.calls import Call, Caller, CallT, EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import Call, Caller, CallT, EmbedCall, GenerateCall
 from cloud.charges import Tally
 from cloud.serving import Serving
 from cloud.spans import CallSpans
@@ -40,6 +40,7 @@ from runtime.ports import (
     ChatMessage,
     Chunk,
     Completion,
+    EmbedRequest,
     FinishReason,
     GenerateRequest,
     TextDelta,

@@ -9,14 +9,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cloud.absent import NoCache, NoInspection
-from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import Caller, EmbedCall, GenerateCall
 from cloud.charges import Tally
 from cloud.serving import Serving
 from cloud.spans import CallSpans
 from cloud.stages import Embedded
 from runtime.errors import CapacityExhausted, LeewardError
 from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, Chunk, GenerateRequest, TextDelta
+from runtime.ports import ChatMessage, Chunk, EmbedRequest, GenerateRequest, TextDelta
 from runtime.telemetry.tracing import extract
 from runtime.testing.fakes import ManualClock
 from tests.unit.cloud.cache.house import Budget, Models

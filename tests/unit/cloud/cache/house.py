@@ -11,7 +11,7 @@ from cloud.cache.digest import Digester, Sharing
 from cloud.cache.memory import AnswerMemory
 from cloud.cache.rules import CacheRules, ModelRule
 from cloud.cache.similarity import Similarity
-from cloud.calls import Call, Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import Call, Caller, EmbedCall, GenerateCall
 from cloud.charges import Tally
 from cloud.metrics import gateway_metrics
 from cloud.serving import Serving
@@ -25,6 +25,7 @@ from runtime.ports import (
     ChatMessage,
     Chunk,
     Completion,
+    EmbedRequest,
     FinishReason,
     GenerateRequest,
     Sampling,

@@ -11,7 +11,7 @@ from openai import AsyncOpenAI
 from opentelemetry.trace import NoOpTracer
 
 from cloud.absent import NoCache, NoInspection
-from cloud.calls import Call, Caller, EmbedRequest
+from cloud.calls import Call, Caller
 from cloud.charges import Tally
 from cloud.collaboration import GatewayGraphs, GraphLibrary
 from cloud.front.asking import FrontDefaults
@@ -30,6 +30,7 @@ from runtime.policy.document import parse_policy
 from runtime.ports import (
     Chunk,
     Completion,
+    EmbedRequest,
     FinishReason,
     GenerateRequest,
     TextDelta,

@@ -7,7 +7,6 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from cloud.calls import EmbedRequest
 from runtime.errors import (
     BudgetExhausted,
     CapacityExhausted,
@@ -21,6 +20,7 @@ from runtime.errors import (
 from runtime.labels import Label
 from runtime.ports import (
     Completion,
+    EmbedRequest,
     FinishReason,
     GenerateRequest,
     TextDelta,

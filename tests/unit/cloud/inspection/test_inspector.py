@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
-from cloud.calls import Caller, EmbedCall, EmbedRequest, GenerateCall
+from cloud.calls import Caller, EmbedCall, GenerateCall
 from cloud.config_inspection import InspectionConfig, InspectionShape, inspection_config
 from cloud.inspection import inspector as inspector_module
 from cloud.inspection.alarm import ContentAlarm
@@ -28,6 +28,7 @@ from runtime.labels import PUBLIC, UNSURE, Label, Level
 from runtime.policy.model import Policy, ReleaseKind, ReleaseRule, WhenUnsure
 from runtime.ports import (
     ChatMessage,
+    EmbedRequest,
     GenerateRequest,
     Provenance,
     ReleaseRecord,

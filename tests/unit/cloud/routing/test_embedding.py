@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cloud.calls import EmbedRequest
 from runtime.errors import DeadlineExceeded, LeewardError, RequestInvalid, UpstreamUnavailable
+from runtime.ports import EmbedRequest
 from runtime.testing.scripted_provider import Script
 from tests.unit.cloud.routing.house import MODEL, House, house_of
 

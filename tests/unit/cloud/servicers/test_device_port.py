@@ -15,7 +15,7 @@ from runtime.codec.collaboration import (
     encode_plan_request,
     encode_run_request,
 )
-from runtime.codec.embedding import EmbedCall, encode_embed_request
+from runtime.codec.embedding import encode_embed_request
 from runtime.codec.events import decode_event
 from runtime.codec.inference import encode_generate_request
 from runtime.errors import CapacityExhausted, GraphInvalid, LeakFound, LeewardError, NotPermitted
@@ -23,7 +23,7 @@ from runtime.executor.events import Receipt, RunFinished
 from runtime.graph.document import parse_graph
 from runtime.ids import ModelName
 from runtime.labels import Label
-from runtime.ports import ChatMessage, GenerateRequest, TextDelta
+from runtime.ports import ChatMessage, EmbedRequest, GenerateRequest, TextDelta
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.status import from_rpc_error
 from tests.unit.cloud.front.conftest import BIG, END
@@ -63,7 +63,7 @@ async def test_the_ledger_head_that_a_call_shows_is_kept_before_the_call_ends(
     head = ledger_pb2.LedgerReference(position=7, head_mac=bytes(32))
     generate = inference_pb2.GenerateRequest(ledger=head)
     generate.MergeFrom(REQUEST)
-    embed = encode_embed_request(EmbedCall(model=BIG, texts=("one",)))
+    embed = encode_embed_request(EmbedRequest(model=BIG, texts=("one",)))
     embed.ledger.CopyFrom(head)
 
     _ = [answer async for answer in stub.Generate(generate)]
@@ -85,7 +85,7 @@ async def test_a_stranger_is_refused_and_learns_nothing(port: Port) -> None:
 
 
 async def test_vectors_come_in_the_order_of_the_texts(channel: grpc.aio.Channel) -> None:
-    request = encode_embed_request(EmbedCall(model=BIG, texts=("a", "b")))
+    request = encode_embed_request(EmbedRequest(model=BIG, texts=("a", "b")))
     answer = await inference_pb2_grpc.InferenceStub(channel).Embed(request)
 
     assert [tuple(vector.values) for vector in answer.embeddings] == [(1.0, 0.5), (1.0, 0.5)]

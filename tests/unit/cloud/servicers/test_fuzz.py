@@ -17,11 +17,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.codec.collaboration import CollaborationCall, encode_run_request
-from runtime.codec.embedding import EmbedCall, encode_embed_request
+from runtime.codec.embedding import encode_embed_request
 from runtime.codec.inference import encode_generate_request
 from runtime.ids import ModelName
 from runtime.labels import Label
-from runtime.ports import ChatMessage, GenerateRequest, Sampling
+from runtime.ports import ChatMessage, EmbedRequest, GenerateRequest, Sampling
 from runtime.rpc.status import DETAILS_KEY
 from tests.unit.cloud.servicers.conftest import Port, running_port
 
@@ -35,7 +35,7 @@ SOUND = {
         GenerateRequest(model=BIG, messages=ASKED, sampling=SAMPLING, label=Label.of("health"))
     ).SerializeToString(),
     "leeward.v1.Inference/Embed": encode_embed_request(
-        EmbedCall(model=BIG, texts=(CANARY,))
+        EmbedRequest(model=BIG, texts=(CANARY,))
     ).SerializeToString(),
     "leeward.v1.Collaboration/Run": encode_run_request(
         CollaborationCall("ask-big", (ChatMessage("user", "6 times 7?"),))

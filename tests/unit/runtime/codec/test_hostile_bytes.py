@@ -36,7 +36,7 @@ DECODERS: list[tuple[type[Message], Decoder]] = [
     (inference_pb2.GenerateRequest, lambda message: decode_generate_request(message, timeout_s=1)),
     (inference_pb2.GenerateRequest, decode_passage),
     (inference_pb2.GenerateResponse, decode_chunk),
-    (inference_pb2.EmbedRequest, decode_embed_request),
+    (inference_pb2.EmbedRequest, lambda message: decode_embed_request(message, timeout_s=1)),
     (inference_pb2.EmbedResponse, lambda message: decode_embed_response(message, texts=1)),
     (inference_pb2.ListModelsResponse, decode_served_models),
     (collaboration_pb2.PlanRequest, decode_plan_request),

@@ -293,7 +293,7 @@ def test_a_graph_on_the_wire_meets_the_same_rules_as_one_in_a_file() -> None:
 
 def test_embedding_no_text_is_refused() -> None:
     with pytest.raises(RequestInvalid, match="texts"):
-        decode_embed_request(inference_pb2.EmbedRequest(model="m"))
+        decode_embed_request(inference_pb2.EmbedRequest(model="m"), timeout_s=1.0)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from runtime.codec.collaboration import (
     encode_run_request,
 )
 from runtime.codec.embedding import (
-    EmbedCall,
     decode_embed_request,
     decode_embed_response,
     encode_embed_request,
@@ -65,6 +64,7 @@ from runtime.policy.model import ReleaseKind
 from runtime.ports import (
     ChatMessage,
     Completion,
+    EmbedRequest,
     FinishReason,
     GenerateRequest,
     Provenance,
@@ -413,9 +413,9 @@ def test_a_request_to_run_survives_the_wire(call: CollaborationCall) -> None:
 def test_an_embedding_call_survives_the_wire(
     model: ModelName, texts: list[str], label: Label, provenance: Provenance | None
 ) -> None:
-    call = EmbedCall(model=model, texts=tuple(texts), label=label, provenance=provenance)
+    call = EmbedRequest(model=model, texts=tuple(texts), label=label, provenance=provenance)
 
-    assert decode_embed_request(sent(encode_embed_request(call))) == call
+    assert decode_embed_request(sent(encode_embed_request(call)), timeout_s=call.timeout_s) == call
 
 
 def test_vectors_survive_the_wire() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from leeward.v1 import inference_pb2 as pb
 from leeward.v1 import inference_pb2_grpc as pb_grpc
-from runtime.codec.embedding import EmbedCall, decode_embed_request, encode_embed_response
+from runtime.codec.embedding import decode_embed_request, encode_embed_response
 from runtime.codec.inference import (
     ServedModel,
     decode_generate_request,
@@ -35,6 +35,7 @@ from runtime.ports import (
     ChatMessage,
     Chunk,
     Completion,
+    EmbedRequest,
     FinishReason,
     GenerateRequest,
     ModelPort,
@@ -85,7 +86,7 @@ class Node(pb_grpc.InferenceServicer):
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         async with error_boundary(context, "Inference.Embed"):
-            call = decode_embed_request(request)
+            call = decode_embed_request(request, timeout_s=1.0)
             vectors = [[float(len(text)), 0.0] for text in call.texts]
             return encode_embed_response(vectors, model=call.model, usage=Usage(4))
 
@@ -293,7 +294,7 @@ async def test_a_request_that_the_wire_cannot_carry_is_not_sent() -> None:
 async def test_texts_become_vectors() -> None:
     async with serving(answering()) as (_, client):
         embedded = await client.embed(ModelName("mini"), ["a", "bcd"])
-        result = await client.call_embed(EmbedCall(ModelName("mini"), ("a",)), timeout_s=5)
+        result = await client.call_embed(EmbedRequest(ModelName("mini"), ("a",), timeout_s=5))
 
     assert embedded.vectors == [[1.0, 0.0], [3.0, 0.0]]
     assert embedded.usage.prompt_tokens == 4

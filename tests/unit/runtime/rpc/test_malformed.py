@@ -31,7 +31,7 @@ class Decoder(pb_grpc.InferenceServicer):
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         async with error_boundary(context, "Inference.Embed"):
-            decode_embed_request(request)
+            decode_embed_request(request, timeout_s=1.0)
             return pb.EmbedResponse()
 
 
