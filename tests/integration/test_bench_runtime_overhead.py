@@ -1,13 +1,9 @@
 """The benchmark of the runtime's own cost runs to its end and says what it promises to say."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.integration.benches import quick_figures
+
 PROMISED = {
     "step_overhead_added_ms_p50",
     "step_overhead_added_ms_p99",
@@ -24,17 +20,8 @@ PROMISED = {
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_quick_run_ends_with_one_json_object_that_has_every_promised_figure() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "bench.runtime_overhead", "--json", "--quick"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+    figures = quick_figures("runtime_overhead")
 
-    assert ran.returncode == 0, ran.stderr
-    figures = json.loads(ran.stdout.splitlines()[-1])
     assert figures.keys() >= PROMISED
     assert figures["bare_stream_ms_p50"] > 0
     assert figures["makespan_over_critical_path"] > 0

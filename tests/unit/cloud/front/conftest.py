@@ -20,7 +20,7 @@ from cloud.front.front import FrontBounds, HttpFront
 from cloud.serving import Serving
 from cloud.stages import Embedded, Outcome, WorstCase
 from cloud.upstreams.model import Route, Target
-from runtime.clock import SystemClock
+from runtime.clock import Clock, SystemClock
 from runtime.errors import LeewardError, NotFound, NotPermitted
 from runtime.graph.document import parse_graph
 from runtime.http.protocol import BoundedProtocol
@@ -164,11 +164,10 @@ class Impatient(BoundedProtocol):
     unread_timeout_s = 0.3
 
 
-@asynccontextmanager
-async def running_front(
-    bounds: FrontBounds | None = None, *, default_graph: str = ""
-) -> AsyncIterator[Front]:
-    models, budgets, clock = Models(), Budgets(), SystemClock()
+def core_of(
+    models: Models, budgets: Budgets, *, default_graph: str, clock: Clock
+) -> tuple[Serving, GatewayGraphs]:
+    """What stands behind either front."""
     serving = Serving(
         models=models,
         admission=budgets,
@@ -186,6 +185,15 @@ async def running_front(
         rng=random.Random(1),
         tracer=NoOpTracer(),
     )
+    return serving, graphs
+
+
+@asynccontextmanager
+async def running_front(
+    bounds: FrontBounds | None = None, *, default_graph: str = ""
+) -> AsyncIterator[Front]:
+    models, budgets, clock = Models(), Budgets(), SystemClock()
+    serving, graphs = core_of(models, budgets, default_graph=default_graph, clock=clock)
     endpoints = Endpoints(
         serving,
         graphs,

@@ -1,21 +1,16 @@
 """The gateway's port for devices, in this process: real mutual TLS, models that play a script."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from opentelemetry.trace import NoOpTracer
 
-from cloud.absent import NoCache, NoInspection
 from cloud.calls import Caller
-from cloud.collaboration import GatewayGraphs, GraphLibrary
 from cloud.listener import Listener
 from cloud.servicers.collaboration import CollaborationServicer
 from cloud.servicers.inference import InferenceServicer
-from cloud.serving import Serving
 from leeward.v1 import collaboration_pb2_grpc, inference_pb2_grpc
 from runtime.clock import SystemClock
 from runtime.errors import NotPermitted
@@ -23,13 +18,10 @@ from runtime.identity.authority import CertificateAuthority
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import private_key_pem
 from runtime.ids import DeviceId, ModelName, NodeName
-from runtime.policy.document import parse_policy
 from runtime.rpc.peer import VerifiedPeer
 from runtime.rpc.servers import new_server
 from runtime.rpc.tls import ClientTls, KeyPair, ServerTls
-from runtime.sentinel.defaults import default_detectors
-from runtime.sentinel.scan import Sentinel
-from tests.unit.cloud.front.conftest import GRAPHS, POLICY, Budgets, Models
+from tests.unit.cloud.front.conftest import Budgets, Models, core_of
 
 SERVICES = ("leeward.v1.Inference", "leeward.v1.Collaboration")
 _LIFETIME_S = 3600.0
@@ -91,23 +83,7 @@ async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
     key = ec.generate_private_key(ec.SECP256R1())
     issued = authority.issue_server(key.public_key(), ["127.0.0.1"], lifetime_s=_LIFETIME_S)
     models, budgets, access = Models(), Budgets(), device or OneDevice()
-    serving = Serving(
-        models=models,
-        admission=budgets,
-        inspector=NoInspection(),
-        cache=NoCache(),
-        clock=clock,
-    )
-    graphs = GatewayGraphs(
-        serving,
-        library=GraphLibrary(GRAPHS, "ask-big"),
-        policy=parse_policy(POLICY),
-        sentinel=Sentinel(default_detectors()),
-        node=NodeName("cloud"),
-        clock=clock,
-        rng=random.Random(1),
-        tracer=NoOpTracer(),
-    )
+    serving, graphs = core_of(models, budgets, default_graph="ask-big", clock=clock)
     heads = Heads()
     server = new_server(max_concurrent_rpcs=64)
     inference_pb2_grpc.add_InferenceServicer_to_server(
