@@ -88,6 +88,13 @@ class Breaker:
             state is BreakerState.HALF_OPEN and not self._is_probing
         )
 
+    @property
+    def open_left_s(self) -> float:
+        """Seconds until a call may pass again; 0 when one may now."""
+        if self._open_until_s is None:
+            return 0.0
+        return max(0.0, self._open_until_s - self._clock.monotonic_s())
+
     def enter(self) -> Permit | None:
         """Let a call pass, or return ``None``; every permit is given back by one call below."""
         if not self.admits:
