@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from edge.engine.chat import ChatTemplate
-from edge.engine.native.context import LlamaContext
-from edge.engine.native.model import LlamaModel
+from edge.engine.native.decoder import Decoder
 from edge.engine.native.sampler import TokenSampler
+from edge.engine.native.vocabulary import LlamaVocabulary
 from edge.engine.text import StopScanner, Utf8Stream
 from runtime.errors import ContextOverflow, RequestInvalid
 from runtime.ports import ChatMessage, FinishReason, Sampling, TextDelta, TokenLogprob
@@ -23,7 +23,7 @@ _RANDOM_SEED: Final = 0xFFFF_FFFF
 
 
 def tokenize_chat(
-    model: LlamaModel,
+    model: LlamaVocabulary,
     template: ChatTemplate,
     messages: Sequence[ChatMessage],
     *,
@@ -71,8 +71,8 @@ class Answer:
 
     def __init__(
         self,
-        model: LlamaModel,
-        context: LlamaContext,
+        model: LlamaVocabulary,
+        context: Decoder,
         sampling: Sampling,
         *,
         prompt: Sequence[int],

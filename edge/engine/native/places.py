@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.engine.cells import CellBook
-from edge.engine.native.context import LlamaContext
+from edge.engine.native.decoder import Decoder
 from edge.engine.prefixes import KeptPrefixes, Tokens
 
 __all__ = ["Place", "Places"]
@@ -50,7 +50,7 @@ class Places:
         context: Whose.
     """
 
-    def __init__(self, context: LlamaContext) -> None:
+    def __init__(self, context: Decoder) -> None:
         self._context = context
         self._cells = CellBook(context.cache_tokens)
         self._kept = KeptPrefixes(context.kept_prefixes)

@@ -13,8 +13,8 @@ from typing import Any, Final
 import llama_cpp
 import numpy as np
 
-from edge.engine.native.context import LlamaContext
-from edge.engine.native.model import LlamaModel
+from edge.engine.native.decoder import Decoder
+from edge.engine.native.vocabulary import LlamaVocabulary
 from runtime.errors import RequestInvalid
 from runtime.ports import Sampling, TokenLogprob
 
@@ -45,8 +45,8 @@ class TokenSampler:
 
     def __init__(
         self,
-        model: LlamaModel,
-        context: LlamaContext,
+        model: LlamaVocabulary,
+        context: Decoder,
         sampling: Sampling,
         *,
         grammar: str,
@@ -55,7 +55,10 @@ class TokenSampler:
     ) -> None:
         self._model = model
         self._context = context
-        self._candidates = np.zeros(model.vocabulary_size if grammar else 0, dtype=_TOKEN_DATA)
+        self._reads_rows = not grammar and context.handle is not None
+        """Whether libllama finds a row by itself."""
+        laid_out = 0 if self._reads_rows else model.vocabulary_size
+        self._candidates = np.zeros(laid_out, dtype=_TOKEN_DATA)
         self._grammar: Any = None
         self._chain = llama_cpp.llama_sampler_chain_init(
             llama_cpp.llama_sampler_chain_default_params()
@@ -88,18 +91,24 @@ class TokenSampler:
         """
         if self._is_plain:
             return int(self._context.logits(row).argmax())
-        if self._grammar is None:
+        if self._reads_rows:
             return int(llama_cpp.llama_sampler_sample(self._chain, self._context.handle, row))
         token = self._choose(self._fresh(row))
+        if self._grammar is not None:
+            token = self._within_grammar(token, row)
+            llama_cpp.llama_sampler_accept(self._grammar, token)
+        llama_cpp.llama_sampler_accept(self._chain, token)
+        return token
+
+    def _within_grammar(self, token: int, row: int) -> int:
+        """Return a token if the grammar allows it, else one that it does allow, chosen anew."""
         if not self._is_allowed(token):
             candidates = self._fresh(row)
             llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(candidates))
             # An off-grammar token would end the process with SIGABRT when it is accepted.
             if not np.isfinite(self._candidates["logit"]).any():
                 raise RequestInvalid("no token of this model can continue the grammar")
-            token = self._choose(candidates)
-        llama_cpp.llama_sampler_accept(self._grammar, token)
-        llama_cpp.llama_sampler_accept(self._chain, token)
+            return self._choose(candidates)
         return token
 
     def logprob(self, token: int, alternatives: int, *, row: int) -> TokenLogprob:
@@ -143,7 +152,7 @@ class TokenSampler:
 
 
 def _weighting(
-    model: LlamaModel, context: LlamaContext, sampling: Sampling, *, prompt: Sequence[int]
+    model: LlamaVocabulary, context: Decoder, sampling: Sampling, *, prompt: Sequence[int]
 ) -> list[Any]:
     """The samplers that change logits by what the token is, or by where it stood before."""
     links: list[Any] = []
@@ -185,7 +194,7 @@ def _choosing(sampling: Sampling, *, seed: int) -> list[Any]:
     return [*links, llama_cpp.llama_sampler_init_dist(seed)]
 
 
-def _bias(model: LlamaModel, biases: Sequence[tuple[int, float]]) -> Any:
+def _bias(model: LlamaVocabulary, biases: Sequence[tuple[int, float]]) -> Any:
     pairs = (llama_cpp.llama_logit_bias * len(biases))()
     for pair, (token, bias) in zip(pairs, biases, strict=True):
         if not 0 <= token < model.vocabulary_size:

@@ -16,12 +16,12 @@ from edge.engine.inbox import Inbox, Ticket
 from edge.engine.lookup import Guesser, GuessPrice
 from edge.engine.native.answer import Answer, tokenize_chat
 from edge.engine.native.batch import Part
-from edge.engine.native.context import LlamaContext
+from edge.engine.native.decoder import Decoder
 from edge.engine.native.endings import ENDINGS, failure
-from edge.engine.native.model import LlamaModel
 from edge.engine.native.places import Place, Places
 from edge.engine.native.planning import Batch, DeterministicPlan, Plan, SharedPlan
 from edge.engine.native.sequence import Sequence
+from edge.engine.native.vocabulary import LlamaVocabulary
 from edge.engine.prefixes import tokens_of
 from runtime.clock import Clock
 from runtime.errors import EngineCrashed, LeewardError, RequestInvalid
@@ -45,8 +45,8 @@ class Scheduler:
 
     def __init__(
         self,
-        model: LlamaModel,
-        context: LlamaContext,
+        model: LlamaVocabulary,
+        context: Decoder,
         *,
         template: ChatTemplate,
         inbox: Inbox,

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from edge.engine.native.context import LlamaContext
+from edge.engine.native.decoder import Decoder
 from edge.engine.native.places import Place, Places
 from edge.engine.prefixes import Tokens, tokens_of
 
@@ -30,7 +30,7 @@ def text(length: int, mark: int = 0) -> Tokens:
 
 def made() -> tuple[Places, Memory]:
     memory = Memory()
-    return Places(cast("LlamaContext", memory)), memory
+    return Places(cast("Decoder", memory)), memory
 
 
 def taken(places: Places, length: int, *, growth: int = 10, mark: int = 0) -> Place:
