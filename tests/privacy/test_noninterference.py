@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from bench.noninterference_house import Outcome, run_once
 from runtime.graph.document import load_graph, parse_graph
 from runtime.graph.model import Graph
 from runtime.ids import ModelName
 from runtime.testing.strategies import graphs
-from tests.privacy.house import Outcome, run_once
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = Path("/dev/shm")

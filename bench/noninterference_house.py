@@ -1,5 +1,6 @@
 """The real edge in one process, with the far side of its gate replaced by a recorder.
 
+For the benchmark and the tests of non-interference alike.
 Planner, flow check, executor, sentinel, releases, vault, ledger and gate are the real ones. The
 edge's model is a function of everything it reads, so that a secret does influence its answers,
 votes and decisions; the cloud's is a function of everything it receives.
@@ -19,19 +20,22 @@ from edge.egress.gate import Gate
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
 from runtime.catalog.document import parse_catalog
+from runtime.catalog.model import Catalog
 from runtime.codec.inference import encode_generate_request
 from runtime.codec.ledger import LedgerReference
 from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
 from runtime.collaboration.graphs import GraphBook, Inline
-from runtime.errors import ContextOverflow, LeewardError
-from runtime.executor.events import AnswerFinished, Receipt, RunFinished
+from runtime.errors import ContextOverflow, LedgerUnavailable, LeewardError
+from runtime.executor.events import AnswerFinished, Event, Receipt, RunFinished
 from runtime.executor.executor import Executor
 from runtime.graph.model import Graph
 from runtime.ids import NodeName, RequestId, SessionId
 from runtime.ledger.keys import load_or_create_keys
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
+from runtime.planner.model import Plan
 from runtime.policy.document import parse_policy, policy_hash
+from runtime.policy.model import Policy
 from runtime.ports import (
     ChatMessage,
     Chunk,
@@ -46,8 +50,12 @@ from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Sentinel
 from runtime.testing.fakes import ManualClock, SeededIds
 
+__all__ = ["CLOUD", "EDGE", "RULES", "House", "Outcome", "World", "opened_house", "run_once"]
+
 EDGE, CLOUD = NodeName("edge"), NodeName("cloud")
-POLICY = """
+_SESSION = SessionId("a" * 32)
+_DEADLINE_S = 30.0
+_POLICY = """
 leeward: policy/v1
 categories: {person: confidential, contact: confidential, finance: confidential, health: restricted,
              identity: confidential, location: confidential, network: confidential,
@@ -58,7 +66,7 @@ releases:
 when_unsure: restricted
 cloud_away: edge_only
 """
-CATALOG = """
+_CATALOG = """
 leeward: catalog/v1
 nodes: {edge: {zone: edge}, cloud: {zone: cloud}}
 models:
@@ -69,6 +77,18 @@ models:
     decode_tokens_per_s: 100
     prices: [{valid_from: 2020-01-01, prompt_usd_per_mtok: 1, completion_usd_per_mtok: 2}]
 """
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a house is furnished with."""
+
+    policy: Policy
+    catalog: Catalog
+
+
+RULES = World(parse_policy(_POLICY), parse_catalog(_CATALOG))
+"""A small policy that redacts people, contacts and accounts; one model on either side."""
 
 
 def digest_of(request: GenerateRequest) -> int:
@@ -120,7 +140,8 @@ class Recorder:
     ) -> AsyncGenerator[Chunk, None]:
         # The ledger reference is left out: a keyed MAC, and a position that also counts outcomes,
         # whose place among concurrent passages is a matter of timing.
-        assert ledger is not None
+        if ledger is None:
+            raise LedgerUnavailable("a call came through the gate without its ledger reference")
         message = encode_generate_request(request)
         deadline = f"{request.timeout_s:.6f}".encode()
         self.passages.append(message.SerializeToString(deterministic=True) + deadline)
@@ -143,15 +164,24 @@ class Outcome:
     failure: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """One edge."""
+
+    collaboration: Collaboration
+    executor: Executor
+    recorder: Recorder
+
+
 @asynccontextmanager
 async def opened_house(
-    root: Path, keys: Path, *, fails: bool = False
-) -> AsyncIterator[tuple[Collaboration, Recorder]]:
+    root: Path, keys: Path, *, world: World = RULES, fails: bool = False
+) -> AsyncIterator[House]:
     """A fresh edge in ``root``, with the ledger keys of ``keys``: nonces are arguments here."""
     clock = ManualClock()
     ledger = await asyncio.to_thread(_open_ledger, root / "ledger", keys, clock)
     vault = Vault(root / "vault", clock=clock)
-    rules, catalog = parse_policy(POLICY), parse_catalog(CATALOG)
+    rules, catalog = world.policy, world.catalog
     sentinel = Sentinel(default_detectors())
     recorder = Recorder()
     gate = Gate(
@@ -171,11 +201,11 @@ async def opened_house(
         policy=rules,
         catalog=catalog,
         clock=clock,
-        rng=random.Random(5),
+        rng=random.Random(5),  # noqa: S311 - jitter that repeats
     )
     ids = SeededIds(3)
     try:
-        yield (
+        yield House(
             Collaboration(
                 graphs=GraphBook({}, catalog, default=""),
                 policy=rules,
@@ -187,6 +217,7 @@ async def opened_house(
                 new_id=lambda: str(ids.plan()),
                 people_of=releases.people_of,
             ),
+            executor,
             recorder,
         )
     finally:
@@ -202,30 +233,59 @@ def _open_ledger(directory: Path, keys: Path, clock: ManualClock) -> LedgerWrite
 
 
 async def run_once(
-    root: Path, keys: Path, graph: Graph, texts: Sequence[str], *, fails: bool = False
+    root: Path,
+    keys: Path,
+    graph: Graph,
+    texts: Sequence[str],
+    *,
+    world: World = RULES,
+    plan: Plan | None = None,
+    fails: bool = False,
 ) -> Outcome:
-    """Run the requests of one session in a fresh edge, and return all that passed the gate."""
-    async with opened_house(root, keys, fails=fails) as (collaboration, recorder):
+    """Run the requests of one session in a fresh edge, and return all that passed the gate.
+
+    Args:
+        root: An empty directory for ledger and vault.
+        keys: Where the ledger's keys are, or will be.
+        graph: What every request runs.
+        texts: The requests, in order.
+        world: Policy and catalog.
+        plan: Carried out instead of what the planner would decide.
+        fails: Whether the edge's model fails on some inputs.
+    """
+    async with opened_house(root, keys, world=world, fails=fails) as house:
         outcome = Outcome([])
         for number, text in enumerate(texts):
             request = CollaborationRequest(
                 choice=Inline(graph),
                 messages=(ChatMessage("user", text),),
-                session_id=SessionId("a" * 32),
+                session_id=_SESSION,
                 request_id=RequestId(f"{number:032x}"),
-                deadline_s=30.0,
+                deadline_s=_DEADLINE_S,
             )
-            await _run(collaboration, request, outcome)
-            outcome.passages += sorted(recorder.passages)
-            recorder.passages.clear()
+            await _run(_events(house, request, plan), outcome)
+            outcome.passages += sorted(house.recorder.passages)
+            house.recorder.passages.clear()
         return outcome
 
 
-async def _run(
-    collaboration: Collaboration, request: CollaborationRequest, outcome: Outcome
-) -> None:
+def _events(
+    house: House, request: CollaborationRequest, plan: Plan | None
+) -> AsyncGenerator[Event, None]:
+    if plan is None:
+        return house.collaboration.run(request)
+    return house.executor.run(
+        plan,
+        request.messages,
+        request_id=request.request_id,
+        session_id=_SESSION,
+        deadline_s=_DEADLINE_S,
+    )
+
+
+async def _run(running: AsyncGenerator[Event, None], outcome: Outcome) -> None:
     try:
-        async with aclosing(collaboration.run(request)) as events:
+        async with aclosing(running) as events:
             async for event in events:
                 if isinstance(event, AnswerFinished):
                     outcome.answer = event.text
