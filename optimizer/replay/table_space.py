@@ -132,8 +132,7 @@ class TableSpace:
 
     def can_expose(self, candidate: Candidate) -> bool:
         """Say whether any question could leave the edge: some step's model is in the cloud."""
-        models = self._table.terms[self.row(candidate)].models
-        return any(self._table.is_cloud(model) for model in models)
+        return self._exposing[self.row(candidate)]
 
     def composition(self, candidates: Sequence[Candidate]) -> Composition:
         """Take graphs apart into steps; a model's size is its FLOPs per token."""
@@ -164,6 +163,12 @@ class TableSpace:
             in_degree=term.in_degree,
             edges=term.edges,
         )
+
+    @cached_property
+    def _exposing(self) -> tuple[bool, ...]:
+        """By row, whether some step's model is in the cloud."""
+        cloud = frozenset(model for model in self._table.pool if self._table.is_cloud(model))
+        return tuple(any(step.model in cloud for step in term.steps) for term in self._table.terms)
 
     @cached_property
     def _all(self) -> tuple[Candidate, ...]:
@@ -214,24 +219,50 @@ class TableSpace:
         asked = tuple(choices)
         if self._last[0] != asked:
             try:
-                row = self._table.index.get(self._term(asked).key)
+                row = self._table.index.get(self._key(asked))
             except TermInvalid:
                 row = None
             self._last = (asked, row)
         return self._last[1]
 
-    def _term(self, choices: Sequence[int]) -> Term:
+    def _key(self, choices: Sequence[int]) -> str:
+        """Return the canonical key of the graph that is chosen; most draws are looked up once.
+
+        Raises:
+            TermInvalid: It is no graph.
+        """
         models = [*(choices[2 * slot] for slot in range(self._slots)), choices[2 * self._slots]]
         pool = self._table.pool
         names = [*(pool[one - 1] if one else None for one in models[:-1]), pool[models[-1]]]
-        return self._build(names, choices[2 * self._slots + 2 :])
+        edges = choices[2 * self._slots + 2 :]
+        sources = self._sources(names, edges)
+        alone = [name for name, read in zip(names, sources, strict=True) if name and not read]
+        # Where no model is drawn from twice, there are no numberings to choose among.
+        is_plain = len(set(alone)) == len(alone)
+        return self._plain_key(names, sources) if is_plain else self._build(names, edges).key
 
-    def _build(self, names: Sequence[str | None], edges: Sequence[int]) -> Term:
-        """Build the term of the sink; steps without a model and without a way to it fall out."""
+    def _sources(self, names: Sequence[str | None], edges: Sequence[int]) -> list[list[int]]:
+        """Return by slot the slots that it reads; slots without a model are read by none."""
         sources: list[list[int]] = [[] for _ in names]
         for (source, target), edge in zip(self._pairs, edges, strict=True):
             if edge == _PRESENT and names[source] is not None:
                 sources[target].append(source)
+        return sources
+
+    def _plain_key(self, names: Sequence[str | None], sources: Sequence[Sequence[int]]) -> str:
+        """Write what :func:`canonical` would of steps whose sample numbers are all 0."""
+        keys: list[str] = []
+        for name, read in zip(names, sources, strict=True):
+            inputs = sorted(keys[slot] for slot in read) if name else []
+            if len(set(inputs)) < len(inputs):
+                raise TermInvalid("a step reads the same answer twice")
+            what = f"({','.join(inputs)})" if inputs else "#0"
+            keys.append(f"{_ROLES[len(inputs) > 1]}@{name}{what}")
+        return keys[-1]
+
+    def _build(self, names: Sequence[str | None], edges: Sequence[int]) -> Term:
+        """Build the term of the sink; steps without a model and without a way to it fall out."""
+        sources = self._sources(names, edges)
         drawn: dict[str, int] = {}
         made: list[Term | None] = []
         for slot, name in enumerate(names):

@@ -93,5 +93,5 @@ class Evolution:
             rate = self._options.edge_flip if is_edge else self._options.swap
             if self._rng.random() < rate:
                 others = [one for one in range(len(decision.options)) if one != choices[position]]
-                choices[position] = int(self._rng.choice(others)) if others else 0
+                choices[position] = others[int(self._rng.integers(len(others)))] if others else 0
         return choices

@@ -9,7 +9,7 @@ import numpy as np
 
 from optimizer.search.archive import Archive, Row
 from optimizer.search.driver import Request
-from optimizer.search.model import Candidate, Recommendation
+from optimizer.search.model import Candidate, CandidateKey, Recommendation
 from optimizer.search.problem import Problem
 from optimizer.search.verdict import Verdict, excess_of
 
@@ -23,6 +23,8 @@ class Measured:
         self.problem = problem
         self._name = name
         self._verdict = Verdict(problem)
+        self._scores: dict[CandidateKey, tuple[int, float]] = {}
+        """By graph, the outcomes that its score was made of, as a count, and the score."""
 
     def on_all(self, candidate: Candidate) -> Request:
         """Ask for a graph on every question."""
@@ -45,8 +47,12 @@ class Measured:
 
     def score_of(self, row: Row) -> float:
         """Score a row; see :meth:`score`."""
-        excess = excess_of(self.problem, row)
-        return row.accuracy if excess <= 0.0 else -excess
+        known = self._scores.get(row.candidate.key)
+        if known is None or known[0] != row.count:  # outcomes of a graph only ever grow in number
+            excess = excess_of(self.problem, row)
+            known = (row.count, row.accuracy if excess <= 0.0 else -excess)
+            self._scores[row.candidate.key] = known
+        return known[1]
 
     def verdict(self, archive: Archive) -> Recommendation | None:
         """Return the common recommendation."""

@@ -1,12 +1,14 @@
 """The graphs of a table as choices: one candidate per graph, whatever the steps are numbered."""
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import permutations
 
 import numpy as np
 import pytest
 
 from optimizer.replay.graph_table import GraphTable
-from optimizer.replay.graph_terms import Term
+from optimizer.replay.graph_terms import Term, TermInvalid, canonical
 from optimizer.replay.table_space import NO_STEP, TableSpace
 from optimizer.search.distribution import uniform
 from optimizer.search.model import DecisionKind
@@ -90,6 +92,44 @@ def test_a_graph_that_was_not_run_is_refused(table_space: TableSpace) -> None:
     assert "no option" in str(table_space.refusal([99, *wide[1:]]))
     with pytest.raises(KeyError):
         table_space.candidate(twice)
+
+
+def canonical_key(space: TableSpace, choices: Sequence[int]) -> str:
+    """Build the graph step by step and bring it into its canonical form."""
+    chosen = {one.name: one.options[choices[i]] for i, one in enumerate(space.decisions)}
+    names = [one.name.removesuffix(".model") for one in space.decisions if ".model" in one.name]
+    drawn: Counter[str] = Counter()
+    made: dict[str, Term] = {}
+    for place, name in enumerate(names):
+        model = chosen[f"{name}.model"]
+        if model == NO_STEP:
+            continue
+        read = [one for one in names[:place] if chosen[f"{one}->{name}"] == "present"]
+        inputs = tuple(made[one] for one in read if one in made)
+        sample = 0 if inputs else drawn[model]
+        drawn[model] += not inputs
+        made[name] = Term("fuser" if len(inputs) > 1 else "assistant", model, sample, inputs)
+    return canonical(made[names[-1]]).key
+
+
+def test_draws_are_looked_up_as_the_graphs_that_they_build(table_space: TableSpace) -> None:
+    rng = np.random.default_rng(5)
+    prior = uniform(table_space.decisions)
+    keys = {one.key: row for row, one in enumerate(table_space.candidates())}
+    found = 0
+
+    for _ in range(4000):
+        choices = prior.sample(rng)
+        try:
+            row = keys.get(canonical_key(table_space, choices))
+        except TermInvalid:
+            row = None
+        assert (table_space.refusal(choices) is None) == (row is not None)
+        if row is not None:
+            assert table_space.candidate(choices).key == table_space.candidates()[row].key
+            found += 1
+
+    assert found > 50
 
 
 def test_draws_are_allowed_often_and_reach_every_kind_of_graph(table_space: TableSpace) -> None:
