@@ -1,19 +1,20 @@
-"""Write a GGUF model with random weights: the shape and storage of a real one, and no sense.
+"""Write GGUF models and LoRA adapters with random weights: the shape and storage of real ones.
 
-For speed the weights' values do not matter, so no hub is needed. Little more than the format
-itself: a header, named values, tensors. The tokenizer is byte-level BPE without merges, so that
-a text of N plain characters is N tokens.
+They make no sense; for speed the weights' values do not matter, so no hub is needed. Little more
+than the format itself: a header, named values, tensors. The tokenizer is byte-level BPE without
+merges, so that a text of N plain characters is N tokens.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-__all__ = ["SHAPE_135M", "Shape", "write_model"]
+__all__ = ["SHAPE_135M", "Shape", "write_adapter", "write_model"]
 
 _MAGIC: Final = b"GGUF"
 _VERSION: Final = 3
@@ -66,21 +67,72 @@ def write_model(path: Path, shape: Shape, *, seed: int = 0) -> None:
         shape: How large.
         seed: Of the weights.
     """
-    values = list(_values(shape))
     rng = np.random.default_rng(seed)
+    _write(path, list(_values(shape)), list(_tensors(shape)), partial(_data, rng))
+
+
+def write_adapter(
+    path: Path,
+    shape: Shape,
+    *,
+    rank: int = 4,
+    strength: float = 1.0,
+    seed: int = 0,
+    architecture: str = "llama",
+) -> None:
+    """Write a LoRA adapter of the query and output projections of every layer.
+
+    Args:
+        path: Where.
+        shape: Of the model that it is for.
+        rank: Width of its factors.
+        strength: What its weights are multiplied by; 0 corrects nothing.
+        seed: Of the weights.
+        architecture: Of the model that it says it is for.
+    """
+    rng = np.random.default_rng(seed)
+    values = [
+        _text("general.type", "adapter"),
+        _text("general.architecture", architecture),
+        _text("adapter.type", "lora"),
+        _string("adapter.lora.alpha") + struct.pack("<If", _F32, float(rank)),
+    ]
+    tensors = [
+        (f"blk.{layer}.{name}.weight.lora_{half}", dimensions)
+        for layer in range(shape.layers)
+        for name in ("attn_q", "attn_output")
+        for half, dimensions in (("a", (shape.width, rank)), ("b", (rank, shape.width)))
+    ]
+
+    def data(_: str, dimensions: tuple[int, ...]) -> bytes:
+        drawn = rng.standard_normal(dimensions, dtype=np.float32) * np.float32(strength)
+        return drawn.astype(np.float32).tobytes()
+
+    _write(path, values, tensors, data, are_floats=True)
+
+
+def _write(
+    path: Path,
+    values: list[bytes],
+    tensors: Sequence[tuple[str, tuple[int, ...]]],
+    data: Callable[[str, tuple[int, ...]], bytes],
+    *,
+    are_floats: bool = False,
+) -> None:
+    """Write a file: header, named values, directory of tensors, tensors."""
     with path.open("wb") as file:
-        tensors = list(_tensors(shape))
         file.write(_MAGIC + struct.pack("<IQQ", _VERSION, len(tensors), len(values)))
         file.write(b"".join(values))
         offset = 0
         for name, dimensions in tensors:
-            kind = _kind(dimensions)
+            kind = _TENSOR_F32 if are_floats else _kind(dimensions)
             counts = struct.pack(f"<I{len(dimensions)}Q", len(dimensions), *dimensions)
             file.write(_string(name) + counts + struct.pack("<IQ", kind, offset))
-            offset += _padded(_size_bytes(dimensions))
+            offset += _padded(_size_bytes(kind, dimensions))
         file.write(b"\0" * (_padded(file.tell()) - file.tell()))
         for name, dimensions in tensors:
-            file.write(_data(rng, name, dimensions).ljust(_padded(_size_bytes(dimensions)), b"\0"))
+            written = data(name, dimensions)
+            file.write(written.ljust(_padded(len(written)), b"\0"))
 
 
 def _tensors(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -107,9 +159,9 @@ def _kind(dimensions: tuple[int, ...]) -> int:
     return _TENSOR_F32 if len(dimensions) == 1 else _TENSOR_Q8_0
 
 
-def _size_bytes(dimensions: tuple[int, ...]) -> int:
+def _size_bytes(kind: int, dimensions: tuple[int, ...]) -> int:
     count = int(np.prod(dimensions))
-    return count * 4 if len(dimensions) == 1 else count // _BLOCK * (2 + _BLOCK)
+    return count * 4 if kind == _TENSOR_F32 else count // _BLOCK * (2 + _BLOCK)
 
 
 def _data(rng: np.random.Generator, name: str, dimensions: tuple[int, ...]) -> bytes:
@@ -134,13 +186,10 @@ def _values(shape: Shape) -> Iterator[bytes]:
     def real(key: str, value: float) -> bytes:
         return _string(key) + struct.pack("<If", _F32, value)
 
-    def text(key: str, value: str) -> bytes:
-        return _string(key) + struct.pack("<I", _STRING) + _string(value)
-
     tokens = list(_vocabulary(shape.vocabulary))
     kinds = [_CONTROL if token in _SPECIAL else _NORMAL for token in tokens]
-    yield text("general.architecture", "llama")
-    yield text("general.name", "random")
+    yield _text("general.architecture", "llama")
+    yield _text("general.name", "random")
     yield number("general.file_type", _FILE_TYPE_Q8_0)
     yield number("llama.block_count", shape.layers)
     yield number("llama.context_length", shape.context_tokens)
@@ -152,8 +201,8 @@ def _values(shape: Shape) -> Iterator[bytes]:
     yield real("llama.rope.freq_base", 10_000.0)
     if shape.pooling is not None:
         yield number("llama.pooling_type", shape.pooling)
-    yield text("tokenizer.ggml.model", "gpt2")
-    yield text("tokenizer.ggml.pre", "gpt-2")
+    yield _text("tokenizer.ggml.model", "gpt2")
+    yield _text("tokenizer.ggml.pre", "gpt-2")
     yield (
         _string("tokenizer.ggml.tokens")
         + struct.pack("<IIQ", _ARRAY, _STRING, len(tokens))
@@ -165,7 +214,7 @@ def _values(shape: Shape) -> Iterator[bytes]:
     yield _string("tokenizer.ggml.merges") + struct.pack("<IIQ", _ARRAY, _STRING, 0)
     yield number("tokenizer.ggml.bos_token_id", 0)
     yield number("tokenizer.ggml.eos_token_id", 3)
-    yield text("tokenizer.chat_template", _TEMPLATE)
+    yield _text("tokenizer.chat_template", _TEMPLATE)
 
 
 def _vocabulary(size: int) -> Iterator[str]:
@@ -178,6 +227,10 @@ def _vocabulary(size: int) -> Iterator[str]:
     for number in range(size - len(_SPECIAL) - 256):
         letters = [chr(97 + number // 26**place % 26) for place in range(4)]
         yield "\u0120" + "".join(letters)
+
+
+def _text(key: str, value: str) -> bytes:
+    return _string(key) + struct.pack("<I", _STRING) + _string(value)
 
 
 def _string(text: str) -> bytes:

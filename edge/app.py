@@ -292,6 +292,7 @@ def _model_options(config: EdgeConfig) -> Mapping[ModelName, tuple[ModelConfig, 
                 slots=model.slots,
                 cache_tokens=model.cache_tokens,
                 is_deterministic=model.is_deterministic,
+                adapter=model.adapter,
                 queue_limit=config.max_queue,
             ),
         )

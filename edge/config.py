@@ -3,9 +3,10 @@
 Relative paths are taken from the file's own directory. Secrets are never in the file.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -29,6 +30,9 @@ __all__ = [
 
 EDGE_VERSION = "edge/v1"
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", max_length=255)]
+
+MAX_ADAPTERS: Final = 16
+"""Of one model: each holds a context of its own in memory."""
 Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
@@ -47,6 +51,9 @@ class _ModelShape(Shape):
     """Room for the tokens of all slots together; 0 takes one context, at least 8192."""
     deterministic: bool = False
     """The same text whatever else is asked at the same time; costs what batching wins."""
+    adapters: dict[Name, str] = Field(default={}, max_length=MAX_ADAPTERS)
+    """LoRA adapters by name, each a GGUF file or a pulled model's name. ``MODEL+NAME`` is served
+    beside the model, by a process of its own with the same settings."""
 
 
 class _SentinelShape(Shape):
@@ -104,6 +111,10 @@ class ModelConfig:
     slots: int
     cache_tokens: int
     is_deterministic: bool
+    adapter: Path | None = None
+    """The LoRA adapter that is in force; ``None`` for the model as it is."""
+    base: ModelName | None = None
+    """Of a model with an adapter, the name of the same without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,17 +182,9 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         graph_signers=_paths(base, shape.graph_signers),
         default_graph=shape.default_graph,
         models=tuple(
-            ModelConfig(
-                name=ModelName(name),
-                file=resolve_model_file(model.file, base / shape.state, base=base),
-                sha256=model.sha256,
-                context_tokens=model.context_tokens,
-                threads=model.threads,
-                slots=model.slots,
-                cache_tokens=model.cache_tokens,
-                is_deterministic=model.deterministic,
-            )
+            one
             for name, model in shape.models.items()
+            for one in _models(ModelName(name), model, base / shape.state, base=base)
         ),
         gateway=NodeName(shape.gateway) if shape.gateway else None,
         sentinel=SentinelConfig(
@@ -197,12 +200,41 @@ def _config(document: Document, base: Path) -> EdgeConfig:
     )
 
 
+def _models(
+    name: ModelName, shape: _ModelShape, state: Path, *, base: Path
+) -> Iterator[ModelConfig]:
+    """Yield a model, then the same with each of its adapters."""
+    plain = ModelConfig(
+        name=name,
+        file=resolve_model_file(shape.file, state, base=base),
+        sha256=shape.sha256,
+        context_tokens=shape.context_tokens,
+        threads=shape.threads,
+        slots=shape.slots,
+        cache_tokens=shape.cache_tokens,
+        is_deterministic=shape.deterministic,
+    )
+    yield plain
+    for adapter, file in shape.adapters.items():
+        yield replace(
+            plain,
+            name=ModelName(f"{name}+{adapter}"),
+            adapter=resolve_model_file(file, state, base=base),
+            base=name,
+        )
+
+
 def _paths(base: Path, files: list[str] | None) -> tuple[Path, ...] | None:
     return None if files is None else tuple(base / file for file in files)
 
 
 def _problems(shape: _EdgeShape) -> list[Problem]:
     found = []
+    for name, model in shape.models.items():
+        for adapter in model.adapters:
+            if f"{name}+{adapter}" in shape.models:
+                reason = "is the name of another model with this adapter's name behind it"
+                found.append(Problem(("models", name, "adapters", adapter), reason))
     if not is_local(shape.listen):
         reason = "must be a loopback address: local applications are not authenticated there"
         found.append(Problem(("listen",), reason))

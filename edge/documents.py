@@ -1,7 +1,7 @@
 """Load what the configuration names, and check that it fits together before anything starts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.config import EdgeConfig
 from runtime.catalog.document import load_catalog
@@ -36,13 +36,24 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
     """
     documents = EdgeDocuments(
         policy=load_policy(config.policy),
-        catalog=load_catalog(config.catalog),
+        catalog=_with_adapters(config, load_catalog(config.catalog)),
         graphs=load_graphs(config.graphs, config.graph_signers),
     )
     _check_nodes(config, documents.catalog)
     _check_models(config, documents.catalog)
     _check_graphs(config, documents)
     return documents
+
+
+def _with_adapters(config: EdgeConfig, catalog: Catalog) -> Catalog:
+    """Add the models with an adapter that the catalog leaves out: what it says of the model."""
+    known = catalog.model_by_name
+    missing = [
+        replace(known[model.base], name=model.name)
+        for model in config.models
+        if model.base is not None and model.base in known and model.name not in known
+    ]
+    return replace(catalog, models=(*catalog.models, *missing)) if missing else catalog
 
 
 def _check_nodes(config: EdgeConfig, catalog: Catalog) -> None:

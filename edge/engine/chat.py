@@ -1,9 +1,10 @@
-"""A model's chat template: from messages to the text that the model was trained on.
+"""A model's chat template: from messages and tools to the text that the model was trained on.
 
 The template comes from the model file, so it runs in Jinja's immutable sandbox. Text of a
 message that spells a control token (``<|end|>``) must not become one, or a user could write
 the assistant's turn: such spellings are marked before rendering, and come back as pieces that
-the tokenizer must read as plain text.
+the tokenizer must read as plain text. A template that knows no tools gets them as ordinary text
+(``tool_format``).
 """
 
 import json
@@ -13,14 +14,23 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import jinja2
+import jinja2.meta
 from jinja2.ext import Extension
 from jinja2.nodes import Node
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from edge.engine.tool_format import (
+    ToolFormat,
+    format_of,
+    plain_turns,
+    tools_block,
+    with_block,
+)
+from edge.engine.tool_turns import tool_data, turn_data
 from runtime.clock import Clock
 from runtime.errors import ModelInvalid, RequestInvalid
-from runtime.ports import ChatMessage
+from runtime.ports import ChatMessage, ToolDefinition
 
 __all__ = ["ChatTemplate", "PromptPiece"]
 
@@ -58,30 +68,54 @@ class ChatTemplate:
         spellings = sorted((text for text in control if text), key=len, reverse=True)
         self._spelling = re.compile("|".join(map(re.escape, spellings)) or r"(?!)")
         self._template = _compile(source, strftime=self._strftime) if source else None
+        self._knows_tools = bool(source) and _names_tools(source)
+        self.tool_format: ToolFormat = format_of(source) if self._knows_tools else "tagged"
+        """How the model writes that it asks for a tool."""
 
-    def pieces(self, messages: Sequence[ChatMessage]) -> list[PromptPiece]:
+    def pieces(
+        self, messages: Sequence[ChatMessage], tools: Sequence[ToolDefinition] = ()
+    ) -> list[PromptPiece]:
         """Render a chat up to where the assistant's answer begins.
 
         A model without a template gets the contents, one per line.
 
+        Args:
+            messages: The chat.
+            tools: What the model may ask for.
+
         Raises:
             RequestInvalid: The template refuses these messages.
         """
+        if self._knows_tools:
+            return self._rendered(messages, tools)
+        turns = plain_turns(messages)
+        if not tools:
+            return self._rendered(turns)
+        block = tools_block(tools)
+        try:
+            return self._rendered(with_block(turns, block, in_system=True))
+        except RequestInvalid:  # some templates refuse system turns
+            return self._rendered(with_block(turns, block, in_system=False))
+
+    def _rendered(
+        self, messages: Sequence[ChatMessage], tools: Sequence[ToolDefinition] = ()
+    ) -> list[PromptPiece]:
         if self._template is None:
             text = "\n".join(message.content for message in messages)
             return [PromptPiece(text, is_plain=True)]
-        mark = _unused_character(messages)
+        mark = _unused_character(messages, tools)
         found: list[str] = []
 
         def hide(match: re.Match[str]) -> str:
             found.append(match.group())
             return f"{mark}{len(found) - 1}{mark}"
 
-        turns = [
-            {"role": message.role, "content": self._spelling.sub(hide, message.content)}
-            for message in messages
-        ]
-        parts = self._render(self._template, turns).split(mark)
+        def hidden(text: str) -> str:
+            return self._spelling.sub(hide, text)
+
+        turns = turn_data(messages, change=hidden, tool_format=self.tool_format)
+        told = tool_data(tools, change=hidden) or None
+        parts = self._render(self._template, turns, told).split(mark)
         return [
             PromptPiece(found[int(part)], is_plain=True)
             if number % 2
@@ -90,9 +124,16 @@ class ChatTemplate:
             if part
         ]
 
-    def _render(self, template: jinja2.Template, turns: list[dict[str, str]]) -> str:
+    def _render(
+        self,
+        template: jinja2.Template,
+        turns: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+    ) -> str:
         try:
-            return template.render(messages=turns, add_generation_prompt=True, **self._tokens)
+            return template.render(
+                messages=turns, tools=tools, add_generation_prompt=True, **self._tokens
+            )
         except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
             # The error's own text may quote a message.
             raise RequestInvalid("the model's chat template refuses these messages") from None
@@ -111,13 +152,22 @@ class _GenerationTag(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def _compile(source: str, *, strftime: Callable[[str], str]) -> jinja2.Template:
-    environment = ImmutableSandboxedEnvironment(
+def _environment() -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
         loader=jinja2.BaseLoader(),
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=[_GenerationTag, "jinja2.ext.loopcontrols"],
     )
+
+
+def _names_tools(source: str) -> bool:
+    """Whether a template that compiles looks at the tools that it is given."""
+    return "tools" in jinja2.meta.find_undeclared_variables(_environment().parse(source))
+
+
+def _compile(source: str, *, strftime: Callable[[str], str]) -> jinja2.Template:
+    environment = _environment()
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = strftime
@@ -127,16 +177,33 @@ def _compile(source: str, *, strftime: Callable[[str], str]) -> jinja2.Template:
         raise ModelInvalid("its chat template does not compile") from None
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _to_json(
+    value: Any,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    *,
+    ensure_ascii: bool = False,
+    sort_keys: bool = False,
+) -> str:
+    """Write JSON as Transformers does for templates: not escaped for HTML."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
 
 
 def _refuse(message: str) -> NoReturn:
     raise jinja2.TemplateError(message)
 
 
-def _unused_character(messages: Sequence[ChatMessage]) -> str:
+def _unused_character(messages: Sequence[ChatMessage], tools: Sequence[ToolDefinition]) -> str:
     used = set().union(*(message.content for message in messages))
+    if tools or any(message.tool_calls or message.tool_call_id for message in messages):
+        # What templates see of arguments and schemas is read from JSON, escapes and all.
+        used |= set(json.dumps([turn_data(messages), tool_data(tools)], ensure_ascii=False))
     for code in _PRIVATE_USE:
         if chr(code) not in used:
             return chr(code)

@@ -25,6 +25,7 @@ from edge.engine.frames import (
     receive_frame,
 )
 from edge.engine.inbox import Inbox
+from edge.engine.native.adapter import apply_adapter
 from edge.engine.native.context import LlamaContext
 from edge.engine.native.embedding import Embedder, EmbeddingContext
 from edge.engine.native.model import LlamaModel, LoadLog
@@ -84,19 +85,21 @@ class _Server:
                 if model.pooling
                 else LlamaContext(model, load, log)
             )
-        self._facts = _facts_of(model, context)
-        self._inbox = Inbox(send=daemon.send, limit=load.queue_limit, clock=clock)
-        self._worker: Embedder | Scheduler
-        if isinstance(context, EmbeddingContext):
-            self._worker = Embedder(model, context, inbox=self._inbox, send=daemon.send)
-            return
+            if load.adapter:
+                _adapt(model, context, load.adapter, log)
         template = ChatTemplate(
-            model.chat_template,
+            "" if isinstance(context, EmbeddingContext) else model.chat_template,
             bos=model.bos_text,
             eos=model.eos_text,
             control=model.control_texts,
             clock=clock,
         )
+        self._facts = _facts_of(model, context, template)
+        self._inbox = Inbox(send=daemon.send, limit=load.queue_limit, clock=clock)
+        self._worker: Embedder | Scheduler
+        if isinstance(context, EmbeddingContext):
+            self._worker = Embedder(model, context, inbox=self._inbox, send=daemon.send)
+            return
         self._worker = Scheduler(
             model,
             context,
@@ -127,7 +130,17 @@ class _Server:
         os._exit(_EXIT_DONE)
 
 
-def _facts_of(model: LlamaModel, context: LlamaContext | EmbeddingContext) -> ModelFacts:
+def _adapt(
+    model: LlamaModel, context: LlamaContext | EmbeddingContext, adapter: str, log: LoadLog
+) -> None:
+    if isinstance(context, EmbeddingContext):
+        raise ModelInvalid("it makes embeddings, and such models take no adapter")
+    apply_adapter(model, context, adapter, log)
+
+
+def _facts_of(
+    model: LlamaModel, context: LlamaContext | EmbeddingContext, template: ChatTemplate
+) -> ModelFacts:
     return ModelFacts(
         description=model.description,
         parameters=model.parameters,
@@ -139,6 +152,7 @@ def _facts_of(model: LlamaModel, context: LlamaContext | EmbeddingContext) -> Mo
         slots=context.slots,
         trained_context_tokens=model.trained_context_tokens,
         has_chat_template=bool(model.chat_template),
+        tool_format=template.tool_format,
         embeds=isinstance(context, EmbeddingContext),
     )
 

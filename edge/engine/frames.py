@@ -14,7 +14,16 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from runtime.ports import ChatMessage, FinishReason, Sampling, TextDelta, Timings, Usage
+from edge.engine.tool_format import ToolFormat
+from runtime.ports import (
+    ChatMessage,
+    FinishReason,
+    Sampling,
+    TextDelta,
+    Timings,
+    ToolDefinition,
+    Usage,
+)
 
 __all__ = [
     "Begun",
@@ -75,6 +84,8 @@ class Load:
     queue_limit: int
     memory_headroom_bytes: int
     is_mapped: bool
+    adapter: str = ""
+    """A LoRA adapter's file; empty for none."""
     kind: Literal["load"] = "load"
 
 
@@ -86,6 +97,8 @@ class Start:
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
     timeout_s: float
+    tools: tuple[ToolDefinition, ...] = ()
+    """What the model is told that it may ask for."""
     caller: str = ""
     """Whose turn it takes; an opaque name, equal for calls of one caller; empty: unknown."""
     priority: int = 0
@@ -136,6 +149,8 @@ class ModelFacts:
     """Calls that are answered at the same time."""
     trained_context_tokens: int
     has_chat_template: bool
+    tool_format: ToolFormat = "tagged"
+    """How it writes what it asks of tools."""
     embeds: bool = False
     """Whether it makes vectors; otherwise it writes text."""
 

@@ -1,6 +1,7 @@
 """Settings of an engine, as plain data; ``edge.app`` fills them from the daemon's settings."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = ["EngineOptions"]
 
@@ -47,6 +48,8 @@ class EngineOptions:
     """
     gpu_layers: int = 0
     """Layers on an accelerator, for builds of libllama that have one."""
+    adapter: Path | None = None
+    """A LoRA adapter of the model (GGUF), in force for every call; ``None`` for none."""
     is_mapped: bool = True
     """Map the file instead of copying it into memory."""
     queue_limit: int = 32

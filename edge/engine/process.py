@@ -94,6 +94,11 @@ class EngineProcess:
         self._last_failure = ""
 
     @property
+    def adapter(self) -> Path | None:
+        """The file of the LoRA adapter that is in force, if there is one."""
+        return self._options.adapter
+
+    @property
     def status(self) -> ModelStatus:
         """How the model stands now."""
         link = self._link

@@ -13,7 +13,14 @@ from edge.engine.native.sampler import TokenSampler
 from edge.engine.native.vocabulary import LlamaVocabulary
 from edge.engine.text import StopScanner, Utf8Stream
 from runtime.errors import ContextOverflow, RequestInvalid
-from runtime.ports import ChatMessage, FinishReason, Sampling, TextDelta, TokenLogprob
+from runtime.ports import (
+    ChatMessage,
+    FinishReason,
+    Sampling,
+    TextDelta,
+    TokenLogprob,
+    ToolDefinition,
+)
 
 __all__ = ["Answer", "tokenize_chat"]
 
@@ -26,6 +33,7 @@ def tokenize_chat(
     model: LlamaVocabulary,
     template: ChatTemplate,
     messages: Sequence[ChatMessage],
+    tools: Sequence[ToolDefinition] = (),
     *,
     context_tokens: int,
 ) -> list[int]:
@@ -35,6 +43,7 @@ def tokenize_chat(
         model: Whose vocabulary is used.
         template: How its chats are written.
         messages: The chat.
+        tools: What the model may ask for.
         context_tokens: What prompt and answer share.
 
     Raises:
@@ -42,7 +51,7 @@ def tokenize_chat(
         ContextOverflow: No token of an answer would fit behind the prompt.
     """
     tokens: list[int] = []
-    for piece in template.pieces(messages):
+    for piece in template.pieces(messages, tools):
         tokens += model.tokenize(piece.text, is_plain=piece.is_plain)
     if model.bos is not None and tokens[:1] != [model.bos]:
         tokens.insert(0, model.bos)

@@ -16,7 +16,7 @@ from runtime.errors import ModelInvalid
 __all__ = ["LlamaModel", "LoadLog"]
 
 _TEXT_BYTES: Final = 256
-_LEVEL_ERROR: Final = 3
+_LEVEL_ERROR: Final = 4
 _LOG_CHARACTERS: Final = 300
 _LOGS: Final[list["LoadLog"]] = []
 """libllama calls back for as long as the process lives."""

@@ -176,6 +176,7 @@ class Scheduler:
                 self._model,
                 self._template,
                 start.messages,
+                start.tools,
                 context_tokens=self._context.context_tokens,
             )
             self._inbox.check(ticket)

@@ -50,6 +50,25 @@ def test_a_mistake_is_told_with_file_line_and_reason(
     assert words in str(refused.value)
 
 
+def test_each_adapter_makes_a_model_of_its_own_with_the_same_settings() -> None:
+    text = GOOD.replace("small.gguf}", "small.gguf, slots: 3, adapters: {polite: p.gguf}}")
+
+    plain, polite = parse_config(text, base=Path("/x")).models
+
+    assert (plain.name, plain.adapter, plain.base) == ("small", None, None)
+    assert (polite.name, polite.adapter) == ("small+polite", Path("/x/p.gguf"))
+    assert (polite.file, polite.slots, polite.base) == (plain.file, 3, "small")
+
+
+def test_an_adapters_name_that_is_taken_is_told_with_its_line() -> None:
+    text = GOOD.replace("small.gguf}", "small.gguf, adapters: {a: p.gguf}}\n  small+a: {file: b}")
+
+    with pytest.raises(ConfigInvalid, match="another model") as refused:
+        parse_config(text, base=Path(), file="edge.yaml")
+
+    assert str(refused.value).startswith("edge.yaml:7: ")
+
+
 def test_beyond_loopback_is_allowed_with_a_token_file() -> None:
     text = GOOD + "http: 0.0.0.0:80\nhttp_token_file: token\n"
 

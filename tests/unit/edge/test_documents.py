@@ -10,6 +10,7 @@ from runtime.errors import ConfigInvalid, SignatureInvalid
 from runtime.graph.document import load_graph
 from runtime.identity.graph_signature import signature_file_of, write_graph_signature
 from runtime.identity.signing_keys import load_or_create_key, public_file_of
+from runtime.ids import ModelName
 
 CONFIG = """\
 leeward: edge/v1
@@ -109,3 +110,12 @@ def test_a_signer_whose_key_is_not_there_is_refused_even_where_nothing_needs_it(
 def test_an_empty_list_of_signers_is_refused_rather_than_read_as_none(device: Path) -> None:
     with pytest.raises(ConfigInvalid, match="graph_signers: needs at least 1"):
         config(device, signers="graph_signers: []\n")
+
+
+def test_a_model_with_an_adapter_is_in_the_catalog_as_its_model_is(device: Path) -> None:
+    text = CONFIG.replace("{file: small.gguf}", "{file: small.gguf, adapters: {polite: p.gguf}}")
+
+    documents = load_documents(parse_config(text, base=device, file="edge.yaml"))
+
+    model = documents.catalog.model_by_name[ModelName("small+polite")]
+    assert model.node == "edge"
