@@ -2,53 +2,44 @@
 
 Decisions are, per step, its model and role; per pair of steps, an edge; and the sink's. A step
 without a way to the sink is no part of the graph, and a fuser with fewer than two answers to merge
-is an assistant. Isomorphic graphs have one candidate: steps are
-numbered in the one order that makes the choices smallest. Knows no policy (``rules`` does).
+is an assistant. Isomorphic graphs have one candidate (``graph_shapes``). The first step of a model
+that reads the request alone gives its greedy answer, as every step after it does, and further ones
+draw: so graphs share their calls, and what one of them shows counts in the others. Knows no policy
+(``rules`` does).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from itertools import product
 
+from optimizer.evaluation.graph_shapes import (
+    Shape,
+    SpaceLimits,
+    canonical,
+    connected,
+    samples,
+    shapes_within,
+    twins,
+)
+from optimizer.search.composition import Composer, Composition
 from optimizer.search.model import Candidate, CandidateKey, Decision, DecisionKind
 from runtime.graph.model import Edge, Graph, Step
 from runtime.graph.roles import Role
 from runtime.ids import ModelName, StepId
 from runtime.ports import Sampling
 
-__all__ = ["SINK", "GraphSpace", "SpaceLimits"]
+__all__ = ["SINK", "GraphSpace"]
 
 SINK = StepId("final")
-_ENUMERABLE = 200_000
-"""Combinations that are walked to list every graph; larger spaces are not listed."""
+_ENUMERABLE = 60_000
+"""Graphs that are tried to list every one; larger spaces are not listed."""
 _SEED_STRIDE = 1000
-"""Steps' seeds lie this far apart, so that their samples never share one."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceLimits:
-    """How large graphs may be and how their steps draw."""
-
-    models: tuple[str, ...]
-    sink_models: tuple[str, ...]
-    roles: tuple[str, ...]
-    max_steps: int
-    max_width: int
-    max_depth: int
-    max_tokens: int
-    temperature: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """Choices in words: for each step model, role and predecessors; the sink comes last."""
-
-    models: tuple[int, ...]
-    roles: tuple[int, ...]
-    sources: tuple[tuple[int, ...], ...]
+"""Seeds of a model's samples lie this far apart, so that no two draw alike."""
+_EQUAL_SIZE = 1.0
+_MERGED = 2
+"""A step that reads so many answers merges them, as an assistant or as a fuser."""
 
 
 class GraphSpace:
@@ -59,6 +50,7 @@ class GraphSpace:
         limits: How large graphs may be.
         forbids: Says why a graph may not be built, such as a leak; ``None`` allows it.
         exposes: Says whether a graph could send content out of the edge.
+        sizes: What each model does per token, in any unit, > 0; a model left out has size 1.
     """
 
     def __init__(
@@ -68,11 +60,13 @@ class GraphSpace:
         *,
         forbids: Callable[[Graph], str | None] = lambda _: None,
         exposes: Callable[[Graph], bool] = lambda _: True,
+        sizes: Mapping[str, float] | None = None,
     ) -> None:
         self._name = name
         self._limits = limits
         self._forbids = forbids
         self._exposes = exposes
+        self._sizes = sizes or {}
         self._refusals: dict[CandidateKey, str | None] = {}
 
     @property
@@ -100,18 +94,15 @@ class GraphSpace:
         """Say in one sentence why these choices make no allowed graph, or ``None``."""
         candidate = self.candidate(choices)
         if candidate.key not in self._refusals:
-            self._refusals[candidate.key] = self._refusal(candidate)
+            self._refusals[candidate.key] = self._refusal(self._shape(candidate.choices))
         return self._refusals[candidate.key]
 
     def candidate(self, choices: Sequence[int]) -> Candidate:
         """Bring choices into their canonical form: what does not reach the sink falls out."""
-        shape = _canonical(self._shape(choices))
-        return Candidate(CandidateKey(self._text(shape)), self._choices(shape))
+        return self._written(canonical(self._shape(choices)))
 
     def candidates(self) -> Sequence[Candidate] | None:
-        """List every allowed graph by key, or ``None`` where there are too many to walk."""
-        if self.combinations > _ENUMERABLE:
-            return None
+        """List every allowed graph by key, or ``None`` where there are too many to try."""
         return self._every
 
     def can_expose(self, candidate: Candidate) -> bool:
@@ -137,11 +128,55 @@ class GraphSpace:
 
     def graph(self, candidate: Candidate) -> Graph:
         """Write a candidate as the document that the runtime executes."""
-        shape = self._shape(candidate.choices)
+        return self._graph(self._shape(candidate.choices))
+
+    def composition(self, candidates: Sequence[Candidate]) -> Composition:
+        """Take graphs apart into steps that read other steps."""
+        limits = self._limits
+        players = tuple(dict.fromkeys((*limits.models, *limits.sink_models)))
+        composer = Composer(players, [self._sizes.get(one, _EQUAL_SIZE) for one in players])
+        for candidate in candidates:
+            shape = self._shape(candidate.choices)
+            parts: list[int] = []
+            for step, sample in enumerate(self._variants(shape)):
+                model = players.index(self._model(shape, step))
+                reads = [parts[source] for source in shape.sources[step]]
+                parts.append(composer.part(model, sample, reads))
+            composer.graph(parts[-1])
+        return composer.composed()
+
+    @cached_property
+    def _every(self) -> tuple[Candidate, ...] | None:
+        shapes = shapes_within(self._limits, _ENUMERABLE)
+        if shapes is None:
+            return None
+        allowed = [self._written(one) for one in shapes if self._refusal(one) is None]
+        return tuple(sorted(allowed, key=lambda one: one.key))
+
+    @cached_property
+    def _pairs(self) -> tuple[tuple[int, int], ...]:
+        count = self._limits.max_steps
+        return tuple((s, t) for t in range(1, count + 1) for s in range(t))
+
+    def _refusal(self, shape: Shape) -> str | None:
+        """Say why a canonical shape may not be built, or ``None``."""
+        if (misfit := self._limits.misfit(shape)) is not None:
+            return misfit
+        same = twins(shape, is_greedy=self._limits.temperature == 0)
+        if same is not None:
+            first, second = (f"s{step + 1}" for step in same)
+            return f"{first} and {second} would say the same; one of them is enough"
+        return self._forbids(self._graph(shape))
+
+    def _written(self, shape: Shape) -> Candidate:
+        return Candidate(CandidateKey(self._text(shape)), self._choices(shape))
+
+    def _graph(self, shape: Shape) -> Graph:
         count = len(shape.models) - 1
         names = [_name_of(step, count) for step in range(count + 1)]
         steps = tuple(
-            self._step(names[step], shape, step, is_sink=step == count) for step in range(count + 1)
+            self._step(names[step], shape, step, sample)
+            for step, sample in enumerate(samples(shape))
         )
         edges = tuple(
             Edge(names[source], names[target])
@@ -150,37 +185,11 @@ class GraphSpace:
         )
         return Graph(self._name, steps, edges)
 
-    @cached_property
-    def _every(self) -> tuple[Candidate, ...]:
-        options = [range(len(decision.options)) for decision in self.decisions]
-        found: dict[CandidateKey, Candidate] = {}
-        for choices in product(*options):
-            candidate = self.candidate(choices)
-            if candidate.key not in found:
-                found[candidate.key] = candidate
-        allowed = [one for one in found.values() if self.refusal(one.choices) is None]
-        return tuple(sorted(allowed, key=lambda one: one.key))
-
-    @cached_property
-    def _pairs(self) -> tuple[tuple[int, int], ...]:
-        count = self._limits.max_steps
-        return tuple((s, t) for t in range(1, count + 1) for s in range(t))
-
-    def _refusal(self, candidate: Candidate) -> str | None:
-        shape = self._shape(candidate.choices)
-        depths = _depths(shape)
-        if max(depths) > self._limits.max_depth:
-            return f"{max(depths)} steps in a row are more than max_depth {self._limits.max_depth}"
-        widest = max(depths[:-1].count(depth) for depth in range(1, max(depths) + 1))
-        if widest > self._limits.max_width:
-            return f"{widest} steps side by side are more than max_width {self._limits.max_width}"
-        return self._forbids(self.graph(candidate))
-
-    def _shape(self, choices: Sequence[int]) -> _Shape:
+    def _shape(self, choices: Sequence[int]) -> Shape:
         count = self._limits.max_steps
         has_edge = dict(zip(self._pairs, choices[2 * count + 2 :], strict=True))
-        connected = _connected(
-            _Shape(
+        reached = connected(
+            Shape(
                 models=tuple(choices[2 * step] for step in range(count + 1)),
                 roles=tuple(choices[2 * step + 1] for step in range(count + 1)),
                 sources=tuple(
@@ -189,14 +198,13 @@ class GraphSpace:
                 ),
             )
         )
-        assistant = self._limits.roles.index(Role.ASSISTANT.value)
         roles = tuple(
-            role if len(sources) > 1 else assistant
-            for role, sources in zip(connected.roles, connected.sources, strict=True)
+            role if len(sources) > 1 else self._limits.assistant
+            for role, sources in zip(reached.roles, reached.sources, strict=True)
         )
-        return replace(connected, roles=roles)
+        return replace(reached, roles=roles)
 
-    def _choices(self, shape: _Shape) -> tuple[int, ...]:
+    def _choices(self, shape: Shape) -> tuple[int, ...]:
         """Write a connected shape as choices; steps that it lacks choose option 0 and no edge."""
         count, used = self._limits.max_steps, len(shape.models) - 1
         values = [0] * (2 * count + 2)
@@ -210,27 +218,37 @@ class GraphSpace:
         }
         return (*values, *(int(pair in present) for pair in self._pairs))
 
-    def _text(self, shape: _Shape) -> str:
-        last = len(shape.models) - 1
+    def _text(self, shape: Shape) -> str:
         parts = []
         for step, sources in enumerate(shape.sources):
-            models = self._limits.sink_models if step == last else self._limits.models
             reads = ",".join(str(source + 1) for source in sources)
             role = self._limits.roles[shape.roles[step]]
-            parts.append(f"{role}@{models[shape.models[step]]}({reads})")
+            parts.append(f"{role}@{self._model(shape, step)}({reads})")
         return ";".join(parts)
 
-    def _step(self, name: StepId, shape: _Shape, step: int, *, is_sink: bool) -> Step:
+    def _model(self, shape: Shape, step: int) -> str:
+        is_sink = step == len(shape.models) - 1
+        models = self._limits.sink_models if is_sink else self._limits.models
+        return models[shape.models[step]]
+
+    def _variants(self, shape: Shape) -> list[int]:
+        """Number what tells steps apart beside model and reading: the sample, or the role."""
+        drawn = samples(shape) if self._limits.temperature > 0 else (0,) * len(shape.models)
+        return [
+            sample if len(sources) < _MERGED else int(role == self._limits.assistant)
+            for sample, role, sources in zip(drawn, shape.roles, shape.sources, strict=True)
+        ]
+
+    def _step(self, name: StepId, shape: Shape, step: int, sample: int) -> Step:
         limits = self._limits
-        models = limits.sink_models if is_sink else limits.models
-        is_drawn = not shape.sources[step] and not is_sink and limits.temperature > 0
+        is_drawn = sample > 0 and limits.temperature > 0
         sampling = Sampling(
             temperature=limits.temperature if is_drawn else 0.0,
-            seed=_SEED_STRIDE * (step + 1) if is_drawn else None,
+            seed=_SEED_STRIDE * sample if is_drawn else None,
             max_tokens=limits.max_tokens,
         )
         role = Role(limits.roles[shape.roles[step]])
-        return Step(name, role, ModelName(models[shape.models[step]]), sampling=sampling)
+        return Step(name, role, ModelName(self._model(shape, step)), sampling=sampling)
 
 
 _EDGE_OPTIONS = ("absent", "present")
@@ -238,86 +256,3 @@ _EDGE_OPTIONS = ("absent", "present")
 
 def _name_of(step: int, count: int) -> StepId:
     return SINK if step == count else StepId(f"s{step + 1}")
-
-
-def _connected(shape: _Shape) -> _Shape:
-    """Leave out the steps that have no way to the sink."""
-    kept = {len(shape.models) - 1}
-    for target in range(len(shape.models) - 1, -1, -1):
-        if target in kept:
-            kept.update(shape.sources[target])
-    order = sorted(kept)
-    place = {step: position for position, step in enumerate(order)}
-    return _Shape(
-        models=tuple(shape.models[step] for step in order),
-        roles=tuple(shape.roles[step] for step in order),
-        sources=tuple(tuple(place[source] for source in shape.sources[step]) for step in order),
-    )
-
-
-def _depths(shape: _Shape) -> list[int]:
-    depths: list[int] = []
-    for sources in shape.sources:
-        depths.append(1 + max((depths[source] for source in sources), default=0))
-    return depths
-
-
-_Code = tuple[tuple[int, ...], int, int]
-
-
-def _canonical(shape: _Shape) -> _Shape:
-    """Number the steps in the order that gives the smallest sequence of codes.
-
-    A step's code is what it reads, its model and its role; a step can be numbered once all that
-    it reads is. Only steps with the same code are tried in several orders.
-    """
-    last = len(shape.models) - 1
-    order = min(_orders(shape, last), key=lambda found: _codes(shape, found))
-    place = {step: position for position, step in enumerate(order)}
-    return _Shape(
-        models=tuple(shape.models[step] for step in order),
-        roles=tuple(shape.roles[step] for step in order),
-        sources=tuple(
-            tuple(sorted(place[source] for source in shape.sources[step])) for step in order
-        ),
-    )
-
-
-def _codes(shape: _Shape, order: tuple[int, ...]) -> tuple[_Code, ...]:
-    place = {step: position for position, step in enumerate(order)}
-    return tuple(_code(shape, step, place) for step in order)
-
-
-def _code(shape: _Shape, step: int, place: dict[int, int]) -> _Code:
-    reads = tuple(sorted(place[source] for source in shape.sources[step]))
-    return (reads, shape.models[step], shape.roles[step])
-
-
-def _orders(shape: _Shape, last: int) -> Iterator[tuple[int, ...]]:
-    """Yield the orders that can be smallest: at each place, every step with the least code."""
-    stack: list[tuple[int, ...]] = [()]
-    while stack:
-        order = stack.pop()
-        if len(order) == last:
-            yield (*order, last)
-            continue
-        place = {step: position for position, step in enumerate(order)}
-        ready = [
-            step
-            for step in range(last)
-            if step not in place and all(source in place for source in shape.sources[step])
-        ]
-        codes = {step: _code(shape, step, place) for step in ready}
-        least = min(codes.values())
-        tied = [step for step in ready if codes[step] == least]
-        # Twins that also feed the same steps are interchangeable: one of them stands for all.
-        stack.extend((*order, step) for step in _unlike(shape, tied))
-
-
-def _unlike(shape: _Shape, tied: Sequence[int]) -> Iterator[int]:
-    seen: set[frozenset[int]] = set()
-    for step in tied:
-        feeds = frozenset(t for t, sources in enumerate(shape.sources) if step in sources)
-        if feeds not in seen:
-            seen.add(feeds)
-            yield step

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from optimizer.evaluation.graph_space import SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
 from optimizer.evaluation.rules import flops_of_call
 from optimizer.evaluation.tasks import Task, load_tasks
 from optimizer.replay.graph_table import GraphTable
@@ -54,6 +54,8 @@ __all__ = ["CHARACTERS_PER_TOKEN", "STUDY_VERSION", "load_study", "study_schema"
 STUDY_VERSION: Final = "study/v1"
 CHARACTERS_PER_TOKEN: Final = 4
 """Rule of thumb for English; only estimates use it, never bounds."""
+_GRAPH_FORM: Final = 2
+"""How choices become graphs in a live study; a change of it makes journals those of others."""
 _LIVE_PARTS: Final = ("tasks", "catalog", "policy", "graphs")
 
 
@@ -304,7 +306,7 @@ def _searched(shape: StudyShape) -> dict[str, object]:
         del data["searcher"]["agent"]
     if shape.evaluation.live is not None:
         revisions = dict(shape.evaluation.live.revisions)
-        data["evaluation"] = {"live": {"revisions": revisions}}
+        data["evaluation"] = {"live": {"revisions": revisions, "graph_form": _GRAPH_FORM}}
     else:
         data["evaluation"] = {"replay": {}}
     judge = data["scoring"]["judge"]

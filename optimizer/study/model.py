@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from optimizer.evaluation.graph_space import SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
 from optimizer.evaluation.tasks import Task
 from optimizer.judging.model import JudgeSettings
 from optimizer.replay.graph_table import GraphTable

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from optimizer.evaluation.graph_space import GraphSpace
+from optimizer.evaluation.model_sizes import model_sizes
 from optimizer.evaluation.rules import GraphRules
 from optimizer.search.model import Candidate, Space
 from optimizer.study.document import CHARACTERS_PER_TOKEN
@@ -43,7 +44,14 @@ def live_parts(study: Study, source: LiveSource, *, today: date) -> LiveParts:
         today=today,
         least_prompt_tokens=max(1, shortest // (4 * CHARACTERS_PER_TOKEN)),
     )
-    space = GraphSpace(study.name, source.limits, forbids=rules.forbids, exposes=rules.exposes)
+    limits = source.limits
+    space = GraphSpace(
+        study.name,
+        limits,
+        forbids=rules.forbids,
+        exposes=rules.exposes,
+        sizes=model_sizes(source.catalog, (*limits.models, *limits.sink_models)),
+    )
     return LiveParts(study, source, space, rules)
 
 

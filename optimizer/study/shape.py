@@ -99,7 +99,8 @@ class GraphsShape(Shape):
     max_tokens: int = Field(default=512, ge=1, le=131_072)
     """Longest answer of a step, tokens."""
     temperature: float = Field(default=0.8, ge=0, le=5)
-    """Of steps that read the request alone, so that siblings differ; all others are greedy."""
+    """Of a model's second and further steps that read the request alone, so that they differ; all
+    others are greedy."""
 
 
 class BudgetShape(Shape):

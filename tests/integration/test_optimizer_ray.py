@@ -25,7 +25,8 @@ from optimizer.engines.ray_cluster import Cluster, own_cluster
 from optimizer.engines.ray_pool import PoolSettings, RayPool
 from optimizer.evaluation.cache import CallCache
 from optimizer.evaluation.edge_work import EdgeWork, WorkerRuns
-from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
+from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.rules import GraphRules
 from optimizer.evaluation.tasks import Task

@@ -1,11 +1,13 @@
 """The space lists every graph once: isomorphic graphs are one, and every one of them can run."""
 
+from dataclasses import replace
 from itertools import permutations, product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
+from optimizer.evaluation.graph_space import GraphSpace
 from runtime.graph.document import check_graph
 from runtime.graph.hash import graph_hash
 from runtime.graph.model import Graph
@@ -104,16 +106,39 @@ def test_limits_on_width_and_depth_are_said_in_a_sentence() -> None:
     assert space_of(width=2).refusal(wide) == "3 steps side by side are more than max_width 2"
 
 
-def test_siblings_draw_with_seeds_of_their_own_and_later_steps_are_greedy() -> None:
+def test_a_models_first_sample_is_greedy_further_ones_draw_and_later_steps_are_greedy() -> None:
     space = space_of()
-    wide = _with_edges(space, {"s1->final", "s2->final"})
+    wide = _with_edges(space, {"s1->final", "s2->final", "s3->final"})
 
     graph = space.graph(space.candidate(wide))
 
-    first, second, sink = graph.steps
-    assert first.sampling.temperature == second.sampling.temperature == 0.8
-    assert first.sampling.seed != second.sampling.seed
-    assert sink.sampling.temperature == 0.0
+    first, second, third, sink = graph.steps
+    assert first.sampling == sink.sampling
+    assert (first.sampling.temperature, first.sampling.seed) == (0.0, None)
+    assert second.sampling.temperature == third.sampling.temperature == 0.8
+    assert second.sampling.seed != third.sampling.seed
+
+
+def test_a_step_draws_alike_in_every_graph_whatever_stands_beside_it() -> None:
+    space = space_of()
+    large = {"s2.model", "s3.model"}
+    mixed = space.graph(
+        space.candidate(_with_edges(space, {"s1->final", "s2->final", "s3->final", *large}))
+    )
+    alike = space.graph(space.candidate(_with_edges(space, {"s2->final", "s3->final", *large})))
+
+    assert [step.sampling for step in mixed.steps[1:]] == [step.sampling for step in alike.steps]
+
+
+def test_two_steps_that_would_say_the_same_are_one_too_many() -> None:
+    space = space_of()
+    readers = _with_edges(space, {"s1->s2", "s1->s3", "s2->final", "s3->final"})
+    sources = _with_edges(space, {"s1->final", "s2->final"})
+    cold = GraphSpace("test", replace(space._limits, temperature=0.0))
+
+    assert space.refusal(readers) == "s2 and s3 would say the same; one of them is enough"
+    assert space.refusal(sources) is None
+    assert cold.refusal(sources) == "s1 and s2 would say the same; one of them is enough"
 
 
 def test_what_is_forbidden_is_not_listed() -> None:
@@ -136,6 +161,74 @@ def test_a_space_too_large_to_walk_is_not_listed() -> None:
 
     assert space.candidates() is None
     assert space.combinations > 10**9
+    assert space_of(steps=4, models=("a", "b", "c")).candidates() is None
+
+
+def test_listing_finds_what_walking_every_choice_finds() -> None:
+    space = space_of(steps=3, width=2, depth=3)
+    walked = {
+        space.candidate(choices)
+        for choices in product(*(range(len(one.options)) for one in space.decisions))
+    }
+
+    listed = space.candidates()
+
+    assert listed is not None
+    assert set(listed) == {one for one in walked if space.refusal(one.choices) is None}
+
+
+def test_parts_are_what_graphs_share_and_no_two_graphs_are_one() -> None:
+    space = space_of()
+    listed = space.candidates()
+    assert listed is not None
+    place = {str(one.key): number for number, one in enumerate(listed)}
+
+    parts = space.composition(listed)
+
+    inner = parts.sinks[place["assistant@small()"]]
+    chain = place["assistant@small();assistant@large(1)"]
+    longer = place["assistant@small();assistant@large(1);assistant@small(2)"]
+    assert inner in parts.steps[chain]
+    assert parts.sinks[chain] in parts.steps[longer]
+    assert len(set(parts.sinks.tolist())) == len(listed)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_parts_are_equal_exactly_where_the_runtime_would_make_the_same_call(
+    data: st.DataObject,
+) -> None:
+    space = space_of()
+    pair = [space.candidate(data.draw(choices_of(space))) for _ in range(2)]
+    graphs = [space.graph(one) for one in pair]
+
+    parts = space.composition(pair)
+
+    said = {_said(graph, step.id) for graph in graphs for step in graph.steps}
+    assert len(parts.inputs) == len(said)
+    assert [len(steps) for steps in parts.steps] == [
+        len({_said(graph, step.id) for step in graph.steps}) for graph in graphs
+    ]
+
+
+def test_sizes_are_the_models_and_models_without_one_are_alike() -> None:
+    limits = SpaceLimits(("small", "other"), ("large",), ("assistant",), 1, 6, 7, 64, 0.8)
+    space = GraphSpace("test", limits, sizes={"small": 2.0, "large": 30.0})
+    listed = space.candidates()
+    assert listed is not None
+
+    parts = space.composition(listed)
+
+    assert parts.models == ("small", "other", "large")
+    assert parts.sizes.tolist() == [2.0, 1.0, 30.0]
+
+
+def _said(graph: Graph, step: StepId) -> tuple[object, ...]:
+    """Return all that a step's answer follows from."""
+    read = sorted(_said(graph, edge.source) for edge in graph.incoming[step])
+    one = graph.by_id[step]
+    seed = -1 if one.sampling.seed is None else one.sampling.seed
+    return (str(one.model), one.role.value, seed, one.sampling.temperature, tuple(read))
 
 
 def _with_edges(space: GraphSpace, edges: set[str]) -> list[int]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from optimizer.evaluation.cache import CallCache
-from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
+from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings, check_models
 from optimizer.evaluation.model import NOTHING, Evaluated, Source
 from optimizer.evaluation.rules import GraphRules

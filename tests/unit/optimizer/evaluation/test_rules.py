@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
+from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.rules import GraphRules, flops_of_call
 from optimizer.search.model import Constraint, Measure
 from runtime.catalog.model import Catalog, Model, Node, Price

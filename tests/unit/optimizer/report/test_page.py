@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
+from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.model import Answered, Evaluated, Source, full_spend
 from optimizer.report.page import ReportSource, render_page
 from optimizer.report.svg import Scale, number, ticks

@@ -5,7 +5,7 @@ Graphs share calls here, so who pays for one must not depend on who ended first.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -14,12 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from optimizer.evaluation.cache import CallCache
-from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
+from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.rules import GraphRules
 from optimizer.evaluation.tasks import Task
 from optimizer.scoring.model import Scorer
-from optimizer.search.model import Candidate
+from optimizer.search.caps import CapRule
+from optimizer.search.model import Candidate, Constraint, Measure, Searcher
+from optimizer.search.problem import Problem
+from optimizer.search.registry import AGENT_REINFORCE, make_search
 from optimizer.study.budget import Budget
 from optimizer.study.events import Header, Outcome
 from optimizer.study.execution import ExecutionSettings
@@ -47,7 +51,12 @@ SEARCHED = settings(
 
 
 def candidates() -> Sequence[Candidate]:
-    chosen = ([], ["final.model"], ["s1->final"], ["s1->final", "s2->final", "s2.model"])
+    chosen: tuple[list[str], ...] = (
+        [],
+        ["final.model"],
+        ["s1->final"],
+        ["s1->final", "s2->final", "s2.model"],
+    )
     more = ["s1->final", "s2->final", "s2.model", "final.model"], ["s1->s2", "s2->final"]
     return [
         SPACE.candidate([int(one.name in on) for one in SPACE.decisions]) for on in (*chosen, *more)
@@ -60,8 +69,26 @@ def finds(text: str) -> Label:
     return Label.of("person") if is_told else label_of_anna(text)
 
 
+def drawing(seed: int) -> Searcher:
+    return DrawingSearcher(candidates(), questions=len(TASKS), per_trial=3, seed=seed)
+
+
+def by_habits(seed: int) -> Searcher:
+    """Return Agent-REINFORCE in the form for graphs of steps, under a cap on what they cost."""
+    rule = CapRule((Constraint(Measure.COST_USD, 0.001),), 0.9, len(TASKS))
+    problem = Problem(SPACE, rule, len(TASKS))
+    assert problem.composition is not None
+    return make_search(AGENT_REINFORCE, problem, seed=seed)
+
+
 def run_study(
-    directory: Path, *, workers: int = 1, caps: Caps = NO_CAPS, turns: int = 0, seed: int = 7
+    directory: Path,
+    *,
+    workers: int = 1,
+    caps: Caps = NO_CAPS,
+    turns: int = 0,
+    seed: int = 7,
+    searcher: Callable[[int], Searcher] = drawing,
 ) -> tuple[str, Budget, ScriptedEdge]:
     draw = random.Random(turns)
     edge = ScriptedEdge(
@@ -83,9 +110,7 @@ def run_study(
             runner = Runner(
                 journal=journal,
                 header=Header("live", "hash", "outcomes", "drawing", seed, len(TASKS)),
-                searcher=DrawingSearcher(
-                    candidates(), questions=len(TASKS), per_trial=3, seed=seed
-                ),
+                searcher=searcher(seed),
                 evaluator=evaluator,
                 budget=budget,
                 settings=RunSettings(
@@ -111,13 +136,14 @@ def outcomes_of(directory: Path) -> list[Outcome]:
     return [event for event in found if isinstance(event, Outcome)]
 
 
+@pytest.mark.parametrize("searcher", [drawing, by_habits])
 @pytest.mark.parametrize(("workers", "turns"), [(2, 1), (8, 2), (8, 3), (8, 4)])
 def test_the_journal_does_not_depend_on_how_many_workers_there_are_and_who_is_first(
-    tmp_path: Path, workers: int, turns: int
+    tmp_path: Path, workers: int, turns: int, searcher: Callable[[int], Searcher]
 ) -> None:
-    run_study(tmp_path / "one")
+    run_study(tmp_path / "one", searcher=searcher)
 
-    run_study(tmp_path / "many", workers=workers, turns=turns)
+    run_study(tmp_path / "many", workers=workers, turns=turns, searcher=searcher)
 
     assert lines_of(tmp_path / "many") == lines_of(tmp_path / "one")
 
@@ -151,14 +177,19 @@ def test_a_live_study_killed_at_any_byte_ends_with_the_same_journal_and_pays_not
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     directory, seed = tmp_path_factory.mktemp("study"), data.draw(st.integers(0, 1000))
-    _, whole_budget, _ = run_study(directory, seed=seed)
+    searcher = data.draw(st.sampled_from([drawing, by_habits]))
+    _, whole_budget, _ = run_study(directory, seed=seed, searcher=searcher)
     whole = lines_of(directory)
     # The cache is ahead of the journal, as it is when a process dies: calls first, outcomes then.
     end = data.draw(st.integers(0, len(whole)))
     (directory / "journal.jsonl").write_bytes(whole[:end])
 
     _, budget, edge = run_study(
-        directory, seed=seed, workers=data.draw(st.sampled_from([1, 2, 8])), turns=6
+        directory,
+        seed=seed,
+        workers=data.draw(st.sampled_from([1, 2, 8])),
+        turns=6,
+        searcher=searcher,
     )
 
     assert lines_of(directory) == whole

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.evaluation.graph_space import GraphSpace, SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
+from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.study.budget import Budget
 from optimizer.study.events import Done, Header
 from optimizer.study.execution import ExecutionSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.evaluation.graph_space import SpaceLimits
+from optimizer.evaluation.graph_shapes import SpaceLimits
 from optimizer.evaluation.model import Answered, outcomes_of
 from optimizer.evaluation.tasks import Task
 from optimizer.scoring.model import Scorer
