@@ -5,11 +5,13 @@ knows no network, no policy and no caller; when the daemon goes away, so does it
 crashes libllama ends this process and nothing else.
 """
 
+import gc
 import os
 import random
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from edge.engine.chat import ChatTemplate
@@ -30,6 +32,7 @@ from edge.engine.native.context import LlamaContext
 from edge.engine.native.embedding import Embedder, EmbeddingContext
 from edge.engine.native.model import LlamaModel, LoadLog
 from edge.engine.native.scheduler import Scheduler
+from edge.engine.outbox import Outbox
 from runtime.clock import Clock, SystemClock
 from runtime.errors import EngineCrashed, ModelInvalid
 
@@ -96,16 +99,20 @@ class _Server:
         )
         self._facts = _facts_of(model, context, template)
         self._inbox = Inbox(send=daemon.send, limit=load.queue_limit, clock=clock)
+        self._outbox = Outbox(self._write)
         self._worker: Embedder | Scheduler
         if isinstance(context, EmbeddingContext):
-            self._worker = Embedder(model, context, inbox=self._inbox, send=daemon.send)
+            self._worker = Embedder(
+                model, context, inbox=self._inbox, send=lambda frame: self._outbox.put([frame])
+            )
             return
         self._worker = Scheduler(
             model,
             context,
             template=template,
             inbox=self._inbox,
-            send=lambda frames: daemon.send(*frames),
+            send=self._outbox.put,
+            gather_s=load.gather_s,
             is_deterministic=load.is_deterministic,
             clock=clock,
             rng=rng,
@@ -114,11 +121,21 @@ class _Server:
     def run(self) -> int:
         """Answer calls until libllama fails."""
         self._daemon.send(Ready(self._facts))
+        # What is there now stays for good: looking through it again would only hold up a step.
+        gc.freeze()
         threading.Thread(target=self._listen, daemon=True, name="listen").start()
         try:
             self._worker.run()
         except EngineCrashed:
+            self._outbox.close()
             return _EXIT_BROKEN
+
+    def _write(self, frames: Sequence[Frame]) -> None:
+        """Send, or end the process: nobody would hear of anything it computes."""
+        try:
+            self._daemon.send(*frames)
+        except (FrameInvalid, OSError):
+            os._exit(_EXIT_BROKEN)
 
     def _listen(self) -> None:
         """Read until the daemon is gone, then end the process, whatever it computes."""

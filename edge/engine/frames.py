@@ -84,6 +84,7 @@ class Load:
     queue_limit: int
     memory_headroom_bytes: int
     is_mapped: bool
+    gather_s: float
     adapter: str = ""
     """A LoRA adapter's file; empty for none."""
     kind: Literal["load"] = "load"

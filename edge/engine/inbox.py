@@ -68,6 +68,11 @@ class Inbox:
             is_busy = bool(self._active or self._waiting)
             self._send(Pong(self._steps, is_busy, self._is_decoding))
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a call waits for its turn; a look without a lock, so true for a moment only."""
+        return bool(self._waiting)
+
     def wait(self) -> None:
         """Return when a call waits; called by the computing thread when it has nothing to do."""
         with self._changed:

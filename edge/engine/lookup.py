@@ -104,11 +104,11 @@ class Guesser:
             answer: All its tokens.
             most: Never more than this.
         """
-        self._rest = max(self._rest - (len(answer) - self._seen), 0)
+        if len(answer) - self._seen < self._rest or most <= 0:
+            return []
+        self._rest = 0
         self._lookup.extend(answer[self._seen :])
         self._seen = len(answer)
-        if self._rest or most <= 0:
-            return []
         return self._lookup.guess(min(self._length, most))
 
     def learn(self, *, guessed: int, right: int) -> None:

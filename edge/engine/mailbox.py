@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
+from edge.engine.gathering import joined
 from runtime.ports import TextDelta
 
 __all__ = ["Mailbox"]
@@ -42,8 +43,4 @@ class Mailbox(Generic[_Item]):
         while self._items and isinstance(self._items[0], TextDelta):
             deltas.append(self._items[0])
             self._items.popleft()
-        return TextDelta(
-            "".join(delta.text for delta in deltas),
-            sum(delta.tokens for delta in deltas),
-            tuple(entry for delta in deltas for entry in delta.logprobs),
-        )
+        return joined(deltas)

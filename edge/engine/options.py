@@ -46,6 +46,12 @@ class EngineOptions:
     What is chosen stays the same, but for numerical ties. Switches itself off where it does not
     pay; a deterministic model does without.
     """
+    gather_s: float = 0.03
+    """How long the text of a token may wait for the next ones, to travel with them.
+
+    A model that writes more than 30 tokens a second then sends several in one message; the first
+    text of an answer and its end never wait. 0 sends every step's at once.
+    """
     gpu_layers: int = 0
     """Layers on an accelerator, for builds of libllama that have one."""
     adapter: Path | None = None

@@ -176,5 +176,6 @@ def _load_frame(path: Path, options: EngineOptions) -> Load:
         queue_limit=options.queue_limit,
         memory_headroom_bytes=options.memory_headroom_bytes,
         is_mapped=options.is_mapped,
+        gather_s=options.gather_s,
         adapter="" if options.adapter is None else str(options.adapter.absolute()),
     )

@@ -25,6 +25,12 @@ _DEFAULT_CACHE_TOKENS: Final = 8192
 _PADDING: Final = 256
 """libllama rounds the size of a context up to this."""
 
+# ``llama_get_logits_ith`` once more, returning a number: it is asked for every token, and making
+# a pointer object each time costs more than the answer.
+_logits_address: Final = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)(
+    ctypes.cast(llama_cpp.llama_get_logits_ith, ctypes.c_void_p).value or 0
+)
+
 
 class LlamaContext:
     """The context of a model, with room for several sequences.
@@ -94,12 +100,11 @@ class LlamaContext:
 
     def logits(self, row: int) -> npt.NDArray[np.float32]:
         """A row's logits, shape ``(vocabulary_size,)``; valid until the next decode."""
-        pointer = llama_cpp.llama_get_logits_ith(self.handle, row)
-        address = ctypes.addressof(pointer.contents)
+        address = _logits_address(self.handle, row)
         view = self._views.get(address)
         if view is None:
-            view = np.ctypeslib.as_array(pointer, shape=(self._vocabulary_size,))
-            self._views[address] = view
+            memory = (ctypes.c_float * self._vocabulary_size).from_address(address)
+            view = self._views[address] = np.ctypeslib.as_array(memory)
         return view
 
 

@@ -11,7 +11,8 @@ from typing import NoReturn
 
 from edge.engine.chat import ChatTemplate
 from edge.engine.chunking import ChunkSizer
-from edge.engine.frames import Begun, Failed, Finished, Frame, Piece, Pieces, Start
+from edge.engine.frames import Begun, Failed, Frame, Start
+from edge.engine.gathering import Gathering
 from edge.engine.inbox import Inbox, Ticket
 from edge.engine.lookup import Guesser, GuessPrice
 from edge.engine.native.answer import Answer, tokenize_chat
@@ -37,7 +38,8 @@ class Scheduler:
         context: Where it computes.
         template: How its chats are written.
         inbox: Where calls come from.
-        send: Tells the daemon what came of a step.
+        send: Tells the daemon what came of steps.
+        gather_s: How long a text may wait for the next one, to be sent with it.
         is_deterministic: Compute every sequence by itself.
         clock: Measures steps and calls.
         rng: Draws seeds for calls that name none.
@@ -51,6 +53,7 @@ class Scheduler:
         template: ChatTemplate,
         inbox: Inbox,
         send: Callable[[list[Frame]], None],
+        gather_s: float,
         is_deterministic: bool,
         clock: Clock,
         rng: random.Random,
@@ -59,7 +62,6 @@ class Scheduler:
         self._context = context
         self._template = template
         self._inbox = inbox
-        self._send = send
         self._clock = clock
         self._rng = rng
         self._price = GuessPrice()
@@ -73,9 +75,7 @@ class Scheduler:
         self._running: list[Sequence] = []
         self._ready: deque[Sequence] = deque()
         """The next ones: their tokens are known, and the room that they need is not free yet."""
-        self._begun: list[Begun] = []
-        self._pieces: list[Piece] = []
-        self._endings: list[Finished | Failed] = []
+        self._news = Gathering(send=send, longest_s=gather_s)
 
     def run(self) -> NoReturn:
         """Answer calls for ever.
@@ -90,12 +90,13 @@ class Scheduler:
                 self.step()
         except EngineCrashed as error:
             for sequence in [*self._running, *self._ready]:
-                self._endings.append(Failed(sequence.ticket.call, "EngineCrashed", str(error)))
-            self._flush()
+                self._news.end(Failed(sequence.ticket.call, "EngineCrashed", str(error)))
+            self._news.flush(now_s=self._clock.monotonic_s(), next_s=0.0)
             raise
 
     def step(self) -> None:
         """Do the next piece of work for everybody."""
+        since_s = self._clock.monotonic_s()
         self._inbox.note_step()
         self._inbox.expire()
         self._drop_abandoned()
@@ -104,7 +105,8 @@ class Scheduler:
         for batch in self._plan.batches(self._running):
             if batch:
                 self._decode(batch)
-        self._flush()
+        now_s = self._clock.monotonic_s()
+        self._news.flush(now_s=now_s, next_s=now_s - since_s)
 
     def _drop_abandoned(self) -> None:
         for sequence in [*self._running, *self._ready]:
@@ -119,6 +121,8 @@ class Scheduler:
 
     def _take_in(self) -> None:
         """Give slots to calls in their turn; none overtakes one that waits for room."""
+        if not self._ready and not self._inbox.has_waiting:
+            return
         while self._places.has_slot and (sequence := self._next()) is not None:
             place = self._places.take(
                 sequence.ticket.start.caller,
@@ -137,9 +141,7 @@ class Scheduler:
             return  # it had lost its place
         sequence.started_s = self._clock.monotonic_s()
         sequence.cached_tokens = place.shared_tokens
-        self._begun.append(
-            Begun(sequence.ticket.call, len(sequence.prompt), sequence.cached_tokens)
-        )
+        self._news.begin(Begun(sequence.ticket.call, len(sequence.prompt), sequence.cached_tokens))
 
     def _make_room(self) -> None:
         """See that the next step fits; if nothing idle is left to drop, the youngest call waits."""
@@ -237,8 +239,10 @@ class Scheduler:
         """Choose the token that follows a row, and show what can be shown of it."""
         delta = sequence.answer.take(row)
         if delta is not None:
-            sequence.first_token_s = sequence.first_token_s or self._clock.monotonic_s()
-            self._pieces.append(Piece(sequence.ticket.call, delta))
+            is_first = not sequence.first_token_s
+            if is_first:
+                sequence.first_token_s = self._clock.monotonic_s()
+            self._news.add(sequence.ticket.call, delta, is_first=is_first)
 
     def _end(self, sequence: Sequence, error: LeewardError | None) -> None:
         """Take a running sequence's slot away, whichever way it ended."""
@@ -248,7 +252,7 @@ class Scheduler:
         )
         if error is None:
             self._inbox.done(sequence.ticket)
-            self._endings.append(sequence.finished(self._clock.monotonic_s()))
+            self._news.end(sequence.finished(self._clock.monotonic_s()))
             sequence.answer.close()
         else:
             self._drop(sequence, error)
@@ -259,14 +263,4 @@ class Scheduler:
 
     def _fail(self, ticket: Ticket, error: LeewardError) -> None:
         self._inbox.done(ticket)
-        self._endings.append(failure(ticket, error))
-
-    def _flush(self) -> None:
-        """Send what the step brought: the texts first, for an ending closes its call."""
-        frames: list[Frame] = [*self._begun]
-        if self._pieces:
-            frames.append(Pieces(tuple(self._pieces)))
-        frames += self._endings
-        if frames:
-            self._send(frames)
-            self._begun, self._pieces, self._endings = [], [], []
+        self._news.end(failure(ticket, error))
