@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,18 +12,19 @@ from pathlib import Path
 
 import grpc
 
-from edge.config import EdgeConfig, ModelConfig
+from edge.config import EdgeConfig
 from edge.documents import EdgeDocuments, load_documents
 from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
 from edge.egress.gate import Gate
 from edge.engine.engine import LlamaEngine
-from edge.engine.options import EngineOptions
 from edge.http.front import HttpFront
 from edge.identity import DeviceIdentity, IdentityStore
 from edge.metrics import EdgeMetrics
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
+from edge.residency.plans import plans_of
+from edge.residency.resident import ResidentModels
 from edge.servicers.admin import AdminServicer
 from edge.servicers.collaboration import CollaborationServicer
 from edge.servicers.inference import InferenceServicer
@@ -59,7 +60,7 @@ from runtime.telemetry.traced import TracedModel
 from runtime.telemetry.tracing import inject
 from runtime.version import VERSION
 
-__all__ = ["serve"]
+__all__ = ["MODEL_HEALTH_PREFIX", "serve"]
 
 _logger = logging.getLogger("leeward.edge")
 _GRACE_S = 10.0
@@ -68,6 +69,8 @@ _PURGE_INTERVAL_S = 3600.0
 _SCANS_AT_ONCE = 4
 _HOUR_S = 3600.0
 
+MODEL_HEALTH_PREFIX = "leeward.model/"
+"""Before a model's name in the health service: it serves while the model is in memory."""
 SERVICES = (
     admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name,
     collaboration_pb2.DESCRIPTOR.services_by_name["Collaboration"].full_name,
@@ -87,7 +90,7 @@ class _Cloud:
 class _Core:
     """What the fronts share."""
 
-    engine: LlamaEngine
+    models: ResidentModels
     collaboration: Collaboration
     graphs: GraphBook
     board: StatusBoard
@@ -122,7 +125,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
             collaboration=core.collaboration,
             graphs=core.graphs,
             catalog=documents.catalog,
-            embedder=core.engine,
+            embedder=core.models,
             clock=clock,
             deadline_s=config.request_timeout_s,
             bearer_token=_bearer_token(config),
@@ -130,6 +133,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
         )
         await stack.enter_async_context(serving_http(front.app(), bound))
         await health.set_all_serving()
+        await core.models.observe(_model_health(health))
         host, http_port = bound.getsockname()[:2]
         grpc_host = config.listen.rpartition(":")[0]
         announce(ready_file, {"grpc": f"{grpc_host}:{port}", "http": f"{host}:{http_port}"})
@@ -158,12 +162,16 @@ async def _core(
     releases = EdgeReleases(sentinel, vault, clock=clock)
     await stack.enter_async_context(_purging(releases))
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
-    for model, options in _model_options(config).values():
-        await engine.load(model.name, model.file, options=options, sha256=model.sha256)
+    models = await stack.enter_async_context(
+        ResidentModels(
+            engine, plans_of(config), budget_bytes=config.memory_budget_bytes, clock=clock
+        )
+    )
+    await models.start()
     cloud = await _cloud(stack, config, clock=clock, control=control)
     tracing = log_tracing()
     stack.callback(tracing.shutdown)
-    ports: dict[NodeName, ModelPort] = {config.name: engine}
+    ports: dict[NodeName, ModelPort] = {config.name: models}
     if cloud is not None and config.gateway is not None:
         ports[config.gateway] = Gate(
             InferenceClient(cloud.link.channel, metadata=inject),
@@ -191,7 +199,7 @@ async def _core(
         version=VERSION,
         device=cloud.identity.device if cloud else None,
         certificate_expires_at=cloud.identity.expires_at if cloud else None,
-        engine=engine,
+        engine=models,
         catalog=documents.catalog,
         healthy=healthy,
         ledger=ledger,
@@ -211,7 +219,7 @@ async def _core(
         ended=releases.finish,
         people_of=releases.people_of,
     )
-    return _Core(engine, collaboration, graphs, board, metrics)
+    return _Core(models, collaboration, graphs, board, metrics)
 
 
 async def _cloud(
@@ -247,8 +255,7 @@ def _add_services(
 ) -> None:
     admin_pb2_grpc.add_AdminServicer_to_server(
         AdminServicer(
-            engine=core.engine,
-            models=_model_options(config),
+            models=core.models,
             board=core.board,
             ledger=config.state / "ledger",
         ),
@@ -260,13 +267,20 @@ def _add_services(
     )
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
-            core.engine,
+            core.models,
             catalog=documents.catalog,
             node=config.name,
             default_timeout_s=config.request_timeout_s,
         ),
         server,
     )
+
+
+def _model_health(health: ServerHealth) -> Callable[[ModelName, bool], Awaitable[None]]:
+    async def follow(model: ModelName, is_serving: bool) -> None:
+        await health.set_part(f"{MODEL_HEALTH_PREFIX}{model}", is_serving=is_serving)
+
+    return follow
 
 
 def _sentinel(config: EdgeConfig, scanning: ThreadPoolExecutor) -> Sentinel:
@@ -280,24 +294,6 @@ def _sentinel(config: EdgeConfig, scanning: ThreadPoolExecutor) -> Sentinel:
     except ValueError as error:
         raise ConfigInvalid(str(error), field="sentinel") from error
     return Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=scanning)
-
-
-def _model_options(config: EdgeConfig) -> Mapping[ModelName, tuple[ModelConfig, EngineOptions]]:
-    return {
-        model.name: (
-            model,
-            EngineOptions(
-                context_tokens=model.context_tokens,
-                threads=model.threads,
-                slots=model.slots,
-                cache_tokens=model.cache_tokens,
-                is_deterministic=model.is_deterministic,
-                adapter=model.adapter,
-                queue_limit=config.max_queue,
-            ),
-        )
-        for model in config.models
-    }
 
 
 def _bearer_token(config: EdgeConfig) -> str | None:

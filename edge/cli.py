@@ -152,9 +152,16 @@ def _status_texts(data: dict[str, Any]) -> list[Any]:
         f"up {data['uptime_s']:.0f} s, ledger at #{data['ledger_position']}"
     )
     models = make_table(
-        ("model", "state", "context", "restarts", "last failure"),
+        ("model", "state", "memory", "context", "restarts", "last failure"),
         [
-            (m["model"], m["state"], m["context_tokens"], m["restarts"], m["last_error"] or "-")
+            (
+                m["model"],
+                m["state"],
+                f"{m['memory_bytes'] / 1e6:,.0f} MB",
+                m["context_tokens"],
+                m["restarts"],
+                m["last_error"] or "-",
+            )
             for m in data["models"]
         ],
     )

@@ -3,6 +3,7 @@
 Parses, calls, prints; mounted by ``edge.cli``.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from rich.progress import (
 from edge.config import EdgeConfig, load_config
 from edge.egress.fetch import Progress as ProgressSink
 from edge.egress.hub import DEFAULT_ENDPOINT
+from edge.egress.local import load_model, unload_model
 from edge.egress.pull import Puller, PullRequest, ledger_recorder
 from edge.models.gguf_check import check_gguf
 from edge.models.source import check_model_name, name_for, parse_source
@@ -171,6 +173,41 @@ def remove_model(
         removed = store.remove(name)
         line = f"removed {removed.file}, {removed.size_bytes / 1e6:,.1f} MB"
         show({"removed": removed.name, "bytes": removed.size_bytes}, line, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@models_app.command(name="load")
+def load(
+    name: Annotated[str, typer.Argument(help="The model, as the configuration names it.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    address: Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")] = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring one into the memory of the running daemon."""
+
+    def work() -> None:
+        status = asyncio.run(load_model(address or load_config(config).listen, name))
+        line = f"{name} is {status['state']}, {status['memory_bytes'] / 1e6:,.0f} MB"
+        show(status, line, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@models_app.command(name="unload")
+def unload(
+    name: Annotated[str, typer.Argument(help="The model, as the configuration names it.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    address: Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")] = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Let its calls end and free its memory; the next call loads it again."""
+
+    def work() -> None:
+        status = asyncio.run(unload_model(address or load_config(config).listen, name))
+        show(status, f"{name} is {status['state']}", as_json=as_json)
 
     run_command(work, as_json=as_json)
 

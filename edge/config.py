@@ -6,7 +6,7 @@ Relative paths are taken from the file's own directory. Secrets are never in the
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 EDGE_VERSION = "edge/v1"
+_MAX_KEEP_ALIVE_S = 365 * 24 * 3600.0
 Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", max_length=255)]
 
 MAX_ADAPTERS: Final = 16
@@ -54,6 +55,10 @@ class _ModelShape(Shape):
     adapters: dict[Name, str] = Field(default={}, max_length=MAX_ADAPTERS)
     """LoRA adapters by name, each a GGUF file or a pulled model's name. ``MODEL+NAME`` is served
     beside the model, by a process of its own with the same settings."""
+    load: Literal["at_start", "on_demand"] = "at_start"
+    """On demand, the first call brings it into memory and waits for that."""
+    keep_alive_s: float | None = Field(default=None, gt=0, le=_MAX_KEEP_ALIVE_S)
+    """Unloaded after so long without a call; left out, it stays until its memory is needed."""
 
 
 class _SentinelShape(Shape):
@@ -88,6 +93,8 @@ class _EdgeShape(Shape):
     """What ``leeward/auto`` means."""
     models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=64)
     """Models that this device runs itself."""
+    memory_budget_mib: int | None = Field(default=None, ge=1, le=1 << 30)
+    """What all loaded models may take together; who was idle longest makes room for another."""
     gateway: Name | None = "cloud"
     """Node name of the gateway; null for a device without one."""
     sentinel: _SentinelShape = _SentinelShape()
@@ -111,6 +118,9 @@ class ModelConfig:
     slots: int
     cache_tokens: int
     is_deterministic: bool
+    is_loaded_at_start: bool
+    keep_alive_s: float | None
+    """``None``: for as long as nobody needs its memory."""
     adapter: Path | None = None
     """The LoRA adapter that is in force; ``None`` for the model as it is."""
     base: ModelName | None = None
@@ -142,6 +152,7 @@ class EdgeConfig:
     """``None``: graphs need no signature."""
     default_graph: str
     models: tuple[ModelConfig, ...]
+    memory_budget_bytes: int | None
     gateway: NodeName | None
     sentinel: SentinelConfig
     request_timeout_s: float
@@ -186,6 +197,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
             for name, model in shape.models.items()
             for one in _models(ModelName(name), model, base / shape.state, base=base)
         ),
+        memory_budget_bytes=shape.memory_budget_mib and shape.memory_budget_mib << 20,
         gateway=NodeName(shape.gateway) if shape.gateway else None,
         sentinel=SentinelConfig(
             regions=tuple(shape.sentinel.regions),
@@ -213,6 +225,8 @@ def _models(
         slots=shape.slots,
         cache_tokens=shape.cache_tokens,
         is_deterministic=shape.deterministic,
+        is_loaded_at_start=shape.load == "at_start",
+        keep_alive_s=shape.keep_alive_s,
     )
     yield plain
     for adapter, file in shape.adapters.items():

@@ -81,6 +81,7 @@ class EdgeMetrics:
         for model in status.models:
             gauge("leeward_engine_restarts_count", model.name, to=model.restarts)
             gauge("leeward_engine_open_calls_count", model.name, to=model.open_calls)
+            gauge("leeward_engine_memory_bytes", model.name, to=model.memory_bytes)
             slots = model.facts.slots if model.facts else 0
             gauge("leeward_engine_slots_count", model.name, to=slots)
             gauge("leeward_engine_running_calls_count", model.name, to=model.traffic.running)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.port import LocalModels
 from edge.engine.process import ModelStatus
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
@@ -50,7 +50,7 @@ class StatusBoard:
         version: str,
         device: DeviceId | None,
         certificate_expires_at: datetime | None,
-        engine: LlamaEngine,
+        engine: LocalModels,
         catalog: Catalog,
         healthy: Callable[[], frozenset[NodeName]],
         ledger: LedgerWriter,

@@ -41,6 +41,7 @@ LeewardError
 ├── StreamBroken                a stream ended without its finish reason
 ├── CloudAway                   the cloud cannot be reached and the policy allows no other way
 ├── ModelInvalid                a model file is missing, truncated or not a model
+├── ModelTooLarge               a model needs more memory than this node may give it
 ├── AddressInUse                a port is taken
 └── NotImplementedYet           a later change fills this in
 
@@ -81,6 +82,7 @@ __all__ = [
     "LedgerUnavailable",
     "LeewardError",
     "ModelInvalid",
+    "ModelTooLarge",
     "NotFound",
     "NotImplementedYet",
     "NotPermitted",
@@ -354,6 +356,10 @@ class CloudAway(LeewardError):
 
 class ModelInvalid(LeewardError):
     """A model file is missing, truncated or not a model."""
+
+
+class ModelTooLarge(LeewardError):
+    """A model needs more memory than this node may give it."""
 
 
 class AddressInUse(LeewardError):

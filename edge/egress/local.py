@@ -1,16 +1,22 @@
 """Ask the daemon on this very device how it stands; loopback only, so nothing leaves."""
 
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from edge.egress.door import open_local
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc
 from leeward.v1.zone_pb2 import Zone
+from runtime.errors import CapacityExhausted, ModelInvalid, ModelTooLarge
 from runtime.rpc.calls import read_answer
 
-__all__ = ["read_status"]
+__all__ = ["load_model", "read_status", "unload_model"]
 
 _TIMEOUT_S: Final = 5.0
+_LOAD_TIMEOUT_S: Final = 180.0
+"""Longer than a daemon lets a model take."""
 
 
 async def read_status(listen: str) -> dict[str, Any]:
@@ -25,6 +31,53 @@ async def read_status(listen: str) -> dict[str, Any]:
         return await read_answer(stub.GetStatus(pb.GetStatusRequest(), timeout=_TIMEOUT_S), _plain)
 
 
+async def load_model(listen: str, model: str) -> dict[str, Any]:
+    """Have the daemon bring a model into memory; return how it stands.
+
+    Raises:
+        LeewardError: As the daemon refuses; its reason, where it gives one in its status.
+    """
+
+    async def load(stub: admin_pb2_grpc.AdminAsyncStub) -> dict[str, Any]:
+        call = stub.LoadModel(pb.LoadModelRequest(model=model), timeout=_LOAD_TIMEOUT_S)
+        return await read_answer(call, lambda answer: _model(answer.status))
+
+    return await _explained(listen, model, load)
+
+
+async def unload_model(listen: str, model: str) -> dict[str, Any]:
+    """Have the daemon free a model's memory; return how it stands.
+
+    Raises:
+        NotFound: It is not loaded.
+        LeewardError: As the daemon refuses.
+    """
+
+    async def unload(stub: admin_pb2_grpc.AdminAsyncStub) -> dict[str, Any]:
+        call = stub.UnloadModel(pb.UnloadModelRequest(model=model), timeout=_LOAD_TIMEOUT_S)
+        return await read_answer(call, lambda answer: _model(answer.status))
+
+    return await _explained(listen, model, unload)
+
+
+async def _explained(
+    listen: str,
+    model: str,
+    ask: Callable[[admin_pb2_grpc.AdminAsyncStub], Awaitable[dict[str, Any]]],
+) -> dict[str, Any]:
+    """Ask; a refusal gets the reason that the daemon's status gives: a refusal carries none."""
+    async with open_local(listen) as channel:
+        stub = admin_pb2_grpc.AdminStub(channel)
+        try:
+            return await ask(stub)
+        except (ModelInvalid, ModelTooLarge, CapacityExhausted) as error:
+            status = await read_answer(
+                stub.GetStatus(pb.GetStatusRequest(), timeout=_TIMEOUT_S), _plain
+            )
+            reasons = [one["last_error"] for one in status["models"] if one["model"] == model]
+            raise type(error)(next(filter(None, reasons), str(error))) from None
+
+
 def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
     return {
         "node": answer.node,
@@ -32,17 +85,7 @@ def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
         "device": answer.device_id,
         "uptime_s": answer.uptime_s,
         "ledger_position": answer.ledger_head.position,
-        "models": [
-            {
-                "model": model.model,
-                "state": pb.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower(),
-                "context_tokens": model.context_tokens,
-                "restarts": model.restarts,
-                "last_error": model.last_error,
-                "traffic": _traffic(model.traffic),
-            }
-            for model in answer.models
-        ],
+        "models": [_model(model) for model in answer.models],
         "nodes": [
             {
                 "node": node.node,
@@ -51,6 +94,18 @@ def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
             }
             for node in answer.nodes
         ],
+    }
+
+
+def _model(model: pb.ModelStatus) -> dict[str, Any]:
+    return {
+        "model": model.model,
+        "state": pb.ModelState.Name(model.state).removeprefix("MODEL_STATE_").lower(),
+        "context_tokens": model.context_tokens,
+        "memory_bytes": model.memory_bytes,
+        "restarts": model.restarts,
+        "last_error": model.last_error,
+        "traffic": _traffic(model.traffic),
     }
 
 

@@ -18,7 +18,7 @@ from edge.engine.limits import check_request, check_texts
 from edge.engine.options import EngineOptions
 from edge.engine.process import EngineProcess, ModelStatus
 from edge.engine.schema import grammar_from_schema
-from edge.engine.traffic import CallAccount
+from edge.engine.traffic import CallAccount, TrafficBook
 from edge.engine.vectors import vectors_of
 from edge.models.gguf_check import check_gguf
 from runtime.clock import Clock
@@ -50,6 +50,7 @@ class LlamaEngine:
         self._options = options or EngineOptions()
         self._processes: dict[ModelName, EngineProcess] = {}
         self._runners: dict[ModelName, asyncio.Task[None]] = {}
+        self._books: dict[ModelName, TrafficBook] = {}
         self._observers: list[CallObserver] = []
         self._tasks = asyncio.TaskGroup()
         self._callers = CallerNames(secrets.token_bytes(16))
@@ -104,7 +105,7 @@ class LlamaEngine:
             path,
             options=options or self._options,
             clock=self._clock,
-            ended=lambda account: self._ended(name, account),
+            traffic=self._book_of(name),
         )
         self._processes[name] = process
         try:
@@ -217,6 +218,14 @@ class LlamaEngine:
             raise BackendUnavailable(f"model {name} was unloaded while it was being loaded")
         self._runners[name] = self._tasks.create_task(process.run(), name=f"engine-{name}")
         return await process.started()
+
+    def _book_of(self, name: ModelName) -> TrafficBook:
+        """Return the book of a name: it goes on when its model comes back."""
+        if name not in self._books:
+            self._books[name] = TrafficBook(
+                clock=self._clock, ended=lambda account: self._ended(name, account)
+            )
+        return self._books[name]
 
     def _ended(self, name: ModelName, account: CallAccount) -> None:
         for observer in self._observers:

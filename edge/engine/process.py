@@ -6,9 +6,10 @@ being started again waits for it a little.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -39,7 +40,7 @@ _HEALTHY_S: Final = 60.0
 
 logger = logging.getLogger("leeward.edge.engine")
 
-ModelState = Literal["loading", "ready", "restarting", "unloading"]
+ModelState = Literal["unloaded", "loading", "ready", "restarting", "unloading", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,11 @@ class ModelStatus:
     traffic: Traffic
     restarts: int
     last_failure: str
-    """How the last child died; free of content."""
+    """How the last child died, or why it could not be loaded; free of content."""
+    memory_bytes: int = 0
+    """What it takes by the daemon's account; 0 when it is not loaded or nobody keeps one."""
+    last_used_at: datetime | None = None
+    """When it was last called since the daemon started, if that is known."""
 
 
 class EngineProcess:
@@ -68,7 +73,7 @@ class EngineProcess:
         path: Its file.
         options: How it is loaded and watched.
         clock: Measures lifetimes.
-        ended: Is told of every call that ends.
+        traffic: Keeps its calls' accounts, across loads.
     """
 
     def __init__(
@@ -78,13 +83,13 @@ class EngineProcess:
         *,
         options: EngineOptions,
         clock: Clock,
-        ended: Callable[[CallAccount], None] = lambda _: None,
+        traffic: TrafficBook,
     ) -> None:
         self._name = name
         self._path = path
         self._options = options
         self._clock = clock
-        self._traffic = TrafficBook(clock=clock, ended=ended)
+        self._traffic = traffic
         self._state: ModelState = "loading"
         self._link: EngineLink | None = None
         self._facts: ModelFacts | None = None

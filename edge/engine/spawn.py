@@ -142,6 +142,9 @@ async def _start() -> Child:
                 env=_ENVIRONMENT,
                 cwd="/",
             )
+        except OSError as error:  # no memory, or too many processes
+            writer.close()
+            raise BackendUnavailable(f"no process can be started: {error.strerror}") from None
         except BaseException:
             writer.close()
             raise

@@ -27,11 +27,23 @@ _MAX_NAME_BYTES: Final = 1 << 16
 _MAX_DIMENSIONS: Final = 4
 _MAX_ALIGNMENT: Final = 1 << 16
 _DEFAULT_ALIGNMENT: Final = 32
+_CACHE_VALUE_BYTES: Final = 2
+_SIZES: Final = (
+    ".block_count",
+    ".context_length",
+    ".embedding_length",
+    ".attention.head_count",
+    ".attention.head_count_kv",
+    ".attention.key_length",
+    ".attention.value_length",
+)
 
 _SCALARS: Final[dict[int, str]] = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f",
     7: "<B", 10: "<Q", 11: "<q", 12: "<d",
 }  # fmt: skip
+_COUNTS: Final = frozenset({4, 10})
+"""The unsigned integers of 32 and 64 bits."""
 _STRING: Final = 8
 _ARRAY: Final = 9
 
@@ -55,6 +67,10 @@ class GgufSummary:
     tensors: int
     parameters: int
     size_bytes: int
+    trained_tokens: int
+    """The longest context that the model knows; 0 when the header does not say."""
+    cache_bytes_per_token: int
+    """Of keys and values at 16 bits each; 0 when the header does not say."""
 
 
 class _Broken(Exception):
@@ -114,6 +130,7 @@ class _Reader:
         self._at = 0
         self._architecture = ""
         self._alignment = _DEFAULT_ALIGNMENT
+        self._sizes: dict[str, int] = {}
 
     def summary(self) -> GgufSummary:
         magic = self._take(4)
@@ -133,7 +150,26 @@ class _Reader:
         if not self._architecture:
             raise _Broken("names no general.architecture")
         parameters = self._read_directory(tensors)
-        return GgufSummary(self._architecture, version, tensors, parameters, self._size_bytes)
+        return GgufSummary(
+            architecture=self._architecture,
+            version=version,
+            tensors=tensors,
+            parameters=parameters,
+            size_bytes=self._size_bytes,
+            trained_tokens=self._size("context_length"),
+            cache_bytes_per_token=self._cache_bytes_per_token(),
+        )
+
+    def _size(self, name: str, default: int = 0) -> int:
+        return self._sizes.get(f"{self._architecture}.{name}", default)
+
+    def _cache_bytes_per_token(self) -> int:
+        heads = self._size("attention.head_count", 1)
+        # Where layers differ the header has a list, which is skipped: all heads are the most.
+        kept_heads = self._size("attention.head_count_kv", heads)
+        width = self._size("embedding_length") // max(heads, 1)
+        key, value = (self._size(f"attention.{name}_length", width) for name in ("key", "value"))
+        return self._size("block_count") * kept_heads * (key + value) * _CACHE_VALUE_BYTES
 
     def _read_metadata(self) -> None:
         key = self._text()
@@ -145,6 +181,8 @@ class _Reader:
             alignment = self._alignment
             if not 0 < alignment <= _MAX_ALIGNMENT or alignment & (alignment - 1):
                 raise _Broken(f"alignment {alignment} is not a power of two")
+        elif kind in _COUNTS and key.endswith(_SIZES):
+            self._sizes[key] = self._number(_SCALARS[kind])
         else:
             self._skip_value(kind)
 

@@ -12,17 +12,15 @@ from typing import Any, Final
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from edge.config import ModelConfig
-from edge.engine.engine import LlamaEngine
-from edge.engine.options import EngineOptions
 from edge.engine.process import ModelState, ModelStatus
+from edge.residency.resident import ResidentModels
 from edge.status import DaemonStatus, StatusBoard
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc as pb_grpc
 from leeward.v1 import ledger_pb2
 from runtime.codec.enums import ZONES
 from runtime.codec.ledger import encode_ledger_entry
-from runtime.errors import NotFound, NotImplementedYet
+from runtime.errors import NotImplementedYet
 from runtime.ids import ModelName
 from runtime.ledger.entry import Entry
 from runtime.ledger.read import read_entries
@@ -32,6 +30,8 @@ __all__ = ["AdminServicer"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _STATES: Final[Mapping[ModelState, pb.ModelState.ValueType]] = {
+    "unloaded": pb.MODEL_STATE_UNLOADED,
+    "failed": pb.MODEL_STATE_FAILED,
     "loading": pb.MODEL_STATE_LOADING,
     "ready": pb.MODEL_STATE_SERVING,
     "restarting": pb.MODEL_STATE_RESTARTING,
@@ -46,12 +46,10 @@ class AdminServicer(pb_grpc.AdminServicer):
     def __init__(
         self,
         *,
-        engine: LlamaEngine,
-        models: Mapping[ModelName, tuple[ModelConfig, EngineOptions]],
+        models: ResidentModels,
         board: StatusBoard,
         ledger: Path,
     ) -> None:
-        self._engine = engine
         self._models = models
         self._board = board
         self._ledger = ledger
@@ -68,21 +66,16 @@ class AdminServicer(pb_grpc.AdminServicer):
     ) -> pb.LoadModelResponse:
         """Load a configured model."""
         async with error_boundary(context, "Admin.LoadModel"):
-            name = ModelName(request.model)
-            if name not in self._models:
-                raise NotFound("no such model is configured on this device")
-            config, options = self._models[name]
-            await self._engine.load(name, config.file, options=options, sha256=config.sha256)
-            return pb.LoadModelResponse(status=self._status_of(name))
+            status = await self._models.load(ModelName(request.model))
+            return pb.LoadModelResponse(status=_encode_model(status))
 
     async def UnloadModel(
         self, request: pb.UnloadModelRequest, context: Context
     ) -> pb.UnloadModelResponse:
         """Let a model's calls end, then free its memory."""
         async with error_boundary(context, "Admin.UnloadModel"):
-            await self._engine.unload(ModelName(request.model))
-            gone = pb.ModelStatus(model=request.model, state=pb.MODEL_STATE_UNLOADED)
-            return pb.UnloadModelResponse(status=gone)
+            status = await self._models.unload(ModelName(request.model))
+            return pb.UnloadModelResponse(status=_encode_model(status))
 
     async def ExportLedger(
         self, request: pb.ExportLedgerRequest, context: Context
@@ -115,9 +108,6 @@ class AdminServicer(pb_grpc.AdminServicer):
         """Not served yet: the approval release comes with the privacy work."""
         async with error_boundary(context, "Admin.DecideApproval"):
             raise NotImplementedYet("approvals are not served yet")
-
-    def _status_of(self, name: ModelName) -> pb.ModelStatus:
-        return next(_encode_model(item) for item in self._engine.models() if item.name == name)
 
 
 def _take(entries: Iterator[Entry]) -> list[Entry]:
@@ -157,7 +147,7 @@ def _encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
 
 
 def _encode_model(status: ModelStatus) -> pb.ModelStatus:
-    return pb.ModelStatus(
+    encoded = pb.ModelStatus(
         model=status.name,
         state=_STATES[status.state],
         file_bytes=status.facts.size_bytes if status.facts else 0,
@@ -165,7 +155,11 @@ def _encode_model(status: ModelStatus) -> pb.ModelStatus:
         restarts=status.restarts,
         last_error=status.last_failure,
         traffic=_encode_traffic(status),
+        memory_bytes=status.memory_bytes,
     )
+    if status.last_used_at is not None:
+        encoded.last_used_at.FromDatetime(status.last_used_at)
+    return encoded
 
 
 def _encode_traffic(status: ModelStatus) -> pb.ModelTraffic | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.port import LocalModels
 from leeward.v1 import inference_pb2 as pb
 from leeward.v1 import inference_pb2_grpc as pb_grpc
 from runtime.catalog.model import Catalog
@@ -30,7 +30,7 @@ class InferenceServicer(pb_grpc.InferenceServicer):
     """Serves the models of this device. Nothing called here can leave it."""
 
     def __init__(
-        self, engine: LlamaEngine, *, catalog: Catalog, node: NodeName, default_timeout_s: float
+        self, engine: LocalModels, *, catalog: Catalog, node: NodeName, default_timeout_s: float
     ) -> None:
         self._engine = engine
         self._catalog = catalog
@@ -67,8 +67,9 @@ class InferenceServicer(pb_grpc.InferenceServicer):
     ) -> pb.ListModelsResponse:
         """List the models of this device."""
         async with error_boundary(context, "Inference.ListModels"):
-            loaded = {status.name: status.facts for status in self._engine.models()}
-            embedders = {name for name, facts in loaded.items() if facts and facts.embeds}
+            stands = self._engine.models()
+            loaded = {status.name for status in stands if status.state == "ready"}
+            embedders = {one.name for one in stands if one.facts and one.facts.embeds}
             return encode_served_models(
                 ServedModel(
                     name=model.name,

@@ -98,6 +98,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.BudgetExhausted: 45,
         errors.PriceMissing: 46,
         errors.DatabaseUnavailable: 47,
+        errors.ModelTooLarge: 48,
         errors.AddressInUse: 50,
         errors.CloudAway: 51,
         errors.UpstreamUnavailable: 52,

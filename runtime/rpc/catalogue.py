@@ -111,6 +111,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.StreamBroken: PublicStatus(StatusCode.ABORTED, "stream ended without its finish reason"),
     errors.CloudAway: PublicStatus(StatusCode.UNAVAILABLE, "cloud cannot be reached"),
     errors.ModelInvalid: PublicStatus(StatusCode.FAILED_PRECONDITION, "model cannot be used"),
+    errors.ModelTooLarge: PublicStatus(
+        StatusCode.FAILED_PRECONDITION, "model needs more memory than this node may give it"
+    ),
     errors.AddressInUse: PublicStatus(StatusCode.FAILED_PRECONDITION, "address is in use"),
     errors.NotImplementedYet: PublicStatus(StatusCode.UNIMPLEMENTED, "not served by this version"),
 }

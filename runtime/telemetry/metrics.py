@@ -48,6 +48,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("leeward_node_reachable_ratio", "gauge", "1 while the node can be reached", ("node",)),
     Row("leeward_engine_restarts_count", "gauge", "Restarts of a model's process", ("model",)),
     Row("leeward_engine_open_calls_count", "gauge", "Calls that a model is serving", ("model",)),
+    Row("leeward_engine_memory_bytes", "gauge", "Memory that a model takes", ("model",)),
     Row("leeward_engine_slots_count", "gauge", "Calls that can run at the same time", ("model",)),
     Row("leeward_engine_running_calls_count", "gauge", "Calls that have a slot", ("model",)),
     Row("leeward_engine_waiting_calls_count", "gauge", "Calls that wait for one", ("model",)),

@@ -6,7 +6,6 @@ Knows tokens, positions and numbers of sequences; not whose they are nor what fo
 import ctypes
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import llama_cpp
@@ -16,14 +15,10 @@ import numpy.typing as npt
 from edge.engine.frames import Load
 from edge.engine.native.batch import Batch, Part
 from edge.engine.native.model import LlamaModel, LoadLog
+from edge.engine.sizes import ContextSize, fitted
 from runtime.errors import EngineCrashed, ModelInvalid
 
 __all__ = ["LlamaContext", "threads_of"]
-
-_DEFAULT_CONTEXT_TOKENS: Final = 8192
-_DEFAULT_CACHE_TOKENS: Final = 8192
-_PADDING: Final = 256
-"""libllama rounds the size of a context up to this."""
 
 # ``llama_get_logits_ith`` once more, returning a number: it is asked for every token, and making
 # a pointer object each time costs more than the answer.
@@ -47,16 +42,23 @@ class LlamaContext:
     """
 
     def __init__(self, model: LlamaModel, load: Load, log: LoadLog) -> None:
-        size = _size_of(model, load)
+        size = fitted(
+            trained_tokens=model.trained_context_tokens,
+            context_tokens=load.context_tokens,
+            cache_tokens=load.cache_tokens,
+            slots=load.slots,
+            is_deterministic=load.is_deterministic,
+        )
         self.context_tokens = size.context_tokens
         """What prompt and answer of one sequence share."""
         self.cache_tokens = size.cache_tokens
         """Room of all sequences together."""
         self.slots = size.slots
         """Sequences that can be computed at the same time."""
-        self.kept_prefixes = size.kept_prefixes
+        is_keeping = model.can_share and not load.is_deterministic
+        self.kept_prefixes = load.kept_prefixes if is_keeping else 0
         """Idle sequences that there are numbers for besides."""
-        self.handle = _make(model, load, size, log)
+        self.handle = _make(model, load, size, log, kept_prefixes=self.kept_prefixes)
         self.batch_tokens = int(llama_cpp.llama_n_batch(self.handle))
         self.guesses = load.guesses and model.can_share and not load.is_deterministic
         """Whether it may compute guesses, whose wrong ones are cut off again."""
@@ -108,44 +110,21 @@ class LlamaContext:
         return view
 
 
-@dataclass(frozen=True, slots=True)
-class _Size:
-    context_tokens: int
-    cache_tokens: int
-    slots: int
-    kept_prefixes: int
-
-
-def _size_of(model: LlamaModel, load: Load) -> _Size:
-    """Fit slots and contexts into the cache; without other orders, into one default context."""
-    context = _padded(
-        min(model.trained_context_tokens, load.context_tokens or _DEFAULT_CONTEXT_TOKENS)
-    )
-    cache = max(context, _padded(load.cache_tokens or _DEFAULT_CACHE_TOKENS))
-    if load.is_deterministic:
-        slots = min(load.slots, cache // context)
-        return _Size(context, slots * context, slots, kept_prefixes=0)
-    kept = load.kept_prefixes if model.can_share else 0
-    return _Size(context, min(cache, load.slots * context), load.slots, kept)
-
-
-def _padded(tokens: int) -> int:
-    return -(-tokens // _PADDING) * _PADDING
-
-
 def threads_of(load: Load) -> int:
     """Return how many threads a decode uses: all cores but one, unless told otherwise."""
     return load.threads or max(1, len(os.sched_getaffinity(0)) - 1)
 
 
-def _make(model: LlamaModel, load: Load, size: _Size, log: LoadLog) -> Any:
+def _make(
+    model: LlamaModel, load: Load, size: ContextSize, log: LoadLog, *, kept_prefixes: int
+) -> Any:
     threads = threads_of(load)
     parameters = llama_cpp.llama_context_default_params()
     parameters.n_ctx = size.cache_tokens
     parameters.n_batch = parameters.n_ubatch = max(
         min(load.batch_tokens, size.context_tokens), size.slots
     )
-    parameters.n_seq_max = size.slots + size.kept_prefixes
+    parameters.n_seq_max = size.slots + kept_prefixes
     parameters.n_threads = parameters.n_threads_batch = threads
     parameters.kv_unified = not load.is_deterministic
     parameters.no_perf = True

@@ -359,6 +359,8 @@ class ModelStatus(_message.Message):
     RESTARTS_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
     TRAFFIC_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    LAST_USED_AT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model as the catalog names it."""
     state: Global___ModelState.ValueType
@@ -372,10 +374,16 @@ class ModelStatus(_message.Message):
     restarts: _builtins.int
     """How often its process was restarted since the daemon started."""
     last_error: _builtins.str
-    """Class name of the last failure; empty when there was none."""
+    """How its process last died, or why it could not be loaded; empty when nothing failed."""
+    memory_bytes: _builtins.int
+    """What it takes of the node's memory by the daemon's account, bytes; 0 while not loaded."""
     @_builtins.property
     def traffic(self) -> Global___ModelTraffic:
-        """Its calls; absent while it is not loaded."""
+        """Its calls; absent until it was loaded for the first time."""
+
+    @_builtins.property
+    def last_used_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was last called since the daemon started; absent before the first call."""
 
     def __init__(
         self,
@@ -388,10 +396,12 @@ class ModelStatus(_message.Message):
         restarts: _builtins.int = ...,
         last_error: _builtins.str = ...,
         traffic: Global___ModelTraffic | None = ...,
+        memory_bytes: _builtins.int = ...,
+        last_used_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["traffic", b"traffic"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_used_at", b"last_used_at", "traffic", b"traffic"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "file_bytes", b"file_bytes", "last_error", b"last_error", "model", b"model", "restarts", b"restarts", "sha256", b"sha256", "state", b"state", "traffic", b"traffic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "file_bytes", b"file_bytes", "last_error", b"last_error", "last_used_at", b"last_used_at", "memory_bytes", b"memory_bytes", "model", b"model", "restarts", b"restarts", "sha256", b"sha256", "state", b"state", "traffic", b"traffic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,63 @@
+"""What a model will take of the memory, judged from its files; and what a process takes.
+
+The judgement is made before anything is loaded: weights as large as their files, the cache as
+the header describes it, and what a process needs at all. It knows nothing of who is loaded.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from edge.engine.options import EngineOptions
+from edge.engine.sizes import fitted
+from edge.models.gguf_check import check_gguf
+from runtime.errors import ModelInvalid
+
+__all__ = ["estimated_bytes", "process_bytes"]
+
+_PROCESS_BYTES: Final = 80 << 20
+"""Of an engine's process without a model: interpreter, libraries, buffers of a decode."""
+
+_ENDLESS_TOKENS: Final = 1 << 30
+
+
+def estimated_bytes(path: Path, options: EngineOptions) -> int:
+    """Return what a model should take once it is loaded.
+
+    Args:
+        path: A GGUF file, or the directory or file of a model of another kind.
+        options: How it would be loaded.
+
+    Raises:
+        ModelInvalid: The file is missing or contradicts itself.
+    """
+    if path.is_dir() or path.suffix.lower() == ".onnx":
+        return _PROCESS_BYTES + _files_bytes(path)
+    summary = check_gguf(path)
+    size = fitted(
+        trained_tokens=summary.trained_tokens or _ENDLESS_TOKENS,
+        context_tokens=options.context_tokens,
+        cache_tokens=options.cache_tokens,
+        slots=options.slots,
+        is_deterministic=options.is_deterministic,
+    )
+    cache_bytes = size.cache_tokens * summary.cache_bytes_per_token
+    adapter_bytes = _files_bytes(options.adapter) if options.adapter is not None else 0
+    return _PROCESS_BYTES + summary.size_bytes + adapter_bytes + cache_bytes
+
+
+def process_bytes(pid: int) -> int:
+    """Return what a process has in memory, mapped files included; 0 when it is gone."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _files_bytes(path: Path) -> int:
+    files = (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else (path,)
+    try:
+        return sum(file.stat().st_size for file in files)
+    except OSError as error:
+        raise ModelInvalid(f"{path}: cannot be read: {error.strerror}") from None

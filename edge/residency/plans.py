@@ -1,0 +1,34 @@
+"""How the configured models are loaded, as the configuration says."""
+
+from collections.abc import Mapping
+
+from edge.config import EdgeConfig, ModelConfig
+from edge.engine.options import EngineOptions
+from edge.residency.place import ModelPlan
+from runtime.ids import ModelName
+
+__all__ = ["plans_of"]
+
+
+def plans_of(config: EdgeConfig) -> Mapping[ModelName, ModelPlan]:
+    """Return how each model of the configuration is loaded, in its order."""
+    return {model.name: _plan(model, config) for model in config.models}
+
+
+def _plan(model: ModelConfig, config: EdgeConfig) -> ModelPlan:
+    options = EngineOptions(
+        context_tokens=model.context_tokens,
+        threads=model.threads,
+        slots=model.slots,
+        cache_tokens=model.cache_tokens,
+        is_deterministic=model.is_deterministic,
+        adapter=model.adapter,
+        queue_limit=config.max_queue,
+    )
+    return ModelPlan(
+        file=model.file,
+        options=options,
+        sha256=model.sha256,
+        keep_alive_s=model.keep_alive_s,
+        is_loaded_at_start=model.is_loaded_at_start,
+    )

@@ -1,0 +1,326 @@
+"""The models of a node as its callers see them: all of them, whether or not in memory.
+
+A call for one that is not there waits until it is loaded; who was idle longest makes room. Knows
+names, sizes and times; not how a model computes, and not what it is asked.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from edge.engine.engine import LlamaEngine
+from edge.engine.process import ModelStatus
+from edge.residency.budget import MemoryBudget, MemoryGauge
+from edge.residency.place import ModelPlan, Place
+from runtime.clock import Clock
+from runtime.errors import DeadlineExceeded, LeewardError, NotFound
+from runtime.ids import ModelName
+from runtime.ports import Chunk, Embeddings, GenerateRequest
+
+__all__ = ["ResidentModels"]
+
+_LOOK_INTERVAL_S: Final = 1.0
+_ROOM_WAIT_S: Final = 30.0
+"""How long a model waits for the calls of others to end before it is refused memory."""
+
+_logger: Final = logging.getLogger("leeward.edge.residency")
+HealthObserver = Callable[[ModelName, bool], Awaitable[None]]
+"""Told of a model, and whether it answers from now on."""
+
+
+class ResidentModels:
+    """The models of this node; an asynchronous context manager that ends what it began.
+
+    Args:
+        engine: Runs them.
+        plans: Every model that may be asked for.
+        budget_bytes: What they may take together; ``None`` sets no bound.
+        clock: For idle times.
+        gauge: Where sizes come from.
+        used: Told of the file of every model that is loaded.
+        room_wait_s: How long a model waits for the calls of others to end.
+        look_interval_s: How often it is looked who is idle, who grew and who died.
+    """
+
+    def __init__(
+        self,
+        engine: LlamaEngine,
+        plans: Mapping[ModelName, ModelPlan],
+        *,
+        budget_bytes: int | None,
+        clock: Clock,
+        gauge: MemoryGauge | None = None,
+        used: Callable[[Path], None] = lambda _: None,
+        room_wait_s: float = _ROOM_WAIT_S,
+        look_interval_s: float = _LOOK_INTERVAL_S,
+    ) -> None:
+        self._engine = engine
+        self._places = {name: Place(name, plan) for name, plan in plans.items()}
+        self._budget = MemoryBudget(budget_bytes, self._places.values())
+        self._clock = clock
+        self._gauge = gauge or MemoryGauge()
+        self._used = used
+        self._room_wait_s = room_wait_s
+        self._look_interval_s = look_interval_s
+        self._deciding = asyncio.Lock()
+        """Held while it is decided who gets memory, and while somebody loses it."""
+        self._freed = asyncio.Event()
+        self._observers: list[HealthObserver] = []
+        self._told: dict[ModelName, bool] = {}
+        self._tasks = asyncio.TaskGroup()
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        self._keeping = self._tasks.create_task(self._keep(), name="residency")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for task in (self._keeping, *(place.loading for place in self._places.values())):
+            if task is not None:
+                task.cancel()
+        await self._tasks.__aexit__(kind, error, traceback)
+
+    async def start(self) -> None:
+        """Load what is to be there from the start, as far as there is memory for it.
+
+        A model that cannot be loaded is reported, and the others are served.
+
+        Raises:
+            LeewardError: None of the node's models can be served; why the first cannot.
+        """
+        for place in self._places.values():
+            if place.plan.is_loaded_at_start:
+                await self._bring(place, evicts=False)
+        if all(place.has_failed for place in self._places.values()):
+            for place in self._places.values():
+                place.require_loaded()
+
+    async def observe(self, observer: HealthObserver) -> None:
+        """Tell ``observer`` how every model stands, and from then on of every change."""
+        self._observers.append(observer)
+        self._told.clear()
+        await self._tell()
+
+    def models(self) -> tuple[ModelStatus, ...]:
+        """How every model stands, by name."""
+        running = {status.name: status for status in self._engine.models()}
+        return tuple(self._places[name].status(running.get(name)) for name in sorted(self._places))
+
+    async def load(self, name: ModelName) -> ModelStatus:
+        """Bring a model into memory, also one that lately could not be loaded.
+
+        Raises:
+            NotFound: No such model is configured.
+            ModelInvalid: Its file is missing or broken.
+            ModelTooLarge: It does not fit the budget.
+            CapacityExhausted: Others have calls open and leave it no memory.
+            BackendUnavailable: Its process cannot run.
+        """
+        place = self._place(name)
+        if not place.is_loaded:
+            await self._bring(place, evicts=True)
+            place.require_loaded()
+        return place.status(self._running(name))
+
+    async def unload(self, name: ModelName) -> ModelStatus:
+        """Let a model's calls end, then free its memory; the next call brings it back.
+
+        Raises:
+            NotFound: No such model is configured, or it is not loaded.
+        """
+        place = self._place(name)
+        if place.loading is not None:
+            await asyncio.wait([place.loading])
+        async with self._deciding:
+            if not place.is_loaded:
+                raise NotFound(f"model {name} is not loaded")
+            await self._leave(place, reason="by_hand")
+        await self._tell()
+        return place.status(self._running(name))
+
+    async def generate(
+        self, request: GenerateRequest, *, caller: str = ""
+    ) -> AsyncGenerator[Chunk, None]:
+        """Stream an answer, once the model is in memory; closing the iterator cancels it.
+
+        Raises:
+            NotFound: No such model is configured.
+            DeadlineExceeded: It was not there in time.
+            LeewardError: As for ``load`` and for the engine's ``generate``.
+        """
+        async with self._in_use(request.model, request.timeout_s) as left_s:
+            timely = replace(request, timeout_s=left_s)
+            async with aclosing(self._engine.generate(timely, caller=caller)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def embed(
+        self,
+        model: ModelName,
+        texts: Sequence[str],
+        *,
+        timeout_s: float = 60.0,
+        caller: str = "",
+    ) -> Embeddings:
+        """Turn texts into vectors of length 1, once the model is in memory.
+
+        Raises:
+            LeewardError: As for ``generate``.
+        """
+        async with self._in_use(model, timeout_s) as left_s:
+            return await self._engine.embed(model, texts, timeout_s=left_s, caller=caller)
+
+    @asynccontextmanager
+    async def _in_use(self, name: ModelName, timeout_s: float) -> AsyncIterator[float]:
+        """Keep a model in memory for the length of the block; yield the time that is left."""
+        place = self._place(name)
+        place.open_calls += 1
+        try:
+            yield timeout_s if place.is_loaded else await self._present(place, timeout_s)
+        finally:
+            place.open_calls -= 1
+            place.touch(self._clock)
+            if not place.open_calls:
+                self._freed.set()
+
+    async def _present(self, place: Place, timeout_s: float) -> float:
+        """Wait until a model is in memory; return what is left of the caller's time."""
+        place.refuse_retry(self._clock)
+        since_s = self._clock.monotonic_s()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._bring(place, evicts=True)
+        left_s = timeout_s - (self._clock.monotonic_s() - since_s)
+        if left_s <= 0 or place.loading is not None:
+            raise DeadlineExceeded(f"model {place.name} was not loaded in the caller's time")
+        place.require_loaded()
+        return left_s
+
+    async def _bring(self, place: Place, *, evicts: bool) -> None:
+        """Wait until a model is loaded or could not be; all who ask wait for one attempt."""
+        if place.loading is None:
+            load = self._load(place, evicts=evicts)
+            place.loading = self._tasks.create_task(load, name=f"load-{place.name}")
+        # Whoever stops waiting takes nothing from the others.
+        await asyncio.wait([place.loading])
+
+    async def _load(self, place: Place, *, evicts: bool) -> None:
+        """Load a model; a failure is kept with its place."""
+        place.forgive()
+        try:
+            await self._reserve(place, evicts=evicts)
+            await self._fill(place)
+        except LeewardError as error:
+            place.fail(error, self._clock)
+            kind = type(error).__name__
+            _logger.warning("model_not_loaded", extra={"model": place.name, "error": kind})
+        finally:
+            if not place.is_loaded:
+                self._release(place)
+            place.loading = None
+        await self._tell()
+
+    async def _reserve(self, place: Place, *, evicts: bool) -> None:
+        """Set aside what a model should take, when need be by unloading idle ones."""
+        plan = place.plan
+        needed_bytes = await asyncio.to_thread(self._gauge.estimate, plan.file, plan.options)
+        self._budget.refuse_beyond(place, needed_bytes)
+        until_s = self._clock.monotonic_s() + (self._room_wait_s if evicts else 0.0)
+        while True:
+            async with self._deciding:
+                self._freed.clear()
+                if await self._make_room(place, needed_bytes, evicts=evicts):
+                    place.memory_bytes = needed_bytes
+                    return
+            left_s = until_s - self._clock.monotonic_s()
+            if left_s <= 0:
+                raise self._budget.shortage(place, needed_bytes)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._freed.wait()
+
+    async def _fill(self, place: Place) -> None:
+        """Load what memory was set aside for, and correct the account by what it really takes."""
+        plan = place.plan
+        await self._engine.load(place.name, plan.file, options=plan.options, sha256=plan.sha256)
+        place.is_loaded = True
+        place.touch(self._clock)
+        self._used(plan.file)
+        async with self._deciding:
+            self._measure(place)
+            taken_bytes = place.memory_bytes
+            if await self._make_room(place, taken_bytes, evicts=True):
+                return
+            await self._leave(place, reason="larger_than_estimated")
+        self._budget.refuse_beyond(place, taken_bytes)
+        raise self._budget.shortage(place, taken_bytes)
+
+    async def _make_room(self, place: Place, needed_bytes: int, *, evicts: bool) -> bool:
+        """Unload the longest idle until a model fits; ``False`` when that would not do."""
+        # Asked again after each: somebody may have called the next one meanwhile.
+        while victims := self._budget.victims(place, needed_bytes):
+            if not evicts:
+                return False
+            await self._leave(victims[0], reason="for_another")
+        return victims is not None
+
+    async def _leave(self, place: Place, *, reason: str) -> None:
+        """Unload a model; whoever calls this holds the lock."""
+        # At once: a call that comes from now on waits for the model to come back.
+        place.is_loaded = False
+        place.last = self._running(place.name)
+        try:
+            await self._engine.unload(place.name)
+        finally:
+            self._release(place)
+        _logger.info("model_unloaded", extra={"model": place.name, "reason": reason})
+
+    async def _keep(self) -> None:
+        """Look every now and then who is idle, who grew, and who died."""
+        while True:
+            await asyncio.sleep(self._look_interval_s)
+            async with self._deciding:
+                for place in self._places.values():
+                    self._measure(place)
+                    if place.is_over(self._clock):
+                        await self._leave(place, reason="idle")
+                for place in self._budget.surplus():
+                    await self._leave(place, reason="over_budget")
+            await self._tell()
+
+    async def _tell(self) -> None:
+        for status in self.models():
+            is_serving = status.state == "ready"
+            if self._told.get(status.name) is not is_serving:
+                self._told[status.name] = is_serving
+                for observer in self._observers:
+                    await observer(status.name, is_serving)
+
+    def _measure(self, place: Place) -> None:
+        """Take into the account what a model really has, if it is more than was thought."""
+        status = self._running(place.name) if place.is_loaded else None
+        if status is not None and status.pid is not None:
+            place.memory_bytes = max(place.memory_bytes, self._gauge.measure(status.pid))
+
+    def _release(self, place: Place) -> None:
+        place.memory_bytes = 0
+        self._freed.set()
+
+    def _place(self, name: ModelName) -> Place:
+        if name not in self._places:
+            raise NotFound(f"no model named {name} is configured on this device")
+        return self._places[name]
+
+    def _running(self, name: ModelName) -> ModelStatus | None:
+        return next((status for status in self._engine.models() if status.name == name), None)
