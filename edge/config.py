@@ -39,7 +39,8 @@ Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 class _ModelShape(Shape):
     file: str = Field(min_length=1, max_length=4096)
-    """A GGUF file, or the name under which ``leeward edge pull`` stored one."""
+    """A GGUF or ONNX file, the folder of an ONNX model (with a slash), or the name under which
+    ``leeward edge pull`` stored one."""
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     """Refuse the file when its content differs; left out, it is not checked."""
     context_tokens: int = Field(default=0, ge=0, le=10_000_000)

@@ -12,7 +12,8 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from edge.engine.chat import ChatTemplate
 from edge.engine.confinement import bound_memory, confine
@@ -33,14 +34,19 @@ from edge.engine.native.embedding import Embedder, EmbeddingContext
 from edge.engine.native.model import LlamaModel, LoadLog
 from edge.engine.native.scheduler import Scheduler
 from edge.engine.outbox import Outbox
+from edge.models.onnx_check import is_onnx
 from runtime.clock import Clock, SystemClock
 from runtime.errors import EngineCrashed, ModelInvalid
+
+if TYPE_CHECKING:
+    from edge.engine.onnx.context import OnnxContext
+    from edge.engine.onnx.model import OnnxModel
 
 __all__ = ["main"]
 
 _EXIT_DONE: Final = 0
 _EXIT_BROKEN: Final = 70
-"""libllama reported a failure after which its context cannot be used."""
+"""What computes reported a failure after which it cannot be used."""
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +62,7 @@ def main(arguments: list[str]) -> int:
     except ModelInvalid as error:
         daemon.send(LoadFailed(str(error)))
         return _EXIT_DONE
-    bound_memory(load.memory_headroom_bytes)
+    bound_memory(load.memory_headroom_bytes + server.cache_bytes)
     return server.run()
 
 
@@ -82,14 +88,9 @@ class _Server:
     def __init__(self, load: Load, daemon: _Daemon, *, clock: Clock, rng: random.Random) -> None:
         self._daemon = daemon
         with LoadLog() as log:
-            model = LlamaModel(load, log)
-            context = (
-                EmbeddingContext(model, load, log)
-                if model.pooling
-                else LlamaContext(model, load, log)
-            )
-            if load.adapter:
-                _adapt(model, context, load.adapter, log)
+            model, context = _loaded(load, log)
+        self.cache_bytes = context.cache_bytes
+        """Memory that running calls may come to take, where it is not taken yet."""
         template = ChatTemplate(
             "" if isinstance(context, EmbeddingContext) else model.chat_template,
             bos=model.bos_text,
@@ -102,6 +103,7 @@ class _Server:
         self._outbox = Outbox(self._write)
         self._worker: Embedder | Scheduler
         if isinstance(context, EmbeddingContext):
+            assert isinstance(model, LlamaModel)  # noqa: S101 - only those embed
             self._worker = Embedder(
                 model, context, inbox=self._inbox, send=lambda frame: self._outbox.put([frame])
             )
@@ -119,7 +121,7 @@ class _Server:
         )
 
     def run(self) -> int:
-        """Answer calls until libllama fails."""
+        """Answer calls until what computes fails."""
         self._daemon.send(Ready(self._facts))
         # What is there now stays for good: looking through it again would only hold up a step.
         gc.freeze()
@@ -147,16 +149,31 @@ class _Server:
         os._exit(_EXIT_DONE)
 
 
-def _adapt(
-    model: LlamaModel, context: LlamaContext | EmbeddingContext, adapter: str, log: LoadLog
-) -> None:
-    if isinstance(context, EmbeddingContext):
-        raise ModelInvalid("it makes embeddings, and such models take no adapter")
-    apply_adapter(model, context, adapter, log)
+def _loaded(
+    load: Load, log: LoadLog
+) -> "tuple[LlamaModel | OnnxModel, LlamaContext | OnnxContext | EmbeddingContext]":
+    if is_onnx(Path(load.path)):
+        # Here, so that a child of libllama's does not pay for onnxruntime.
+        from edge.engine.onnx.model import load_onnx
+
+        if load.adapter:
+            raise ModelInvalid("it is an ONNX model, and such models take no adapter")
+        return load_onnx(load, log)
+    model = LlamaModel(load, log)
+    if model.pooling:
+        if load.adapter:
+            raise ModelInvalid("it makes embeddings, and such models take no adapter")
+        return model, EmbeddingContext(model, load, log)
+    context = LlamaContext(model, load, log)
+    if load.adapter:
+        apply_adapter(model, context, load.adapter, log)
+    return model, context
 
 
 def _facts_of(
-    model: LlamaModel, context: LlamaContext | EmbeddingContext, template: ChatTemplate
+    model: "LlamaModel | OnnxModel",
+    context: "LlamaContext | OnnxContext | EmbeddingContext",
+    template: ChatTemplate,
 ) -> ModelFacts:
     return ModelFacts(
         description=model.description,

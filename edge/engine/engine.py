@@ -1,6 +1,6 @@
 """The models of this edge node: loaded by name, each in a child process of its own.
 
-Implements ``runtime.ports.ModelPort``. The daemon itself never loads libllama.
+Implements ``runtime.ports.ModelPort``. The daemon itself loads neither libllama nor a graph.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from edge.engine.schema import grammar_from_schema
 from edge.engine.traffic import CallAccount, TrafficBook
 from edge.engine.vectors import vectors_of
 from edge.models.gguf_check import check_gguf
+from edge.models.onnx_check import check_onnx, is_onnx
 from runtime.clock import Clock
 from runtime.errors import BackendUnavailable, NotFound, RequestInvalid
 from runtime.ids import ModelName, NodeName
@@ -32,7 +33,9 @@ CallObserver = Callable[[ModelName, CallAccount], None]
 
 
 class LlamaEngine:
-    """Serves GGUF models through llama.cpp; an asynchronous context manager.
+    """Serves GGUF models through llama.cpp, ONNX decoders through onnxruntime.
+
+    An asynchronous context manager.
 
     Leaving the context unloads every model.
 
@@ -86,7 +89,7 @@ class LlamaEngine:
 
         Args:
             name: What requests call it.
-            path: The GGUF file.
+            path: The GGUF file, the ``.onnx`` file, or the folder that holds one.
             options: Instead of the engine's own.
             sha256: Expected digest in hexadecimal; empty skips the comparison.
 
@@ -211,7 +214,7 @@ class LlamaEngine:
     async def _start(
         self, process: EngineProcess, name: ModelName, path: Path, *, sha256: str
     ) -> ModelFacts:
-        await asyncio.to_thread(check_gguf, path, sha256=sha256)
+        await asyncio.to_thread(check_onnx if is_onnx(path) else check_gguf, path, sha256=sha256)
         if process.adapter is not None:
             await asyncio.to_thread(check_gguf, process.adapter)
         if self._processes.get(name) is not process:

@@ -30,6 +30,7 @@ CheckedBy = Literal["given", "hub", "structure"]
 """What a file was compared with: a digest that a person gave, the hub's, or itself alone."""
 
 _SUFFIX: Final = ".gguf"
+_PATH_SUFFIXES: Final = (_SUFFIX, ".onnx")
 _INCOMING: Final = ".incoming"
 _RESERVE_BYTES: Final = 64 * 1024 * 1024
 _MEGABYTE: Final = 1_000_000
@@ -65,15 +66,15 @@ def free_bytes(directory: Path) -> int:
 def resolve_model_file(value: str, state: Path, *, base: Path = Path()) -> Path:
     """Return the file that ``models.<name>.file`` of a configuration means.
 
-    Without a slash and without ``.gguf`` it is the name of a pulled model, otherwise a path.
-    Does not look at the disk.
+    Without a slash and without ``.gguf`` or ``.onnx`` it is the name of a pulled model, otherwise
+    a path. Does not look at the disk.
 
     Args:
         value: As written.
         state: The daemon's state directory.
         base: The directory from which relative paths count.
     """
-    is_name = "/" not in value and not value.lower().endswith(_SUFFIX)
+    is_name = "/" not in value and not value.lower().endswith(_PATH_SUFFIXES)
     return _models_of(state) / f"{value}{_SUFFIX}" if is_name else base / value
 
 

@@ -1,4 +1,4 @@
-"""The real engine on the smaller reference model: what it answers, and how."""
+"""The real engine on the smaller reference model, GGUF and ONNX: what it answers, and how."""
 
 import asyncio
 import json
@@ -46,12 +46,16 @@ ENDLESS = "root ::= [a-z] root"
 
 
 @pytest_asyncio.fixture(
-    loop_scope="module", scope="module", params=[False, True], ids=["shared", "deterministic"]
+    loop_scope="module",
+    scope="module",
+    params=[(MODEL, False), (MODEL, True), (MODEL.with_suffix(".onnx"), False)],
+    ids=["shared", "deterministic", "onnx"],
 )
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[LlamaEngine]:
-    options = replace(OPTIONS, is_deterministic=request.param)
+    model, is_deterministic = request.param
+    options = replace(OPTIONS, is_deterministic=is_deterministic)
     async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
-        await engine.load(NAME, MODEL)
+        await engine.load(NAME, model)
         yield engine
 
 
@@ -408,7 +412,7 @@ async def test_the_status_says_what_is_loaded(engine: LlamaEngine) -> None:
     assert status.facts is not None
     assert status.facts.context_tokens == 1024
     assert status.facts.has_chat_template
-    assert status.facts.parameters > 100_000
+    assert status.facts.parameters > 100_000 or status.path.suffix == ".onnx"
 
 
 PEER = """

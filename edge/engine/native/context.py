@@ -69,6 +69,11 @@ class LlamaContext:
         # times as much as finding it.
         self._views: dict[int, npt.NDArray[np.float32]] = {}
 
+    @property
+    def cache_bytes(self) -> int:
+        """Memory that it may come to need: libllama has taken all of it already."""
+        return 0
+
     def forget(self, sequence: int) -> None:
         """Drop everything of a sequence."""
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)

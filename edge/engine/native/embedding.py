@@ -61,6 +61,11 @@ class EmbeddingContext:
         self._memory = llama_cpp.llama_get_memory(self._handle)
         self._batch = Batch(self.batch_tokens)
 
+    @property
+    def cache_bytes(self) -> int:
+        """Memory that it may come to need: libllama has taken all of it already."""
+        return 0
+
     def vectors(self, texts: Sequence[Sequence[int]]) -> list[Vector]:
         """Return one vector of length 1 per text.
 

@@ -1,4 +1,4 @@
-"""The daemon never loads libllama: only ``edge.engine.native`` and the child may."""
+"""The daemon never loads libllama or a graph: only the child and what it is made of may."""
 
 import ast
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 import edge.engine
 
 PACKAGE = Path(next(iter(edge.engine.__path__)))
-CHILD_ONLY = ("edge.engine.native", "edge.engine.child")
+CHILD_ONLY = ("edge.engine.native", "edge.engine.onnx", "edge.engine.child")
+CHILD_PARTS = {"native", "onnx"}
 
 
 def imports_of(path: Path) -> set[str]:
@@ -28,14 +29,14 @@ def test_llama_cpp_is_imported_in_native_only() -> None:
         if any(name.split(".")[0] == "llama_cpp" for name in imports_of(path))
     }
 
-    assert importers == {"native"}
+    assert importers == CHILD_PARTS
 
 
 def test_nothing_but_the_child_imports_native() -> None:
     importers = {
         path.name
         for path in PACKAGE.parent.rglob("*.py")
-        if "native" not in path.parts
+        if not CHILD_PARTS & set(path.parts)
         and any(name.startswith(CHILD_ONLY) for name in imports_of(path))
     }
 
@@ -43,6 +44,7 @@ def test_nothing_but_the_child_imports_native() -> None:
 
 
 def test_importing_the_engine_does_not_load_libllama() -> None:
-    code = "import sys, edge.engine.engine; sys.exit('llama_cpp' in sys.modules)"
+    native = "{'llama_cpp', 'onnxruntime', 'tokenizers'}"
+    code = f"import sys, edge.engine.engine; sys.exit(len({native} & set(sys.modules)))"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
