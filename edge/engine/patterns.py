@@ -1,8 +1,8 @@
 """From a JSON schema's ``pattern`` to the body of a GBNF string.
 
 Understands the part of regular expressions that grammars can say: literals, classes, groups,
-alternatives and counted repetition, anchored at both ends. What it cannot say exactly it
-refuses, so that no answer breaks the pattern it was asked to keep.
+alternatives and counted repetition. What it cannot say exactly it refuses, so that no answer
+breaks the pattern it was asked to keep.
 """
 
 import re
@@ -28,13 +28,19 @@ def literal(text: str) -> str:
 def pattern_body(pattern: str) -> str:
     """Return GBNF for the characters between a JSON string's quotes.
 
+    Where it is not anchored, anything may stand before or behind.
+
     Raises:
-        RequestInvalid: The pattern is not anchored, not well formed, or says what a grammar
-            cannot.
+        RequestInvalid: The pattern is not well formed, or says what a grammar cannot.
     """
-    if len(pattern) < 2 or pattern[0] != "^" or pattern[-1] != "$":
-        raise RequestInvalid("json_schema: a pattern must start with ^ and end with $")
-    return _Parser(pattern[1:-1]).parse()
+    is_begun = pattern.startswith("^")
+    before = pattern.removesuffix("$")
+    escapes = len(before) - len(before.rstrip("\\"))
+    is_ended = before != pattern and escapes % 2 == 0
+    body = _Parser(pattern[is_begun : len(pattern) - is_ended]).parse()
+    if is_begun and is_ended:
+        return body
+    return f"{'' if is_begun else 'char*'} ({body}) {'' if is_ended else 'char*'}"
 
 
 class _Parser:

@@ -10,46 +10,39 @@ Properties come in the order in which the schema lists them, and no others do un
 import json
 from typing import Any, Final
 
+from edge.engine.formats import FORMATS, FREE_FORMATS, LEAST_CHARACTERS, MOST_CHARACTERS
+from edge.engine.numbers import Bounds, integer_body, number_body
 from edge.engine.patterns import literal, pattern_body
+from edge.engine.rules import RuleBook
 from runtime.errors import RequestInvalid
 
-__all__ = ["grammar_from_schema"]
+__all__ = ["add_schema", "grammar_from_schema"]
 
 _MAX_GRAMMAR_BYTES: Final = 512 << 10
-_MAX_ENUMERATED: Final = 1000
-_SPACE: Final = '" "?'
-_CHARACTER: Final = r'[^"\\\x7F\x00-\x1F] | "\\" (["\\bfnrt/] | "u" [0-9a-fA-F]{4})'
-_PRIMITIVES: Final = {
-    "space": _SPACE,
-    "char": _CHARACTER,
-    "string": r'"\"" char* "\"" space',
-    "boolean": '("true" | "false") space',
-    "null": '"null" space',
-    "integer": '"-"? natural space',
-    "natural": '"0" | [1-9] [0-9]{0,15}',
-    "number": '"-"? natural ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,3})? space',
-    "value": "object | array | string | number | boolean | null",
-    "object": '"{" space (string ":" space value ("," space string ":" space value)*)? "}" space',
-    "array": '"[" space (value ("," space value)*)? "]" space',
-    "date": '[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])',
-    "time": '([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{1,6})? zone',
-    "zone": '"Z" | [-+] ([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9]',
-    "uuid": '[0-9a-f]{8} ("-" [0-9a-f]{4}){3} "-" [0-9a-f]{12}',
-}
-_FORMATS: Final = {"date": "date", "time": "time", "date-time": 'date "T" time', "uuid": "uuid"}
 _ANNOTATIONS: Final = frozenset(
-    {"$comment", "$defs", "$id", "$schema", "default", "definitions", "deprecated", "description",
-     "examples", "format", "readOnly", "title", "writeOnly"}
+    {"$comment", "$defs", "$id", "$schema", "contentEncoding", "contentMediaType", "default",
+     "definitions", "deprecated", "description", "discriminator", "example", "examples",
+     "readOnly", "title", "writeOnly"}
 )  # fmt: skip
+_BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _CONSTRAINTS: Final = {
     "object": frozenset({"properties", "required", "additionalProperties"}),
     "array": frozenset({"items", "prefixItems", "minItems", "maxItems"}),
-    "string": frozenset({"minLength", "maxLength", "pattern"}),
-    "integer": frozenset({"minimum", "maximum"}),
-    "number": frozenset(),
-    "boolean": frozenset(),
-    "null": frozenset(),
+    "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
+    "integer": _BOUNDS | {"format"},
+    "number": _BOUNDS | {"format"},
+    "boolean": frozenset[str](),
+    "null": frozenset[str](),
 }
+_NUMBER_FORMATS: Final = frozenset({"double", "float", "int32", "int64"})
+_INT32: Final = (-(2**31), 2**31 - 1)
+_NAMEABLE: Final = frozenset(
+    {"$anchor", "$dynamicRef", "allOf", "anyOf", "const", "contains", "dependentRequired",
+     "dependentSchemas", "else", "enum", "if", "maxContains", "maxProperties", "minContains",
+     "minProperties", "multipleOf", "not", "oneOf", "patternProperties", "propertyNames", "then",
+     "unevaluatedItems", "unevaluatedProperties", "uniqueItems"}
+).union(*_CONSTRAINTS.values())  # fmt: skip
+"""Keywords that a refusal may quote; any other may be content."""
 _PYTHON_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "object": (dict,),
     "array": (list,),
@@ -59,7 +52,11 @@ _PYTHON_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
-_TYPE_OF: Final = {keyword: name for name, keywords in _CONSTRAINTS.items() for keyword in keywords}
+_TYPE_OF: Final = {
+    keyword: name
+    for name, keywords in _CONSTRAINTS.items()
+    for keyword in keywords - _BOUNDS - {"format"}
+} | dict.fromkeys(_BOUNDS, "number")
 
 
 def grammar_from_schema(schema: str) -> str:
@@ -69,7 +66,8 @@ def grammar_from_schema(schema: str) -> str:
         RequestInvalid: It is malformed, or says what a grammar cannot enforce.
     """
     try:
-        grammar = _Converter(json.loads(schema)).convert()
+        book = RuleBook()
+        grammar = book.grammar(add_schema(book, json.loads(schema)))
         size_bytes = len(grammar.encode())
     except (RecursionError, ValueError):  # a chain of references; half a surrogate pair, NaN
         raise RequestInvalid("json_schema cannot be turned into a grammar") from None
@@ -78,23 +76,28 @@ def grammar_from_schema(schema: str) -> str:
     return grammar
 
 
-class _Converter:
-    """Writes one rule per schema; rules refer to each other by number."""
+def add_schema(book: RuleBook, document: dict[str, Any]) -> str:
+    """Add the rules of a schema; return the name of the one that its values follow.
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    Raises:
+        RequestInvalid: It is malformed, or says what a grammar cannot enforce.
+        RecursionError: Its references nest too deeply.
+        ValueError: It holds what JSON cannot say.
+    """
+    return _Converter(document, book).convert()
+
+
+class _Converter:
+    """Writes one rule per schema of a document."""
+
+    def __init__(self, document: dict[str, Any], book: RuleBook) -> None:
         self._document = document
-        self._rules: dict[str, str] = {}
+        self._book = book
+        self._add = book.add
         self._references: dict[str, str] = {}
 
     def convert(self) -> str:
-        root = self._visit(self._document)
-        rules = {"root": root, **self._rules, **_PRIMITIVES}
-        return "\n".join(f"{name} ::= {body}" for name, body in rules.items()) + "\n"
-
-    def _add(self, body: str) -> str:
-        name = f"r{len(self._rules)}"
-        self._rules[name] = body
-        return name
+        return self._visit(self._document)
 
     def _visit(self, schema: Any) -> str:
         """Return the name of a rule for a schema."""
@@ -102,7 +105,9 @@ class _Converter:
             return "value"
         if not isinstance(schema, dict):
             raise RequestInvalid("json_schema: a schema is neither an object nor true")
-        schema = _without_implied_type(schema)
+        schema = _without_implied_type(_without_extensions(schema))
+        if "nullable" in schema:
+            return self._nullable(dict(schema))
         for keyword, convert in (
             ("$ref", self._reference),
             ("anyOf", self._union),
@@ -118,12 +123,17 @@ class _Converter:
             return self._constants([schema["const"]])
         return self._typed(schema)
 
+    def _nullable(self, schema: dict[str, Any]) -> str:
+        takes_null = schema.pop("nullable") is True
+        name = self._visit(schema)
+        return self._add(f"{name} | null") if takes_null else name
+
     def _reference(self, reference: Any) -> str:
         if not isinstance(reference, str) or not (reference + "/").startswith("#/"):
             raise RequestInvalid("json_schema: $ref must point into the same document")
         if reference not in self._references:
-            name = self._references[reference] = self._add("")  # first, so that it may recur
-            self._rules[name] = self._visit(self._target(reference))
+            name = self._references[reference] = self._book.reserve()
+            self._book.fill(name, self._visit(self._target(reference)))
         return self._references[reference]
 
     def _target(self, reference: str) -> Any:
@@ -155,9 +165,9 @@ class _Converter:
         kinds = schema.get("type")
         if kinds is None:
             implied = {_TYPE_OF[keyword] for keyword in schema if keyword in _TYPE_OF}
-            _refuse_beside(schema, set(_TYPE_OF))
+            _refuse_beside(schema, {*_TYPE_OF, "format"})
             if not implied:
-                return "value"
+                return "value" if "format" not in schema else self._string(schema)
             kinds = sorted(implied)
         kinds = _filled_list(kinds if isinstance(kinds, list) else [kinds])
         if not all(isinstance(kind, str) and kind in _CONSTRAINTS for kind in kinds):
@@ -168,7 +178,7 @@ class _Converter:
         return names[0] if len(names) == 1 else self._add(" | ".join(names))
 
     def _of_type(self, kind: str, schema: dict[str, Any]) -> str:
-        if not any(keyword in schema for keyword in (*_CONSTRAINTS[kind], "format")):
+        if not any(keyword in schema for keyword in _CONSTRAINTS[kind]):
             return kind
         if kind == "object":
             return self._object(schema)
@@ -176,7 +186,7 @@ class _Converter:
             return self._array(schema)
         if kind == "string":
             return self._string(schema)
-        return self._integer(schema) if kind == "integer" else kind
+        return self._number(schema, is_whole=kind == "integer")
 
     def _object(self, schema: dict[str, Any]) -> str:
         properties = schema.get("properties", {})
@@ -188,7 +198,8 @@ class _Converter:
         more = schema.get("additionalProperties", not properties)
         rest = begin = '""'
         if more is not False:
-            pair = f'string ":" space {self._visit(more)}'
+            key = self._book.key_except(frozenset(properties)) if properties else "string"
+            pair = f'{key} space ":" space {self._visit(more)}'
             rest = self._add(f'("," space {pair})*')
             begin = self._add(f"({pair} {rest})?")
         for name, child in reversed(properties.items()):
@@ -204,8 +215,10 @@ class _Converter:
     def _array(self, schema: dict[str, Any]) -> str:
         least, most = _counts(schema, "minItems", "maxItems")
         if "prefixItems" in schema:
-            _refuse_beside(schema, {"type", "prefixItems"})
-            items = ' "," space '.join(map(self._visit, _filled_list(schema["prefixItems"])))
+            parts = _filled_list(schema["prefixItems"])
+            if least > len(parts) or (most is not None and most < len(parts)):
+                raise RequestInvalid("json_schema: prefixItems fit neither minItems nor maxItems")
+            items = ' "," space '.join(map(self._visit, parts))
             return self._add(f'"[" space {items} "]" space')
         if most == 0:
             return self._add('"[" space "]" space')
@@ -218,28 +231,42 @@ class _Converter:
         least, most = _counts(schema, "minLength", "maxLength")
         body = f"char{{{least},{'' if most is None else most}}}"
         pattern, layout = schema.get("pattern"), schema.get("format")
+        if layout in FREE_FORMATS:
+            layout = None
         if pattern is not None:
-            _refuse_beside(schema, {"type", "pattern"})
+            _refuse_beside(schema, {"type", "pattern"} | ({"format"} if layout is None else set()))
             if not isinstance(pattern, str):
                 raise RequestInvalid("json_schema: a pattern is no text")
             body = pattern_body(pattern)
-        elif isinstance(layout, str) and layout in _FORMATS:
-            body = _FORMATS[layout]
+        elif layout is not None:
+            _refuse_beside(schema, {"type", "format", "minLength", "maxLength"})
+            if least > LEAST_CHARACTERS or (most is not None and most < MOST_CHARACTERS):
+                raise RequestInvalid("json_schema: a length that a format does not keep")
+            if layout not in FORMATS:
+                known = ", ".join(sorted(FORMATS))
+                raise RequestInvalid(f"json_schema: a format that is none of {known}")
+            body = FORMATS[layout]
         return self._add(f'"\\"" {body} "\\"" space')
 
-    def _integer(self, schema: dict[str, Any]) -> str:
-        least, most = schema.get("minimum"), schema.get("maximum")
-        if least is None and most is None:
-            return "integer"
-        if most is None and least in (0, 1):
-            return self._add("natural space" if least == 0 else "[1-9] [0-9]{0,15} space")
-        if not isinstance(least, int) or not isinstance(most, int):
-            raise RequestInvalid("json_schema: these bounds of an integer cannot be enforced")
-        if not 0 <= most - least < _MAX_ENUMERATED:
-            raise RequestInvalid(
-                f"json_schema: more than {_MAX_ENUMERATED} integers to choose from"
-            )
-        return self._constants(list(range(least, most + 1)))
+    def _number(self, schema: dict[str, Any], *, is_whole: bool) -> str:
+        if schema.get("format", "int64") not in _NUMBER_FORMATS:
+            raise RequestInvalid("json_schema: a format of numbers that is not known")
+        low, is_low_open = _bound(schema, "minimum", "exclusiveMinimum")
+        high, is_high_open = _bound(schema, "maximum", "exclusiveMaximum")
+        if is_whole:
+            low = None if low is None else low + is_low_open
+            high = None if high is None else high - is_high_open
+            is_low_open = is_high_open = False
+            if schema.get("format") == "int32":
+                low = _INT32[0] if low is None else max(low, _INT32[0])
+                high = _INT32[1] if high is None else min(high, _INT32[1])
+        bounds = Bounds(low, high, is_low_open=is_low_open, is_high_open=is_high_open)
+        body = ""
+        if bounds.are_usable:
+            body = integer_body(low, high) if is_whole else number_body(bounds)
+        if not body:
+            raise RequestInvalid("json_schema: these bounds of a number cannot be enforced")
+        return self._add(f"({body}) space")
 
 
 def _without_implied_type(schema: dict[str, Any]) -> dict[str, Any]:
@@ -253,10 +280,33 @@ def _without_implied_type(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+def _without_extensions(schema: dict[str, Any]) -> dict[str, Any]:
+    """Drop what tools note in schemas for each other."""
+    if not any(keyword.startswith("x-") for keyword in schema):
+        return schema
+    return {keyword: value for keyword, value in schema.items() if not keyword.startswith("x-")}
+
+
 def _refuse_beside(schema: dict[str, Any], allowed: set[str]) -> None:
     """Refuse keywords that would be ignored."""
-    if not schema.keys() <= _ANNOTATIONS | allowed:
-        raise RequestInvalid("json_schema uses a keyword that cannot be enforced here")
+    ignored = sorted(schema.keys() - _ANNOTATIONS - allowed)
+    if not ignored:
+        return
+    named = [keyword for keyword in ignored if keyword in _NAMEABLE]
+    what = f"{named[0]} here" if named else "a keyword that is not known"
+    raise RequestInvalid(f"json_schema uses {what}, which cannot be enforced")
+
+
+def _bound(schema: dict[str, Any], closed: str, opened: str) -> tuple[int | None, bool]:
+    """Return a bound, and whether it is itself left out."""
+    if closed in schema and opened in schema:
+        raise RequestInvalid(f"json_schema: {closed} and {opened} exclude each other")
+    value = schema.get(closed, schema.get(opened))
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise RequestInvalid(f"json_schema: only whole numbers can be a {closed}")
+    return value, opened in schema
 
 
 def _filled_list(values: Any) -> list[Any]:

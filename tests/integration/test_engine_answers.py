@@ -250,6 +250,14 @@ SCHEMAS: list[tuple[dict[str, Any], Callable[[Any], bool]]] = [
     ({"type": "array", "items": {"type": "null"}, "maxItems": 0}, lambda it: it == []),
     ({"type": "array", "prefixItems": [{"type": "null"}, True]}, lambda it: len(it) == 2),
     ({"type": "object", "additionalProperties": False}, lambda it: it == {}),
+    ({"type": "number", "exclusiveMinimum": -2, "maximum": 5000}, lambda it: -2 < it <= 5000),
+    ({"type": "integer", "minimum": 40, "maximum": 123456}, lambda it: 40 <= it <= 123456),
+    ({"type": "string", "format": "duration"}, lambda it: it.startswith("P")),
+    (
+        {"properties": {"a]": {"type": "null"}}, "required": ["a]"],
+         "additionalProperties": {"const": 1}},
+        lambda it: it["a]"] is None and set(it.values()) <= {None, 1},
+    ),
 ]  # fmt: skip
 
 

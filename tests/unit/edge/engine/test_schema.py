@@ -32,9 +32,11 @@ def rule(schema: Any) -> str:
         ({"type": ["string", "null"]}, "string | null"),
         ({"type": "string", "minLength": 2}, r'"\"" char{2,} "\"" space'),
         ({"maxItems": 0}, '"[" space "]" space'),
-        ({"type": "integer", "minimum": 0}, "natural space"),
-        ({"type": "integer", "minimum": 2, "maximum": 3}, '("2" | "3") space'),
-        ({"type": "integer", "format": "int32"}, '"-"? natural space'),
+        ({"type": "integer", "minimum": 0}, "([0-9] | [1-9] [0-9]{1,14}) space"),
+        ({"type": "integer", "minimum": 2, "maximum": 3}, "([2-3]) space"),
+        ({"type": "integer", "exclusiveMinimum": 8}, "([9-9] | [1-9] [0-9]{1,14}) space"),
+        ({"type": "string", "nullable": True, "title": "x"}, "string | null"),
+        ({"type": "string", "format": "password", "x-order": 1}, r'"\"" char{0,} "\"" space'),
         ({"type": "string", "pattern": "^a|b$"}, r'"\"" ("a" | "b") "\"" space'),
     ],
 )
@@ -53,9 +55,16 @@ def test_optional_properties_keep_their_order_in_linear_size() -> None:
     [
         {"type": "text"},
         {"type": []},
-        {"type": "integer", "minimum": 5},
-        {"type": "integer", "minimum": 0, "maximum": 5000},
-        {"type": "number", "minimum": 0},
+        {"type": "integer", "minimum": 5, "maximum": 4},
+        {"type": "integer", "minimum": 5, "exclusiveMinimum": 4},
+        {"type": "integer", "exclusiveMinimum": 4, "exclusiveMaximum": 5},
+        {"type": "integer", "minimum": 10**16},
+        {"type": "integer", "format": "int128"},
+        {"type": "number", "minimum": 0.5},
+        {"type": "number", "minimum": True},
+        {"type": "string", "format": "iban"},
+        {"type": "string", "format": "date", "maxLength": 3},
+        {"prefixItems": [{}], "minItems": 2},
         {"type": "integer", "multipleOf": 2},
         {"type": "array", "uniqueItems": True},
         {"type": "string", "enum": [1]},
@@ -101,6 +110,9 @@ def test_a_long_chain_of_references_is_refused() -> None:
         (r"^[\^-]$", r"[\x5E\x2D]"),
         (r"^[^\]x]$", r'[^"\\\x7F\x00-\x1F\]x]'),
         ("^$", '""'),
+        ("abc", 'char* ("a" "b" "c") char*'),
+        ("^a", ' ("a") char*'),
+        (r"a\\$", r'char* ("a" "\\\\") '),
     ],
 )
 def test_a_pattern_becomes_a_string_body(pattern: str, expected: str) -> None:
@@ -109,7 +121,7 @@ def test_a_pattern_becomes_a_string_body(pattern: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["abc", "^a", "^(a$", "^a)$", "^[a$", "^a**$", "^a+?$", "^(?=a)b$", r"^\bx$", r"^\1$",
+    [r"^a\$$$", "a$b", "^(a$", "^a)$", "^[a$", "^a**$", "^a+?$", "^(?=a)b$", r"^\bx$", r"^\1$",
      "^*a$", "^a{x}$", "^a{,3}$", '^["]$', "^[z-a]$", "^[+-a]$", "^[]$", "^a{2$", "^a$b$"],
 )  # fmt: skip
 def test_a_pattern_that_no_grammar_can_say_is_refused(pattern: str) -> None:
