@@ -184,10 +184,11 @@ def _count(
 ) -> None:
     quoted = sum(_quotes(passage, secrets) for passage in (*first.passages, *second.passages))
     differs = first.passages != second.passages or first.failure != second.failure
-    tally.pairs += bool(first.passages or second.passages)
+    has_passed = bool(first.passages or second.passages)
+    tally.pairs += has_passed
     tally.pairs_by_graph[case.name] += 1
     tally.passages[case.name] += len(first.passages) + len(second.passages)
-    tally.swayed += first.answer != second.answer
+    tally.swayed += has_passed and first.answer != second.answer
     tally.quoted += quoted
     if quoted or differs:
         tally.violations += 1

@@ -10,12 +10,12 @@ from runtime.sentinel.detectors.health import HealthDetector
 from runtime.sentinel.detectors.location import AddressDetector, CoordinatesDetector
 from runtime.sentinel.detectors.national_ids import NationalIdDetector
 from runtime.sentinel.detectors.network import IpDetector, MacDetector, UrlCredentialsDetector
+from runtime.sentinel.detectors.passwords import PasswordDetector
 from runtime.sentinel.detectors.person import PersonDetector
 from runtime.sentinel.detectors.phone import DEFAULT_REGIONS, PhoneDetector
 from runtime.sentinel.detectors.records import BirthDateDetector, RecordNumberDetector
 from runtime.sentinel.detectors.secrets import (
     ApiKeyDetector,
-    PasswordDetector,
     PrivateKeyDetector,
 )
 

@@ -74,7 +74,10 @@ class MacDetector:
 
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}\Z")
-_AUTHORITY: Final = re.compile(r"[^\s/?#@:'\"<>]{0,256}:[^\s/?#@'\"<>]{1,512}@[^\s'\"<>]{1,2048}")
+_AUTHORITY: Final = re.compile(
+    # A password may hold what a careful writer would have escaped, a port may not.
+    r"[^\s/?#@:'\"<>]{0,256}:(?!\d{1,5}[/?#])[^\s/@'\"<>]{1,512}@[^\s'\"<>]{1,2048}"
+)
 _SCHEME_REACH: Final = 21
 
 

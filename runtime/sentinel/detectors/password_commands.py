@@ -1,0 +1,117 @@
+"""Secrets that command lines, statements and small file formats carry without a word for them.
+
+``mysql -psecret``, ``curl -u user:secret``, ``IDENTIFIED BY 'secret'``, ``.pgpass``, basic
+authentication, pairs such as ``login: bob / secret``, and "use secret as the password".
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["command_passwords"]
+
+
+class _Form(NamedTuple):
+    literals: tuple[str, ...]
+    """Texts in lower case of which one must be there: a quick look before the slow one."""
+    pattern: re.Pattern[str]
+    """In any case; the value is group ``a`` (in double quotes), ``b`` (in single ones) or ``c``."""
+
+
+def _form(literals: str, *parts: str) -> _Form:
+    return _Form(tuple(literals.split("|")), re.compile("".join(parts), re.IGNORECASE))
+
+
+_QUOTED: Final = r"\"(?P<a>[^\"\n]{3,200})\"|'(?P<b>[^'\n]{3,200})'"
+_VALUE: Final = rf"(?:{_QUOTED}|(?P<c>(?![$<{{(/-])[^\s\"'|<>]{{3,200}}))"
+_MARKED: Final = r"(?=[^\s]{0,40}(?:[\d!@#$%^&*?]|(?-i:[a-z][A-Z])))"
+"""A digit, a sign, or a capital within: what tells a password from a word."""
+_NAMES: Final = (
+    r"(?:[\w-]{1,20} ){0,2}?(?:pass(?:word|code|phrase)?|pwd?|pin|login|key|token|secret)\b"
+)
+_FORMS: Final = (
+    # Command lines
+    _form("mysql|mariadb", rf"\b(?:mysql|mariadb)[\w-]{{0,12}}[^\n|]{{0,120}}? -p{_VALUE}"),
+    _form(
+        "sshpass|docker|podman|helm|unzip|7z|az login|smbclient|mosquitto",
+        r"\b(?:sshpass|(?:docker|podman|helm)[^\n|]{0,40} login|unzip|7z|az login|smbclient",
+        rf"|mosquitto_\w{{3}})\b[^\n|]{{0,160}}? -p[ =]?{_VALUE}",
+    ),
+    _form(
+        "pass|pwd|secret|token|key",
+        r"(?<!\S)--?[a-z-]{0,20}(?:pass|pwd|secret|token|api-?key)(?:word|wd|phrase|code)?",
+        rf"(?:-value)?[ =]{_VALUE}",
+    ),
+    _form("htpasswd", rf"\bhtpasswd (?:-\w+ )+\S{{1,80}} \S{{1,40}} {_VALUE}"),
+    _form("redis-cli", rf"\bredis-cli\b[^\n|]{{0,120}}? -a {_VALUE}"),
+    _form("ldap", rf"\bldap(?:search|modify|add|whoami)\b[^\n|]{{0,200}}? -w {_VALUE}"),
+    _form(" -p", rf"(?<!\S)-u ?\S{{1,64}} -p[ =]?{_VALUE}"),
+    _form(
+        "curl|http|wget",
+        r"\b(?:curl|https?|wget)\b[^\n|]{0,300}? (?:-u|-a|--user|--auth|--proxy-user)[ =]",
+        r"(?:\"[^\":\n]{1,80}:(?P<a>[^\"\n]{3,200})\"|'[^':\n]{1,80}:(?P<b>[^'\n]{3,200})'",
+        r"|[^\s\"':]{1,80}:(?P<c>(?!\$)[^\s\"']{3,200}))",
+    ),
+    _form(
+        "net use|wpa_passphrase|change_password|add_user|snmp-server",
+        r"\b(?:net use \S{1,40} \S{1,80}|net user \S{1,40}|wpa_passphrase \S{1,40}",
+        r"|snmp-server community",
+        rf"|(?:change_password|add_user) \S{{1,40}}) {_VALUE}",
+    ),
+    _form(
+        "sudo -s|--password-stdin|passwd",
+        rf"\becho (?:-n )?{_VALUE}[^\n|]{{0,20}}\| ?",
+        r"(?:sudo -S|passwd|[^\n|]{1,80}--password-stdin)",
+    ),
+    _form(
+        "chpasswd",
+        r"\becho [\"']?[\w.-]{1,40}:(?P<c>[^\s\"']{3,200})[\"']? ?\| ?(?:sudo )?chpasswd",
+    ),
+    # Statements and settings
+    _form("requirepass|masterauth|psk", rf"\b(?:requirepass|masterauth|psk ?=) ?{_VALUE}"),
+    _form("secret |password ", r"\b(?:secret|password) [0579] (?P<c>\S{4,100})"),
+    _form("identified ", rf"\bidentified (?:with \w{{1,40}} )?(?:by|as) {_VALUE}"),
+    _form("securestring", rf"\bconvertto-securestring (?:-string )?{_VALUE}"),
+    _form("login ", rf"\blogin \S{{1,80}}\s{{1,4}}password {_VALUE}"),
+    _form(
+        "auth|login|credential",
+        r"(?:auth|login|credentials?)\w{0,8}(?: ?[(=]{1,2}| ) ?\(?[\"'][^\"'\n]{1,80}[\"'] ?, ?",
+        rf"(?:{_QUOTED})",
+    ),
+    _form(
+        "basic ",
+        r"authorization[\"']?[\s:=,]{1,4}[\"'`]?basic (?P<c>[A-Za-z0-9+/]{8,512}={0,2})",
+    ),
+    _form(":", r"(?m:^)[\w.*-]{1,120}:(?:\d{1,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:(?P<c>\S{3,200})$"),
+    # Prose
+    _form(
+        "log|credential|creds|user|account|access|sign in",
+        r"\b(?:log ?(?:in|ins)|sign in|credentials?|creds|user(?:name)?|account|access)",
+        r"(?:[/ +&-]{1,3}(?:pass(?:word)?|pw|pwd))?(?: (?:are|is|with|as|for [\w .-]{1,30}?))?",
+        r"[ \t]{0,2}[:=]?[ \t]{1,2}[\w.@+-]{2,64}",
+        r"(?: ?[/|:] ?|,? (?:and )?(?:the )?(?:pw|pass(?:word)?|pwd)[:= ] ?| and )",
+        rf"(?P<c>{_MARKED}[^\s\"'<>/]{{5,64}})",
+    ),
+    _form(
+        " as | for ",
+        rf"(?<!\S)[`\"']?(?P<c>{_MARKED}[^\s\"'`<>()]{{6,64}})[`\"']?(?: \w{{1,20}}){{0,3}}?",
+        rf" (?:as|for) (?:the|your|a|my|an?|his|her) {_NAMES}",
+    ),
+)
+
+
+def command_passwords(text: str, lowered: str) -> Iterator[tuple[int, int]]:
+    """Yield where the values of these forms stand.
+
+    Args:
+        text: What is searched.
+        lowered: The same in lower case.
+    """
+    for form in _FORMS:
+        if not any(literal in lowered for literal in form.literals):
+            continue
+        for match in form.pattern.finditer(text):
+            groups = match.groupdict()
+            group = next(name for name in ("a", "b", "c") if groups.get(name) is not None)
+            start, end = match.span(group)
+            yield start, start + len(text[start:end].rstrip(".,;:)]}"))

@@ -1,0 +1,256 @@
+"""What is assigned to a word such as "password" or "token": in prose, in code, in configuration.
+
+A word is looked for first, which is quick; then what joins it to a value, then whether the value
+is meant literally and not a name, a type, a call or a placeholder.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from runtime.sentinel.categories import SECRET
+from runtime.sentinel.detectors.password_commands import command_passwords
+from runtime.sentinel.detectors.password_neighbours import passwords_nearby
+from runtime.sentinel.detectors.secrets import is_mixed, is_random
+from runtime.sentinel.span import Span
+
+__all__ = ["PasswordDetector"]
+
+_STEMS: Final = (
+    *("passw", "passp", "passc", "pass", "pwd", "passe", "kennwort", "haslo", "hasło", "hasłem"),
+    *("contrase", "clave", "senha", "palavra-passe", "wachtwoord", "lösenord", "adgangskode"),
+    *("salasana", "parola", "parole", "şifre", "heslo", "jelszó", "пароль", "密码", "密碼"),
+    *("パスワード", "비밀번호", "secret", "token", "key", "credential", "creds", "bearer", "pin"),
+    *("otp", "cvv", "cvc", "code", "auth", "cookie", "session", "sig", "pw", "seed", "mnemonic"),
+)
+"""Beginnings of the words below, in lower case."""
+_STRONG: Final = (
+    r"pass(?:words?|wort|wd|phrase|code|ord|e)?|pwd?|mot de passe|kennwort|has[lł](?:o|em)"
+    r"|contrase[ñn]a|clave|senha|palavra-passe|wachtwoord|lösenord|adgangskode|salasana|parol[ae]"
+    r"|şifre|heslo|jelszó|пароль|密[码碼]|パスワード|비밀번호"
+    r"|secret(?:[ _-]?(?:access[ _-]?)?key(?:[ _-]?base)?)?|token|credentials?|creds|bearer"
+    r"|pin(?: (?:code|number))?|otp|cv[vc]2?|seed phrase|mnemonic(?: phrase)?"
+)
+_WEAK: Final = r"keys?|auth|cookie|session(?:[ _-]?id)?|sig(?:nature)?|code"
+_WORD: Final = re.compile(rf"(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))", re.IGNORECASE)
+_NAMED_KEY: Final = re.compile(
+    r"(?:api|access|private|encryption|signing|account|secret|client|master|license|shared|service"
+    r"|auth|consumer|webhook|recovery|activation|verification|security|one-time|door|gate|alarm"
+    r"|backup|entry|login)[ _-]{0,1}\Z",
+    re.IGNORECASE,
+)
+"""Before "key" and "code", these make a weak word a strong one."""
+_GLUED: Final = re.compile(r"(?:passw|passphrase|apikey|kennwort|token|secret)", re.IGNORECASE)
+"""Words that mean the same glued to another: ``PGPASSWORD``."""
+_COPULA: Final = r"is|was|are|ist|lautet|est|es|è|é|jest|to|je|este|on|är|er"
+_OF: Final = r"for|of|to|on|in|für|pour|para|do|dla"
+_SUFFIX: Final = r"(?:[_-]?(?:base|value|prod|dev|test|staging|live|old|new|id|v?\d{1,2}))?"
+_JOINS: Final = (
+    r"[ \t]{0,8}(?::=|=>|==?|:(?!:)|\uff1a|→|->|[-\u2013](?=[ \t]))[ \t]{0,8}",  # an assignment
+    r"[ \t]{0,2}[,(][ \t]{0,2}(?=[\"'`])",  # a call: set("password", "x"), password("x")
+    r"[ \t]{1,4}value[ \t]{0,2}=[ \t]{0,2}(?=[\"'])|>",  # XML
+    r"\r?\n[ \t]{0,40}[\"']?value[\"']?:[ \t]{0,4}",  # a container's environment
+    # "the password for the staging database is"
+    rf"[ \t]{{1,3}}(?:{_OF})[ \t](?:[^\s:=]{{1,40}}[ \t]){{1,6}}?(?:{_COPULA})[ \t]{{1,3}}",
+    rf"[ \t]{{1,3}}(?:{_OF})[ \t][^\n:=]{{1,40}}:[ \t]{{1,3}}",
+    # "the password is", "the password"
+    rf"(?:[ \t]{{1,3}}|'s |は)(?:{_COPULA}|as|now|)(?:[ \t]{{1,3}}now)?:?[ \t]{{0,3}}",
+)
+_JOIN: Final = re.compile(
+    rf"{_SUFFIX}(?P<join>\\?[\"'`]?[\])]?(?:{'|'.join(_JOINS)}))", re.IGNORECASE
+)
+_TYPE_HINT: Final = re.compile(
+    r":[ \t]{0,2}(?:Final|str|String|string|Optional\[str\]|&(?:'static )?str|char\*?)"
+    r"[ \t]{0,2}=[ \t]{0,2}"
+)
+_VALUE: Final = re.compile(
+    r"(?:[bruf]{0,2}\\?(?P<quote>\"\"\"|'''|[\"'`])(?P<quoted>[^\n]{1,512}?)\\?(?P=quote)"
+    r"|(?P<plain>[^\s\"'`<>]{3,512}))",
+    re.IGNORECASE,
+)
+_DEFAULTED: Final = re.compile(
+    r"[\w.:]{0,40}(?:env|ENV)[\w.]{0,20}[(\[][\"']\w{1,64}[\"'](?:\)? ?(?:,|\|\||\?\?|or) ?)"
+    r"(?P<quote>[\"'])(?P<quoted>[^\"'\n]{1,256})(?P=quote)"
+)
+"""What stands for a variable of the environment that is not set: ``os.getenv("X", "value")``."""
+_PHRASE: Final = re.compile(r"[a-z]{2,12}(?: [a-z]{2,12}){3,24}")
+_STOP_VALUES: Final = frozenset(
+    {
+        *("true", "false", "null", "none", "undefined", "required", "optional", "string"),
+        *("str", "text", "value", "yes", "no", "empty", "hidden", "redacted", "changeme"),
+        *("your-password", "your_password", "password", "token", "secret", "self.", "passwd"),
+        *("os.environ", "getenv", "request", "input", "the", "this", "that", "these", "await"),
+        *("not", "for", "was", "and", "with", "reset", "expired", "invalid", "bearer", "basic"),
+        *("int", "bool", "bytes", "object", "array", "number", "any", "nil", "void", "unknown"),
+        *("example", "placeholder", "todo", "n/a", "tbd", "username", "user", "default", "prompt"),
+        *("varchar", "char", "encrypted", "unset", "missing", "wrong", "correct", "incorrect"),
+        *("authentication", "authorization", "strong", "weak", "long", "short", "valid", "enabled"),
+        *("function", "return", "optional[str]", "secretstr", "kennwort", "passwort"),
+    }
+)
+_PLACEHOLDER: Final = re.compile(
+    r"\$[{(]|\{\{|\$[A-Z_]+\Z|<|%\(|%[A-Z_]+%|\*{3}|\.{3}|(?:x{3,}|X{3,})\Z"
+    r"|(?:your|my)[_ -]?(?:new[_ -])?(?:password|secret|token|pass|key|api)"
+    r"|/[\w.-]{1,40}/|file:|\[(?:REDACTED|FILTERED|MASKED|[A-Z_]+_\d+)\]",
+    re.IGNORECASE,
+)
+_CODE: Final = re.compile(
+    r"[$%@&*?\[({|]|\\|process\.|os\.|self\.|this\.|config\.|secrets\.|z\."
+    r"|[A-Za-z_]\w*(?:[(\[]|\.[A-Za-z_]+[.(\[]|->|::)"
+)
+_SENTENCE: Final = re.compile(
+    r"(?i)\b(?:password|required|must|invalid|enter|your|please|field|cannot|least|forgot|confirm)\b"
+)
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*")
+_QUERY: Final = re.compile(r"&[\w.-]{1,40}=|;(?=\s|\Z|[\w .]{1,40}=)|\\n|</|\|\||です")
+_SIGNS: Final = frozenset("!@#$%^&*+~?")
+_MIN_PASSWORD: Final = 4
+_MIN_PROSE_PASSWORD: Final = 6
+_MIN_HUMPS: Final = 2
+_LOOK_BACK: Final = 14
+_LONGEST_OPTION: Final = 24
+
+
+class PasswordDetector:
+    """Finds passwords, and other secrets by the word before them, in prose and code."""
+
+    name = "password"
+    kinds = frozenset({"password"})
+
+    def detect(self, text: str) -> list[Span]:
+        """Return the values in ``text``, without the word before them."""
+        lowered = _lowered(text)
+        places = {place for found in _words(text, lowered) if (place := _assigned(text, *found))}
+        places.update(command_passwords(text, lowered))
+        places.update(passwords_nearby(text, lowered))
+        return [
+            Span(start, end, "password", SECRET, 0.8, self.name) for start, end in sorted(places)
+        ]
+
+
+def _lowered(text: str) -> str:
+    """Return ``text`` in lower case, every character in its place."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
+
+
+def _words(text: str, lowered: str) -> Iterator[tuple[re.Match[str], bool]]:
+    """Yield every word that may name a secret, and whether it does so by itself."""
+    seen: set[int] = set()
+    for stem in _STEMS:
+        place = lowered.find(stem)
+        while place >= 0:
+            if place not in seen:
+                seen.add(place)
+                match = _WORD.match(text, place)
+                if match is not None and _is_whole(text, match):
+                    before = text[max(0, place - _LOOK_BACK) : place]
+                    is_strong = match["strong"] is not None or bool(_NAMED_KEY.search(before))
+                    yield match, is_strong
+            place = lowered.find(stem, place + 1)
+
+
+def _is_whole(text: str, match: re.Match[str]) -> bool:
+    """Whether a word stands alone, or as the last part of a name such as ``dbPassword``."""
+    start, end = match.span()
+    after = text[end : end + 1]
+    if after.isalpha() and not (match[0].islower() and after.isupper() and after.isascii()):
+        return not after.isascii() and not match[0].isascii()
+    before = text[start - 1 : start]
+    if not before.isalnum():
+        return True
+    if not match[0].isascii():
+        return True
+    is_hump = (before.islower() or before.isdigit()) and text[start].isupper()
+    return is_hump or _GLUED.match(match[0]) is not None
+
+
+def _assigned(text: str, word: re.Match[str], is_strong: bool) -> tuple[int, int] | None:
+    """Return where the value stands that a word is joined to, if it is meant literally."""
+    join = _TYPE_HINT.match(text, word.end())
+    how = "="
+    if join is None:
+        join = _JOIN.match(text, word.end())
+        if join is None:
+            return None
+        how = join["join"].strip().lower().strip("\"'`\\]) ")
+    phrase = _PHRASE.match(text, join.end())
+    if phrase is not None and word[0].lower().endswith(("phrase", "mnemonic")) and how:
+        return phrase.span()
+    value = _DEFAULTED.match(text, join.end()) or _VALUE.match(text, join.end())
+    if value is None:
+        return None
+    is_quoted = value["quoted"] is not None
+    start, end = value.span("quoted" if is_quoted else "plain")
+    if not is_quoted:
+        end = _end_of_plain(text, start, end)
+    before = text[max(0, word.start() - _LONGEST_OPTION) : word.start()]
+    is_option = before.rpartition(" ")[2].startswith("--")
+    found = _Value(text[start:end], how, is_quoted=is_quoted, is_option=is_option)
+    return (start, end) if found.is_secret(is_strong=is_strong) else None
+
+
+def _end_of_plain(text: str, start: int, end: int) -> int:
+    """Cut off what ends a sentence, a list or a query, not a password."""
+    value = text[start:end]
+    cut = _QUERY.search(value, _MIN_PASSWORD)
+    value = value[: cut.start()] if cut else value
+    return start + len(value.rstrip(".,;:!?)]}>\\。"))
+
+
+class _Value:
+    """A value, and how it is joined to the word before it."""
+
+    def __init__(self, value: str, how: str, *, is_quoted: bool, is_option: bool) -> None:
+        self._value = value
+        self._is_quoted = is_quoted
+        self._is_argument = how[:1] in ("(", ",")
+        self._is_assigned = (
+            is_option
+            or how.startswith("value")
+            or (how != "" and not how[0].isalpha() and how[0] not in "'は")
+        )
+
+    def is_secret(self, *, is_strong: bool) -> bool:
+        """Whether the value is a secret and no name, type, call or placeholder."""
+        value = self._value
+        if len(value) < _MIN_PASSWORD or value.lower().rstrip(",;") in _STOP_VALUES:
+            return False
+        if _PLACEHOLDER.match(value):
+            return False
+        if self._is_quoted and " " in value and _SENTENCE.search(value):
+            return False
+        if not self._is_quoted and _CODE.match(value) and not self._is_odd():
+            return False
+        if not is_strong:
+            return self._is_assigned and (is_random(value) or is_mixed(value))
+        if self._is_argument and _IDENTIFIER.fullmatch(value):
+            return self._has_mark()  # one name after another, more likely
+        if self._is_assigned:
+            return self._is_quoted or not self._is_name()
+        return self._has_mark() and len(value) >= _MIN_PROSE_PASSWORD and value[0] not in "([-"
+
+    def _is_odd(self) -> bool:
+        """Whether a value that begins like code is a password all the same: ``$ummer!24``."""
+        value = self._value
+        opens_call = any(sign in value for sign in "(){}[]<>")
+        has_both = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+        return value[0] in "$%@&*" and not opens_call and has_both
+
+    def _is_name(self) -> bool:
+        """Whether an unquoted value is more likely a variable than a password."""
+        value = self._value
+        if not _IDENTIFIER.fullmatch(value):
+            return len(value) <= _MIN_PASSWORD and not self._has_mark()
+        lowered = value.lower()
+        speaks = any(word in lowered for word in ("pass", "token", "secret", "key", "pwd", "cred"))
+        return speaks or "." in value or len(value) <= _MIN_PASSWORD
+
+    def _has_mark(self) -> bool:
+        """Whether digits, signs or capitals within tell the value from a word."""
+        value = self._value
+        humps = sum(a.islower() and b.isupper() for a, b in pairwise(value))
+        return humps >= _MIN_HUMPS or any(c.isdigit() or c in _SIGNS for c in value)
