@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +24,23 @@ from runtime.errors import PolicyViolation
 
 __all__ = ["CallAccounts", "TableEvaluator", "TableHalf"]
 
+_Any = TypeVar("_Any", bound=np.generic)
 _Bools = npt.NDArray[np.bool_]
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """The calls that graphs rest on, turned round.
+
+    Call ``c`` is needed at ``places[bounds[c] : bounds[c + 1]]``, each a graph's number times the
+    questions plus the question; ``count`` is by graph and question.
+    """
+
+    bounds: _Ints
+    places: npt.NDArray[np.int32]
+    count: npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,20 @@ class TableHalf:
         """Distinct calls of all graphs: what it costs to know everything (accounting B)."""
         return len(np.unique(self.step_calls)) - int((self.step_calls == self._none).any())
 
+    @cached_property
+    def needed(self) -> _Needed:
+        """Which graphs and questions rest on each call."""
+        questions = self.step_calls.shape[2]
+        calls = np.sort(self.step_calls, axis=1)
+        is_own = calls != self._none  # a call that two steps of a graph share is one
+        is_own[:, 1:] &= calls[:, 1:] != calls[:, :-1]
+        count = is_own.sum(axis=1, dtype=np.int8)
+        graph, _, question = np.nonzero(is_own)
+        made = calls[is_own]
+        order = np.argsort(made, kind="stable")
+        bounds = np.searchsorted(made, np.arange(self._none + 1), sorter=order)
+        return _Needed(bounds, (graph * questions + question)[order].astype(np.int32), count)
+
     @property
     def _none(self) -> int:
         return self.table.call_count
@@ -131,6 +160,10 @@ class TableEvaluator:
         self._space = space
         self._half = half
         self.accounts = CallAccounts(half)
+        self._unpaid: npt.NDArray[np.int8] | None = None
+        """By graph and question, how many calls were not made yet."""
+        self._known: _Bools = np.zeros(half.table.call_count, np.bool_)
+        """The calls that ``_unpaid`` takes into account."""
         self.violations = 0
 
     @property
@@ -165,11 +198,25 @@ class TableEvaluator:
 
         Whether a question leaves follows from its label and the graph, before any call.
         """
-        rows = np.array([self._space.row(one) for one in candidates], np.int64)
-        where = np.array(questions, np.int64)
-        table = np.ix_(rows, where)
-        known = np.ones((len(rows), len(where)), np.bool_)
-        for step in range(self._half.step_calls.shape[1]):
-            known &= self.accounts.paid[self._half.step_calls[:, step][table]]
-        exposed = self._half.exposed[table]
-        return Decided(self._half.right[table] & known, exposed, known, np.ones_like(known))
+        half, where = self._half, np.array(questions, np.int64)
+        rows = np.array([half.table.index[one.key] for one in candidates], np.int64)
+        is_all = len(where) == half.questions and bool((where[1:] > where[:-1]).all())
+
+        def part(table: npt.NDArray[_Any]) -> npt.NDArray[_Any]:
+            taken = table[rows]
+            return taken if is_all else taken[:, where]
+
+        known = part(self._owed()) == 0
+        return Decided(part(half.right) & known, part(half.exposed), known, np.ones_like(known))
+
+    def _owed(self) -> npt.NDArray[np.int8]:
+        """Count the calls that graphs still wait for; a call that was paid is looked at once."""
+        needed = self._half.needed
+        if self._unpaid is None:
+            self._unpaid = needed.count.copy()
+        flat = self._unpaid.reshape(-1)
+        fresh = np.flatnonzero(self.accounts.paid[:-1] & ~self._known)
+        self._known[fresh] = True
+        for call in fresh.tolist():
+            flat[needed.places[needed.bounds[call] : needed.bounds[call + 1]]] -= 1
+        return self._unpaid

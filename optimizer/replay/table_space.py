@@ -8,14 +8,16 @@ how graphs are written and drawn; knows no outcomes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, permutations, product
+from operator import ge
 from typing import Final
 
 from optimizer.replay.choices import misfit
 from optimizer.replay.graph_table import GraphTable
-from optimizer.replay.graph_terms import RoleName, Term, TermInvalid, canonical
+from optimizer.replay.graph_terms import RoleName, Term, TermInvalid
 from optimizer.replay.term_graphs import Drawing, term_graph
 from optimizer.search.composition import Composer, Composition
 from optimizer.search.model import Candidate, CandidateKey, Decision, DecisionKind
@@ -100,8 +102,9 @@ class TableSpace:
 
     def refusal(self, choices: Sequence[int]) -> str | None:
         """Say in one sentence why these choices make no allowed graph, or ``None``."""
-        if (problem := misfit(choices, self.decisions)) is not None:
-            return problem
+        counts = self._counts
+        if len(choices) != len(counts) or min(choices) < 0 or any(map(ge, choices, counts)):
+            return misfit(choices, self.decisions)
         if not self._may_be_there(choices):
             return "the table has no graph with these edges"
         row = self._row(choices)
@@ -165,6 +168,11 @@ class TableSpace:
         )
 
     @cached_property
+    def _counts(self) -> tuple[int, ...]:
+        """How many options each decision has: draws are held against it by the thousand."""
+        return tuple(len(one.options) for one in self.decisions)
+
+    @cached_property
     def _exposing(self) -> tuple[bool, ...]:
         """By row, whether some step's model is in the cloud."""
         cloud = frozenset(model for model in self._table.pool if self._table.is_cloud(model))
@@ -205,7 +213,7 @@ class TableSpace:
         """Return the key as a graph of one model; ``None`` where that alone makes steps equal."""
         names = [*("m" if one else None for one in outline[: self._slots]), "m"]
         try:
-            return self._build(names, outline[self._slots :]).key
+            return self._written(names, outline[self._slots :])
         except TermInvalid:
             return None
 
@@ -219,13 +227,13 @@ class TableSpace:
         asked = tuple(choices)
         if self._last[0] != asked:
             try:
-                row = self._table.index.get(self._key(asked))
+                row = self._table.index.get(self._graph_key(asked))
             except TermInvalid:
                 row = None
             self._last = (asked, row)
         return self._last[1]
 
-    def _key(self, choices: Sequence[int]) -> str:
+    def _graph_key(self, choices: Sequence[int]) -> str:
         """Return the canonical key of the graph that is chosen; most draws are looked up once.
 
         Raises:
@@ -234,50 +242,26 @@ class TableSpace:
         models = [*(choices[2 * slot] for slot in range(self._slots)), choices[2 * self._slots]]
         pool = self._table.pool
         names = [*(pool[one - 1] if one else None for one in models[:-1]), pool[models[-1]]]
-        edges = choices[2 * self._slots + 2 :]
-        sources = self._sources(names, edges)
-        alone = [name for name, read in zip(names, sources, strict=True) if name and not read]
-        # Where no model is drawn from twice, there are no numberings to choose among.
-        is_plain = len(set(alone)) == len(alone)
-        return self._plain_key(names, sources) if is_plain else self._build(names, edges).key
+        return self._written(names, choices[2 * self._slots + 2 :])
 
-    def _sources(self, names: Sequence[str | None], edges: Sequence[int]) -> list[list[int]]:
-        """Return by slot the slots that it reads; slots without a model are read by none."""
+    def _written(self, names: Sequence[str | None], edges: Sequence[int]) -> str:
+        """Write the sink's term as :func:`graph_terms.canonical` would, by model of each slot.
+
+        Steps without a model and without a way to the sink fall out.
+        """
         sources: list[list[int]] = [[] for _ in names]
         for (source, target), edge in zip(self._pairs, edges, strict=True):
-            if edge == _PRESENT and names[source] is not None:
+            if edge == _PRESENT and names[source] is not None and names[target] is not None:
                 sources[target].append(source)
-        return sources
-
-    def _plain_key(self, names: Sequence[str | None], sources: Sequence[Sequence[int]]) -> str:
-        """Write what :func:`canonical` would of steps whose sample numbers are all 0."""
-        keys: list[str] = []
-        for name, read in zip(names, sources, strict=True):
-            inputs = sorted(keys[slot] for slot in read) if name else []
-            if len(set(inputs)) < len(inputs):
-                raise TermInvalid("a step reads the same answer twice")
-            what = f"({','.join(inputs)})" if inputs else "#0"
-            keys.append(f"{_ROLES[len(inputs) > 1]}@{name}{what}")
-        return keys[-1]
-
-    def _build(self, names: Sequence[str | None], edges: Sequence[int]) -> Term:
-        """Build the term of the sink; steps without a model and without a way to it fall out."""
-        sources = self._sources(names, edges)
-        drawn: dict[str, int] = {}
-        made: list[Term | None] = []
+        drawn: dict[str, list[int]] = {}
         for slot, name in enumerate(names):
-            if name is None:
-                made.append(None)
-                continue
-            inputs = tuple(one for place in sources[slot] if (one := made[place]) is not None)
-            sample = 0
-            if not inputs:
-                sample = drawn.get(name, 0)
-                drawn[name] = sample + 1
-            made.append(Term(_ROLES[len(inputs) > 1], name, sample, inputs))
-        sink = made[-1]
-        assert sink is not None  # noqa: S101 - the sink always has a model
-        return canonical(sink)
+            if name is not None and not sources[slot]:
+                drawn.setdefault(name, []).append(slot)
+        if all(len(slots) == 1 for slots in drawn.values()):
+            return _key(names, sources, {})
+        counts = _reaching(sources)
+        numberings = product(*(_numberings(slots, counts) for slots in drawn.values()))
+        return min(_key(names, sources, dict(chain(*numbering))) for numbering in numberings)
 
     def _choices(self, term: Term) -> tuple[int, ...]:
         """Write a term as choices: the steps by depth in the first places, then the sink."""
@@ -295,6 +279,39 @@ class TableSpace:
 
     def _target(self, target: int) -> str:
         return _SINK if target == self._slots else _named(target)
+
+
+def _key(
+    names: Sequence[str | None], sources: Sequence[Sequence[int]], numbers: Mapping[int, int]
+) -> str:
+    """Write the last slot's term; steps that read nothing have a number, 0 where none is given."""
+    keys: list[str] = []
+    for slot, (name, read) in enumerate(zip(names, sources, strict=True)):
+        inputs = sorted(keys[one] for one in read)
+        if len(set(inputs)) < len(inputs):
+            raise TermInvalid("a step reads the same answer twice")
+        what = f"({','.join(inputs)})" if inputs else f"#{numbers.get(slot, 0)}"
+        keys.append(f"{_ROLES[len(inputs) > 1]}@{name}{what}")
+    return keys[-1]
+
+
+def _reaching(sources: Sequence[Sequence[int]]) -> frozenset[int]:
+    """Return the slots with a way to the last one."""
+    found = {len(sources) - 1}
+    for slot in reversed(range(len(sources))):
+        if slot in found:
+            found.update(sources[slot])
+    return frozenset(found)
+
+
+def _numberings(slots: Sequence[int], counted: frozenset[int]) -> list[list[tuple[int, int]]]:
+    """Return every way to number one model's samples from 0; what falls out comes last."""
+    inside = [slot for slot in slots if slot in counted]
+    outside = [slot for slot in slots if slot not in counted]
+    return [
+        list(zip([*order, *outside], range(len(slots)), strict=True))
+        for order in permutations(inside)
+    ]
 
 
 def _named(slot: int) -> str:

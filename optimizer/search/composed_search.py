@@ -22,9 +22,10 @@ from optimizer.search.driver import Request
 from optimizer.search.model import Recommendation
 from optimizer.search.prediction import Pool
 from optimizer.search.problem import Problem
-from optimizer.search.step_amounts import Excess, expected_excess
+from optimizer.search.step_amounts import Excess, MeasuredAmounts, expected_excess
 from optimizer.search.step_model import Habits, Seen, learn_habits, spread
 from optimizer.search.virtual import VirtualTrials
+from optimizer.search.wiring import Wiring
 
 __all__ = ["ComposedReinforce"]
 
@@ -61,6 +62,10 @@ class _View:
     doubt: _Floats
     excess: Excess
     ran: npt.NDArray[np.bool_]
+    may_share: npt.NDArray[np.bool_]
+    """Which may keep the cap on the cloud share."""
+    keeps_share: npt.NDArray[np.bool_]
+    """Which were seen to keep it."""
 
 
 class ComposedReinforce:
@@ -84,6 +89,8 @@ class ComposedReinforce:
         self._total = problem.questions
         self._order = self._rng.permutation(self._total)
         self.distribution: GraphDistribution = uniform(problem.space.decisions)
+        self._wiring = Wiring.of(parts)
+        self._amounts = MeasuredAmounts(problem.rule, problem.questions)
         self._exposing = problem.exposing(pool)
         shape = (len(parts.inputs), self._total)
         self._seen = Seen(np.zeros(shape, np.float32), np.zeros(shape, np.bool_))
@@ -107,7 +114,7 @@ class ComposedReinforce:
     def recommend(self, archive: Archive) -> Recommendation | None:
         """Return the best expectation among graphs that were run and keep the caps."""
         view = self._look(archive)
-        may = view.ran & (view.excess.value <= 0.0) & self._keeps_share()
+        may = view.ran & (view.excess.value <= 0.0) & view.keeps_share
         if not may.any():
             return None
         row = int(np.where(may, view.mean - 0.25 * view.doubt, -np.inf).argmax())
@@ -144,7 +151,7 @@ class ComposedReinforce:
 
     def _narrow(self, view: _View) -> None:
         """Leave out what is too far behind to win; it only costs time."""
-        fits = (view.excess.value <= _SURE_SD * view.excess.doubt) & self._may_share()
+        fits = (view.excess.value <= _SURE_SD * view.excess.doubt) & view.may_share
         best = view.mean[fits].max() if fits.any() else 0.0
         near = fits & (view.mean + _SURE_SD * view.doubt >= best - _SLACK)
         # What was run and tells much stays, whether it may win or not.
@@ -158,6 +165,7 @@ class ComposedReinforce:
         told = self._parts.parts_of(kept)
         self._seen = Seen(self._seen.right[told], self._seen.seen[told])
         self._parts = self._parts.only(kept)
+        self._wiring = Wiring.of(self._parts)
         self._exposing = self._exposing[kept]
         self._rows = {place[row]: known for row, known in self._rows.items() if row in place}
         candidates = tuple(self._pool.candidates[row] for row in kept)
@@ -175,7 +183,7 @@ class ComposedReinforce:
         fits = np.zeros(len(self._exposing), np.bool_)
         for deviations in (1.0, _HOPE_SD):
             fits = view.excess.value - deviations * view.excess.doubt <= 0.0
-            fits &= self._may_share()
+            fits &= view.may_share
             if fits.any():
                 break
         return fits
@@ -233,11 +241,13 @@ class ComposedReinforce:
             return []
         short = self._short(view, fits)
         draws = self._options.step_draws
-        parts = self._parts.only(short)
-        kept = self._parts.parts_of(short)
-        seen = Seen(np.tile(self._seen.right[kept], draws), np.tile(self._seen.seen[kept], draws))
-        chance = spread(parts, view.habits.drawn(self._rng, draws), seen)[parts.sinks]
-        value = chance.reshape(len(short), draws, self._total).mean(axis=2)
+        ends = self._parts.sinks[short]
+        needed = np.zeros(len(self._parts.inputs), np.bool_)
+        needed[ends] = True
+        numbers, wiring = self._wiring.only(needed | self._wiring.read_by(needed))
+        seen = Seen(self._seen.right[numbers], self._seen.seen[numbers])
+        chance = spread(wiring, view.habits.drawn(self._rng, draws), seen)
+        value = chance.mean(axis=2)[np.searchsorted(numbers, ends)]
         chances = view.chance[short]
         noise = np.sqrt(_LUCK * (chances * (1 - chances)).sum(axis=1)) / self._total
         value += noise[:, None] * self._rng.standard_normal(value.shape)
@@ -260,7 +270,7 @@ class ComposedReinforce:
     def _hopeful(self, view: _View) -> list[int]:
         """Return graphs that may still beat the best one known, the most promising first."""
         fits = self._fits(view)
-        known = view.ran & (view.excess.value <= 0.0) & self._keeps_share()
+        known = view.ran & (view.excess.value <= 0.0) & view.keeps_share
         bar = view.mean[known].max() if known.any() else 0.0
         ahead = view.mean + _HOPE_SD * view.doubt - bar
         may = np.flatnonzero(fits & (ahead > 0.0))
@@ -308,11 +318,10 @@ class ComposedReinforce:
         self._version = archive.version
         if self._virtual is not None:
             decided = self._virtual.decided(self._pool.candidates, range(self._total))
-            self._seen.seen[self._parts.sinks] |= decided.known
-            sinks = self._parts.sinks
-            self._seen.right[sinks] = np.where(
-                decided.known, decided.right, self._seen.right[sinks]
-            )
+            rows, columns = np.nonzero(decided.known & ~self._seen.seen[self._parts.sinks])
+            ends = self._parts.sinks[rows]
+            self._seen.seen[ends, columns] = True
+            self._seen.right[ends, columns] = decided.right[rows, columns]
 
     def _telling(self) -> list[tuple[int, Row]]:
         """Return the graphs that tell most of what graphs cost: those run on most questions.
@@ -327,16 +336,16 @@ class ComposedReinforce:
 
     def _form(self) -> _View:
         sinks = self._parts.sinks
-        habits = learn_habits(self._parts, self._seen, expects_usual=self._options.is_shrinking)
-        chance = spread(self._parts, habits, self._seen)[sinks]
+        habits = learn_habits(self._wiring, self._seen, expects_usual=self._options.is_shrinking)
+        chance = spread(self._wiring, habits, self._seen)[sinks]
         is_open = ~self._seen.seen[sinks]
-        variance = np.where(is_open, chance * (1 - chance), 0.0).sum(axis=1)
-        variance *= 1.0 + _LUCK
+        open_variance = np.where(is_open, chance * (1 - chance), 0.0).sum(axis=1)
+        swing = 4.0 * open_variance / self._total
+        variance = open_variance * (1.0 + _LUCK)
         models, is_reading = self._parts.model[sinks], self._parts.depth[sinks] > 1
         shared = np.where(
             is_reading, habits.kept_doubt.max(axis=(0, 1))[models], habits.alone_doubt[models]
         )
-        swing = np.where(is_open, 4.0 * chance * (1 - chance), 0.0).mean(axis=1)
         variance = variance / self._total**2 + (shared * swing) ** 2
         ran = np.zeros(len(sinks), np.bool_)
         ran[list(self._rows)] = True
@@ -346,6 +355,8 @@ class ComposedReinforce:
             is_open,
             chance.mean(axis=1, dtype=np.float64),
             np.sqrt(variance),
-            expected_excess(self._parts, self._telling(), self._rule, self._total),
+            expected_excess(self._parts, self._telling(), self._amounts),
             ran,
+            self._may_share(),
+            self._keeps_share(),
         )

@@ -86,7 +86,7 @@ class Composition:
     @cached_property
     def loads(self) -> _Floats:
         """By graph, steps of each model, then answers that each model reads."""
-        return np.array([self._load(steps) for steps in self.steps])
+        return self._loads(self.steps)
 
     @cached_property
     def path_loads(self) -> _Floats:
@@ -98,14 +98,14 @@ class Composition:
                 before[part] = max(inputs, key=lambda one: (weight[one], -one))
                 weight[part] = weight[before[part]]
             weight[part] += self.sizes[self.model[part]]
-        ways = []
+        ways: list[list[int]] = []
         for sink in self.sinks:
             way, part = [], int(sink)
             while part != _NOTHING:
                 way.append(part)
                 part = int(before[part])
-            ways.append(self._load(way))
-        return np.array(ways)
+            ways.append(way)
+        return self._loads(ways)
 
     def parts_of(self, graphs: _Ints) -> _Ints:
         """Return every part of some of the graphs, in order."""
@@ -130,12 +130,15 @@ class Composition:
             found |= self._below(one)
         return found
 
-    def _load(self, steps: Sequence[int]) -> _Floats:
-        load = np.zeros(2 * len(self.models))
-        for part in steps:
-            load[self.model[part]] += 1.0
-            load[len(self.models) + self.model[part]] += len(self.inputs[part])
-        return load
+    def _loads(self, ways: Sequence[Sequence[int]]) -> _Floats:
+        """Count steps of each model, then answers that each reads, by way."""
+        loads = np.zeros((len(ways), 2 * len(self.models)))
+        rows = np.repeat(np.arange(len(ways)), [len(way) for way in ways])
+        parts = np.concatenate([np.array(way, np.int64) for way in ways])
+        reads = np.array([len(inputs) for inputs in self.inputs], np.float64)
+        np.add.at(loads, (rows, self.model[parts]), 1.0)
+        np.add.at(loads, (rows, len(self.models) + self.model[parts]), reads[parts])
+        return loads
 
 
 @dataclass(slots=True)

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from optimizer.search.archive import Row
 from optimizer.search.caps import CapRule
 from optimizer.search.composition import Composition
-from optimizer.search.model import Constraint, Measure
+from optimizer.search.model import CandidateKey, Constraint, Measure
 
-__all__ = ["Excess", "expected_excess"]
+__all__ = ["Excess", "MeasuredAmounts", "expected_excess"]
 
 _PER_READ: Final = 0.4
 """Of a step's price, what one more answer to read adds until something was learned."""
@@ -47,23 +47,57 @@ class Excess:
     """Standard deviation; 0 where the graph was run on every question."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """What a graph that was run cost under one cap."""
+
+    count: int
+    """Questions that it was run on."""
+    values: _Floats
+    """By question, 0 where it was not run."""
+    bound: float
+
+
+class MeasuredAmounts:
+    """What graphs that were run cost, and the bounds on that, worked out once per outcome.
+
+    Args:
+        rule: The caps; those on the cloud share are not looked at.
+        questions: How many a graph can be run on.
+    """
+
+    def __init__(self, rule: CapRule, questions: int) -> None:
+        self.rule, self.questions = rule, questions
+        self._known: dict[tuple[Measure, CandidateKey], _Amount] = {}
+
+    def of(self, one: Constraint, row: Row) -> _Amount:
+        """Return what a cap on an amount is about."""
+        known = self._known.get((one.measure, row.candidate.key))
+        if known is None or known.count != row.count:  # outcomes of a graph only grow in number
+            told = self.rule.amount(one, row)
+            values = np.zeros(self.questions)
+            values[row.seen] = told
+            known = _Amount(row.count, values, self.rule.bound(one, told))
+            self._known[one.measure, row.candidate.key] = known
+        return known
+
+
 def expected_excess(
-    parts: Composition, rows: list[tuple[int, Row]], rule: CapRule, questions: int
+    parts: Composition, rows: list[tuple[int, Row]], amounts: MeasuredAmounts
 ) -> Excess:
     """Return what is to be expected of every graph under the caps on amounts.
 
     Args:
         parts: The graphs.
         rows: Graphs that were run, by number, with what they did.
-        rule: The caps; those on the cloud share are not looked at.
-        questions: How many a graph can be run on.
+        amounts: What these cost.
     """
     count = len(parts.sinks)
     value, doubt = np.full(count, -1.0), np.zeros(count)
-    for constraint in rule.amounts:
+    for constraint in amounts.rule.amounts:
         if not rows:
             continue
-        bound, error = _expected_bounds(parts, rows, rule, constraint, questions)
+        bound, error = _expected_bounds(parts, rows, amounts, constraint)
         limit = max(constraint.limit, 1e-12)
         over = bound / limit - 1.0
         is_worse = over > value
@@ -75,16 +109,18 @@ def expected_excess(
 def _expected_bounds(
     parts: Composition,
     rows: list[tuple[int, Row]],
-    rule: CapRule,
+    amounts: MeasuredAmounts,
     constraint: Constraint,
-    questions: int,
 ) -> tuple[_Floats, _Floats]:
     """Return by graph the bound that the cap is on, and its relative error."""
     is_latency = constraint.measure is Measure.LATENCY_P95_S
     loads = parts.path_loads if is_latency else parts.loads
     graphs = np.array([graph for graph, _ in rows])
     counts = np.array([row.count for _, row in rows], np.float64)
-    means, size = _fair([(row, rule.amount(constraint, row)) for _, row in rows], questions)
+    told = [amounts.of(constraint, row) for _, row in rows]
+    means, size = _fair(
+        np.stack([one.values for one in told]), np.stack([row.seen for _, row in rows])
+    )
     if not means.any():  # nothing that was run cost anything, which says nothing of the others
         return np.zeros(len(loads)), np.zeros(len(loads))
     expected = loads @ _prices(
@@ -96,30 +132,29 @@ def _expected_bounds(
     trust = counts / (counts + (own / model) ** 2)
     error = np.full(len(loads), model)
     expected[graphs] += trust * (means - expected[graphs])
-    left = (0.5 * own) ** 2 * (1.0 - counts / questions)
+    left = (0.5 * own) ** 2 * (1.0 - counts / amounts.questions)
     error[graphs] = np.sqrt(model**2 * (1.0 - trust) + left)
-    bounds = np.array([rule.bounded(constraint, row) for _, row in rows])
+    bounds = np.array([one.bound for one in told])
     steps = loads[:, : len(parts.models)].sum(axis=1)
-    is_whole = counts >= questions
+    is_whole = counts >= amounts.questions
     ratio = np.divide(bounds, means, out=np.ones_like(means), where=means > 0) - 1.0
-    margin = _margin(rule.bound(constraint, size) - 1.0, steps, graphs[is_whole], ratio[is_whole])
+    margin = _margin(
+        amounts.rule.bound(constraint, size) - 1.0, steps, graphs[is_whole], ratio[is_whole]
+    )
     bound = expected * (1.0 + margin)
     if is_latency:  # more questions can only be slower
-        bound[graphs] = np.maximum(bound[graphs], bounds * (counts / questions))
+        bound[graphs] = np.maximum(bound[graphs], bounds * (counts / amounts.questions))
     bound[graphs[is_whole]], error[graphs[is_whole]] = bounds[is_whole], 0.0
     return bound, error
 
 
-def _fair(rows: list[tuple[Row, _Floats]], questions: int) -> tuple[_Floats, _Floats]:
+def _fair(amounts: _Floats, seen: npt.NDArray[np.bool_]) -> tuple[_Floats, _Floats]:
     """Return means as they would be on all questions, and every question's relative size.
 
-    Some questions cost more, whoever answers them.
+    Some questions cost more, whoever answers them. Both are by graph and question.
     """
-    amounts, seen = np.zeros((len(rows), questions)), np.zeros((len(rows), questions), np.bool_)
-    for place, (row, values) in enumerate(rows):
-        amounts[place, row.seen], seen[place] = values, row.seen
     means: _Floats = amounts.sum(axis=1) / seen.sum(axis=1)
-    size = np.ones(questions)
+    size = np.ones(seen.shape[1])
     costs = means > 0  # what is free tells nothing of a question's size
     for _ in range(_FAIR_STEPS if costs.any() else 0):
         relative = (amounts[costs] / means[costs, None]).sum(axis=0)

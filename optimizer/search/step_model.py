@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.search.composition import Composition, Layer
+from optimizer.search.wiring import Block, Wiring
 
 __all__ = ["Habits", "Seen", "learn_habits", "spread"]
 
@@ -35,8 +35,10 @@ _ABLE: Final = (0.45, 0.75)
 """Share right that the smallest and the largest model are expected to have."""
 _ABLE_WEIGHT: Final = 3.0
 _EASE_WEIGHT: Final = 2.0
+_ALIKE: Final = 1e-6
+"""Chances this near to each other are the same: all that is read is right, or all is wrong."""
 _WRONG, _RIGHT, _MIXED = range(3)
-_ALONE, _REFINES, _MERGES = range(3)
+_REFINES, _MERGES = range(2)
 
 _Floats = npt.NDArray[np.float32]
 _Bools = npt.NDArray[np.bool_]
@@ -69,119 +71,160 @@ class Habits:
     kept_doubt: _Floats
 
     def drawn(self, rng: np.random.Generator, draws: int) -> Habits:
-        """Draw what each habit is: right or wrong; draws stand side by side as columns."""
-        questions = self.alone.shape[1]
+        """Draw what each habit is: right or wrong; draws are an axis before the questions."""
 
         def draw(chances: _Floats, doubt: _Floats) -> _Floats:
             shift = doubt[..., None] * rng.standard_normal((*doubt.shape, draws), np.float32)
-            tiled = np.tile(chances, draws)
+            once = chances[..., None, :]
             # What is known is 0 or 1 and stays so; the surer a habit, the less is it shifted.
-            shifted = tiled + np.repeat(shift, questions, axis=-1) * 4 * tiled * (1 - tiled)
-            return (rng.random(tiled.shape, np.float32) < shifted).astype(np.float32)
+            shifted = once + (shift * 4)[..., None] * once * (1 - once)
+            return (rng.random(shifted.shape, np.float32) < shifted).astype(np.float32)
 
         return Habits(
             draw(self.alone, self.alone_doubt),
             draw(self.again, self.alone_doubt),
             draw(self.kept, self.kept_doubt),
-            np.tile(self.mixed_sum, draws),
-            np.tile(self.mixed_count, draws),
+            self.mixed_sum[..., None, :],
+            self.mixed_count[..., None, :],
             self.alone_doubt,
             self.kept_doubt,
         )
 
 
-def spread(parts: Composition, habits: Habits, seen: Seen) -> _Floats:
+def spread(wiring: Wiring, habits: Habits, seen: Seen) -> _Floats:
     """Return every part's chance to be right; 0 or 1 where it was seen.
 
     Several answers read are taken to be right together as far as they can: what one model gets
     right another mostly does.
+
+    Returns:
+        Shape ``(parts, questions)``, or where habits were drawn ``(parts, draws, questions)``.
     """
-    chance = np.empty((len(parts.inputs), habits.alone.shape[1]), np.float32)
-    sources = parts.sources
-    first = (parts.sample[sources] == 0)[:, None]
-    models = parts.model[sources]
-    chance[sources] = np.where(first, habits.alone[models], habits.again[models])
-    _overwrite(chance, sources, seen)
-    for layer in parts.layers:
-        chance[layer.parts] = _answered(layer, chance, habits)
-        _overwrite(chance, layer.parts, seen)
+    chance = np.empty((len(wiring.model), *habits.alone.shape[1:]), np.float32)
+    asked = np.asarray(seen.seen.any(axis=1), np.bool_)
+    sources = wiring.sources
+    models, is_first = wiring.model[sources], wiring.sample[sources] == 0
+    chance[sources[is_first]] = habits.alone[models[is_first]]
+    chance[sources[~is_first]] = habits.again[models[~is_first]]
+    _overwrite(chance, sources[asked[sources]], seen)
+    for block in wiring.blocks:
+        chance[block.parts] = _answered(block, chance, habits)
+        _overwrite(chance, block.parts[asked[block.parts]], seen)
     return chance
 
 
 def _overwrite(chance: _Floats, rows: npt.NDArray[np.int64], seen: Seen) -> None:
-    chance[rows] = np.where(seen.seen[rows], seen.right[rows], chance[rows])
+    if not len(rows):
+        return
+    told, right = seen.seen[rows], seen.right[rows]
+    if chance.ndim > told.ndim:
+        told, right = told[:, None, :], right[:, None, :]
+    chance[rows] = np.where(told, right, chance[rows])
 
 
-def _answered(layer: Layer, chance: _Floats, habits: Habits) -> _Floats:
-    read = chance[layer.inputs]
-    if layer.inputs.shape[1] == 1:
-        wrong, right = habits.kept[0, :, layer.models].swapaxes(0, 1)
-        refined: _Floats = wrong + read[:, 0] * (right - wrong)
-        return refined
-    wrong, right = habits.kept[1, :, layer.models].swapaxes(0, 1)
-    low, high = read.min(axis=1), read.max(axis=1)
+def _answered(block: Block, chance: _Floats, habits: Habits) -> _Floats:
+    models, reads = block.models, block.inputs.shape[1]
+    wrong, right = habits.kept[_MERGES if reads > 1 else _REFINES][:, models]
+    low = chance[block.inputs[:, 0]]
+    if reads == 1:
+        low *= right - wrong
+        low += wrong
+        return low
+    high, total = low.copy(), low.copy()
+    for place in range(1, reads):
+        read = chance[block.inputs[:, place]]
+        total += read
+        np.maximum(high, read, out=high)
+        np.minimum(low, read, out=low)
     both = high - low
-    share = np.divide(read.mean(axis=1) - low, both, out=np.full_like(low, 0.5), where=both > 1e-6)
-    between = np.minimum(wrong + share * (right - wrong) + np.float32(_MIXED_GAIN), 1.0)
-    count = habits.mixed_count[layer.models]
-    between = (_MIXED_LOOSENESS * between + habits.mixed_sum[layer.models]) / (
-        _MIXED_LOOSENESS + count
-    )
-    merged: _Floats = (1.0 - high) * wrong + low * right + both * between
-    return merged
+    total /= reads
+    total -= low
+    total /= np.maximum(both, _ALIKE)
+    total[both <= _ALIKE] = 0.5  # the share of right ones among those that are read
+    total *= right - wrong
+    total += wrong
+    total += np.float32(_MIXED_GAIN)
+    between = np.minimum(total, 1.0, out=total)
+    count = habits.mixed_count[models]
+    if count.any():
+        between *= _MIXED_LOOSENESS
+        between += habits.mixed_sum[models]
+        between /= _MIXED_LOOSENESS + count
+    # (1 - high) * wrong + low * right + both * between
+    np.subtract(1.0, high, out=high)
+    high *= wrong
+    low *= right
+    high += low
+    both *= between
+    high += both
+    return high
 
 
-def learn_habits(parts: Composition, seen: Seen, *, expects_usual: bool = True) -> Habits:
+def learn_habits(wiring: Wiring, seen: Seen, *, expects_usual: bool = True) -> Habits:
     """Learn from outcomes; without any, habits are what is usual, or where not, anything."""
     usual = _USUAL if expects_usual else np.full_like(_USUAL, 0.5)
-    alone, again, doubt = _alone(parts, seen)
-    questions = alone.shape[1]
-    total = np.zeros((2, 3, len(parts.models), questions), np.float32)
+    asked = np.asarray(seen.seen.any(axis=1), np.bool_)
+    alone, again, doubt = _alone(wiring, seen, asked)
+    questions, models = alone.shape[1], len(wiring.sizes)
+    total = np.zeros((2, 3, models, questions), np.float32)
     count = np.zeros_like(total)
     # What is read has to be expected before what is made of it can be learned.
     habits = _habits(alone, again, doubt, total, count, usual)
-    chance = spread(parts, habits, seen)
-    for layer in parts.layers:
-        rows = np.flatnonzero(seen.seen[layer.parts].any(axis=1))
+    is_read = wiring.read_by(asked)
+    numbers, some = wiring.only(is_read)
+    chance = spread(some, habits, Seen(seen.right[numbers], seen.seen[numbers]))
+    place = np.cumsum(is_read) - 1
+    for layer in wiring.layers:
+        rows = np.flatnonzero(asked[layer.parts])
         if not len(rows):
             continue
-        here, models = layer.parts[rows], layer.models[rows]
-        role = int(layer.inputs.shape[1] > 1)
-        who = (np.arange(len(parts.models))[:, None] == models).astype(np.float32)
-        states = _states(chance[layer.inputs[rows]], habits.kept[role][:, models], seen.right[here])
+        here, by = layer.parts[rows], layer.models[rows]
+        role = _MERGES if layer.inputs.shape[1] > 1 else _REFINES
+        is_told, right = seen.seen[here], seen.right[here]
+        states = _states(chance, place[layer.inputs[rows]], habits.kept[role][:, by], right)
+        starts = np.flatnonzero(np.append(True, by[1:] != by[:-1]))  # a layer is in order of models
         for state, likely in enumerate(states):
-            told = likely * seen.seen[here]
-            count[role, state] += who @ told
-            total[role, state] += who @ (told * seen.right[here])
+            likely *= is_told
+            count[role, state, by[starts]] += np.add.reduceat(likely, starts, axis=0)
+            likely *= right
+            total[role, state, by[starts]] += np.add.reduceat(likely, starts, axis=0)
     return _habits(alone, again, doubt, total, count, usual)
 
 
-def _states(read: _Floats, kept: _Floats, right: _Floats) -> _Floats:
+def _states(
+    chance: _Floats, inputs: npt.NDArray[np.int64], kept: _Floats, right: _Floats
+) -> tuple[_Floats, _Floats, _Floats]:
     """Return how likely what was read was all wrong, all right, or mixed, given what came of it.
 
     A wrong answer is more likely to come of wrong ones; to forget that would blame the model.
     """
-    low, high = read.min(axis=1), read.max(axis=1)
-    before = np.stack([1.0 - high, low, high - low])
-    chance = np.concatenate([kept, kept.mean(axis=0, keepdims=True)])
-    after = before * np.where(right > 0.5, chance, 1.0 - chance)
-    states: _Floats = after / np.maximum(after.sum(axis=0), 1e-9)
-    return states
+    low = high = chance[inputs[:, 0]]
+    for place in range(1, inputs.shape[1]):
+        read = chance[inputs[:, place]]
+        low, high = np.minimum(low, read), np.maximum(high, read)
+    is_right = right > 0.5
+
+    def after(before: _Floats, chances: _Floats) -> _Floats:
+        return before * np.where(is_right, chances, 1.0 - chances)
+
+    wrong, whole = after(1.0 - high, kept[0]), after(low, kept[1])
+    mixed = after(high - low, (kept[0] + kept[1]) / 2)
+    together = np.maximum(wrong + whole + mixed, 1e-9)
+    return wrong / together, whole / together, mixed / together
 
 
-def _alone(parts: Composition, seen: Seen) -> tuple[_Floats, _Floats, _Floats]:
+def _alone(wiring: Wiring, seen: Seen, asked: _Bools) -> tuple[_Floats, _Floats, _Floats]:
     """Expect models on their own from how they did, and from how easy a question proved."""
-    models = len(parts.models)
-    asked = np.asarray(seen.seen.any(axis=1), np.bool_)
+    models = len(wiring.sizes)
     questions = seen.seen.shape[1]
     known = np.zeros((models, questions), np.bool_)
     filled = np.zeros((models, questions), np.float32)
-    for part in parts.sources[asked[parts.sources]]:
-        if parts.sample[part] == 0:
+    for part in wiring.sources[asked[wiring.sources]]:
+        if wiring.sample[part] == 0:
             told = seen.seen[part]
-            known[parts.model[part]] = told
-            filled[parts.model[part], told] = seen.right[part, told]
-    able = (filled.sum(axis=1) + _ABLE_WEIGHT * _prior_ability(parts)) / (
+            known[wiring.model[part]] = told
+            filled[wiring.model[part], told] = seen.right[part, told]
+    able = (filled.sum(axis=1) + _ABLE_WEIGHT * _prior_ability(wiring.sizes)) / (
         known.sum(axis=1) + _ABLE_WEIGHT
     )
     rows = np.flatnonzero(asked)
@@ -197,9 +240,9 @@ def _alone(parts: Composition, seen: Seen) -> tuple[_Floats, _Floats, _Floats]:
     return alone, again, doubt.astype(np.float32)
 
 
-def _prior_ability(parts: Composition) -> npt.NDArray[np.float64]:
+def _prior_ability(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Insight 1 before anything was run: of two models the larger one is right more often."""
-    size = np.log(parts.sizes)
+    size = np.log(sizes)
     low, high = _ABLE
     place = (size - size.min()) / max(float(size.max() - size.min()), 1e-9)
     prior: npt.NDArray[np.float64] = low + (high - low) * place
@@ -214,38 +257,29 @@ def _habits(
     count: _Floats,
     usual: npt.NDArray[np.float64],
 ) -> Habits:
-    kept = np.empty((2, 2, *alone.shape), np.float32)
-    doubt = np.empty((2, 2, len(alone)), np.float32)
-    for role in (0, 1):
-        for state in (_WRONG, _RIGHT):
-            kept[role, state], doubt[role, state] = _expected(
-                alone, total, count, role, state, usual[state]
-            )
-    return Habits(alone, again, kept, total[1, _MIXED], count[1, _MIXED], alone_doubt, doubt)
+    """Expect every habit of every model on every question, and the doubts that these share.
 
-
-def _expected(
-    alone: _Floats,
-    total: _Floats,
-    count: _Floats,
-    role: int,
-    state: int,
-    prior: npt.NDArray[np.float64],
-) -> tuple[_Floats, _Floats]:
-    """Expect one habit of every model on every question, and the doubt that these share."""
-    own, other = count[role, state], count[1 - role, state]
-    heard = own + _OTHER_ROLE * other
-    hits = total[role, state] + _OTHER_ROLE * total[1 - role, state]
+    ``usual`` is by what is read (wrong, right) and by the model alone (wrong, right).
+    """
+    own = count[:, :_MIXED]
+    heard = own + _OTHER_ROLE * own[::-1]
+    hits = total[:, :_MIXED] + _OTHER_ROLE * total[::-1, :_MIXED]
     # A question counts once, however often the same was seen there.
     weight = own / (own + _LOOSENESS)
-    mean = np.divide(total[role, state], own, out=np.zeros_like(own), where=own > 0)
-    expected = np.zeros_like(alone)
-    variance = np.zeros(len(alone), np.float32)
+    mean = np.divide(total[:, :_MIXED], own, out=np.zeros_like(own), where=own > 0)
+    expected = np.zeros_like(own)
+    variance = np.zeros(own.shape[:-1], np.float32)
     for able, share in ((0, 1.0 - alone), (1, alone)):
-        told, right = (weight * share).sum(axis=1), (weight * share * mean).sum(axis=1)
-        usual = (right.sum() + _USUAL_WEIGHT * prior[able]) / (told.sum() + _USUAL_WEIGHT)
-        of_model = (right + _USUAL_WEIGHT * usual) / (told + _USUAL_WEIGHT)
-        expected += share * of_model[:, None].astype(np.float32)
-        variance += share.mean(axis=1) * of_model * (1 - of_model) / (told + _USUAL_WEIGHT + 1.0)
-    habit: _Floats = (_LOOSENESS * expected + hits) / (_LOOSENESS + heard)
-    return habit, np.sqrt(variance)
+        weighted = weight * share
+        told, right = weighted.sum(axis=-1), (weighted * mean).sum(axis=-1)
+        of_all = (right.sum(axis=-1) + _USUAL_WEIGHT * usual[:, able]) / (
+            told.sum(axis=-1) + _USUAL_WEIGHT
+        )
+        of_model = (right + _USUAL_WEIGHT * of_all[..., None]) / (told + _USUAL_WEIGHT)
+        expected += share * of_model[..., None].astype(np.float32)
+        here = share.mean(axis=1) * of_model * (1 - of_model) / (told + _USUAL_WEIGHT + 1.0)
+        np.add(variance, here, out=variance, casting="same_kind")
+    kept = np.asarray((_LOOSENESS * expected + hits) / (_LOOSENESS + heard), np.float32)
+    doubt = np.sqrt(variance)
+    mixed = total[_MERGES, _MIXED], count[_MERGES, _MIXED]
+    return Habits(alone, again, kept, *mixed, alone_doubt, doubt)

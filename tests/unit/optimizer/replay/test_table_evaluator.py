@@ -79,6 +79,9 @@ def test_paid_calls_decide_what_a_run_would_give_and_nothing_else(
         candidate = SPACE.candidates()[row]
         evaluator.evaluate(Trial(number, candidate, tuple(sorted(questions))))
         paid |= {call for one in questions for call in TABLE.calls(row, int(HALF.columns[one]))}
+        if number % 2:  # what was asked for before is taken up where it was left
+            some = sorted(questions, reverse=True)
+            assert evaluator.decided([candidate], some).known.all()
 
     found = evaluator.decided(SPACE.candidates(), EVERY)
 

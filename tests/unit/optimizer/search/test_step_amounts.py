@@ -5,7 +5,7 @@ import pytest
 
 from optimizer.search.archive import Archive
 from optimizer.search.model import Constraint, Measure
-from optimizer.search.step_amounts import expected_excess
+from optimizer.search.step_amounts import MeasuredAmounts, expected_excess
 from tests.unit.optimizer.search.composed_world import ComposedWorld, composed_world, run_on
 
 
@@ -19,7 +19,8 @@ def excess_of(world: ComposedWorld, rows, questions, constraint: Constraint, con
     run_on(world, archive, rows, questions)
     rule = world.problem(constraint, confidence=confidence).rule
     told = [(world.row(one.candidate.key), one) for one in archive]
-    return expected_excess(world.parts, told, rule, world.half.questions), rule, told
+    amounts = MeasuredAmounts(rule, world.half.questions)
+    return expected_excess(world.parts, told, amounts), rule, told
 
 
 def cap_of(world: ComposedWorld) -> Constraint:
@@ -66,7 +67,8 @@ def test_questions_that_cost_more_do_not_make_the_graphs_asked_them_dearer(
     run_on(world, archive, [row], dear)
     told = [(world.row(one.candidate.key), one) for one in archive]
 
-    excess = expected_excess(world.parts, told, world.problem(cap).rule, world.half.questions)
+    amounts = MeasuredAmounts(world.problem(cap).rule, world.half.questions)
+    excess = expected_excess(world.parts, told, amounts)
 
     naive = world.half.flops[row, dear].mean() / cap.limit - 1.0
     truth = world.half.flops[row].mean() / cap.limit - 1.0
@@ -80,3 +82,17 @@ def test_without_caps_on_amounts_nothing_is_exceeded(world: ComposedWorld) -> No
 
     assert (excess.value < 0.0).all()
     assert not excess.doubt.any()
+
+
+def test_an_amount_is_worked_out_anew_once_more_was_run(world: ComposedWorld) -> None:
+    archive = Archive(world.half.questions)
+    cap = cap_of(world)
+    rule = world.problem(cap, confidence=0.95).rule
+    amounts = MeasuredAmounts(rule, world.half.questions)
+
+    for upto in (4, 9, world.half.questions):
+        run_on(world, archive, [7], range(upto))
+        row = next(iter(archive))
+        known = amounts.of(cap, row)
+        assert known.bound == rule.bounded(cap, row)
+        assert np.array_equal(known.values[row.seen], rule.amount(cap, row))

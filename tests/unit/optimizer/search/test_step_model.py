@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from optimizer.search.step_model import Seen, learn_habits, spread
+from optimizer.search.step_model import Habits, Seen, learn_habits, spread
+from optimizer.search.wiring import Wiring
 from tests.unit.optimizer.search.composed_world import ComposedWorld, composed_world
 
 
@@ -23,8 +24,8 @@ def seen_of(world: ComposedWorld, rows, *, share: float = 1.0, seed: int = 0) ->
 
 
 def expected(world: ComposedWorld, seen: Seen):
-    habits = learn_habits(world.parts, seen)
-    return spread(world.parts, habits, seen)[world.parts.sinks]
+    wiring = Wiring.of(world.parts)
+    return spread(wiring, learn_habits(wiring, seen), seen)[world.parts.sinks]
 
 
 def rows_of(world: ComposedWorld, *families: str) -> list[int]:
@@ -70,13 +71,85 @@ def test_draws_leave_what_is_known_and_are_right_as_often_as_expected(
     world: ComposedWorld,
 ) -> None:
     seen = seen_of(world, rows_of(world, "single"))
-    habits = learn_habits(world.parts, seen)
+    habits = learn_habits(Wiring.of(world.parts), seen)
     draws = 200
 
     drawn = habits.drawn(np.random.default_rng(1), draws)
 
-    alone = drawn.alone.reshape(len(world.parts.models), draws, -1)
-    assert np.array_equal(alone[:, 0], habits.alone)
-    assert np.array_equal(alone[:, 0], alone[:, -1])
-    kept = drawn.kept.reshape(*habits.kept.shape[:3], draws, -1).mean(axis=3)
+    assert drawn.alone.shape == (len(world.parts.models), draws, world.half.questions)
+    assert np.array_equal(drawn.alone[:, 0], habits.alone)
+    assert np.array_equal(drawn.alone[:, 0], drawn.alone[:, -1])
+    kept = drawn.kept.mean(axis=3)
     assert np.abs(kept - habits.kept).mean() < 0.05
+
+
+def one_by_one(world: ComposedWorld, habits: Habits, seen: Seen) -> np.ndarray:
+    """Follow every step by itself, as :func:`spread` says that it does."""
+    parts = world.parts
+    chance = np.zeros((len(parts.inputs), world.half.questions))
+    for part, inputs in enumerate(parts.inputs):
+        model = int(parts.model[part])
+        if not inputs:
+            own = habits.again if parts.sample[part] else habits.alone
+            chance[part] = own[model]
+        else:
+            wrong, right = habits.kept[int(len(inputs) > 1), :, model].astype(np.float64)
+            read = chance[list(inputs)]
+            low, high = read.min(axis=0), read.max(axis=0)
+            both = high - low
+            share = np.where(both > 1e-6, (read.mean(axis=0) - low) / np.maximum(both, 1e-6), 0.5)
+            between = np.minimum(wrong + share * (right - wrong) + 0.04, 1.0)
+            count = habits.mixed_count[model].astype(np.float64)
+            between = (between + habits.mixed_sum[model]) / (1.0 + count)
+            is_one = len(inputs) == 1
+            merged = (1 - high) * wrong + low * right + both * between
+            chance[part] = wrong + read[0] * (right - wrong) if is_one else merged
+        chance[part] = np.where(seen.seen[part], seen.right[part], chance[part])
+    return chance
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_steps_at_once_are_as_one_after_the_other(world: ComposedWorld, seed) -> None:
+    rows = np.random.default_rng(seed).permutation(len(world.parts.sinks))[: 20 + 200 * seed]
+    seen = seen_of(world, rows, share=0.5, seed=seed)
+    wiring = Wiring.of(world.parts)
+    habits = learn_habits(wiring, seen)
+
+    chance = spread(wiring, habits, seen)
+
+    assert habits.mixed_count.any()
+    assert np.abs(chance - one_by_one(world, habits, seen)).max() < 1e-4
+
+
+def test_some_of_the_steps_are_exactly_as_among_all(world: ComposedWorld) -> None:
+    seen = seen_of(world, rows_of(world, "single", "chain-2"), share=0.5)
+    wiring = Wiring.of(world.parts)
+    habits = learn_habits(wiring, seen)
+    wanted = np.zeros(len(world.parts.inputs), np.bool_)
+    wanted[world.parts.sinks[[3, 77, 200]]] = True
+
+    numbers, some = wiring.only(wanted | wiring.read_by(wanted))
+
+    chance = spread(some, habits, Seen(seen.right[numbers], seen.seen[numbers]))
+    assert np.array_equal(numbers, world.parts.parts_of(np.array([3, 77, 200])))
+    assert np.array_equal(chance, spread(wiring, habits, seen)[numbers])
+
+
+def test_a_draw_among_others_is_that_draw_alone(world: ComposedWorld) -> None:
+    seen = seen_of(world, rows_of(world, "single", "parallel-2"), share=0.5)
+    wiring = Wiring.of(world.parts)
+    drawn = learn_habits(wiring, seen).drawn(np.random.default_rng(2), 3)
+
+    together = spread(wiring, drawn, seen)
+
+    for draw in range(3):
+        alone = Habits(
+            drawn.alone[:, draw],
+            drawn.again[:, draw],
+            drawn.kept[:, :, :, draw],
+            drawn.mixed_sum[:, 0],
+            drawn.mixed_count[:, 0],
+            drawn.alone_doubt,
+            drawn.kept_doubt,
+        )
+        assert np.array_equal(together[:, draw], spread(wiring, alone, seen))
