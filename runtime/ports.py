@@ -48,6 +48,8 @@ class ToolDefinition:
     """What it does, for the model to read."""
     parameters: str = ""
     """JSON text of the schema of its arguments; empty when it takes none."""
+    is_strict: bool = False
+    """Whether no arguments may break the schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class GenerateRequest:
     timeout_s: float = 60.0
     """Time left of the caller's deadline, seconds."""
     tools: tuple[ToolDefinition, ...] = ()
-    """What the model may ask for; only a gateway's upstreams take any."""
+    """What the model may ask for."""
     tool_choice: str = "auto"
     """``auto``, ``none``, ``required``, or the name of the one tool that must be asked for."""
 

@@ -7,17 +7,16 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge.engine.callers import CallerNames
-from edge.engine.frames import ModelFacts
+from edge.engine.frames import Finished, ModelFacts
 from edge.engine.limits import check_request, check_texts
 from edge.engine.options import EngineOptions
 from edge.engine.process import EngineProcess, ModelStatus
-from edge.engine.schema import grammar_from_schema
+from edge.engine.tool_use import ReadAnswer, constrained, read, reader_of
 from edge.engine.traffic import CallAccount, TrafficBook
 from edge.engine.vectors import vectors_of
 from edge.models.gguf_check import check_gguf
@@ -159,20 +158,28 @@ class LlamaEngine:
         process = self._process(request.model)
         _refuse_unless(process.status, embeds=False)
         check_request(request)
-        request = _with_grammar(request)
+        facts = process.status.facts
+        request = constrained(request, tool_format=facts.tool_format if facts else "tagged")
+        reader = reader_of(request)
         turn = self._callers.name(caller or _caller_of(request))
-        async with aclosing(process.generate(request, caller=turn)) as items:
-            async for item in items:
+        items = process.generate(request, caller=turn)
+        async with aclosing(items if reader is None else read(items, reader)) as answer:
+            async for item in answer:
                 if isinstance(item, TextDelta):
                     yield item
-                    continue
-                yield Completion(
-                    finish_reason=item.finish_reason,
-                    usage=item.usage,
-                    timings=item.timings,
-                    model=request.model,
-                    node=self._node,
-                )
+                else:
+                    yield self._completion(request.model, item)
+
+    def _completion(self, model: ModelName, end: Finished | ReadAnswer) -> Completion:
+        finished = end if isinstance(end, Finished) else end.finished
+        return Completion(
+            finish_reason=end.finish_reason,
+            usage=finished.usage,
+            timings=finished.timings,
+            model=model,
+            node=self._node,
+            tool_calls=() if isinstance(end, Finished) else end.tool_calls,
+        )
 
     async def embed(
         self,
@@ -253,12 +260,3 @@ def _refuse_unless(model: ModelStatus, *, embeds: bool) -> None:
 def _caller_of(request: GenerateRequest) -> str:
     provenance = request.provenance
     return "" if provenance is None else provenance.caller or provenance.session_id
-
-
-def _with_grammar(request: GenerateRequest) -> GenerateRequest:
-    """Turn a JSON schema into the grammar that the child understands."""
-    sampling = request.sampling
-    if not sampling.json_schema:
-        return request
-    grammar = grammar_from_schema(sampling.json_schema)
-    return replace(request, sampling=replace(sampling, grammar=grammar, json_schema=""))

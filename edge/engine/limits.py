@@ -7,17 +7,22 @@ engine's step and memory limits.
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from runtime.errors import RequestInvalid
-from runtime.ports import GenerateRequest, Sampling
+from runtime.ports import ChatMessage, GenerateRequest, Sampling
 
 __all__ = ["check_grammar", "check_request", "check_schema", "check_texts"]
 
 _ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 _MAX_MESSAGES: Final = 1024
 _MAX_TEXTS: Final = 2048
+_MAX_TOOLS: Final = 128
+_MAX_TOOLS_BYTES: Final = 512 << 10
+_JSON_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TEXT_BYTES: Final = 4 << 20
 _MAX_STOPS: Final = 16
 _MAX_STOP_CHARACTERS: Final = 256
@@ -47,13 +52,56 @@ def check_request(request: GenerateRequest) -> None:
         raise RequestInvalid(f"{len(messages)} messages; 1 to {_MAX_MESSAGES} are allowed")
     if any(message.role not in _ROLES for message in messages):
         raise RequestInvalid(f"a message's role is not one of {', '.join(sorted(_ROLES))}")
-    if request.uses_tools:
-        raise RequestInvalid("tools are not served by models of this device", field="tools")
-    if sum(len(_utf8(message.content, "a message")) for message in messages) > _MAX_TEXT_BYTES:
+    if sum(len(_utf8(text, "a message")) for text in _texts_of(messages)) > _MAX_TEXT_BYTES:
         raise RequestInvalid(f"the messages exceed {_MAX_TEXT_BYTES} bytes")
+    if request.uses_tools or request.tool_choice != "auto":
+        _check_tools(request)
     if not request.timeout_s > 0 or math.isinf(request.timeout_s):
         raise RequestInvalid("timeout_s must be positive and finite")
     _check_sampling(request.sampling)
+
+
+def _texts_of(messages: Sequence[ChatMessage]) -> Iterator[str]:
+    for message in messages:
+        yield from (message.content, message.tool_call_id)
+        for call in message.tool_calls:
+            yield from (call.id, call.name, call.arguments)
+
+
+def _check_tools(request: GenerateRequest) -> None:
+    tools = request.tools
+    if len(tools) > _MAX_TOOLS:
+        raise RequestInvalid(f"{len(tools)} tools; {_MAX_TOOLS} are allowed", field="tools")
+    names = {tool.name for tool in tools}
+    if len(names) < len(tools) or not all(map(_TOOL_NAME.fullmatch, names)):
+        raise RequestInvalid("must have names that differ: letters, digits, - and _", field="tools")
+    if request.tool_choice not in {"auto", "none"} and (
+        not tools or request.tool_choice not in {"required", *names}
+    ):
+        raise RequestInvalid("is none of the tools", field="tool_choice")
+    texts = [text for tool in tools for text in (tool.description, tool.parameters)]
+    if sum(len(_utf8(text, "a tool")) for text in texts) > _MAX_TOOLS_BYTES:
+        raise RequestInvalid(f"the tools exceed {_MAX_TOOLS_BYTES} bytes", field="tools")
+    for tool in tools:
+        if tool.parameters:
+            check_schema(tool.parameters)
+    for message in request.messages:
+        for call in message.tool_calls:
+            if _depth_of(call.arguments) > _MAX_SCHEMA_DEPTH:
+                reason = f"arguments nest more than {_MAX_SCHEMA_DEPTH} deep"
+                raise RequestInvalid(reason, field="messages.tool_calls")
+
+
+def _depth_of(text: str) -> int:
+    """Return how deep brackets nest in a JSON text."""
+    depth = deepest = 0
+    for character in _JSON_STRING.sub("", text):
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
 
 
 def check_texts(texts: Sequence[str]) -> None:

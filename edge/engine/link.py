@@ -125,7 +125,14 @@ class EngineLink:
         """
         number = next(self._numbers)
         return self._call(
-            Start(number, request.messages, request.sampling, request.timeout_s, caller=caller)
+            Start(
+                number,
+                request.messages,
+                request.sampling,
+                request.timeout_s,
+                tools=request.tools,
+                caller=caller,
+            )
         )
 
     def embed(

@@ -16,9 +16,9 @@ from edge.engine.patterns import literal, pattern_body
 from edge.engine.rules import RuleBook
 from runtime.errors import RequestInvalid
 
-__all__ = ["add_schema", "grammar_from_schema"]
+__all__ = ["MAX_GRAMMAR_BYTES", "add_schema", "grammar_from_schema"]
 
-_MAX_GRAMMAR_BYTES: Final = 512 << 10
+MAX_GRAMMAR_BYTES: Final = 512 << 10
 _ANNOTATIONS: Final = frozenset(
     {"$comment", "$defs", "$id", "$schema", "contentEncoding", "contentMediaType", "default",
      "definitions", "deprecated", "description", "discriminator", "example", "examples",
@@ -71,7 +71,7 @@ def grammar_from_schema(schema: str) -> str:
         size_bytes = len(grammar.encode())
     except (RecursionError, ValueError):  # a chain of references; half a surrogate pair, NaN
         raise RequestInvalid("json_schema cannot be turned into a grammar") from None
-    if size_bytes > _MAX_GRAMMAR_BYTES:
+    if size_bytes > MAX_GRAMMAR_BYTES:
         raise RequestInvalid("json_schema makes a grammar that is too large")
     return grammar
 

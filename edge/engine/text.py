@@ -6,7 +6,7 @@ Knows bytes and strings only; no tokens, no model.
 import codecs
 from collections.abc import Sequence
 
-__all__ = ["StopScanner", "Utf8Stream"]
+__all__ = ["StopScanner", "Utf8Stream", "unfinished_characters"]
 
 
 class Utf8Stream:
@@ -47,7 +47,7 @@ class StopScanner:
         if at >= 0:
             self.has_stopped, self._held = True, ""
             return text[:at]
-        keep = self._overlap(text)
+        keep = unfinished_characters(text, self._stops)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
@@ -56,11 +56,12 @@ class StopScanner:
         held, self._held = self._held, ""
         return held
 
-    def _overlap(self, text: str) -> int:
-        """Length of the longest end of ``text`` with which a stop string could begin."""
-        longest = min(len(text), max(map(len, self._stops)) - 1)
-        for length in range(longest, 0, -1):
-            tail = text[len(text) - length :]
-            if any(stop.startswith(tail) for stop in self._stops):
-                return length
-        return 0
+
+def unfinished_characters(text: str, words: Sequence[str]) -> int:
+    """Return the length of the longest end of ``text`` with which one of ``words`` could begin."""
+    longest = min(len(text), max(map(len, words)) - 1)
+    for length in range(longest, 0, -1):
+        tail = text[len(text) - length :]
+        if any(word.startswith(tail) for word in words):
+            return length
+    return 0

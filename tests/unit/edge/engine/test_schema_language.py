@@ -49,8 +49,11 @@ def regex_of(body: str, rules: dict[str, str] | None = None) -> str:
 
 
 def language_of(schema: dict[str, Any]) -> re.Pattern[str]:
-    lines = grammar_from_schema(json.dumps(schema)).splitlines()
-    rules = dict(line.split(" ::= ", 1) for line in lines)
+    return language_of_grammar(grammar_from_schema(json.dumps(schema)))
+
+
+def language_of_grammar(grammar: str) -> re.Pattern[str]:
+    rules = dict(line.split(" ::= ", 1) for line in grammar.splitlines())
     return re.compile(regex_of(rules["root"], rules))
 
 

@@ -1,0 +1,202 @@
+"""Finding calls of tools in an answer while it is written, in every format that models use.
+
+What may be a call is held back until the answer ends; all else passes at once. What looked like
+a call and is none, or asks for a tool that was not offered, is shown as the text that it is.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from edge.engine.text import unfinished_characters
+from edge.engine.tool_format import CALLS_MARK, CLOSING_TAG, OPENING_TAG, PYTHON_TAG
+from runtime.ports import ToolCall
+
+__all__ = ["ToolCallReader"]
+
+_MARKS: Final = (OPENING_TAG, CALLS_MARK, PYTHON_TAG)
+_PASSED: Final = (*_MARKS, CLOSING_TAG, ",", ";")
+_KEYS: Final = tuple(
+    f'"{key}"' for key in ("name", "arguments", "parameters", "type", "function", "id")
+)
+"""With what the first object of a call without a mark may begin."""
+
+
+class _NoCall(Exception):
+    """What was read asks for no tool that was offered."""
+
+
+class ToolCallReader:
+    """Reads one answer.
+
+    Args:
+        names: Of the tools that were offered.
+        new_id: Makes the ids of calls.
+        only_at_start: Whether a call can stand at the answer's beginning alone, because a grammar
+            saw to it; a mark in a text is then a part of the text.
+    """
+
+    def __init__(
+        self, names: frozenset[str], *, new_id: Callable[[], str], only_at_start: bool = False
+    ) -> None:
+        self._names = names
+        self._new_id = new_id
+        self._only_at_start = only_at_start
+        self._held = ""
+        self._parts: list[str] = []
+        self._is_text = False
+        self._is_call = False
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what can be shown now."""
+        if self._is_call:
+            self._parts.append(text)
+            return ""
+        self._held += text
+        if not self._is_text:
+            begins = _begins_call(self._held)
+            if begins is None:
+                return ""
+            if begins:
+                self._is_call = True
+                self._parts, self._held = [self._held], ""
+                return ""
+            self._is_text = True
+        return self._shown_of_text()
+
+    def finish(self, *, is_cut: bool) -> tuple[str, tuple[ToolCall, ...]]:
+        """Return what is left to show, and the calls.
+
+        Args:
+            is_cut: Whether the answer ended at its limit: a call that was begun is then none.
+        """
+        held = "".join(self._parts) + self._held
+        self._parts, self._held = [], ""
+        if not self._is_call:
+            return held, ()
+        calls, rest = _calls_in(held, self._names)
+        if not calls or (is_cut and rest):
+            return held, ()
+        return rest, tuple(ToolCall(self._new_id(), name, said) for name, said in calls)
+
+    def _shown_of_text(self) -> str:
+        text = self._held
+        if self._only_at_start:
+            self._held = ""
+            return text
+        at = min((found for mark in _MARKS if (found := text.find(mark)) >= 0), default=-1)
+        if at >= 0:
+            self._is_call = True
+            self._parts, self._held = [text[at:]], ""
+            return text[:at]
+        shown = len(text) - unfinished_characters(text, _MARKS)
+        self._held = text[shown:]
+        return text[:shown]
+
+
+def _begins_call(text: str) -> bool | None:
+    """Whether an answer begins like a call; ``None`` while that cannot be told."""
+    text = text.lstrip()
+    if not text or any(mark.startswith(text) for mark in _MARKS):
+        return None
+    if text.startswith(_MARKS):
+        return True
+    if text[0] not in "{[":
+        return False
+    inside = text.lstrip("[{ \t\r\n")
+    if not inside or any(key.startswith(inside) for key in _KEYS):
+        return None
+    return inside.startswith(_KEYS)
+
+
+def _calls_in(text: str, names: frozenset[str]) -> tuple[list[tuple[str, str]], str]:
+    """Return the calls at the beginning of a text, and what follows them.
+
+    A text whose calls carry no mark must be nothing but calls.
+    """
+    calls: list[tuple[str, str]] = []
+    at = 0
+    is_marked = False
+    while True:
+        begin, has_mark = _passed(text, at)
+        is_marked |= has_mark
+        if begin == len(text):
+            return calls, ""
+        try:
+            value, end = _DECODER.raw_decode(text, begin)
+            found = list(_calls_of(value, names, is_marked=is_marked))
+        except (_NoCall, ValueError, RecursionError):
+            found = []
+        if not found:
+            return (calls, text[at:].strip()) if is_marked else ([], text)
+        calls += found
+        at = _closed(text, end)
+
+
+def _closed(text: str, at: int) -> int:
+    """Return where a call ends, its closing tag included if it has one."""
+    behind = text[at:].lstrip()
+    return len(text) - len(behind) + len(CLOSING_TAG) if behind.startswith(CLOSING_TAG) else at
+
+
+def _passed(text: str, at: int) -> tuple[int, bool]:
+    """Return where the next value begins, and whether a mark was passed on the way."""
+    has_mark = False
+    while True:
+        at += len(text[at:]) - len(text[at:].lstrip())
+        passed = next((one for one in _PASSED if text.startswith(one, at)), "")
+        if not passed:
+            return at, has_mark
+        has_mark |= passed in _MARKS
+        at += len(passed)
+
+
+def _calls_of(value: Any, names: frozenset[str], *, is_marked: bool) -> Iterator[tuple[str, str]]:
+    """Yield name and arguments of each call in a value.
+
+    Raises:
+        _NoCall: It holds anything else.
+    """
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict):
+            raise _NoCall
+        function = item.get("function")
+        call = function if isinstance(function, dict) else item
+        name = call.get("name")
+        if not isinstance(name, str) or name not in names:
+            raise _NoCall
+        key = next((one for one in ("arguments", "parameters") if one in call), "")
+        if not key and not is_marked:
+            raise _NoCall
+        yield name, _written(call.get(key, {}))
+
+
+def _written(arguments: Any) -> str:
+    """Return arguments as JSON text; a model that wrote text wrote that text."""
+    if isinstance(arguments, str):
+        return arguments.encode("utf-8", "replace").decode()
+    if arguments is None:
+        return "{}"
+    if not isinstance(arguments, dict):
+        raise _NoCall
+    text = json.dumps(arguments, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which only escapes can say
+        return json.dumps(arguments)
+    return text
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _refused(_: str) -> float:
+    raise ValueError
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_refused)

@@ -1,0 +1,95 @@
+"""What tools change about one call: the grammar beforehand, and how its answer is read."""
+
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from edge.engine.frames import Finished
+from edge.engine.schema import grammar_from_schema
+from edge.engine.tool_format import ToolFormat
+from edge.engine.tool_grammar import calls_grammar
+from edge.engine.tool_reading import ToolCallReader
+from runtime.errors import RequestInvalid
+from runtime.ports import FinishReason, GenerateRequest, TextDelta, TokenLogprob, ToolCall
+
+__all__ = ["ReadAnswer", "constrained", "new_call_id", "read", "reader_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """The end of an answer whose calls were found."""
+
+    finished: Finished
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """Why it ended, calls considered."""
+        return FinishReason.TOOL_CALLS if self.tool_calls else self.finished.finish_reason
+
+
+def new_call_id() -> str:
+    """Return an id for a call of a tool, as OpenAI's look."""
+    return f"call_{uuid.uuid4().hex[:24]}"
+
+
+def constrained(request: GenerateRequest, *, tool_format: ToolFormat) -> GenerateRequest:
+    """Return a call as the model's process understands it: schemas have become a grammar.
+
+    Raises:
+        RequestInvalid: A schema says what no grammar can, or a grammar stands beside tools.
+    """
+    sampling = request.sampling
+    if request.tools and request.tool_choice != "none":
+        if sampling.grammar:
+            raise RequestInvalid("excludes tools, unless none is to be asked for", field="grammar")
+        grammar = calls_grammar(
+            request.tools,
+            request.tool_choice,
+            tool_format=tool_format,
+            answer_schema=sampling.json_schema,
+        )
+    elif request.tools or sampling.json_schema:
+        request = replace(request, tools=())
+        grammar = sampling.grammar
+        if sampling.json_schema:
+            grammar = grammar_from_schema(sampling.json_schema)
+    else:
+        return request
+    return replace(request, sampling=replace(sampling, grammar=grammar, json_schema=""))
+
+
+def reader_of(
+    request: GenerateRequest, *, new_id: Callable[[], str] = new_call_id
+) -> ToolCallReader | None:
+    """Return what finds the calls in the answer of a constrained call; ``None`` without tools."""
+    if not request.tools:
+        return None
+    names = frozenset(tool.name for tool in request.tools)
+    return ToolCallReader(names, new_id=new_id, only_at_start=bool(request.sampling.grammar))
+
+
+async def read(
+    items: AsyncGenerator[TextDelta | Finished, None], reader: ToolCallReader
+) -> AsyncGenerator[TextDelta | ReadAnswer, None]:
+    """Pass an answer on without the calls in it; they come with its end.
+
+    Tokens whose text is held back are counted with the next piece.
+    """
+    tokens = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
+    async with aclosing(items):
+        async for item in items:
+            if isinstance(item, TextDelta):
+                text = reader.feed(item.text)
+                tokens += item.tokens
+                logprobs += item.logprobs
+                if text:
+                    yield TextDelta(text, tokens, logprobs)
+                    tokens, logprobs = 0, ()
+                continue
+            rest, calls = reader.finish(is_cut=item.finish_reason is FinishReason.LENGTH)
+            if rest or tokens:
+                yield TextDelta(rest, tokens, logprobs)
+            yield ReadAnswer(item, calls)

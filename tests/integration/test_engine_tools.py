@@ -1,0 +1,151 @@
+"""Tools on the real engine: what the grammar promises, whatever the model would like to say."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from edge.engine.engine import LlamaEngine
+from edge.engine.options import EngineOptions
+from runtime.clock import SystemClock
+from runtime.errors import RequestInvalid
+from runtime.ids import ModelName, NodeName
+from runtime.ports import (
+    ChatMessage,
+    Completion,
+    FinishReason,
+    GenerateRequest,
+    Sampling,
+    TextDelta,
+    ToolDefinition,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
+NAME = ModelName("tern-s")
+DOSE = ToolDefinition(
+    "dose",
+    "Notes a dose.",
+    json.dumps(
+        {
+            "type": "object",
+            "properties": {"mg": {"enum": [1, 2, 4]}, "at_night": {"type": "boolean"}},
+            "required": ["mg", "at_night"],
+        }
+    ),
+)
+NOW = ToolDefinition("now", "Tells the time.")
+ASK = ChatMessage("user", "How much is 3 and 1?")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def engine() -> AsyncIterator[LlamaEngine]:
+    options = EngineOptions(threads=1)
+    async with LlamaEngine(node=NodeName("edge"), clock=SystemClock(), options=options) as engine:
+        await engine.load(NAME, MODEL)
+        yield engine
+
+
+async def answer(
+    engine: LlamaEngine, *messages: ChatMessage, sampling: dict[str, Any] | None = None, **more: Any
+) -> tuple[str, Completion, int]:
+    settings = Sampling(**{"max_tokens": 200, **(sampling or {})})
+    request = GenerateRequest(NAME, messages or (ASK,), settings, **more)
+    chunks = [chunk async for chunk in engine.generate(request)]
+    last = chunks.pop()
+    assert isinstance(last, Completion)
+    deltas = [chunk for chunk in chunks if isinstance(chunk, TextDelta)]
+    return "".join(d.text for d in deltas), last, sum(d.tokens for d in deltas)
+
+
+@pytest.mark.parametrize("choice", ["required", "dose"])
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+async def test_a_call_that_must_come_comes_with_good_arguments(
+    engine: LlamaEngine, choice: str, temperature: float
+) -> None:
+    for seed in range(3):
+        text, completion, tokens = await answer(
+            engine,
+            tools=(DOSE, NOW),
+            tool_choice=choice,
+            sampling={"temperature": temperature, "seed": seed},
+        )
+
+        assert text == ""
+        assert completion.finish_reason is FinishReason.TOOL_CALLS
+        assert tokens == completion.usage.completion_tokens
+        (call,) = completion.tool_calls
+        assert call.id.startswith("call_")
+        arguments = json.loads(call.arguments)
+        if call.name == "dose":
+            assert arguments.keys() == {"mg", "at_night"}
+            assert arguments["mg"] in {1, 2, 4}
+        else:
+            assert (call.name, arguments) == ("now", {})
+
+
+async def test_a_strict_tool_leaves_an_answer_or_a_good_call(engine: LlamaEngine) -> None:
+    strict = ToolDefinition("dose", DOSE.description, DOSE.parameters, is_strict=True)
+
+    for seed in range(4):
+        text, completion, _ = await answer(
+            engine, tools=(strict,), sampling={"temperature": 1.5, "seed": seed, "max_tokens": 60}
+        )
+
+        assert bool(text) is not bool(completion.tool_calls)
+        assert not text.startswith(("{", "<", "[", " "))
+
+
+async def test_offered_tools_reach_the_prompt_and_none_does_not(engine: LlamaEngine) -> None:
+    _, plain, _ = await answer(engine)
+    _, offered, _ = await answer(engine, tools=(DOSE,))
+    _, unwanted, _ = await answer(engine, tools=(DOSE,), tool_choice="none")
+
+    assert offered.usage.prompt_tokens > plain.usage.prompt_tokens + 50
+    assert unwanted.usage.prompt_tokens == plain.usage.prompt_tokens
+
+
+async def test_results_go_back_in_and_are_answered(engine: LlamaEngine) -> None:
+    _, asked, _ = await answer(engine, tools=(NOW,), tool_choice="now")
+    turn = ChatMessage("assistant", "", tool_calls=asked.tool_calls)
+    result = ChatMessage("tool", "12:30", tool_call_id=asked.tool_calls[0].id)
+
+    text, completion, _ = await answer(engine, ASK, turn, result, tools=(NOW,), tool_choice="none")
+
+    assert text
+    assert completion.finish_reason in {FinishReason.STOP, FinishReason.LENGTH}
+
+
+async def test_an_answer_with_a_schema_is_a_call_or_follows_it(engine: LlamaEngine) -> None:
+    text, completion, _ = await answer(
+        engine, tools=(DOSE,), sampling={"json_schema": '{"type": "integer"}', "max_tokens": 60}
+    )
+
+    assert completion.tool_calls or isinstance(json.loads(text), int)
+
+
+async def test_a_call_that_the_limit_cuts_is_no_call(engine: LlamaEngine) -> None:
+    text, completion, _ = await answer(
+        engine, tools=(DOSE,), tool_choice="dose", sampling={"max_tokens": 5}
+    )
+
+    assert completion.finish_reason is FinishReason.LENGTH
+    assert completion.tool_calls == ()
+    assert text.startswith("<tool")
+
+
+async def test_hostile_tools_are_refused_and_nothing_dies(engine: LlamaEngine) -> None:
+    deep = '{"type": "object", "properties": {"a": ' + '{"items": ' * 200 + "{}" + "}" * 202
+    recursive = {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {}]}}}
+
+    for parameters in (deep, "[]", "nul", json.dumps(recursive)):
+        tool = ToolDefinition("t", parameters=parameters, is_strict=True)
+
+        with pytest.raises(RequestInvalid):
+            await answer(engine, tools=(tool,), tool_choice="t")
+
+    assert engine.models()[0].restarts == 0
