@@ -230,7 +230,7 @@ class _Converter:
     def _string(self, schema: dict[str, Any]) -> str:
         least, most = _counts(schema, "minLength", "maxLength")
         body = f"char{{{least},{'' if most is None else most}}}"
-        pattern, layout = schema.get("pattern"), schema.get("format")
+        pattern, layout = schema.get("pattern"), _format_of(schema)
         if layout in FREE_FORMATS:
             layout = None
         if pattern is not None:
@@ -249,7 +249,8 @@ class _Converter:
         return self._add(f'"\\"" {body} "\\"" space')
 
     def _number(self, schema: dict[str, Any], *, is_whole: bool) -> str:
-        if schema.get("format", "int64") not in _NUMBER_FORMATS:
+        layout = _format_of(schema)
+        if layout is not None and layout not in _NUMBER_FORMATS:
             raise RequestInvalid("json_schema: a format of numbers that is not known")
         low, is_low_open = _bound(schema, "minimum", "exclusiveMinimum")
         high, is_high_open = _bound(schema, "maximum", "exclusiveMaximum")
@@ -257,7 +258,7 @@ class _Converter:
             low = None if low is None else low + is_low_open
             high = None if high is None else high - is_high_open
             is_low_open = is_high_open = False
-            if schema.get("format") == "int32":
+            if layout == "int32":
                 low = _INT32[0] if low is None else max(low, _INT32[0])
                 high = _INT32[1] if high is None else min(high, _INT32[1])
         bounds = Bounds(low, high, is_low_open=is_low_open, is_high_open=is_high_open)
@@ -267,6 +268,13 @@ class _Converter:
         if not body:
             raise RequestInvalid("json_schema: these bounds of a number cannot be enforced")
         return self._add(f"({body}) space")
+
+
+def _format_of(schema: dict[str, Any]) -> str | None:
+    layout = schema.get("format")
+    if layout is not None and not isinstance(layout, str):
+        raise RequestInvalid("json_schema: a format is no text")
+    return layout
 
 
 def _without_implied_type(schema: dict[str, Any]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def choice_of(choice: str | dict[str, Any] | None, tools: Sequence[ToolShape]) -
     else:
         function = choice.get("function")
         name = function.get("name") if isinstance(function, dict) else ""
-        if name not in {tool.function.name for tool in tools}:
+        if name not in [tool.function.name for tool in tools]:
             name = ""
     if not name or (not tools and name == "required"):
         raise RequestInvalid("is neither a known word nor one of the tools", field="tool_choice")

@@ -207,7 +207,7 @@ class ChatRequest(_Generation):
             RequestInvalid: A turn does not hold what its role needs.
             NotImplementedYet: The request uses what is not served.
         """
-        if not takes_tools and (self.tools or self.tool_choice not in {None, "none", "auto"}):
+        if not takes_tools and (self.tools or self.tool_choice not in (None, "none", "auto")):
             raise NotImplementedYet("tool calls are not served here")
         return tuple(message.to_chat(takes_tools=takes_tools) for message in self.messages)
 

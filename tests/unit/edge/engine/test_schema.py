@@ -63,6 +63,8 @@ def test_optional_properties_keep_their_order_in_linear_size() -> None:
         {"type": "number", "minimum": 0.5},
         {"type": "number", "minimum": True},
         {"type": "string", "format": "iban"},
+        {"type": "string", "format": {"a": 1}},
+        {"type": "number", "format": ["double"]},
         {"type": "string", "format": "date", "maxLength": 3},
         {"prefixItems": [{}], "minItems": 2},
         {"type": "integer", "multipleOf": 2},
