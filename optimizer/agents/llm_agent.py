@@ -176,7 +176,10 @@ class LLMAgent:
 
     async def _may_go_on(self, failure: ChatFailure, attempt: int) -> bool:
         """Wait as long as the failure asks for; say whether another try makes sense."""
-        if failure.kind not in _WORTH_ANOTHER_TRY or attempt == self._settings.tries:
+        # A schema that is insisted on and was not refused in so many words: the server may be ill.
+        may_pass = failure.kind is FailureKind.SCHEMA_REFUSED and not failure.is_free
+        may_pass = may_pass or failure.kind in _WORTH_ANOTHER_TRY
+        if not may_pass or attempt == self._settings.tries:
             return False
         wait_s = max(failure.retry_after_s, self._settings.pause_s * attempt)
         if wait_s > self._settings.max_pause_s:

@@ -57,7 +57,7 @@ class FailureKind(Enum):
     REFUSED = "refused"
     """The endpoint does not take our requests (key, model name, parameters)."""
     SCHEMA_REFUSED = "schema_refused"
-    """The endpoint does not take a JSON schema; the same is asked again without one."""
+    """The endpoint does not take a JSON schema, or fails on one; the same is asked without."""
     LOST = "lost"
     """We stopped while the call was under way: it may have been billed."""
     GIVEN_UP = "given_up"

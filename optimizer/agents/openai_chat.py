@@ -8,6 +8,7 @@ retries are off, so that no call is made that nobody reserved for.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Literal
 
 import openai
@@ -186,8 +187,11 @@ def _named(error: openai.APIError, request: ChatRequest) -> ChatFailure:
         kind = FailureKind.SCHEMA_REFUSED if request.schema is not None else FailureKind.REFUSED
         return ChatFailure(kind, is_free=True)
     if isinstance(error, openai.APIStatusError):
-        if error.status_code < 500:
+        if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             return ChatFailure(FailureKind.REFUSED, is_free=True)
+        if error.status_code == HTTPStatus.INTERNAL_SERVER_ERROR and request.schema is not None:
+            # What llama-cpp-python's server says to a schema; others, to whatever broke in them.
+            return ChatFailure(FailureKind.SCHEMA_REFUSED)
         return ChatFailure(FailureKind.UNREACHABLE)
     is_free = type(error.__cause__).__name__ in _NEVER_SENT
     if isinstance(error, openai.APITimeoutError) and not is_free:

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,6 @@ from optimizer.study.events import Event
 from optimizer.study.opening import OpenStudy, open_study
 from optimizer.study.running import RunPlace, run_study
 from optimizer.study.searchers import make_searcher
-from reference.tasks import questions
 from runtime.cli.up import reference_plan
 from runtime.clock import SystemClock
 from runtime.codec.collaboration import CollaborationCall
@@ -34,10 +32,9 @@ from runtime.local.stack import RunningStack, running_stack
 from runtime.ports import ChatMessage
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.collaboration_client import CollaborationClient
+from tests.integration.live_study import TODAY, write_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-TODAY = date(2026, 11, 1)
-LABELS = {"person": "person", "phone": "contact", "email": "contact", "health": "health"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -45,39 +42,6 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runni
     root = tmp_path_factory.mktemp("stack")
     async with running_stack(reference_plan(), root, environment=os.environ) as running:
         yield running
-
-
-def write_study(directory: Path, stack: RunningStack, *, trials: int = 5) -> Path:
-    drawn = questions(split="report", count=24, seed=9, task="ledger")
-    public = [one for one in drawn if not one.spans][:2]
-    private = [one for one in drawn if any(span.kind == "person" for span in one.spans)][:2]
-    rows = [
-        {
-            "id": one.id,
-            "question": one.text,
-            "answer": one.answer,
-            "label": sorted({LABELS[span.kind] for span in one.spans if span.kind in LABELS}),
-        }
-        for one in (*public, *private)
-    ]
-    (directory / "tasks.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    study = {
-        "leeward": "study/v1",
-        "name": "live",
-        "tasks": "tasks.jsonl",
-        "catalog": str(stack.layout.root / "catalog.yaml"),
-        "policy": str(stack.layout.root / "policy.yaml"),
-        "evaluation": {"live": {"edge": stack.edge_grpc, "timeout_s": 60}},
-        "graphs": {"models": ["tern-s", "gannet-m"], "max_steps": 2, "max_tokens": 120},
-        "budget": {"usd": 0.5, "executions": 200},
-        "searcher": {"name": "random"},
-        "trials": trials,
-        "seed": 4,
-        "workers": 2,
-    }
-    path = directory / "study.yaml"
-    path.write_text(yaml.safe_dump(study))
-    return path
 
 
 async def run(one: OpenStudy, place: RunPlace) -> tuple[str, Budget]:

@@ -27,7 +27,7 @@ from tests.unit.optimizer.agents.house import (
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
-        (Script(status=500), FailureKind.UNREACHABLE),
+        (Script(status=503), FailureKind.UNREACHABLE),
         (answering(reply_text(), cut_before=0), FailureKind.BROKEN_OFF),
         (answering(reply_text(), cut_before=3), FailureKind.BROKEN_OFF),
         (answering(reply_text(), finish_reason=None), FailureKind.BROKEN_OFF),

@@ -41,7 +41,7 @@ def nan_reply() -> Script:
         (answering("x" * 40 * 200), "too_large"),
         (answering("{" * 3000), "not_json"),
         (answering("", finish_reason="length"), "cut_off"),
-        (Script(status=500), "unreachable"),
+        (Script(status=503), "unreachable"),
         (Script(status=429, headers=[("retry-after", "0")]), "rate_limited"),
         (Script(raw=b"data: {not json\n\n"), "broken_off"),
     ],

@@ -245,10 +245,11 @@ async def test_an_llm_that_comes_back_is_asked_again(provider: Provider, tmp_pat
     assert set(itertools.islice(fell_back, 4, None)) == {None}
 
 
+@pytest.mark.parametrize("status", [400, 500])
 async def test_an_endpoint_that_refuses_schemas_is_asked_without_for_good_also_after_a_kill(
-    provider: Provider, tmp_path: Path
+    provider: Provider, tmp_path: Path, status: int
 ) -> None:
-    provider.queue = [Script(status=400), INIT]
+    provider.queue = [Script(status=status), INIT]
     provider.script = FIRST
     study = write_study(tmp_path, provider.base_url)
     whole = await run(study)
