@@ -15,10 +15,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["HIDDEN", "MiniLm", "pretrained"]
+from runtime.sentinel.tagger.shapes import SHAPES
+
+__all__ = ["HEADS", "HIDDEN", "MiniLm", "pretrained"]
 
 HIDDEN: Final = 384
-_HEADS: Final = 12
+HEADS: Final = 12
 _INNER: Final = 1536
 _VOCABULARY: Final = 30_522
 _POSITIONS: Final = 512
@@ -40,7 +42,7 @@ class _Layer(nn.Module):
     def forward(self, x: Tensor, mask: Tensor, dropout: float) -> Tensor:
         batch, length, _ = x.shape
         heads = [
-            part(x).view(batch, length, _HEADS, HIDDEN // _HEADS).transpose(1, 2)
+            part(x).view(batch, length, HEADS, HIDDEN // HEADS).transpose(1, 2)
             for part in (self.query, self.key, self.value)
         ]
         mixed = functional.scaled_dot_product_attention(*heads, attn_mask=mask, dropout_p=dropout)
@@ -51,48 +53,72 @@ class _Layer(nn.Module):
 
 
 class MiniLm(nn.Module):
-    """Token labels and a sentence embedding from one pass.
+    """Token labels and a sentence embedding from one pass, at one depth or several.
 
     Args:
         layers: How many.
         labels: How many labels a token can have.
+        exits: After which layers labels are read; each has a head of its own.
     """
 
-    def __init__(self, layers: int, labels: int) -> None:
+    def __init__(self, layers: int, labels: int, exits: Sequence[int] = ()) -> None:
         super().__init__()
+        self.exits = tuple(exits) or (layers,)
         self.words = nn.Embedding(_VOCABULARY, HIDDEN)
         self.positions = nn.Embedding(_POSITIONS, HIDDEN)
         self.kinds = nn.Embedding(2, HIDDEN)
+        self.shapes = nn.Embedding(SHAPES, HIDDEN)
         self.norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
         self.layers = nn.ModuleList(_Layer() for _ in range(layers))
-        self.head = nn.Linear(HIDDEN, labels)
+        self.heads = nn.ModuleDict({str(at): nn.Linear(HIDDEN, labels) for at in self.exits})
+        self.sentences = nn.ModuleDict({str(at): nn.Linear(HIDDEN, HIDDEN) for at in self.exits})
+        nn.init.zeros_(self.shapes.weight)
+        for part in self.sentences.values():
+            nn.init.eye_(part.weight)
+            nn.init.zeros_(part.bias)
 
-    def hidden(self, tokens: Tensor, attention: Tensor) -> Tensor:
-        """Return the last layer.
-
-        Args:
-            tokens: Ids, [batch, length].
-            attention: 1 for a token, 0 for padding, [batch, length].
-        """
+    def at_exits(
+        self, tokens: Tensor, shapes: Tensor, attention: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return what ``forward`` does, for every exit, the shallowest first."""
         dropout = 0.1 if self.training else 0.0
         places = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.words(tokens) + self.positions(places)[None] + self.kinds.weight[0]
-        x = functional.dropout(self.norm(x), dropout, self.training)
+        x = functional.dropout(self.norm(x + self.shapes(shapes)), dropout, self.training)
         mask = attention[:, None, None, :].bool()
-        for layer in self.layers:
-            x = layer(x, mask, dropout)
-        return x
-
-    def forward(self, tokens: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
-        """Return label scores [batch, length, labels] and embeddings [batch, hidden]."""
-        x = self.hidden(tokens, attention)
         weight = attention[:, :, None].to(x.dtype)
-        mean = (x * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
-        return self.head(x), functional.normalize(mean, dim=-1)
+        found = []
+        for at, layer in enumerate(self.layers, start=1):
+            x = layer(x, mask, dropout)
+            if at in self.exits:
+                mean = (x * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
+                sentence = functional.normalize(self.sentences[str(at)](mean), dim=-1)
+                found.append((self.heads[str(at)](x), sentence))
+        return found
+
+    def forward(self, tokens: Tensor, shapes: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
+        """Return label scores [batch, length, labels] and embeddings [batch, hidden].
+
+        Args:
+            tokens: Ids, [batch, length].
+            shapes: How each token is written, [batch, length]; ``runtime.sentinel.tagger.shapes``.
+            attention: 1 for a token, 0 for padding, [batch, length].
+        """
+        return self.at_exits(tokens, shapes, attention)[-1]
+
+    def cut(self, depth: int) -> MiniLm:
+        """Return a copy that ends at exit ``depth``."""
+        made = MiniLm(depth, self.heads[str(depth)].out_features, (depth,))
+        mine = self.state_dict()
+        made.load_state_dict({name: mine[name] for name in made.state_dict()})
+        made.train(self.training)
+        return made
 
 
-def pretrained(directory: Path, *, keep: Sequence[int], labels: int) -> MiniLm:
-    """Return the published encoder, only its layers ``keep``, with a fresh head."""
+def pretrained(
+    directory: Path, *, keep: Sequence[int], labels: int, exits: Sequence[int] = ()
+) -> MiniLm:
+    """Return the published encoder, only its layers ``keep``, with fresh heads."""
     published = load_file(directory / "model.safetensors")
     names = {
         "embeddings.word_embeddings.weight": "words.weight",
@@ -115,9 +141,13 @@ def pretrained(directory: Path, *, keep: Sequence[int], labels: int) -> MiniLm:
         for theirs, ours in parts.items():
             for end in ("weight", "bias"):
                 names[f"encoder.layer.{layer}.{theirs}.{end}"] = f"layers.{at}.{ours}.{end}"
-    model = MiniLm(len(keep), labels)
+    model = MiniLm(len(keep), labels, exits)
     state = {ours: published[theirs] for theirs, ours in names.items()}
     missing, unexpected = model.load_state_dict(state, strict=False)
-    if unexpected or set(missing) != {"head.weight", "head.bias"}:
+    if unexpected or {name.partition(".")[0] for name in missing} != {
+        "heads",
+        "sentences",
+        "shapes",
+    }:
         raise ValueError(f"the published weights do not fit: {missing} {unexpected}")
     return model

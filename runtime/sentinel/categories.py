@@ -14,14 +14,20 @@ from runtime.labels import UNSURE
 __all__ = [
     "CONTACT",
     "CONTAINER_PRIORITY",
+    "DATE",
+    "DEMOGRAPHIC",
     "DICTIONARY",
     "FINANCE",
     "HEALTH",
     "IDENTITY",
     "KINDS",
+    "LINK",
     "LOCATION",
     "NETWORK",
+    "ORGANIZATION",
     "PERSON",
+    "PLACE",
+    "QUASI_IDENTIFIERS",
     "SECRET",
     "SURE_SCORE",
     "category_of",
@@ -43,7 +49,24 @@ SECRET: Final = Category("secret")
 LOCATION: Final = Category("location")
 """Where somebody is or lives."""
 NETWORK: Final = Category("network")
-"""Addresses of machines."""
+"""Names and addresses of machines."""
+ORGANIZATION: Final = Category("organization")
+"""Firms and institutions."""
+PLACE: Final = Category("place")
+"""Towns, regions and countries; where somebody lives to the street is a location."""
+DATE: Final = Category("date")
+"""Days and years."""
+DEMOGRAPHIC: Final = Category("demographic")
+"""Age, origin, religion, occupation."""
+LINK: Final = Category("link")
+"""Addresses of sites."""
+
+QUASI_IDENTIFIERS: Final = frozenset({ORGANIZATION, PLACE, DATE, DEMOGRAPHIC, LINK})
+"""What tells somebody apart only together with other things, and is in most ordinary questions.
+
+The sentinel's model looks for these where a policy names them: a policy that is silent about towns
+is not to send every question about one to the edge.
+"""
 
 _TABLE: Final[tuple[tuple[str, Category, int], ...]] = (
     # kind, category, priority
@@ -63,9 +86,19 @@ _TABLE: Final[tuple[tuple[str, Category, int], ...]] = (
     ("coordinates", LOCATION, 52),
     ("phone", CONTACT, 40),
     ("address", LOCATION, 35),
+    ("host", NETWORK, 34),
+    ("username", CONTACT, 33),
     ("person", PERSON, 30),
+    ("url", LINK, 29),
+    ("organization", ORGANIZATION, 28),
+    ("place", PLACE, 27),
     ("condition", HEALTH, 25),
     ("treatment", HEALTH, 25),
+    ("date", DATE, 24),
+    ("age", DEMOGRAPHIC, 23),
+    ("group", DEMOGRAPHIC, 23),
+    ("job", DEMOGRAPHIC, 22),
+    ("year", DATE, 21),
 )
 
 KINDS: Final[Mapping[str, Category]] = MappingProxyType(

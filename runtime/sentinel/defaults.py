@@ -1,7 +1,9 @@
 """The detectors that a node runs unless it is told otherwise."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
+from runtime.ids import Category
 from runtime.sentinel.detector import Detector
 from runtime.sentinel.detectors.dictionary import DictionaryDetector, Term
 from runtime.sentinel.detectors.email import EmailDetector
@@ -18,6 +20,7 @@ from runtime.sentinel.detectors.secrets import (
     ApiKeyDetector,
     PrivateKeyDetector,
 )
+from runtime.sentinel.detectors.tagger import TaggerDetector
 
 __all__ = ["default_detectors"]
 
@@ -28,6 +31,8 @@ def default_detectors(
     regions: Iterable[str] = DEFAULT_REGIONS,
     conditions: Iterable[str] = (),
     treatments: Iterable[str] = (),
+    model: Path | None = None,
+    asked: Iterable[Category] = (),
 ) -> list[Detector]:
     """Build the shipped detectors, the operator's dictionary first.
 
@@ -36,9 +41,14 @@ def default_detectors(
         regions: ISO 3166 codes in whose national form phone numbers are recognised.
         conditions: Additions to the health lexicon.
         treatments: Additions to the health lexicon.
+        model: Folder of the sentinel's model (``tagger.model.BUILT_IN`` is the shipped one);
+            ``None`` for patterns alone.
+        asked: Of the ``QUASI_IDENTIFIERS``, those that the model is to look for: what the policy
+            names. Others in here change nothing.
 
     Raises:
         ValueError: A region is unknown.
+        ModelInvalid: The model's files cannot be used.
     """
     detectors: list[Detector] = [
         PrivateKeyDetector(),
@@ -60,5 +70,7 @@ def default_detectors(
         HealthDetector(conditions, treatments),
         PersonDetector(),
     ]
+    if model is not None:
+        detectors.append(TaggerDetector.load(model, asked=frozenset(asked)))
     terms = tuple(dictionary)
     return [DictionaryDetector(terms), *detectors] if terms else detectors

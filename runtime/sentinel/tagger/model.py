@@ -1,37 +1,30 @@
-"""The model's files and one forward pass: ONNX Runtime and the published tokeniser.
+"""The model's files and one forward pass: ONNX Runtime and the model's own tokeniser.
 
-One directory holds ``model.onnx``, ``tokenizer.json`` and ``model.json`` (labels, threshold,
-window, checksum). Safe to call from several threads at once.
+One directory holds ``model.onnx``, ``tokenizer.json`` and ``model.json`` (see ``card``). Safe to
+call from several threads at once.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from runtime.errors import ModelInvalid
+from runtime.sentinel.tagger.card import read_card, read_file
 from runtime.sentinel.tagger.readings import Reading, Token, readings, tokens_of
-from runtime.sentinel.tagger.windows import windows
+from runtime.sentinel.tagger.shapes import shapes_of
+from runtime.sentinel.tagger.windows import breaks_of, windows
 
-__all__ = ["SentinelModel"]
+__all__ = ["BUILT_IN", "SentinelModel"]
 
+BUILT_IN: Final = Path(__file__).resolve().parent.parent / "weights"
+"""The model that is shipped."""
 _OVERLAP: Final = 24
 _BATCH: Final = 8
 """Windows that go through the model together; more gain nothing on a small device."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    """What ``model.json`` says."""
-
-    labels: tuple[str, ...]
-    threshold: float
-    window: int
-    sha256: str
-    begin: int
-    end: int
+_SLOW_FUSION: Final = "SkipLayerNormFusion"
+"""On a processor the fused form costs three times as much as its two halves."""
+_SILENT: Final = 3
+"""ONNX Runtime's level for errors alone."""
 
 
 class SentinelModel:
@@ -47,14 +40,13 @@ class SentinelModel:
     """
 
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
-        card = _read_card(directory)
-        content = _read(directory / "model.onnx")
-        if hashlib.sha256(content).hexdigest() != card.sha256:
-            raise ModelInvalid(
-                f"{directory / 'model.onnx'} is not the file that its card describes"
-            )
+        card = read_card(directory)
+        graph, words = (
+            read_file(directory / name, sha256=card.files.get(name, ""))
+            for name in ("model.onnx", "tokenizer.json")
+        )
         try:
-            import onnxruntime  # only nodes that are configured with it need it
+            import onnxruntime  # only nodes that are configured with a model need it
             from tokenizers import Tokenizer
         except ImportError as error:
             raise ModelInvalid(
@@ -63,13 +55,22 @@ class SentinelModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        options.log_severity_level = _SILENT
         try:
-            self._session = onnxruntime.InferenceSession(content, options)
-            self._tokenizer = Tokenizer.from_str(
-                _read(directory / "tokenizer.json").decode("utf-8")
+            self._session = onnxruntime.InferenceSession(
+                graph, options, disabled_optimizers=[_SLOW_FUSION]
             )
+            self._tokenizer = Tokenizer.from_str(words.decode("utf-8"))
         except Exception as error:  # both raise what they like
             raise ModelInvalid(f"{directory} holds no model that can be loaded") from error
+        given = {item.name for item in self._session.get_inputs()}
+        made = {item.name for item in self._session.get_outputs()}
+        wanted = {card.scores, *([card.sentence] if card.sentence else [])}
+        if given != set(card.inputs.values()) or not wanted <= made:
+            raise ModelInvalid(
+                f"{directory / 'model.json'} names other inputs and outputs than the graph has:"
+                f" {', '.join(sorted(given))} and {', '.join(sorted(made))}"
+            )
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._card = card
@@ -77,75 +78,72 @@ class SentinelModel:
     @property
     def kinds(self) -> frozenset[str]:
         """Every kind that it can find."""
-        return frozenset(label.partition("-")[2] for label in self._card.labels[1:])
+        return self._card.kinds
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it makes sentence vectors, too."""
+        return bool(self._card.sentence)
 
     def read(self, text: str) -> list[Reading]:
         """Return what ``text`` holds, in order."""
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         ids, offsets = encoded.ids, encoded.offsets
-        if not ids:
-            return []
+        shapes = shapes_of(text, offsets)
         tokens: list[Token] = []
-        cut = list(windows(len(ids), size=self._card.window, overlap=_OVERLAP))
-        for at in range(0, len(cut), _BATCH):
+        cut = list(
+            windows(
+                len(ids),
+                size=self._card.window,
+                overlap=_OVERLAP,
+                breaks=breaks_of(text, offsets),
+            )
+        )
+        for at in range(0, len(cut) if ids else 0, _BATCH):
             batch = cut[at : at + _BATCH]
-            chances, _ = self._pass([ids[window.start : window.end] for window in batch])
+            rows = [(ids[one.start : one.end], shapes[one.start : one.end]) for one in batch]
+            chances = self._chances(rows)
             for window, row in zip(batch, chances, strict=True):
                 judged = row[1 + window.first - window.start : 1 + window.last - window.start]
-                tokens += tokens_of(
-                    offsets[window.first : window.last],
-                    judged,
-                    self._card.labels,
-                    self._card.threshold,
-                )
+                tokens += tokens_of(offsets[window.first : window.last], judged, self._card)
         return readings(text, tokens)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return a vector of unit length for each text; of a long text, for its first window."""
+        """Return a vector of unit length for each text; of a long text, for its first window.
+
+        Raises:
+            ModelInvalid: The model makes no vectors.
+        """
+        if not self.embeds:
+            raise ModelInvalid("this sentinel's model makes no sentence vectors")
         vectors: list[list[float]] = []
         for text in texts:
-            ids = self._tokenizer.encode(text, add_special_tokens=False).ids[: self._card.window]
-            vectors.append(self._pass([ids])[1][0].tolist())
+            encoded = self._tokenizer.encode(text, add_special_tokens=False)
+            ids, offsets = encoded.ids[: self._card.window], encoded.offsets[: self._card.window]
+            row = (ids, shapes_of(text, offsets))
+            vectors.append(self._pass([row], self._card.sentence)[0].tolist())
         return vectors
 
-    def _pass(self, rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
-        """Return the chances of labels [rows, tokens, labels] and the vectors [rows, hidden]."""
+    def _chances(self, rows: Sequence[tuple[list[int], list[int]]]) -> Any:
+        """Return the chances of labels, [rows, tokens, labels]."""
         import numpy as np  # comes with ONNX Runtime
 
-        longest = max(len(row) for row in rows) + 2
-        ids = np.zeros((len(rows), longest), dtype=np.int64)
-        attention = np.zeros_like(ids)
-        for at, row in enumerate(rows):
-            ids[at, 0] = self._card.begin
-            ids[at, 1 : 1 + len(row)] = row
-            ids[at, 1 + len(row)] = self._card.end
-            attention[at, : len(row) + 2] = 1
-        scores, vectors = self._session.run(None, {"tokens": ids, "attention": attention})
+        scores = self._pass(rows, self._card.scores)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
-        return scores / scores.sum(-1, keepdims=True), vectors
+        return scores / scores.sum(-1, keepdims=True)
 
+    def _pass(self, rows: Sequence[tuple[list[int], list[int]]], output: str) -> Any:
+        import numpy as np
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelInvalid(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _read_card(directory: Path) -> _Card:
-    try:
-        card = json.loads(_read(directory / "model.json"))
-        labels = tuple(map(str, card["labels"]))
-        made = _Card(
-            labels=labels,
-            threshold=float(card["threshold"]),
-            window=int(card["window"]),
-            sha256=str(card["sha256"]),
-            begin=int(card["begin_token"]),
-            end=int(card["end_token"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelInvalid(f"{directory / 'model.json'} is not the card of a sentinel") from error
-    if made.window <= _OVERLAP or not labels or not 0 < made.threshold < 1:
-        raise ModelInvalid(f"{directory / 'model.json'} has a window or threshold out of range")
-    return made
+        longest = max(len(ids) for ids, _ in rows) + 2
+        tokens = np.zeros((len(rows), longest), dtype=np.int64)
+        shapes, attention = np.zeros_like(tokens), np.zeros_like(tokens)
+        for at, (ids, forms) in enumerate(rows):
+            tokens[at, 0] = self._card.begin
+            tokens[at, 1 : 1 + len(ids)] = ids
+            tokens[at, 1 + len(ids)] = self._card.end
+            shapes[at, 1 : 1 + len(ids)] = forms
+            attention[at, : len(ids) + 2] = 1
+        given = {"tokens": tokens, "attention": attention, "shapes": shapes}
+        feed = {theirs: given[ours] for ours, theirs in self._card.inputs.items()}
+        return self._session.run([output], feed)[0]

@@ -2,26 +2,32 @@
 
 A token counts as sensitive when the labels other than "outside" have together at least the
 threshold, whatever they think it is: which of two kinds a word is matters less than that it goes.
+Beside a sensitive token a lower threshold holds: half an address is no use.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from runtime.sentinel.tagger.card import Card
+
 __all__ = ["Reading", "Token", "readings", "tokens_of"]
 
+_ANY_MARKS: Final = frozenset({"password", "api_key"})
+"""What may begin or end with any mark."""
+_OPENING: Final = frozenset("+(")
+_CLOSING: Final = frozenset(")")
 _LONGEST_GAP: Final = 3
 """Between two tokens of one span: a blank, or a comma and a blank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Where a token stands, what it is most likely part of, and how likely."""
+    """Where a sensitive token stands, what it is most likely part of, and how likely."""
 
     start: int
     end: int
     kind: str
-    """Empty for a token that is part of nothing."""
     begins: bool
     """Whether it begins a span of its own."""
     score: float
@@ -37,49 +43,74 @@ class Reading:
     score: float
 
 
-def tokens_of(
-    offsets: Sequence[tuple[int, int]], chances: Any, labels: Sequence[str], threshold: float
-) -> list[Token]:
-    """Return what each token is.
+def tokens_of(offsets: Sequence[tuple[int, int]], chances: Any, card: Card) -> list[Token]:
+    """Return the sensitive tokens, in order.
 
     Args:
         offsets: Start and end of each token in the text.
         chances: Of each label per token, [tokens, labels]; a row sums to one.
-        labels: Names of the labels; the first is "outside", the others ``B-kind`` and ``I-kind``.
-        threshold: From which chance of not being outside a token is sensitive.
+        card: What the labels are and which chance is enough.
     """
+    marking = [at for at, (kind, _) in enumerate(card.labels) if kind]
+    marked = chances[:, marking]
+    inside = marked.sum(-1)
+    best = marked.argmax(-1)
     tokens = []
-    best = chances[:, 1:].argmax(-1) + 1
-    inside = 1.0 - chances[:, 0]
-    for (start, end), label, score in zip(offsets, best, inside, strict=True):
-        begins, _, kind = labels[label].partition("-")
-        is_sensitive = score >= threshold
-        tokens.append(Token(start, end, kind if is_sensitive else "", begins == "B", float(score)))
+    for at in _sensitive(inside.tolist(), card):
+        start, end = offsets[at]
+        if start < end:
+            kind, begins = card.labels[marking[best[at]]]
+            tokens.append(Token(start, end, kind, begins, float(inside[at])))
     return tokens
 
 
+def _sensitive(inside: list[float], card: Card) -> list[int]:
+    """Runs of tokens over the lower threshold that hold one over the higher."""
+    chosen: list[int] = []
+    run: list[int] = []
+    for at, chance in enumerate([*inside, 0.0]):
+        if chance >= card.neighbour_threshold:
+            run.append(at)
+            continue
+        if any(inside[member] >= card.threshold for member in run):
+            chosen += run
+        run = []
+    return chosen
+
+
 def readings(text: str, tokens: Sequence[Token]) -> list[Reading]:
-    """Join tokens to spans, each grown to whole words.
+    """Join sensitive tokens to spans, each grown to whole words and rid of marks at its ends.
 
     A label that begins a span starts a new one only at a word's start: the pieces of one word
     belong together, whatever the model thinks of them one by one.
     """
     found: list[Reading] = []
     for token in tokens:
-        if not token.kind or token.start == token.end:
-            continue
         start, end = _whole_word(text, token.start, token.end)
         last = found[-1] if found else None
         if last is not None and (
-            start < last.end
-            or (last.kind == token.kind and not token.begins and _is_gap(text[last.end : start]))
+            start < last.end or (last.kind == token.kind and _joins(text[last.end : start], token))
         ):
             found[-1] = Reading(
                 last.start, max(end, last.end), last.kind, max(last.score, token.score)
             )
         else:
             found.append(Reading(start, end, token.kind, token.score))
-    return found
+    return [trimmed for item in found if (trimmed := _trimmed(text, item)) is not None]
+
+
+def _trimmed(text: str, item: Reading) -> Reading | None:
+    """Without the quotation mark before a name and the comma after it; nothing if that is all."""
+    if item.kind in _ANY_MARKS:
+        return item
+    start, end = item.start, item.end
+    if not any(mark.isalnum() for mark in text[start:end]):
+        return None
+    while not text[start].isalnum() and text[start] not in _OPENING:
+        start += 1
+    while not text[end - 1].isalnum() and text[end - 1] not in _CLOSING:
+        end -= 1
+    return Reading(start, end, item.kind, item.score)
 
 
 def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
@@ -90,5 +121,11 @@ def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _is_gap(between: str) -> bool:
-    return len(between) <= _LONGEST_GAP and not any(mark.isalnum() for mark in between)
+def _joins(between: str, token: Token) -> bool:
+    """Whether a token goes on with a span of its kind: nothing but marks and blanks between.
+
+    Marks without a blank, as in a date or a double name, join even what claims to begin anew.
+    """
+    if len(between) > _LONGEST_GAP or any(mark.isalnum() for mark in between):
+        return False
+    return not token.begins or (bool(between) and not any(mark.isspace() for mark in between))

@@ -1,13 +1,18 @@
-"""Cut a row of tokens into windows that overlap, so that a model sees a text of any length.
+"""Cut a row of tokens into windows, so that a model sees a text of any length at linear cost.
 
-Each token is judged in one window only: the one in which it stands farthest from an edge, because
-a name whose sentence is cut off reads like any word.
+Windows end where the text itself does, at a line's or a sentence's end, as far as they can; what
+stands before is then shown again for context only. Where there is no such place they overlap, and
+each token is judged in the window in which it stands farther from an edge, because a name whose
+sentence is cut off reads like any word.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Window", "windows"]
+__all__ = ["Window", "breaks_of", "windows"]
+
+_STOPS = frozenset(".!?;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +25,45 @@ class Window:
     last: int
 
 
-def windows(tokens: int, *, size: int, overlap: int) -> Iterator[Window]:
+def breaks_of(text: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """Return, in order, the tokens before which a text may well be cut.
+
+    Args:
+        text: As the tokeniser was given it.
+        offsets: Start and end of each token in it.
+    """
+    found = []
+    before = 0
+    for at, (start, end) in enumerate(offsets):
+        if at and start > before and (text[before - 1] in _STOPS or "\n" in text[before:start]):
+            found.append(at)
+        before = end
+    return found
+
+
+def windows(
+    tokens: int, *, size: int, overlap: int, breaks: Sequence[int] = ()
+) -> Iterator[Window]:
     """Yield windows whose judged parts cover ``tokens`` tokens once, in order.
 
     Args:
         tokens: How many there are.
         size: Of a window, at most.
-        overlap: How many tokens neighbours share; even, and less than ``size``.
+        overlap: How many tokens neighbours share where no break is near; half as many are shown
+            again after a break. Even, and less than half of ``size``.
+        breaks: Tokens before which a cut is welcome, in order.
     """
-    start = 0
+    context = overlap // 2
+    start = first = 0
     while True:
         end = min(start + size, tokens)
-        first = start + overlap // 2 if start else 0
-        last = end - overlap // 2 if end < tokens else end
-        yield Window(start, end, first, last)
         if end == tokens:
+            yield Window(start, end, first, end)
             return
-        start = end - overlap
+        at = bisect_right(breaks, end) - 1
+        if at >= 0 and breaks[at] > start + size // 2:
+            end = last = breaks[at]
+        else:
+            last = end - context
+        yield Window(start, end, first, last)
+        start, first = last - context, last

@@ -1,17 +1,32 @@
 """Labels of tokens become whole words of the text."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from runtime.sentinel.tagger.card import Card
 from runtime.sentinel.tagger.readings import Reading, readings, tokens_of
 
-LABELS = ("O", "B-person", "I-person", "B-place", "I-place")
+CARD = Card(
+    labels=(("", False), ("person", True), ("person", False), ("place", True), ("place", False)),
+    threshold=0.5,
+    neighbour_threshold=0.5,
+    window=32,
+    begin=1,
+    end=2,
+    inputs={},
+    scores="scores",
+    sentence="",
+    files={},
+)
 TEXT = "Ask Ann Smithson, Paris"
 OFFSETS = [(0, 3), (4, 7), (8, 13), (13, 16), (16, 17), (18, 23)]
+Row = dict[int, float]
 
 
-def chances(*rows: dict[int, float]) -> np.ndarray:
-    made = np.zeros((len(rows), len(LABELS)))
+def chances(*rows: Row) -> np.ndarray:
+    made = np.zeros((len(rows), len(CARD.labels)))
     for at, row in enumerate(rows):
         for label, chance in row.items():
             made[at, label] = chance
@@ -19,13 +34,13 @@ def chances(*rows: dict[int, float]) -> np.ndarray:
     return made
 
 
-def found(*rows: dict[int, float], threshold: float = 0.5) -> list[tuple[str, str]]:
-    tokens = tokens_of(OFFSETS, chances(*rows), LABELS, threshold)
+def found(*rows: Row, card: Card = CARD) -> list[tuple[str, str]]:
+    tokens = tokens_of(OFFSETS, chances(*rows), card)
     return [(TEXT[item.start : item.end], item.kind) for item in readings(TEXT, tokens)]
 
 
 def test_a_name_of_several_tokens_is_one_span() -> None:
-    rows = ({}, {1: 0.9}, {2: 0.9}, {2: 0.9}, {}, {3: 0.9})
+    rows: tuple[Row, ...] = ({}, {1: 0.9}, {2: 0.9}, {2: 0.9}, {}, {3: 0.9})
     assert found(*rows) == [("Ann Smithson", "person"), ("Paris", "place")]
 
 
@@ -46,11 +61,33 @@ def test_two_beginnings_are_two_spans() -> None:
 
 def test_doubt_between_kinds_counts_as_sensitive() -> None:
     """Neither kind has half of the chance, but together they have."""
+    strict = replace(CARD, threshold=0.6, neighbour_threshold=0.6)
     assert found({}, {1: 0.3, 3: 0.25}, {}, {}, {}, {}) == [("Ann", "person")]
-    assert found({}, {1: 0.3, 3: 0.25}, {}, {}, {}, {}, threshold=0.6) == []
+    assert found({}, {1: 0.3, 3: 0.25}, {}, {}, {}, {}, card=strict) == []
+
+
+def test_beside_a_sure_token_less_is_enough() -> None:
+    card = replace(CARD, neighbour_threshold=0.2)
+    assert found({}, {1: 0.9}, {2: 0.3}, {}, {}, {3: 0.3}, card=card) == [
+        ("Ann Smithson", "person")
+    ]
+
+
+def test_marks_at_the_ends_of_a_span_are_not_part_of_it() -> None:
+    assert found({}, {}, {}, {}, {2: 0.9}, {4: 0.9}) == [("Paris", "place")]
+
+
+def test_marks_alone_are_no_span() -> None:
+    assert found({}, {}, {}, {}, {2: 0.9}, {}) == []
+
+
+def test_marks_without_a_blank_join_even_two_beginnings() -> None:
+    text, offsets = "3/4", [(0, 1), (1, 2), (2, 3)]
+    tokens = tokens_of(offsets, chances({1: 0.9}, {}, {1: 0.9}), CARD)
+    assert [(item.start, item.end) for item in readings(text, tokens)] == [(0, 3)]
 
 
 def test_the_surest_token_gives_the_score() -> None:
-    rows = ({}, {1: 0.6}, {2: 0.8}, {2: 0.7}, {}, {})
-    tokens = tokens_of(OFFSETS, chances(*rows), LABELS, 0.5)
+    rows: tuple[Row, ...] = ({}, {1: 0.6}, {2: 0.8}, {2: 0.7}, {}, {})
+    tokens = tokens_of(OFFSETS, chances(*rows), CARD)
     assert readings(TEXT, tokens) == [Reading(4, 16, "person", pytest.approx(0.8))]

@@ -1,0 +1,47 @@
+"""What the sentinel's model finds: names, firms, places, numbers that only context tells."""
+
+from pathlib import Path
+
+from runtime.ids import Category
+from runtime.sentinel.categories import QUASI_IDENTIFIERS, category_of
+from runtime.sentinel.span import Span
+from runtime.sentinel.tagger.model import SentinelModel
+
+__all__ = ["TaggerDetector"]
+
+
+class TaggerDetector:
+    """The model as a detector.
+
+    Args:
+        model: Loaded.
+        asked: Of the categories that tell somebody apart only together with others
+            (``QUASI_IDENTIFIERS``), those to look for.
+    """
+
+    name = "tagger"
+
+    def __init__(self, model: SentinelModel, *, asked: frozenset[Category]) -> None:
+        self._model = model
+        self.kinds = frozenset(
+            kind
+            for kind in model.kinds
+            if category_of(kind) not in QUASI_IDENTIFIERS or category_of(kind) in asked
+        )
+
+    @classmethod
+    def load(cls, directory: Path, *, asked: frozenset[Category]) -> "TaggerDetector":
+        """Return the detector of the model in ``directory``.
+
+        Raises:
+            ModelInvalid: Its files cannot be used.
+        """
+        return cls(SentinelModel(directory), asked=asked)
+
+    def detect(self, text: str) -> list[Span]:
+        """Return what the model reads in ``text``."""
+        return [
+            Span(item.start, item.end, item.kind, category_of(item.kind), item.score, self.name)
+            for item in self._model.read(text)
+            if item.kind in self.kinds
+        ]

@@ -1,0 +1,113 @@
+"""The card of a model, ``model.json``: labels, thresholds, inputs, and what it vouches for.
+
+A model that was not made here fits in with a card of its own: ``labels`` as that model numbers
+them, ``kinds`` to say what they are called here, ``inputs`` and ``outputs`` to say how its graph
+names things.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from runtime.errors import ModelInvalid
+
+__all__ = ["Card", "read_card", "read_file"]
+
+CARD: Final = "model.json"
+_INPUTS: Final = {"tokens": "tokens", "attention": "attention", "shapes": "shapes"}
+_OUTPUTS: Final = {"scores": "label_scores", "sentence": "sentence_vector"}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """How to run a model and how to read what it says."""
+
+    labels: tuple[tuple[str, bool], ...]
+    """Kind of each label, empty for one that marks nothing, and whether it begins a span."""
+    threshold: float
+    """From which chance of marking anything a token is sensitive."""
+    neighbour_threshold: float
+    """The same for a token beside a sensitive one."""
+    window: int
+    """Most tokens that are shown at once."""
+    begin: int
+    end: int
+    """Tokens before and after a window."""
+    inputs: Mapping[str, str]
+    """What the graph calls ``tokens``, ``attention`` and, if it wants them, ``shapes``."""
+    scores: str
+    """What it calls the scores of labels."""
+    sentence: str
+    """What it calls the sentence's vector; empty if it makes none."""
+    files: Mapping[str, str]
+    """SHA-256 of every other file of the model."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Every kind that it marks."""
+        return frozenset(kind for kind, _ in self.labels if kind)
+
+
+def read_card(directory: Path) -> Card:
+    """Return the card of the model in ``directory``.
+
+    Raises:
+        ModelInvalid: It is missing or no card.
+    """
+    path = directory / CARD
+    try:
+        card = _card(json.loads(read_file(path)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelInvalid(f"{path} is not the card of a sentinel's model") from error
+    if not 0 < card.neighbour_threshold <= card.threshold < 1 or card.window < 16:
+        raise ModelInvalid(f"{path} has a window or threshold out of range")
+    if not card.kinds:
+        raise ModelInvalid(f"{path} has no label that marks anything")
+    return card
+
+
+def read_file(path: Path, *, sha256: str | None = None) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        ModelInvalid: It cannot be read, or its digest is not ``sha256``.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelInvalid(f"{path} cannot be read: {error.strerror}") from error
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelInvalid(f"{path} is not the file that its card describes")
+    return content
+
+
+def _card(document: dict[str, Any]) -> Card:
+    kinds = {str(theirs): str(ours) for theirs, ours in document.get("kinds", {}).items()}
+    threshold = float(document["threshold"])
+    outputs = _OUTPUTS | dict(document.get("outputs", {}))
+    inputs = _INPUTS | dict(document.get("inputs", {}))
+    return Card(
+        labels=tuple(_label(str(label), kinds) for label in document["labels"]),
+        threshold=threshold,
+        neighbour_threshold=float(document.get("neighbour_threshold", threshold)),
+        window=int(document["window"]),
+        begin=int(document["begin_token"]),
+        end=int(document["end_token"]),
+        inputs={ours: str(theirs) for ours, theirs in inputs.items() if theirs},
+        scores=str(outputs["scores"]),
+        sentence=str(outputs["sentence"] or ""),
+        files={str(name): str(digest) for name, digest in document["files"].items()},
+    )
+
+
+def _label(label: str, kinds: Mapping[str, str]) -> tuple[str, bool]:
+    """``B-x`` begins a span of kind x, ``I-x`` goes on with it, ``x`` alone does either."""
+    if label == "O":
+        return "", False
+    place, dash, name = label.partition("-")
+    if not dash or place not in ("B", "I", "S", "E", "L", "U"):
+        place, name = "I", label
+    return kinds.get(name, name), place in ("B", "S", "U")
