@@ -99,6 +99,7 @@ lock: setup ## resolve the dependencies again
 	$(COMPILE) -c $(LOCK) --extra edge pyproject.toml -o deploy/containers/edge.lock
 	$(COMPILE) -c $(LOCK) --extra cloud --extra otlp --extra postgres pyproject.toml -o deploy/containers/cloud.lock
 	$(COMPILE) bench/gateway_litellm.in -o bench/gateway_litellm.lock
+	$(COMPILE) tests/integration/open_inference/client.in -o tests/integration/open_inference/client.lock
 
 wheel: setup ## build the wheel and look inside it
 	rm -rf dist && $(BIN)/pip wheel --no-deps --no-build-isolation -w dist . && $(BIN)/check-wheel-contents dist

@@ -18,6 +18,7 @@ from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
 from edge.egress.gate import Gate
 from edge.engine.engine import LlamaEngine
+from edge.engine.options import EngineOptions
 from edge.http.front import HttpFront
 from edge.identity import DeviceIdentity, IdentityStore
 from edge.metrics import EdgeMetrics
@@ -28,7 +29,9 @@ from edge.residency.resident import ResidentModels
 from edge.servicers.admin import AdminServicer
 from edge.servicers.collaboration import CollaborationServicer
 from edge.servicers.inference import InferenceServicer
+from edge.servicers.open_inference import OpenInferenceServicer
 from edge.status import StatusBoard
+from inference_v2 import open_inference_pb2, open_inference_pb2_grpc
 from leeward.v1 import (
     admin_pb2,
     admin_pb2_grpc,
@@ -75,6 +78,7 @@ SERVICES = (
     admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name,
     collaboration_pb2.DESCRIPTOR.services_by_name["Collaboration"].full_name,
     inference_pb2.DESCRIPTOR.services_by_name["Inference"].full_name,
+    open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name,
 )
 
 
@@ -95,6 +99,7 @@ class _Core:
     graphs: GraphBook
     board: StatusBoard
     metrics: EdgeMetrics
+    tensors: LlamaEngine
 
 
 async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
@@ -219,7 +224,18 @@ async def _core(
         ended=releases.finish,
         people_of=releases.people_of,
     )
-    return _Core(models, collaboration, graphs, board, metrics)
+    tensors = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
+    tensors.observe(metrics.call_ended)
+    await _load_tensor_models(tensors, config)
+    return _Core(models, collaboration, graphs, board, metrics, tensors)
+
+
+async def _load_tensor_models(tensors: LlamaEngine, config: EdgeConfig) -> None:
+    for model in config.tensor_models:
+        options = EngineOptions(
+            threads=model.threads, queue_limit=config.max_queue, takes_tensors=True
+        )
+        await tensors.load(model.name, model.file, options=options, sha256=model.sha256)
 
 
 async def _cloud(
@@ -273,6 +289,9 @@ def _add_services(
             default_timeout_s=config.request_timeout_s,
         ),
         server,
+    )
+    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+        OpenInferenceServicer(core.tensors, default_timeout_s=config.request_timeout_s), server
     )
 
 

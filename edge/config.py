@@ -24,6 +24,7 @@ __all__ = [
     "EdgeConfig",
     "ModelConfig",
     "SentinelConfig",
+    "TensorModelConfig",
     "load_config",
     "parse_config",
 ]
@@ -62,6 +63,15 @@ class _ModelShape(Shape):
     """Unloaded after so long without a call; left out, it stays until its memory is needed."""
 
 
+class _TensorShape(Shape):
+    file: str = Field(min_length=1, max_length=4096)
+    """An ONNX file, or a folder that holds ``model.onnx``."""
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Refuse the file when its content differs; left out, it is not checked."""
+    threads: int = Field(default=0, ge=0, le=1024)
+    """0 takes all cores but one."""
+
+
 class _SentinelShape(Shape):
     regions: list[Region] = Field(default=["US", "GB"], max_length=64)
     """Where local phone numbers come from, ISO 3166 alpha-2."""
@@ -94,6 +104,8 @@ class _EdgeShape(Shape):
     """What ``leeward/auto`` means."""
     models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=64)
     """Models that this device runs itself."""
+    tensor_models: dict[ModelText, _TensorShape] = Field(default={}, max_length=64)
+    """Models that take tensors, over the Open Inference Protocol; in no catalog and no graph."""
     memory_budget_mib: int | None = Field(default=None, ge=1, le=1 << 30)
     """What all loaded models may take together; who was idle longest makes room for another."""
     gateway: Name | None = "cloud"
@@ -129,6 +141,16 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorModelConfig:
+    """A model that takes tensors."""
+
+    name: ModelName
+    file: Path
+    sha256: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
 class SentinelConfig:
     """How sensitive spans are found."""
 
@@ -153,6 +175,7 @@ class EdgeConfig:
     """``None``: graphs need no signature."""
     default_graph: str
     models: tuple[ModelConfig, ...]
+    tensor_models: tuple[TensorModelConfig, ...]
     memory_budget_bytes: int | None
     gateway: NodeName | None
     sentinel: SentinelConfig
@@ -197,6 +220,10 @@ def _config(document: Document, base: Path) -> EdgeConfig:
             one
             for name, model in shape.models.items()
             for one in _models(ModelName(name), model, base / shape.state, base=base)
+        ),
+        tensor_models=tuple(
+            TensorModelConfig(ModelName(name), base / model.file, model.sha256, model.threads)
+            for name, model in shape.tensor_models.items()
         ),
         memory_budget_bytes=shape.memory_budget_mib and shape.memory_budget_mib << 20,
         gateway=NodeName(shape.gateway) if shape.gateway else None,
@@ -250,6 +277,9 @@ def _problems(shape: _EdgeShape) -> list[Problem]:
             if f"{name}+{adapter}" in shape.models:
                 reason = "is the name of another model with this adapter's name behind it"
                 found.append(Problem(("models", name, "adapters", adapter), reason))
+    for name in sorted(shape.tensor_models.keys() & shape.models.keys()):
+        reason = "is the name of a language model already"
+        found.append(Problem(("tensor_models", name), reason))
     if not is_local(shape.listen):
         reason = "must be a loopback address: local applications are not authenticated there"
         found.append(Problem(("listen",), reason))

@@ -2,7 +2,7 @@
 
 Usage: ``python protos/generate.py [--check]``. With ``--check`` nothing is written: the code is
 generated into a temporary folder, and the exit status is 1 when it differs from what is committed.
-Knows paths and plugins only; what the contract says is in ``leeward/v1/*.proto``.
+Knows paths and plugins only; what the contract says is in ``leeward/v1/*.proto``, and what others' says in ``inference_v2``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 PROTOS = Path(__file__).resolve().parent
-PACKAGE = Path("leeward/v1")
+PACKAGES = (Path("inference_v2"), Path("leeward/v1"))
 GENERATED_SUFFIXES = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi")
 
 
@@ -28,7 +28,9 @@ def generate(out: Path) -> None:
     """
     scripts = Path(sysconfig.get_path("scripts"))
     sources = sorted(
-        path.relative_to(PROTOS).as_posix() for path in PROTOS.glob(f"{PACKAGE}/*.proto")
+        path.relative_to(PROTOS).as_posix()
+        for package in PACKAGES
+        for path in PROTOS.glob(f"{package}/*.proto")
     )
     command = [
         sys.executable,
@@ -51,7 +53,8 @@ def generated_under(root: Path) -> dict[str, bytes]:
     """Return the generated files of ``root`` by their path below it."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
-        for path in sorted((root / PACKAGE).glob("*"))
+        for package in PACKAGES
+        for path in sorted((root / package).glob("*"))
         if path.name.endswith(GENERATED_SUFFIXES)
     }
 

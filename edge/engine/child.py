@@ -29,18 +29,19 @@ from edge.engine.frames import (
 )
 from edge.engine.inbox import Inbox
 from edge.engine.native.adapter import apply_adapter
-from edge.engine.native.context import LlamaContext
+from edge.engine.native.context import LlamaContext, threads_of
 from edge.engine.native.embedding import Embedder, EmbeddingContext
 from edge.engine.native.model import LlamaModel, LoadLog
 from edge.engine.native.scheduler import Scheduler
 from edge.engine.outbox import Outbox
-from edge.models.onnx_check import is_onnx
+from edge.models.onnx_check import is_onnx, onnx_file
 from runtime.clock import Clock, SystemClock
 from runtime.errors import EngineCrashed, ModelInvalid
 
 if TYPE_CHECKING:
     from edge.engine.onnx.context import OnnxContext
     from edge.engine.onnx.model import OnnxModel
+    from edge.engine.onnx.tensors import TensorWorker
 
 __all__ = ["main"]
 
@@ -87,10 +88,28 @@ class _Server:
 
     def __init__(self, load: Load, daemon: _Daemon, *, clock: Clock, rng: random.Random) -> None:
         self._daemon = daemon
+        self._inbox = Inbox(send=daemon.send, limit=load.queue_limit, clock=clock)
+        self._outbox = Outbox(self._write)
+        self.cache_bytes = 0
+        """Memory that running calls may come to take, where it is not taken yet."""
+        self._facts: ModelFacts
+        self._worker: Embedder | Scheduler | TensorWorker
+        if load.takes_tensors:
+            self._serve_tensors(load)
+        else:
+            self._serve_text(load, clock=clock, rng=rng)
+
+    def _serve_tensors(self, load: Load) -> None:
+        from edge.engine.onnx.tensors import TensorGraph, TensorWorker
+
+        graph = TensorGraph(onnx_file(Path(load.path)), threads=threads_of(load))
+        self._facts = graph.facts
+        self._worker = TensorWorker(graph, inbox=self._inbox, send=self._send_one)
+
+    def _serve_text(self, load: Load, *, clock: Clock, rng: random.Random) -> None:
         with LoadLog() as log:
             model, context = _loaded(load, log)
         self.cache_bytes = context.cache_bytes
-        """Memory that running calls may come to take, where it is not taken yet."""
         template = ChatTemplate(
             "" if isinstance(context, EmbeddingContext) else model.chat_template,
             bos=model.bos_text,
@@ -99,14 +118,9 @@ class _Server:
             clock=clock,
         )
         self._facts = _facts_of(model, context, template)
-        self._inbox = Inbox(send=daemon.send, limit=load.queue_limit, clock=clock)
-        self._outbox = Outbox(self._write)
-        self._worker: Embedder | Scheduler
         if isinstance(context, EmbeddingContext):
             assert isinstance(model, LlamaModel)  # noqa: S101 - only those embed
-            self._worker = Embedder(
-                model, context, inbox=self._inbox, send=lambda frame: self._outbox.put([frame])
-            )
+            self._worker = Embedder(model, context, inbox=self._inbox, send=self._send_one)
             return
         self._worker = Scheduler(
             model,
@@ -119,6 +133,9 @@ class _Server:
             clock=clock,
             rng=rng,
         )
+
+    def _send_one(self, frame: Frame) -> None:
+        self._outbox.put([frame])
 
     def run(self) -> int:
         """Answer calls until what computes fails."""

@@ -21,6 +21,8 @@ from edge.engine.traffic import CallAccount, TrafficBook
 from edge.engine.vectors import vectors_of
 from edge.models.gguf_check import check_gguf
 from edge.models.onnx_check import check_onnx, is_onnx
+from edge.tensors.checks import check_inputs, check_outputs
+from edge.tensors.tensor import Tensor
 from runtime.clock import Clock
 from runtime.errors import BackendUnavailable, NotFound, RequestInvalid
 from runtime.ids import ModelName, NodeName
@@ -212,6 +214,43 @@ class LlamaEngine:
             tuple(texts), timeout_s=timeout_s, caller=self._callers.name(caller)
         )
         return Embeddings(vectors_of(found, texts=len(texts)), Usage(prompt_tokens=found.tokens))
+
+    async def infer(
+        self,
+        model: ModelName,
+        inputs: Sequence[Tensor],
+        *,
+        outputs: Sequence[str] = (),
+        timeout_s: float = 60.0,
+        caller: str = "",
+    ) -> tuple[Tensor, ...]:
+        """Compute outputs of a tensor model.
+
+        Args:
+            model: A model that was loaded to take tensors.
+            inputs: All that it takes.
+            outputs: Names of those that are wanted; none means all.
+            timeout_s: Time left of the caller's deadline, seconds.
+            caller: Who asks; callers take turns.
+
+        Raises:
+            NotFound: No such model is loaded.
+            RequestInvalid: It takes no tensors or not these, or cannot compute them.
+            CapacityExhausted: Too many calls are open.
+            DeadlineExceeded: The caller's time ran out.
+            BackendUnavailable: The model's process died, or is not back yet.
+        """
+        process = self._process(model)
+        facts = process.status.facts
+        if facts is None:
+            raise BackendUnavailable(f"model {model} is being loaded")
+        if not facts.outputs:
+            raise RequestInvalid(f"model {model} takes no tensors")
+        check_inputs(inputs, facts.inputs)
+        check_outputs(outputs, facts.outputs)
+        return await process.infer(
+            tuple(inputs), tuple(outputs), timeout_s=timeout_s, caller=self._callers.name(caller)
+        )
 
     def _process(self, name: ModelName) -> EngineProcess:
         if name not in self._processes:

@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from edge.engine.tool_format import ToolFormat
+from edge.tensors.tensor import Tensor, TensorFacts
 from runtime.ports import (
     ChatMessage,
     FinishReason,
@@ -35,6 +36,8 @@ __all__ = [
     "Finished",
     "Frame",
     "FrameInvalid",
+    "Infer",
+    "Inferred",
     "Load",
     "LoadFailed",
     "ModelFacts",
@@ -87,6 +90,8 @@ class Load:
     gather_s: float
     adapter: str = ""
     """A LoRA adapter's file; empty for none."""
+    takes_tensors: bool = False
+    """Whether the file is any graph of tensors; otherwise it is a language model."""
     kind: Literal["load"] = "load"
 
 
@@ -117,6 +122,20 @@ class Embed:
     caller: str = ""
     priority: int = 0
     kind: Literal["embed"] = "embed"
+
+
+@dataclass(frozen=True, slots=True)
+class Infer:
+    """Daemon to child: compute outputs of these tensors."""
+
+    call: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[str, ...]
+    """Names; none means all."""
+    timeout_s: float
+    caller: str = ""
+    priority: int = 0
+    kind: Literal["infer"] = "infer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +172,11 @@ class ModelFacts:
     tool_format: ToolFormat = "tagged"
     """How it writes what it asks of tools."""
     embeds: bool = False
-    """Whether it makes vectors; otherwise it writes text."""
+    """Whether it makes vectors; otherwise it writes text, or takes tensors."""
+    inputs: tuple[TensorFacts, ...] = ()
+    """Of a model that takes tensors."""
+    outputs: tuple[TensorFacts, ...] = ()
+    """Likewise; empty for every other model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +249,15 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
+class Inferred:
+    """Child to daemon: the outputs, in the order in which they were asked for."""
+
+    call: int
+    outputs: tuple[Tensor, ...]
+    kind: Literal["inferred"] = "inferred"
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Child to daemon: the call ended without an answer; ``reason`` is free of content."""
 
@@ -249,6 +281,7 @@ Frame = (
     Load
     | Start
     | Embed
+    | Infer
     | Cancel
     | Ping
     | Ready
@@ -256,6 +289,7 @@ Frame = (
     | Begun
     | Pieces
     | Embedded
+    | Inferred
     | Finished
     | Failed
     | Pong

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.engine.fair_queue import FairQueue
-from edge.engine.frames import Cancel, Embed, ErrorName, Failed, Frame, Ping, Pong, Start
+from edge.engine.frames import Cancel, Embed, ErrorName, Failed, Frame, Infer, Ping, Pong, Start
 from runtime.clock import Clock
 from runtime.errors import Cancelled, DeadlineExceeded
 
@@ -24,7 +24,7 @@ _GONE: Final = "the caller went away"
 class Ticket:
     """A call that was taken in."""
 
-    start: Start | Embed
+    start: Start | Embed | Infer
     arrived_s: float
 
     @property
@@ -60,7 +60,7 @@ class Inbox:
 
     def accept(self, frame: Frame) -> None:
         """Take one frame of the daemon's; called by the reading thread."""
-        if isinstance(frame, Start | Embed):
+        if isinstance(frame, Start | Embed | Infer):
             self._enqueue(frame)
         elif isinstance(frame, Cancel):
             self._cancel(frame.call)
@@ -129,7 +129,7 @@ class Inbox:
         for ticket in late:
             self._fail(ticket.call, "DeadlineExceeded", _no_time(ticket))
 
-    def _enqueue(self, start: Start | Embed) -> None:
+    def _enqueue(self, start: Start | Embed | Infer) -> None:
         with self._changed:
             is_full = len(self._waiting) >= self._limit
             if not is_full:

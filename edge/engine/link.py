@@ -19,6 +19,8 @@ from edge.engine.frames import (
     Finished,
     Frame,
     FrameInvalid,
+    Infer,
+    Inferred,
     ModelFacts,
     Pieces,
     Ping,
@@ -30,6 +32,7 @@ from edge.engine.frames import (
 from edge.engine.mailbox import Mailbox
 from edge.engine.options import EngineOptions
 from edge.engine.spawn import Child
+from edge.tensors.tensor import Tensor
 from runtime.clock import Clock
 from runtime.errors import (
     Cancelled,
@@ -57,8 +60,8 @@ _ERRORS: Final[dict[ErrorName, type[LeewardError]]] = {
     "RequestInvalid": RequestInvalid,
 }
 
-_Answer = TextDelta | Begun | Finished | Embedded
-_Ending = Finished | Embedded | LeewardError
+_Answer = TextDelta | Begun | Finished | Embedded | Inferred
+_Ending = Finished | Embedded | Inferred | LeewardError
 
 
 class EngineLink:
@@ -146,7 +149,18 @@ class EngineLink:
         """
         return self._call(Embed(next(self._numbers), texts, timeout_s, caller=caller))
 
-    async def _call(self, start: Start | Embed) -> AsyncGenerator[_Answer, None]:
+    def infer(
+        self, inputs: tuple[Tensor, ...], outputs: tuple[str, ...], *, timeout_s: float, caller: str
+    ) -> AsyncGenerator[_Answer, None]:
+        """Have outputs computed; closing the iterator cancels it.
+
+        Raises:
+            LeewardError: As the child says; ``EngineCrashed`` when it dies.
+            DeadlineExceeded: ``timeout_s`` is over.
+        """
+        return self._call(Infer(next(self._numbers), inputs, outputs, timeout_s, caller=caller))
+
+    async def _call(self, start: Start | Embed | Infer) -> AsyncGenerator[_Answer, None]:
         number = start.call
         items = Mailbox[Begun | _Ending]()
         late = DeadlineExceeded("the caller's time ran out")
@@ -163,7 +177,7 @@ class EngineLink:
                 if isinstance(item, LeewardError):
                     raise item
                 yield item
-                if isinstance(item, Finished | Embedded):
+                if isinstance(item, Finished | Embedded | Inferred):
                     return
         finally:
             timer.cancel()
@@ -194,7 +208,7 @@ class EngineLink:
         elif isinstance(frame, Begun):
             if items := self._calls.get(frame.call):
                 items.put(frame)
-        elif isinstance(frame, Finished | Embedded):
+        elif isinstance(frame, Finished | Embedded | Inferred):
             self._end(frame.call, frame)
         elif isinstance(frame, Failed):
             self._end(frame.call, _ERRORS[frame.error](frame.reason))

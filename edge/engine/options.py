@@ -56,6 +56,8 @@ class EngineOptions:
     """Layers on an accelerator, for builds of libllama that have one."""
     adapter: Path | None = None
     """A LoRA adapter of the model (GGUF), in force for every call; ``None`` for none."""
+    takes_tensors: bool = False
+    """Serve any ONNX graph of tensors, not a language model."""
     is_mapped: bool = True
     """Map the file instead of copying it into memory."""
     queue_limit: int = 32

@@ -13,11 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from edge.engine.frames import Embedded, Finished, ModelFacts
+from edge.engine.frames import Embedded, Finished, Inferred, ModelFacts
 from edge.engine.link import EngineLink
 from edge.engine.options import EngineOptions
 from edge.engine.spawn import spawn
 from edge.engine.traffic import CallAccount, Traffic, TrafficBook
+from edge.tensors.tensor import Tensor
 from runtime.clock import Clock
 from runtime.errors import (
     BackendUnavailable,
@@ -193,6 +194,24 @@ class EngineProcess:
                     self._traffic.note(account, item)
                     if isinstance(item, Embedded):
                         return item
+            raise EngineCrashed("the model's process answered with something else")
+
+    async def infer(
+        self, inputs: tuple[Tensor, ...], outputs: tuple[str, ...], *, timeout_s: float, caller: str
+    ) -> tuple[Tensor, ...]:
+        """Have outputs computed by the child, in their caller's turn.
+
+        Raises:
+            LeewardError: As for ``generate``.
+        """
+        with self._account() as account:
+            link, left_s = await self._admitted(timeout_s)
+            call = link.infer(inputs, outputs, timeout_s=left_s, caller=caller)
+            async with aclosing(call) as items:
+                async for item in items:
+                    self._traffic.note(account, item)
+                    if isinstance(item, Inferred):
+                        return item.outputs
             raise EngineCrashed("the model's process answered with something else")
 
     @contextmanager

@@ -180,5 +180,6 @@ def _load_frame(path: Path, options: EngineOptions) -> Load:
         memory_headroom_bytes=options.memory_headroom_bytes,
         is_mapped=options.is_mapped,
         gather_s=options.gather_s,
+        takes_tensors=options.takes_tensors,
         adapter="" if options.adapter is None else str(options.adapter.absolute()),
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from edge.engine.frames import Begun, Embedded, Finished
+from edge.engine.frames import Begun, Embedded, Finished, Inferred
 from runtime.clock import Clock
 from runtime.ports import TextDelta
 
@@ -105,7 +105,9 @@ class TrafficBook:
         self._open.append(account)
         return account
 
-    def note(self, account: CallAccount, item: TextDelta | Finished | Embedded | Begun) -> None:
+    def note(
+        self, account: CallAccount, item: TextDelta | Finished | Embedded | Inferred | Begun
+    ) -> None:
         """Count something that the model's process said of a call."""
         match item:
             case TextDelta():
@@ -125,7 +127,7 @@ class TrafficBook:
                 account.right_guesses = item.right_guesses
                 self._sums.guessed_tokens += item.guessed_tokens
                 self._sums.right_guesses += item.right_guesses
-            case Embedded():
+            case Embedded() | Inferred():
                 account.outcome = ANSWERED
 
     def close(self, account: CallAccount) -> None:

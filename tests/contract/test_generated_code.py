@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATED = sorted((ROOT / "protos/leeward/v1").glob("*_pb2*.py"))
+GENERATED = sorted((ROOT / "protos").rglob("*_pb2*.py"))
 PROTOBUF_STAMP = re.compile(r"Protobuf Python Version: (\S+)")
 GRPC_STAMP = re.compile(r"GRPC_GENERATED_VERSION = '(\S+)'")
 

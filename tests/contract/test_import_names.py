@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("runtime", "edge", "cloud", "optimizer", "leeward")
+NAMES = ("runtime", "edge", "cloud", "optimizer", "leeward", "inference_v2")
 PROVIDERS = packages_distributions()
 
 
@@ -24,5 +24,5 @@ def test_the_name_leads_to_this_tree(name: str) -> None:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     (location,) = spec.submodule_search_locations
-    home = ROOT / "protos" if name == "leeward" else ROOT
+    home = ROOT / "protos" if name in {"leeward", "inference_v2"} else ROOT
     assert Path(location).resolve() == home / name

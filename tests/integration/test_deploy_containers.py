@@ -103,6 +103,7 @@ def test_every_package_of_the_wheel_is_copied_and_foreign_roles_only_as_a_name(r
 
     for package in packages:
         whole = package in {"protos/leeward", "runtime", role}
+        whole |= (package, role) == ("protos/inference_v2", "edge")
         line = f"COPY {package} {package}" if whole else f"COPY {package}/__init__.py {package}/"
         assert line in build.splitlines()
 

@@ -16,7 +16,7 @@ import onnxruntime
 
 from runtime.errors import EngineCrashed, ModelInvalid
 
-__all__ = ["DecoderGraph", "Ids", "Logits", "Past"]
+__all__ = ["DecoderGraph", "Ids", "Logits", "Past", "session_of", "value_of"]
 
 Ids = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
@@ -49,7 +49,7 @@ class DecoderGraph:
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:
-        self._session = _session(path, threads)
+        self._session = session_of(path, threads)
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         """What the file says of itself."""
         inputs = {one.name: one for one in self._session.get_inputs()}
@@ -126,7 +126,12 @@ def value_of(array: npt.NDArray[Any]) -> Any:
     return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 
-def _session(path: Path, threads: int) -> Any:
+def session_of(path: Path, threads: int) -> Any:
+    """Load a graph.
+
+    Raises:
+        ModelInvalid: onnxruntime does not accept it; one line.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

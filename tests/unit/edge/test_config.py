@@ -60,6 +60,29 @@ def test_each_adapter_makes_a_model_of_its_own_with_the_same_settings() -> None:
     assert (polite.file, polite.slots, polite.base) == (plain.file, 3, "small")
 
 
+def test_tensor_models_have_files_of_their_own() -> None:
+    text = GOOD + "tensor_models: {score: {file: score.onnx, threads: 2}}\n"
+
+    (model,) = parse_config(text, base=Path("/x")).tensor_models
+
+    assert (model.name, model.file, model.threads) == ("score", Path("/x/score.onnx"), 2)
+
+
+def test_a_tensor_model_has_a_name_of_its_own() -> None:
+    text = GOOD + "tensor_models: {small: {file: score.onnx}}\n"
+
+    with pytest.raises(ConfigInvalid, match=r"edge\.yaml:8.*name of a language model already"):
+        parse_config(text, base=Path(), file="edge.yaml")
+
+
+def test_an_onnx_file_needs_no_slash_and_a_name_is_a_pulled_model() -> None:
+    text = GOOD.replace("small.gguf", "small.onnx")
+
+    (model,) = parse_config(text, base=Path("/x")).models
+
+    assert model.file == Path("/x/small.onnx")
+
+
 def test_an_adapters_name_that_is_taken_is_told_with_its_line() -> None:
     text = GOOD.replace("small.gguf}", "small.gguf, adapters: {a: p.gguf}}\n  small+a: {file: b}")
 
