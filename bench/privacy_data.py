@@ -60,12 +60,31 @@ FIXED_SHAPE: Final = frozenset(
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "person": (
         *("person", "name", "full_name", "first_name", "last_name", "given_name", "surname"),
-        *("patient", "doctor", "staff", "hcw", "username", "per", "person_name", "middle_name"),
+        *("patient", "doctor", "staff", "hcw", "per", "person_name", "middle_name", "prefix"),
     ),
     "address": (
         *("address", "street_address", "street", "location_address", "building", "zip_code", "zip"),
         *("postcode", "zipcode", "secondary_address", "postal_code", "building_number"),
     ),
+    "organization": (
+        *("organization", "organisation", "org", "company", "company_name", "employer", "hospital"),
+        *("vendor", "institution", "bank", "school", "university"),
+    ),
+    "place": (
+        *("place", "gpe", "city", "country", "state", "county", "region", "location", "loc"),
+        *("town", "location_city", "location_country", "nearby_gps_place"),
+    ),
+    "date": ("date", "date_time", "datetime", "day", "time"),
+    "year": ("year",),
+    "age": ("age",),
+    "group": (
+        *("group", "nrp", "norp", "nationality", "ethnicity", "religion", "race", "origin"),
+        *("political_affiliation", "religious_belief"),
+    ),
+    "job": ("job", "title", "job_title", "jobtitle", "occupation", "profession", "job_area"),
+    "username": ("username", "user_name", "user", "login", "user_id", "account_name", "handle"),
+    "url": ("url", "domain", "domain_name", "website", "link", "uri"),
+    "host": ("host", "hostname", "host_name", "server", "machine", "device_name", "fqdn"),
     "phone": ("phone", "phone_number", "telephone", "telephonenum", "fax", "mobile", "pager"),
     "email": ("email", "email_address", "e_mail"),
     "card": ("card", "credit_card", "credit_card_number", "creditcardnumber", "card_number"),

@@ -12,6 +12,7 @@ from runtime.documents.names import CategoryName
 from runtime.documents.shape import Shape
 from runtime.labels import Level
 from runtime.policy.shape import LevelName
+from runtime.sentinel.tagger.choice import NO_MODEL, model_folder
 
 __all__ = ["InspectionConfig", "InspectionShape", "inspection_config", "inspection_problems"]
 
@@ -36,6 +37,9 @@ class InspectionShape(Shape):
     """Terms of the deployment per category; as the edges have them."""
     timeout_s: float = Field(default=5.0, gt=0, le=60)
     """A scan that takes longer has failed."""
+    model: str = Field(default=NO_MODEL, min_length=1, max_length=4096)
+    """What reads a text beside the patterns: ``none``, ``builtin``, or the folder of another model.
+    Both latter need ONNX Runtime and ``tokenizers`` here (the ``edge`` extra brings them)."""
     max_characters: int = Field(default=1_000_000, ge=1, le=100_000_000)
     """A call with more text has failed its scan."""
     remembered: int = Field(default=10_000, ge=1, le=10_000_000)
@@ -53,6 +57,7 @@ class InspectionConfig:
     regions: tuple[str, ...]
     dictionaries: dict[str, tuple[str, ...]]
     timeout_s: float
+    model: Path | None
     max_characters: int
     remembered: int
 
@@ -77,6 +82,7 @@ def inspection_config(shape: InspectionShape, base: Path) -> InspectionConfig:
         regions=tuple(shape.regions),
         dictionaries={name: tuple(terms) for name, terms in shape.dictionaries.items()},
         timeout_s=shape.timeout_s,
+        model=model_folder(shape.model, base),
         max_characters=shape.max_characters,
         remembered=shape.remembered,
     )

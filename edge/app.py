@@ -51,6 +51,7 @@ from runtime.ids import Category, ModelName, NodeName
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.document import policy_hash
+from runtime.policy.model import Policy
 from runtime.ports import ModelPort
 from runtime.rpc.inference_client import InferenceClient
 from runtime.rpc.ready import announce, wait_stop_signal
@@ -163,7 +164,7 @@ async def _core(
     # A pool of its own: a detector that hangs must not hold up the vault.
     scanning = ThreadPoolExecutor(_SCANS_AT_ONCE, thread_name_prefix="leeward-scan")
     stack.callback(scanning.shutdown, wait=False, cancel_futures=True)
-    sentinel = _sentinel(config, scanning)
+    sentinel = await asyncio.to_thread(_sentinel, config, documents.policy, scanning)
     releases = EdgeReleases(sentinel, vault, clock=clock)
     await stack.enter_async_context(_purging(releases))
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
@@ -302,14 +303,19 @@ def _model_health(health: ServerHealth) -> Callable[[ModelName, bool], Awaitable
     return follow
 
 
-def _sentinel(config: EdgeConfig, scanning: ThreadPoolExecutor) -> Sentinel:
+def _sentinel(config: EdgeConfig, policy: Policy, scanning: ThreadPoolExecutor) -> Sentinel:
     terms = [
         Term(text, kind=category, category=Category(category))
         for category, texts in config.sentinel.dictionaries.items()
         for text in texts
     ]
     try:
-        detectors = default_detectors(dictionary=terms, regions=config.sentinel.regions)
+        detectors = default_detectors(
+            dictionary=terms,
+            regions=config.sentinel.regions,
+            model=config.sentinel.model,
+            asked=policy.categories,
+        )
     except ValueError as error:
         raise ConfigInvalid(str(error), field="sentinel") from error
     return Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=scanning)

@@ -18,6 +18,7 @@ from runtime.documents.shape import Shape, read_shape
 from runtime.errors import ConfigInvalid
 from runtime.ids import ModelName, NodeName
 from runtime.rpc.address import is_local
+from runtime.sentinel.tagger.choice import NO_MODEL, model_folder
 
 __all__ = [
     "EDGE_VERSION",
@@ -79,6 +80,9 @@ class _SentinelShape(Shape):
     """Terms of the deployment per category: project code names, customer names."""
     timeout_s: float = Field(default=2.0, gt=0, le=60)
     """A detector that takes longer has failed."""
+    model: str = Field(default=NO_MODEL, min_length=1, max_length=4096)
+    """What reads a text beside the patterns: ``builtin``, ``none``, or the folder of another
+    model."""
 
 
 class _EdgeShape(Shape):
@@ -157,6 +161,8 @@ class SentinelConfig:
     regions: tuple[str, ...]
     dictionaries: dict[str, tuple[str, ...]]
     timeout_s: float
+    model: Path | None
+    """Folder of the model that reads beside the patterns; ``None`` for patterns alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +239,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
                 category: tuple(terms) for category, terms in shape.sentinel.dictionaries.items()
             },
             timeout_s=shape.sentinel.timeout_s,
+            model=model_folder(shape.sentinel.model, base),
         ),
         request_timeout_s=shape.request_timeout_s,
         max_queue=shape.max_queue,

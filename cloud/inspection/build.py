@@ -68,6 +68,7 @@ def opened_inspector(
     Raises:
         PolicyInvalid: The policy file cannot be used.
         ConfigInvalid: A region is unknown.
+        ModelInvalid: The sentinel's model cannot be used.
     """
     if config.action == "off":
         yield NoInspection()
@@ -92,6 +93,7 @@ def opened_sentinel(config: InspectionConfig) -> Iterator[Sentinel]:
 
     Raises:
         ConfigInvalid: A region is unknown.
+        ModelInvalid: The sentinel's model cannot be used.
     """
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="leeward-label") as threads:
         yield _sentinel(config, threads)
@@ -119,7 +121,12 @@ def _sentinel(config: InspectionConfig, threads: ThreadPoolExecutor) -> Sentinel
         for text in texts
     ]
     try:
-        detectors = default_detectors(dictionary=terms, regions=config.regions)
+        detectors = default_detectors(
+            dictionary=terms,
+            regions=config.regions,
+            model=config.model,
+            asked=gateway_policy(config).categories,
+        )
     except ValueError as error:
         raise ConfigInvalid(str(error), field="inspection.regions") from error
     return Sentinel(

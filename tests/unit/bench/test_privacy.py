@@ -108,6 +108,7 @@ def test_the_command_prints_its_keys_as_the_last_line(
     assert values["leak_percent_fixed_shape"] == 0.0
     assert values["restore_exact_percent"] == 100.0
     assert values["ms_per_1k_chars_patterns_p50"] > 0
+    assert set(values["ms_per_1k_chars_patterns_by_length"]) == {"1000", "10000", "100000"}
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
