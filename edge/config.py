@@ -3,7 +3,7 @@
 Relative paths are taken from the file's own directory. Secrets are never in the file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -55,6 +55,9 @@ class _ModelShape(Shape):
     """Room for the tokens of all slots together; 0 takes one context, at least 8192."""
     deterministic: bool = False
     """The same text whatever else is asked at the same time; costs what batching wins."""
+    draft: ModelText | None = None
+    """Another of these models, small and with the same vocabulary, that guesses how a stream which
+    is alone goes on."""
     adapters: dict[Name, str] = Field(default={}, max_length=MAX_ADAPTERS)
     """LoRA adapters by name, each a GGUF file or a pulled model's name. ``MODEL+NAME`` is served
     beside the model, by a process of its own with the same settings."""
@@ -138,6 +141,8 @@ class ModelConfig:
     is_loaded_at_start: bool
     keep_alive_s: float | None
     """``None``: for as long as nobody needs its memory."""
+    draft: Path | None = None
+    """The file of the model that guesses for it; ``None`` for none."""
     adapter: Path | None = None
     """The LoRA adapter that is in force; ``None`` for the model as it is."""
     base: ModelName | None = None
@@ -211,12 +216,17 @@ def parse_config(text: str, *, base: Path, file: str = "") -> EdgeConfig:
 def _config(document: Document, base: Path) -> EdgeConfig:
     shape = read_shape(document, _EdgeShape, version=EDGE_VERSION)
     document.refuse(_problems(shape))
+    state = base / shape.state
+    files = {
+        name: resolve_model_file(model.file, state, base=base)
+        for name, model in shape.models.items()
+    }
     return EdgeConfig(
         name=NodeName(shape.name),
         listen=shape.listen,
         http=shape.http,
         http_token_file=base / shape.http_token_file if shape.http_token_file else None,
-        state=base / shape.state,
+        state=state,
         policy=base / shape.policy,
         catalog=base / shape.catalog,
         graphs=base / shape.graphs,
@@ -225,7 +235,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         models=tuple(
             one
             for name, model in shape.models.items()
-            for one in _models(ModelName(name), model, base / shape.state, base=base)
+            for one in _models(ModelName(name), model, files, state=state, base=base)
         ),
         tensor_models=tuple(
             TensorModelConfig(ModelName(name), base / model.file, model.sha256, model.threads)
@@ -248,12 +258,12 @@ def _config(document: Document, base: Path) -> EdgeConfig:
 
 
 def _models(
-    name: ModelName, shape: _ModelShape, state: Path, *, base: Path
+    name: ModelName, shape: _ModelShape, files: Mapping[str, Path], *, state: Path, base: Path
 ) -> Iterator[ModelConfig]:
     """Yield a model, then the same with each of its adapters."""
     plain = ModelConfig(
         name=name,
-        file=resolve_model_file(shape.file, state, base=base),
+        file=files[name],
         sha256=shape.sha256,
         context_tokens=shape.context_tokens,
         threads=shape.threads,
@@ -262,6 +272,7 @@ def _models(
         is_deterministic=shape.deterministic,
         is_loaded_at_start=shape.load == "at_start",
         keep_alive_s=shape.keep_alive_s,
+        draft=files[shape.draft] if shape.draft else None,
     )
     yield plain
     for adapter, file in shape.adapters.items():
@@ -280,6 +291,8 @@ def _paths(base: Path, files: list[str] | None) -> tuple[Path, ...] | None:
 def _problems(shape: _EdgeShape) -> list[Problem]:
     found = []
     for name, model in shape.models.items():
+        if model.draft is not None and (reason := _draft_problem(name, model, shape)):
+            found.append(Problem(("models", name, "draft"), reason))
         for adapter in model.adapters:
             if f"{name}+{adapter}" in shape.models:
                 reason = "is the name of another model with this adapter's name behind it"
@@ -294,3 +307,11 @@ def _problems(shape: _EdgeShape) -> list[Problem]:
         reason = "listens beyond loopback, so it needs `http_token_file`"
         found.append(Problem(("http",), reason))
     return found
+
+
+def _draft_problem(name: str, model: _ModelShape, shape: _EdgeShape) -> str:
+    if model.draft == name or model.draft not in shape.models:
+        return "is not the name of another model of this file"
+    if model.deterministic:
+        return "guesses make batches differ, so a `deterministic` model takes none"
+    return ""

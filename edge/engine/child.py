@@ -30,6 +30,7 @@ from edge.engine.frames import (
 from edge.engine.inbox import Inbox
 from edge.engine.native.adapter import apply_adapter
 from edge.engine.native.context import LlamaContext, threads_of
+from edge.engine.native.draft import DraftModel
 from edge.engine.native.embedding import Embedder, EmbeddingContext
 from edge.engine.native.model import LlamaModel, LoadLog
 from edge.engine.native.scheduler import Scheduler
@@ -109,7 +110,8 @@ class _Server:
     def _serve_text(self, load: Load, *, clock: Clock, rng: random.Random) -> None:
         with LoadLog() as log:
             model, context = _loaded(load, log)
-        self.cache_bytes = context.cache_bytes
+            draft = _draft(model, context, load, log) if load.draft else None
+        self.cache_bytes = context.cache_bytes + (draft.cache_bytes if draft else 0)
         template = ChatTemplate(
             "" if isinstance(context, EmbeddingContext) else model.chat_template,
             bos=model.bos_text,
@@ -130,6 +132,7 @@ class _Server:
             send=self._outbox.put,
             gather_s=load.gather_s,
             is_deterministic=load.is_deterministic,
+            draft=draft,
             clock=clock,
             rng=rng,
         )
@@ -185,6 +188,19 @@ def _loaded(
     if load.adapter:
         apply_adapter(model, context, load.adapter, log)
     return model, context
+
+
+def _draft(
+    model: "LlamaModel | OnnxModel",
+    context: "LlamaContext | OnnxContext | EmbeddingContext",
+    load: Load,
+    log: LoadLog,
+) -> DraftModel:
+    if not (isinstance(model, LlamaModel) and isinstance(context, LlamaContext)):
+        raise ModelInvalid("it is an ONNX model or makes embeddings, and such take no draft")
+    if not context.guesses:
+        raise ModelInvalid("it is deterministic or has one whole state, and such take no draft")
+    return DraftModel(model, load, log)
 
 
 def _facts_of(

@@ -261,8 +261,8 @@ class LlamaEngine:
         self, process: EngineProcess, name: ModelName, path: Path, *, sha256: str
     ) -> ModelFacts:
         await asyncio.to_thread(check_onnx if is_onnx(path) else check_gguf, path, sha256=sha256)
-        if process.adapter is not None:
-            await asyncio.to_thread(check_gguf, process.adapter)
+        for companion in process.companions:
+            await asyncio.to_thread(check_gguf, companion)
         if self._processes.get(name) is not process:
             raise BackendUnavailable(f"model {name} was unloaded while it was being loaded")
         self._runners[name] = self._tasks.create_task(process.run(), name=f"engine-{name}")

@@ -88,6 +88,8 @@ class Load:
     memory_headroom_bytes: int
     is_mapped: bool
     gather_s: float
+    draft: str = ""
+    """The file of a small model that guesses how this one goes on; empty for none."""
     adapter: str = ""
     """A LoRA adapter's file; empty for none."""
     takes_tensors: bool = False

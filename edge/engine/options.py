@@ -54,6 +54,9 @@ class EngineOptions:
     """
     gpu_layers: int = 0
     """Layers on an accelerator, for builds of libllama that have one."""
+    draft: Path | None = None
+    """A small model with the same vocabulary (GGUF), which guesses how a stream that is alone goes
+    on; ``None`` for none. Not for deterministic models."""
     adapter: Path | None = None
     """A LoRA adapter of the model (GGUF), in force for every call; ``None`` for none."""
     takes_tensors: bool = False

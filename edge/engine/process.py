@@ -100,9 +100,9 @@ class EngineProcess:
         self._last_failure = ""
 
     @property
-    def adapter(self) -> Path | None:
-        """The file of the LoRA adapter that is in force, if there is one."""
-        return self._options.adapter
+    def companions(self) -> list[Path]:
+        """The files that are loaded beside the model's own: its adapter, its draft."""
+        return [file for file in (self._options.adapter, self._options.draft) if file is not None]
 
     @property
     def status(self) -> ModelStatus:

@@ -181,5 +181,6 @@ def _load_frame(path: Path, options: EngineOptions) -> Load:
         is_mapped=options.is_mapped,
         gather_s=options.gather_s,
         takes_tensors=options.takes_tensors,
+        draft="" if options.draft is None else str(options.draft.absolute()),
         adapter="" if options.adapter is None else str(options.adapter.absolute()),
     )

@@ -5,6 +5,7 @@ the header describes it, and what a process needs at all. It knows nothing of wh
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,8 @@ def estimated_bytes(path: Path, options: EngineOptions) -> int:
     )
     cache_bytes = size.cache_tokens * summary.cache_bytes_per_token
     adapter_bytes = _files_bytes(options.adapter) if options.adapter is not None else 0
-    return _PROCESS_BYTES + summary.size_bytes + adapter_bytes + cache_bytes
+    own_bytes = _PROCESS_BYTES + summary.size_bytes + adapter_bytes + cache_bytes
+    return own_bytes + _draft_bytes(options)
 
 
 def process_bytes(pid: int) -> int:
@@ -53,6 +55,14 @@ def process_bytes(pid: int) -> int:
     except (OSError, IndexError):
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _draft_bytes(options: EngineOptions) -> int:
+    """Return what a draft takes beside the model that it guesses for: one sequence of its own."""
+    if options.draft is None:
+        return 0
+    own = replace(options, draft=None, adapter=None, slots=1, cache_tokens=0)
+    return estimated_bytes(options.draft, own) - _PROCESS_BYTES
 
 
 def _files_bytes(path: Path) -> int:

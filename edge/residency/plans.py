@@ -22,6 +22,7 @@ def _plan(model: ModelConfig, config: EdgeConfig) -> ModelPlan:
         slots=model.slots,
         cache_tokens=model.cache_tokens,
         is_deterministic=model.is_deterministic,
+        draft=model.draft,
         adapter=model.adapter,
         queue_limit=config.max_queue,
     )

@@ -13,8 +13,8 @@ from edge.engine.chat import ChatTemplate
 from edge.engine.chunking import ChunkSizer
 from edge.engine.frames import Begun, Failed, Frame, Start
 from edge.engine.gathering import Gathering
+from edge.engine.guessing import Draft, Guesser, Guessing
 from edge.engine.inbox import Inbox, Ticket
-from edge.engine.lookup import Guesser, GuessPrice
 from edge.engine.native.answer import Answer, tokenize_chat
 from edge.engine.native.batch import Part
 from edge.engine.native.decoder import Decoder
@@ -41,6 +41,7 @@ class Scheduler:
         send: Tells the daemon what came of steps.
         gather_s: How long a text may wait for the next one, to be sent with it.
         is_deterministic: Compute every sequence by itself.
+        draft: A small model that guesses for a stream that is alone.
         clock: Measures steps and calls.
         rng: Draws seeds for calls that name none.
     """
@@ -55,6 +56,7 @@ class Scheduler:
         send: Callable[[list[Frame]], None],
         gather_s: float,
         is_deterministic: bool,
+        draft: Draft | None = None,
         clock: Clock,
         rng: random.Random,
     ) -> None:
@@ -64,7 +66,7 @@ class Scheduler:
         self._inbox = inbox
         self._clock = clock
         self._rng = rng
-        self._price = GuessPrice()
+        self._guessing = Guessing(draft)
         self._chunks = ChunkSizer(context.batch_tokens)
         self._plan: Plan = (
             DeterministicPlan(context.batch_tokens)
@@ -102,10 +104,16 @@ class Scheduler:
         self._drop_abandoned()
         self._take_in()
         self._make_room()
-        for batch in self._plan.batches(self._running):
+        alone = self._running[0] if len(self._running) == 1 else None
+        is_plain = alone is not None and alone.is_answering
+        with self._inbox.decoding():
+            batches = self._plan.batches(self._running)
+        for batch in batches:
             if batch:
                 self._decode(batch)
         now_s = self._clock.monotonic_s()
+        if is_plain and alone is not None and alone.guesser is not None:
+            alone.guesser.note(now_s - since_s)
         self._news.flush(now_s=now_s, next_s=now_s - since_s)
 
     def _drop_abandoned(self) -> None:
@@ -188,7 +196,7 @@ class Scheduler:
         except ENDINGS as error:
             self._fail(ticket, error)
             return None
-        guesser = Guesser(prompt, self._price) if self._context.guesses else None
+        guesser = Guesser(prompt, self._guessing) if self._context.guesses else None
         return Sequence(ticket, prompt, answer, guesser)
 
     def _decode(self, batch: Batch) -> None:
@@ -202,8 +210,6 @@ class Scheduler:
         guesses = sum(part.guesses for _, part in batch)
         if not guesses:
             self._chunks.note(answers=answers, prompt_tokens=tokens - answers, took_s=took_s)
-        if answers == len(batch) == 1:
-            self._price.note(guesses=guesses, took_s=took_s)
         for (sequence, part), row in zip(batch, rows, strict=True):
             sequence.computed += len(part.tokens)
             self._places.grow(sequence.number, len(part.tokens))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from edge.engine.frames import Finished
+from edge.engine.guessing import Guesser
 from edge.engine.inbox import Ticket
-from edge.engine.lookup import Guesser
 from edge.engine.native.answer import Answer
 from edge.engine.native.batch import Part
 from runtime.ports import FinishReason, Timings, Usage

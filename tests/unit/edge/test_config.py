@@ -36,6 +36,14 @@ GRAPH = "leeward: graph/v1\nname: g\nsteps: {a: {role: assistant, model: large}}
         ("default_graph: g\n", "default_graph: g\nsentinal: {}\n", 6, "sentinel"),
         ("policy: policy.yaml", "polciy: policy.yaml", 2, 'did you mean "policy"'),
         ("small.gguf}", "small.gguf, threads: -1}", 7, "at least 0"),
+        ("small.gguf}", "small.gguf, draft: tiny}", 7, "not the name of another model"),
+        ("small.gguf}", "small.gguf, draft: small}", 7, "not the name of another model"),
+        (
+            "small.gguf}",
+            "small.gguf, draft: tiny, deterministic: true}\n  tiny: {file: t}",
+            7,
+            "takes none",
+        ),
         ("default_graph: g\n", "default_graph: g\nlisten: 0.0.0.0:7450\n", 6, "loopback"),
         ("default_graph: g\n", "default_graph: g\nhttp: 0.0.0.0:80\n", 6, "http_token_file"),
     ],
@@ -81,6 +89,15 @@ def test_an_onnx_file_needs_no_slash_and_a_name_is_a_pulled_model() -> None:
     (model,) = parse_config(text, base=Path("/x")).models
 
     assert model.file == Path("/x/small.onnx")
+
+
+def test_a_draft_is_the_file_of_another_model() -> None:
+    text = GOOD.replace("small.gguf}", "small.gguf, draft: tiny}\n  tiny: {file: t.gguf}")
+
+    small, tiny = parse_config(text, base=Path("/etc/leeward")).models
+
+    assert small.draft == tiny.file
+    assert tiny.draft is None
 
 
 def test_an_adapters_name_that_is_taken_is_told_with_its_line() -> None:
