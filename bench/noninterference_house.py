@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.egress.gate import Gate
+from edge.privacy.approvals import Approvals
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
 from runtime.catalog.document import parse_catalog
@@ -35,7 +36,7 @@ from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.planner.model import Plan
 from runtime.policy.document import parse_policy, policy_hash
-from runtime.policy.model import Policy
+from runtime.policy.model import ApprovalRules, Policy
 from runtime.ports import (
     ChatMessage,
     Chunk,
@@ -171,6 +172,7 @@ class House:
     collaboration: Collaboration
     executor: Executor
     recorder: Recorder
+    approvals: Approvals
 
 
 @asynccontextmanager
@@ -204,6 +206,14 @@ async def opened_house(
         rng=random.Random(5),  # noqa: S311 - jitter that repeats
     )
     ids = SeededIds(3)
+    approvals = Approvals(
+        releases,
+        ledger,
+        at_most=(rules.approvals or ApprovalRules()).at_most,
+        directory=root / "approvals",
+        clock=clock,
+    )
+    await approvals.settle_leftovers()
     try:
         yield House(
             Collaboration(
@@ -216,9 +226,11 @@ async def opened_house(
                 clock=clock,
                 new_id=lambda: str(ids.plan()),
                 people_of=releases.people_of,
+                approvals=approvals,
             ),
             executor,
             recorder,
+            approvals,
         )
     finally:
         await ledger.close()

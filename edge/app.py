@@ -22,6 +22,7 @@ from edge.engine.options import EngineOptions
 from edge.http.front import HttpFront
 from edge.identity import DeviceIdentity, IdentityStore
 from edge.metrics import EdgeMetrics
+from edge.privacy.approvals import Approvals
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
 from edge.residency.plans import plans_of
@@ -51,7 +52,7 @@ from runtime.ids import Category, ModelName, NodeName
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.document import policy_hash
-from runtime.policy.model import Policy
+from runtime.policy.model import ApprovalRules, Policy
 from runtime.ports import ModelPort
 from runtime.rpc.inference_client import InferenceClient
 from runtime.rpc.ready import announce, wait_stop_signal
@@ -101,6 +102,7 @@ class _Core:
     board: StatusBoard
     metrics: EdgeMetrics
     tensors: LlamaEngine
+    approvals: Approvals
 
 
 async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
@@ -167,6 +169,15 @@ async def _core(
     sentinel = await asyncio.to_thread(_sentinel, config, documents.policy, scanning)
     releases = EdgeReleases(sentinel, vault, clock=clock)
     await stack.enter_async_context(_purging(releases))
+    rules = documents.policy.approvals or ApprovalRules()
+    approvals = Approvals(
+        releases,
+        ledger,
+        at_most=rules.at_most,
+        directory=config.state / "approvals",
+        clock=clock,
+    )
+    await approvals.settle_leftovers()
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
     models = await stack.enter_async_context(
         ResidentModels(
@@ -224,11 +235,12 @@ async def _core(
         observed=metrics.counted,
         ended=releases.finish,
         people_of=releases.people_of,
+        approvals=approvals,
     )
     tensors = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
     tensors.observe(metrics.call_ended)
     await _load_tensor_models(tensors, config)
-    return _Core(models, collaboration, graphs, board, metrics, tensors)
+    return _Core(models, collaboration, graphs, board, metrics, tensors, approvals)
 
 
 async def _load_tensor_models(tensors: LlamaEngine, config: EdgeConfig) -> None:
@@ -275,6 +287,7 @@ def _add_services(
             models=core.models,
             board=core.board,
             ledger=config.state / "ledger",
+            approvals=core.approvals,
         ),
         server,
     )

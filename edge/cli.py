@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from edge.app import serve
+from edge.cli_approvals import approvals_app
 from edge.cli_models import models_app, pull
 from edge.cli_top import top
 from edge.config import EdgeConfig, load_config
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(pull)
 app.add_typer(models_app)
+app.add_typer(approvals_app)
 app.command()(top)
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
 _DEFAULT_CONFIG = Path("edge.yaml")

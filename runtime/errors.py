@@ -16,6 +16,7 @@ LeewardError
 │   ├── PolicyViolation         content was about to reach a node below its label
 │   ├── GateRefused             the gate's own scan found what a release should have removed
 │   ├── DetectionFailed         a detector failed and the policy says to refuse
+│   ├── ApprovalRefused         nobody approved what the policy wants approved
 │   ├── ContentRefused          a gateway found content above its own clearance
 │   └── LedgerUnavailable       the passage could not be recorded, so it did not happen
 ├── LedgerCorrupt               the record was altered, reordered or cut
@@ -57,6 +58,7 @@ from typing import ClassVar, Final
 __all__ = [
     "AddressInUse",
     "AlreadyAnswered",
+    "ApprovalRefused",
     "BackendUnavailable",
     "BudgetExhausted",
     "CallInFlight",
@@ -206,6 +208,10 @@ class GateRefused(PrivacyError):
 
 class DetectionFailed(PrivacyError):
     """A detector failed or timed out, and the policy refuses the request for it."""
+
+
+class ApprovalRefused(PrivacyError):
+    """A person said no, or nobody answered in time, and the policy says refuse."""
 
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})

@@ -334,6 +334,8 @@ class ReleaseRecord:
     """Exactly what it removed."""
     spans: int = 0
     """How many spans it replaced."""
+    approver: str = ""
+    """Who said yes to an ``approval``; stays on this node, in its ledger and receipts."""
 
 
 class StreamRestorer(Protocol):

@@ -1,6 +1,6 @@
 """``leeward.v1.Admin``: local administration of the daemon.
 
-Pulling models and deciding approvals come with later work and answer UNIMPLEMENTED.
+Pulling models comes with later work and answers UNIMPLEMENTED.
 """
 
 import asyncio
@@ -13,7 +13,9 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from edge.engine.process import ModelState, ModelStatus
+from edge.privacy.approvals import Approvals
 from edge.residency.resident import ResidentModels
+from edge.servicers.approvals import decide_approval, list_approvals
 from edge.status import DaemonStatus, StatusBoard
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc as pb_grpc
@@ -49,17 +51,21 @@ class AdminServicer(pb_grpc.AdminServicer):
         models: ResidentModels,
         board: StatusBoard,
         ledger: Path,
+        approvals: Approvals,
     ) -> None:
         self._models = models
         self._board = board
         self._ledger = ledger
+        self._approvals = approvals
 
     async def GetStatus(
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:
         """Say how the daemon stands."""
         async with error_boundary(context, "Admin.GetStatus"):
-            return _encode_status(self._board.status())
+            answer = _encode_status(self._board.status())
+            answer.pending_approvals = len(self._approvals.pending())
+            return answer
 
     async def LoadModel(
         self, request: pb.LoadModelRequest, context: Context
@@ -98,16 +104,16 @@ class AdminServicer(pb_grpc.AdminServicer):
     async def ListApprovals(
         self, request: pb.ListApprovalsRequest, context: Context
     ) -> pb.ListApprovalsResponse:
-        """Not served yet: the approval release comes with the privacy work."""
+        """List the requests that wait for a person."""
         async with error_boundary(context, "Admin.ListApprovals"):
-            raise NotImplementedYet("approvals are not served yet")
+            return list_approvals(self._approvals)
 
     async def DecideApproval(
         self, request: pb.DecideApprovalRequest, context: Context
     ) -> pb.DecideApprovalResponse:
-        """Not served yet: the approval release comes with the privacy work."""
+        """Say yes or no to one of them."""
         async with error_boundary(context, "Admin.DecideApproval"):
-            raise NotImplementedYet("approvals are not served yet")
+            return await decide_approval(self._approvals, request)
 
 
 def _take(entries: Iterator[Entry]) -> list[Entry]:

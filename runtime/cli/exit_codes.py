@@ -85,6 +85,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.LedgerCorrupt: 26,
         errors.VaultLocked: 27,
         errors.ContentRefused: 28,
+        errors.ApprovalRefused: 29,
         errors.IdentityError: 30,
         errors.CertificateInvalid: 31,
         errors.TokenRefused: 32,

@@ -20,7 +20,13 @@ from runtime.ids import RequestId
 from runtime.ledger.entry import Entry
 from runtime.ledger.keys import load_public_key
 from runtime.ledger.read import entries_of_request, read_entries
-from runtime.ledger.record import ContentPassage, ControlPassage, Outcome, record_to_fields
+from runtime.ledger.record import (
+    ApprovalNote,
+    ContentPassage,
+    ControlPassage,
+    Outcome,
+    record_to_fields,
+)
 from runtime.ledger.verify import Anchor, VerifyReport, verify_ledger
 
 __all__ = ["app"]
@@ -199,6 +205,10 @@ def _row(entry: Entry) -> tuple[object, ...]:
             to = f"{passage.destination.node} {passage.destination.address}"
             label = f"{passage.label_before} -> {passage.label}"
             return (*start, to, what, label, releases or "-", passage.payload_bytes)
+        case ApprovalNote() as note:
+            by = f" by {note.approver}" if note.approver else ""
+            what = f"{note.request_id} {note.status.value}{by}"
+            return (*start, note.node, what, note.categories, "approval", "")
         case Outcome() as outcome:
             what = f"of #{outcome.of}: {outcome.status}"
             return (*start, "", what, "", "", outcome.received_bytes)

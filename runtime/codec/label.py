@@ -22,6 +22,7 @@ __all__ = [
     "decode_releases",
     "encode_label",
     "encode_release",
+    "encode_release_of_receipt",
 ]
 
 
@@ -41,7 +42,7 @@ def decode_label_or_unsure(message: label_pb2.Label, field: str, *, present: boo
 
 
 def encode_release(record: ReleaseRecord) -> label_pb2.ReleaseRecord:
-    """Return the message of a release record."""
+    """Return the message of a release record, without who approved it."""
     try:
         kind = ReleaseKind(record.by)
     except ValueError:
@@ -51,12 +52,20 @@ def encode_release(record: ReleaseRecord) -> label_pb2.ReleaseRecord:
     )
 
 
+def encode_release_of_receipt(record: ReleaseRecord) -> label_pb2.ReleaseRecord:
+    """Return the message of a release record for a caller on this device, who may know it all."""
+    message = encode_release(record)
+    message.approver = record.approver
+    return message
+
+
 def decode_release(message: label_pb2.ReleaseRecord, field: str) -> ReleaseRecord:
     """Return the release record of a message."""
     return ReleaseRecord(
         by=RELEASE_KINDS.decode(message.by, f"{field}.by").value,
         categories=bounds.categories(message.categories, f"{field}.categories"),
         spans=message.spans,
+        approver=bounds.optional_name(message.approver, f"{field}.approver"),
     )
 
 

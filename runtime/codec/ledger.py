@@ -31,6 +31,7 @@ _KINDS: Final[Mapping[EntryKind, ledger_pb2.LedgerEntryKind.ValueType]] = {
     EntryKind.CONTROL: ledger_pb2.LEDGER_ENTRY_KIND_CONTROL,
     EntryKind.RECOVERY: ledger_pb2.LEDGER_ENTRY_KIND_RECOVERY,
     EntryKind.KEY_CHANGE: ledger_pb2.LEDGER_ENTRY_KIND_KEY_CHANGE,
+    EntryKind.APPROVAL: ledger_pb2.LEDGER_ENTRY_KIND_APPROVAL,
 }
 
 

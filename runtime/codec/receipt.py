@@ -6,7 +6,12 @@ from leeward.v1 import receipt_pb2
 from runtime.codec import bounds
 from runtime.codec.chat import decode_usage, encode_usage
 from runtime.codec.enums import FINISH_REASONS, FORMS, ZONES
-from runtime.codec.label import decode_label, decode_releases, encode_label, encode_release
+from runtime.codec.label import (
+    decode_label,
+    decode_releases,
+    encode_label,
+    encode_release_of_receipt,
+)
 from runtime.executor.events import Receipt, ReceiptStep
 from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepId
 
@@ -23,7 +28,7 @@ def encode_receipt(receipt: Receipt) -> receipt_pb2.Receipt:
         graph_hash=receipt.graph_hash,
         label=encode_label(receipt.label),
         steps=[encode_receipt_step(step) for step in receipt.steps],
-        releases=[encode_release(record) for record in receipt.releases],
+        releases=[encode_release_of_receipt(record) for record in receipt.releases],
         left_the_edge=receipt.left_the_edge,
         latency_s=receipt.latency_s,
         cost_usd=receipt.cost_usd,
@@ -63,7 +68,7 @@ def encode_receipt_step(step: ReceiptStep) -> receipt_pb2.ReceiptStep:
         model=step.model,
         form=FORMS.encode(step.form),
         label=encode_label(step.label),
-        releases=[encode_release(record) for record in step.releases],
+        releases=[encode_release_of_receipt(record) for record in step.releases],
         usage=encode_usage(step.usage),
         first_token_s=step.first_token_s,
         latency_s=step.latency_s,

@@ -7,26 +7,31 @@ them in order and is shared by the gRPC servicer and the HTTP front.
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
+from runtime.collaboration.approval import ApprovalDesk, Question
 from runtime.collaboration.graphs import GraphBook, GraphChoice, known_as
 from runtime.collaboration.intake import take_in
-from runtime.errors import VaultLocked
+from runtime.errors import ApprovalRefused, VaultLocked
 from runtime.executor.events import Event
 from runtime.executor.executor import Executor
 from runtime.graph.hash import graph_hash
 from runtime.ids import NodeName, PlanId, RequestId, SessionId
 from runtime.labels import PUBLIC, Label
+from runtime.planner.approvals import approval_wanted
 from runtime.planner.model import Plan, PlanRequest
 from runtime.planner.plan import plan
-from runtime.policy.model import Policy
+from runtime.policy.model import Policy, Unapproved
 from runtime.ports import ChatMessage, SamplingOverrides
 from runtime.sentinel.scan import Sentinel
 
 __all__ = ["Collaboration", "CollaborationRequest"]
 
+_WAITING_SHARE: Final = 0.5
+"""Of a request's time, how much it may spend waiting for a person: the rest is for its answer."""
 Observer = Callable[[str, AsyncGenerator[Event, None]], AsyncGenerator[Event, None]]
 """Passes the events of a run of the named graph on, and may look at them."""
 
@@ -65,6 +70,7 @@ class Collaboration:
         ended: Callable[[SessionId, RequestId], None] = lambda _session, _request: None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         people_of: Callable[[SessionId], Awaitable[Sequence[str]]] | None = None,
+        approvals: ApprovalDesk | None = None,
     ) -> None:
         self._graphs = graphs
         self._policy = policy
@@ -77,9 +83,10 @@ class Collaboration:
         self._ended = ended
         self._new_id = new_id
         self._people_of = people_of
+        self._approvals = approvals
 
     async def plan(self, request: CollaborationRequest) -> Plan:
-        """Decide what ``run`` would do, without doing it.
+        """Decide what ``run`` would do if nobody approved anything, without doing it.
 
         Raises:
             NotFound: No such graph or model.
@@ -87,6 +94,12 @@ class Collaboration:
             DetectionFailed: A detector failed and the policy refuses such requests.
             CloudAway: The cloud is away and the policy allows no other way.
         """
+        return self._planned(await self._plan_request(request))
+
+    def _planned(self, asked: PlanRequest) -> Plan:
+        return plan(asked, plan_id=PlanId(self._new_id()), graph_hash=graph_hash(asked.graph))
+
+    async def _plan_request(self, request: CollaborationRequest) -> PlanRequest:
         graph = self._graphs.find(request.choice)
         taken_in = await take_in(
             request.messages,
@@ -95,24 +108,54 @@ class Collaboration:
             policy=self._policy,
             people=await self._known_people(request.session_id),
         )
-        return plan(
-            PlanRequest(
-                graph=graph,
-                label=taken_in.label,
-                policy=self._policy,
-                catalog=self._catalog,
-                today=self._clock.now().date(),
-                healthy=self._healthy(),
-                prompt_tokens=taken_in.prompt_tokens,
-                deadline_s=request.deadline_s,
-            ),
-            plan_id=PlanId(self._new_id()),
-            graph_hash=graph_hash(graph),
+        return PlanRequest(
+            graph=graph,
+            label=taken_in.label,
+            policy=self._policy,
+            catalog=self._catalog,
+            today=self._clock.now().date(),
+            healthy=self._healthy(),
+            prompt_tokens=taken_in.prompt_tokens,
+            deadline_s=request.deadline_s,
         )
 
+    async def _approved(self, asked: PlanRequest, request: CollaborationRequest) -> PlanRequest:
+        """Ask a person where one may help; return the request with what they approved."""
+        rules = self._policy.approvals
+        if rules is None or self._approvals is None:
+            return asked
+        wanted = approval_wanted(
+            asked, plan_id=PlanId(self._new_id()), graph_hash=graph_hash(asked.graph)
+        )
+        if wanted is None:
+            return asked
+        approver = await self._approvals.ask(
+            Question(
+                wanted,
+                request.messages,
+                request.request_id,
+                request.session_id or SessionId(request.request_id),
+                longest_s=min(rules.wait_s, request.deadline_s * _WAITING_SHARE),
+            )
+        )
+        if approver is not None:
+            return replace(asked, approved=wanted.categories, approver=approver)
+        if rules.otherwise is Unapproved.REFUSE:
+            names = ", ".join(sorted(wanted.categories))
+            raise ApprovalRefused(f"nobody approved that {names} goes to {wanted.reader.node}")
+        return asked
+
     async def run(self, request: CollaborationRequest) -> AsyncGenerator[Event, None]:
-        """Answer a request as a stream of events; the last one holds the receipt."""
-        decided = await self.plan(request)
+        """Answer a request as a stream of events; the last one holds the receipt.
+
+        Raises:
+            ApprovalRefused: A person said no, or nobody answered, and the policy says refuse.
+            LeewardError: What ``plan`` raises, and what the executor does.
+        """
+        started_s = self._clock.monotonic_s()
+        asked = await self._plan_request(request)
+        decided = self._planned(await self._approved(asked, request))
+        left_s = request.deadline_s - (self._clock.monotonic_s() - started_s)
         session_id = request.session_id or SessionId(request.request_id)
         events = self._executor.run(
             decided,
@@ -120,7 +163,7 @@ class Collaboration:
             request_id=request.request_id,
             session_id=session_id,
             overrides=request.sampling,
-            deadline_s=request.deadline_s,
+            deadline_s=left_s,
             caller=request.caller,
         )
         try:

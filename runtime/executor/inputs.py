@@ -4,6 +4,7 @@ Knows forms, releases and the order of edges; knows nothing of labels (``taint``
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runtime.executor.outputs import read_outputs
 from runtime.executor.prompts import compose, compose_part, with_instruction
@@ -52,7 +53,7 @@ class Inputs:
             self._released, record = await self._releases.release(
                 self._released, release.categories, self._provenance, by=release.by.value
             )
-            self.records += (record,)
+            self.records += (replace(record, approver=release.approver),)
         return self.records
 
     def provenance_of(self, step: StepId, records: tuple[ReleaseRecord, ...]) -> Provenance:

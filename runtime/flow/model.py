@@ -40,6 +40,8 @@ class PlannedRelease:
     by: ReleaseKind
     categories: frozenset[Category]
     step: StepId | None = None
+    approver: str = ""
+    """Who said yes to an ``approval``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from runtime.errors import LedgerCorrupt
 from runtime.ids import RequestId
 from runtime.ledger.entry import Entry, parse_line
-from runtime.ledger.record import ContentPassage, Outcome
+from runtime.ledger.record import ApprovalNote, ContentPassage, Outcome
 from runtime.ledger.segments import is_torn, list_segments, read_lines
 
 __all__ = ["entries_of_request", "read_entries"]
@@ -60,6 +60,8 @@ def entries_of_request(path: Path, request_id: RequestId) -> tuple[Entry, ...]:
         match entry.record:
             case ContentPassage(request_id=of_request) if of_request == request_id:
                 positions.add(entry.position)
+                found.append(entry)
+            case ApprovalNote(request_id=of_request) if of_request == request_id:
                 found.append(entry)
             case Outcome(of=position) if position in positions:
                 found.append(entry)

@@ -18,6 +18,8 @@ from runtime.labels import PUBLIC, Label
 from runtime.ports import ReleaseRecord
 
 __all__ = [
+    "ApprovalNote",
+    "ApprovalStatus",
     "ContentPassage",
     "ControlPassage",
     "ControlPurpose",
@@ -52,6 +54,8 @@ class EntryKind(Enum):
     """A crash had left a torn last line, which was cut off."""
     KEY_CHANGE = "key_change"
     """The next entries are signed with another key."""
+    APPROVAL = "approval"
+    """A person was asked for an approval, or what came of it."""
 
 
 class ControlPurpose(Enum):
@@ -65,6 +69,20 @@ class ControlPurpose(Enum):
     LIST_MODELS = "list_models"
     PULL = "pull"
     TELEMETRY = "telemetry"
+
+
+class ApprovalStatus(Enum):
+    """What became of an approval."""
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    """Nobody answered in time."""
+    WITHDRAWN = "withdrawn"
+    """Its caller went away."""
+    RESTARTED = "restarted"
+    """The daemon stopped while it waited: refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +162,22 @@ class KeyChanged:
     """Raw Ed25519 public key, 32 bytes."""
 
 
-Record = ContentPassage | Outcome | ControlPassage | Opened | Recovered | KeyChanged
+@dataclass(frozen=True, slots=True)
+class ApprovalNote:
+    """A person was asked whether content may leave, or what came of it."""
+
+    approval_id: str
+    request_id: RequestId
+    node: NodeName
+    """Who would receive it."""
+    categories: Label
+    """What would stay in the text."""
+    status: ApprovalStatus
+    approver: str = ""
+    """Who answered, as they named themselves."""
+
+
+Record = ApprovalNote | ContentPassage | Outcome | ControlPassage | Opened | Recovered | KeyChanged
 
 
 def is_identifier(text: str) -> bool:
@@ -167,6 +200,8 @@ def kind_of(record: Record) -> EntryKind:
             return EntryKind.RECOVERY
         case KeyChanged():
             return EntryKind.KEY_CHANGE
+        case ApprovalNote():
+            return EntryKind.APPROVAL
         case _:
             assert_never(record)
 
@@ -201,6 +236,15 @@ def record_to_fields(record: Record) -> dict[str, Any]:
             fields = {"dropped_bytes": record.dropped_bytes}
         case KeyChanged():
             fields = {"key_id": record.key_id, "public_key": record.public_key.hex()}
+        case ApprovalNote():
+            fields = {
+                "approval": record.approval_id,
+                "approver": record.approver,
+                "categories": list(record.categories.names()),
+                "node": record.node,
+                "request": record.request_id,
+                "status": record.status.value,
+            }
         case _:
             assert_never(record)
     _refuse_text(fields)
@@ -230,14 +274,16 @@ def _content_to_fields(record: ContentPassage) -> dict[str, Any]:
         "payload_digest": record.payload_digest.hex(),
         "plan": record.plan_id,
         "policy": record.policy_hash,
-        "releases": [
-            {"by": release.by, "categories": sorted(release.categories), "spans": release.spans}
-            for release in record.releases
-        ],
+        "releases": [_release_to_fields(release) for release in record.releases],
         "request": record.request_id,
         "session": record.session_id,
         "step": record.step_id,
     }
+
+
+def _release_to_fields(release: ReleaseRecord) -> dict[str, Any]:
+    fields = {"by": release.by, "categories": sorted(release.categories), "spans": release.spans}
+    return fields | ({"approver": release.approver} if release.approver else {})
 
 
 def _destination_to_fields(destination: Destination) -> dict[str, str]:
@@ -306,6 +352,17 @@ def _read_key_changed(fields: Mapping[str, Any]) -> Record:
     return KeyChanged(key_id=str(fields["key_id"]), public_key=bytes.fromhex(fields["public_key"]))
 
 
+def _read_approval(fields: Mapping[str, Any]) -> Record:
+    return ApprovalNote(
+        approval_id=str(fields["approval"]),
+        request_id=RequestId(str(fields["request"])),
+        node=NodeName(str(fields["node"])),
+        categories=_read_label(fields["categories"]),
+        status=ApprovalStatus(fields["status"]),
+        approver=str(fields["approver"]),
+    )
+
+
 def _read_destination(fields: Mapping[str, Any]) -> Destination:
     return Destination(node=NodeName(str(fields["node"])), address=str(fields["address"]))
 
@@ -320,6 +377,7 @@ def _read_release(fields: Mapping[str, Any]) -> ReleaseRecord:
         by=str(fields["by"]),
         categories=tuple(Category(str(name)) for name in fields["categories"]),
         spans=int(fields["spans"]),
+        approver=str(fields.get("approver", "")),
     )
 
 
@@ -330,4 +388,5 @@ _READERS: Final = {
     EntryKind.OPEN: _read_opened,
     EntryKind.RECOVERY: _read_recovered,
     EntryKind.KEY_CHANGE: _read_key_changed,
+    EntryKind.APPROVAL: _read_approval,
 }

@@ -35,6 +35,8 @@ class PlanRequest:
     """Time left, seconds."""
     approved: frozenset[Category] = frozenset()
     """Categories that a person has already approved for this request."""
+    approver: str = ""
+    """Who that person is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def request_releases(
             approved |= _above_clearance(request, node) & _approved(request, node) - redactable
     planned = (
         PlannedRelease(ReleaseKind.REDACT, redacted),
-        PlannedRelease(ReleaseKind.APPROVAL, approved),
+        PlannedRelease(ReleaseKind.APPROVAL, approved, approver=request.approver),
     )
     return tuple(release for release in planned if release.categories)
 

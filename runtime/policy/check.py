@@ -12,7 +12,7 @@ from typing import Literal
 from runtime.documents.document import Path
 from runtime.documents.suggest import did_you_mean, listed
 from runtime.labels import UNSURE, Level
-from runtime.policy.model import Policy, ReleaseRule
+from runtime.policy.model import Policy, ReleaseKind, ReleaseRule
 
 __all__ = ["Finding", "check_policy"]
 
@@ -39,6 +39,7 @@ def check_policy(policy: Policy) -> list[Finding]:
         *_clearance_findings(policy),
         *_release_findings(policy),
         *_unsure_findings(policy),
+        *_approval_findings(policy),
     ]
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
@@ -133,6 +134,12 @@ def _unsure_findings(policy: Policy) -> Iterator[Finding]:
     elif level > policy.clearance.get("edge", Level.PUBLIC):
         reason = f"is {_name(level)}, which the edge may not receive either; say `refuse`"
         yield Finding("warning", ("when_unsure",), reason)
+
+
+def _approval_findings(policy: Policy) -> Iterator[Finding]:
+    if policy.approvals and not any(rule.by is ReleaseKind.APPROVAL for rule in policy.releases):
+        reason = "asks nobody: no release is `by: approval`"
+        yield Finding("warning", ("approvals",), reason)
 
 
 def _name(level: Level) -> str:

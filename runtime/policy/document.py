@@ -13,8 +13,8 @@ from runtime.errors import PolicyInvalid
 from runtime.ids import Category
 from runtime.labels import Level
 from runtime.policy.check import check_policy
-from runtime.policy.model import Policy, ReleaseRule, WhenUnsure
-from runtime.policy.shape import LevelName, PolicyShape, WhenUnsureName
+from runtime.policy.model import ApprovalRules, Policy, ReleaseRule, WhenUnsure
+from runtime.policy.shape import ApprovalsShape, LevelName, PolicyShape, WhenUnsureName
 
 __all__ = [
     "POLICY_VERSION",
@@ -68,7 +68,7 @@ def dump_policy(policy: Policy) -> dict[str, object]:
         "when_unsure": "refuse" if unsure.refuse else _level_name(unsure.level),
         "cloud_away": policy.cloud_away.value,
         "restore_tool_arguments": policy.restore_tool_arguments,
-    }
+    } | ({} if policy.approvals is None else {"approvals": _approvals_data(policy.approvals)})
 
 
 def policy_hash(policy: Policy) -> str:
@@ -102,6 +102,7 @@ def _policy(document: Document) -> Policy:
         cloud_away=shape.cloud_away,
         restore_tool_arguments=shape.restore_tool_arguments,
         version=shape.leeward,
+        approvals=_approvals(shape.approvals),
     )
     document.refuse(
         Problem(finding.path, finding.reason)
@@ -115,6 +116,20 @@ def _when_unsure(name: WhenUnsureName) -> WhenUnsure:
     if name is WhenUnsureName.REFUSE:
         return WhenUnsure(Level.RESTRICTED, refuse=True)
     return WhenUnsure(Level[name.name])
+
+
+def _approvals(shape: ApprovalsShape | None) -> ApprovalRules | None:
+    if shape is None:
+        return None
+    return ApprovalRules(wait_s=shape.wait_s, otherwise=shape.otherwise, at_most=shape.at_most)
+
+
+def _approvals_data(rules: ApprovalRules) -> dict[str, object]:
+    return {
+        "wait_s": rules.wait_s,
+        "otherwise": rules.otherwise.value,
+        "at_most": rules.at_most,
+    }
 
 
 def _level(name: LevelName) -> Level:

@@ -13,7 +13,16 @@ from typing import Literal
 from runtime.ids import Category, NodeName
 from runtime.labels import UNSURE, Label, Level
 
-__all__ = ["CloudAway", "Policy", "ReleaseKind", "ReleaseRule", "WhenUnsure", "Zone"]
+__all__ = [
+    "ApprovalRules",
+    "CloudAway",
+    "Policy",
+    "ReleaseKind",
+    "ReleaseRule",
+    "Unapproved",
+    "WhenUnsure",
+    "Zone",
+]
 
 Zone = Literal["edge", "cloud"]
 """Where a node stands: ``edge`` is trusted and sees raw data."""
@@ -60,6 +69,24 @@ class WhenUnsure:
     refuse: bool = False
 
 
+class Unapproved(Enum):
+    """What happens to a request that nobody approved in time."""
+
+    EDGE_ONLY = "edge_only"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRules:
+    """How a person is asked for the releases ``by: approval``."""
+
+    wait_s: float = 120.0
+    """How long a request waits for a person, seconds; never more than half of its own time."""
+    otherwise: Unapproved = Unapproved.EDGE_ONLY
+    at_most: int = 16
+    """Requests that wait at the same time; one more counts as not approved."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseRule:
     """One allowed way down: ``by`` may remove ``categories`` on the way to ``to``."""
@@ -82,6 +109,8 @@ class Policy:
     cloud_away: CloudAway = CloudAway.EDGE_ONLY
     restore_tool_arguments: bool = False
     version: str = "policy/v1"
+    approvals: ApprovalRules | None = None
+    """``None``: nobody is asked, so no ``approval`` ever counts."""
 
     def level_of_category(self, category: Category) -> Level:
         """Return a category's level; one that the policy does not list is ``when_unsure``."""

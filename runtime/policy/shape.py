@@ -9,9 +9,9 @@ from pydantic import Field
 
 from runtime.documents.names import CategoryName, Name
 from runtime.documents.shape import Shape
-from runtime.policy.model import CloudAway, ReleaseKind
+from runtime.policy.model import CloudAway, ReleaseKind, Unapproved
 
-__all__ = ["LevelName", "PolicyShape", "ReleaseShape", "WhenUnsureName"]
+__all__ = ["ApprovalsShape", "LevelName", "PolicyShape", "ReleaseShape", "WhenUnsureName"]
 
 
 class LevelName(Enum):
@@ -44,6 +44,17 @@ class ReleaseShape(Shape):
     """How it is removed."""
 
 
+class ApprovalsShape(Shape):
+    """How a person is asked for the releases ``by: approval``."""
+
+    wait_s: float = Field(default=120.0, gt=0, le=86_400)
+    """How long a request waits for a person, seconds; never more than half of its own time."""
+    otherwise: Unapproved = Unapproved.EDGE_ONLY
+    """What happens when nobody says yes in time."""
+    at_most: int = Field(default=16, ge=1, le=1000)
+    """Requests that wait at the same time; one more counts as not approved."""
+
+
 class PolicyShape(Shape):
     """What is sensitive, who may see what, and which ways down exist."""
 
@@ -61,3 +72,5 @@ class PolicyShape(Shape):
     """What happens to cloud steps while the cloud cannot be reached."""
     restore_tool_arguments: bool = False
     """Whether originals are put back into the arguments of tool calls."""
+    approvals: ApprovalsShape | None = None
+    """Left out, nobody is asked, and no release ``by: approval`` ever counts."""

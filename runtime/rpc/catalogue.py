@@ -67,6 +67,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.DetectionFailed: PublicStatus(
         StatusCode.FAILED_PRECONDITION, "content could not be checked"
     ),
+    errors.ApprovalRefused: PublicStatus(
+        StatusCode.PERMISSION_DENIED, "nobody approved that this leaves the device"
+    ),
     errors.ContentRefused: PublicStatus(
         StatusCode.PERMISSION_DENIED, "gateway found content above its clearance; check the sender"
     ),

@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/label.proto\x12\nleeward.v1\"\x1b\n\x05Label\x12\x12\n\ncategories\x18\x01 \x03(\t\"W\n\rReleaseRecord\x12#\n\x02\x62y\x18\x01 \x01(\x0e\x32\x17.leeward.v1.ReleaseKind\x12\x12\n\ncategories\x18\x02 \x03(\t\x12\r\n\x05spans\x18\x03 \x01(\r*r\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x10\n\x0cLEVEL_PUBLIC\x10\x01\x12\x12\n\x0eLEVEL_INTERNAL\x10\x02\x12\x16\n\x12LEVEL_CONFIDENTIAL\x10\x03\x12\x14\n\x10LEVEL_RESTRICTED\x10\x04*\xd4\x01\n\x0bReleaseKind\x12\x1c\n\x18RELEASE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13RELEASE_KIND_REDACT\x10\x01\x12\x1b\n\x17RELEASE_KIND_GENERALISE\x10\x02\x12\x17\n\x13RELEASE_KIND_SKETCH\x10\x03\x12\x19\n\x15RELEASE_KIND_APPROVAL\x10\x04\x12\x1e\n\x1aRELEASE_KIND_MODEL_WRITTEN\x10\x05\x12\x1d\n\x19RELEASE_KIND_DECISION_BIT\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/label.proto\x12\nleeward.v1\"\x1b\n\x05Label\x12\x12\n\ncategories\x18\x01 \x03(\t\"i\n\rReleaseRecord\x12#\n\x02\x62y\x18\x01 \x01(\x0e\x32\x17.leeward.v1.ReleaseKind\x12\x12\n\ncategories\x18\x02 \x03(\t\x12\r\n\x05spans\x18\x03 \x01(\r\x12\x10\n\x08\x61pprover\x18\x04 \x01(\t*r\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x10\n\x0cLEVEL_PUBLIC\x10\x01\x12\x12\n\x0eLEVEL_INTERNAL\x10\x02\x12\x16\n\x12LEVEL_CONFIDENTIAL\x10\x03\x12\x14\n\x10LEVEL_RESTRICTED\x10\x04*\xd4\x01\n\x0bReleaseKind\x12\x1c\n\x18RELEASE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13RELEASE_KIND_REDACT\x10\x01\x12\x1b\n\x17RELEASE_KIND_GENERALISE\x10\x02\x12\x17\n\x13RELEASE_KIND_SKETCH\x10\x03\x12\x19\n\x15RELEASE_KIND_APPROVAL\x10\x04\x12\x1e\n\x1aRELEASE_KIND_MODEL_WRITTEN\x10\x05\x12\x1d\n\x19RELEASE_KIND_DECISION_BIT\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leeward.v1.label_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LEVEL']._serialized_start=156
-  _globals['_LEVEL']._serialized_end=270
-  _globals['_RELEASEKIND']._serialized_start=273
-  _globals['_RELEASEKIND']._serialized_end=485
+  _globals['_LEVEL']._serialized_start=174
+  _globals['_LEVEL']._serialized_end=288
+  _globals['_RELEASEKIND']._serialized_start=291
+  _globals['_RELEASEKIND']._serialized_end=503
   _globals['_LABEL']._serialized_start=38
   _globals['_LABEL']._serialized_end=65
   _globals['_RELEASERECORD']._serialized_start=67
-  _globals['_RELEASERECORD']._serialized_end=154
+  _globals['_RELEASERECORD']._serialized_end=172
 # @@protoc_insertion_point(module_scope)

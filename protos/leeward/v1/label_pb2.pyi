@@ -126,10 +126,13 @@ class ReleaseRecord(_message.Message):
     BY_FIELD_NUMBER: _builtins.int
     CATEGORIES_FIELD_NUMBER: _builtins.int
     SPANS_FIELD_NUMBER: _builtins.int
+    APPROVER_FIELD_NUMBER: _builtins.int
     by: Global___ReleaseKind.ValueType
     """How the categories were removed."""
     spans: _builtins.int
     """How many spans were replaced; 0 where the release replaces none."""
+    approver: _builtins.str
+    """Who said yes to an approval, as the device knows them. In receipts only; never sent to a node."""
     @_builtins.property
     def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Exactly what was removed; everything else stayed."""
@@ -140,10 +143,11 @@ class ReleaseRecord(_message.Message):
         by: Global___ReleaseKind.ValueType = ...,
         categories: _abc.Iterable[_builtins.str] | None = ...,
         spans: _builtins.int = ...,
+        approver: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "categories", b"categories", "spans", b"spans"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "by", b"by", "categories", b"categories", "spans", b"spans"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,6 +38,8 @@ class _LedgerEntryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ledge
     """A crash had left a torn last line, which was cut off."""
     LEDGER_ENTRY_KIND_KEY_CHANGE: _LedgerEntryKind.ValueType  # 6
     """The next entries are signed with another key."""
+    LEDGER_ENTRY_KIND_APPROVAL: _LedgerEntryKind.ValueType  # 7
+    """A person was asked for an approval, or what came of it."""
 
 class LedgerEntryKind(_LedgerEntryKind, metaclass=_LedgerEntryKindEnumTypeWrapper):
     """What a ledger entry is about."""
@@ -56,6 +58,8 @@ LEDGER_ENTRY_KIND_RECOVERY: LedgerEntryKind.ValueType  # 5
 """A crash had left a torn last line, which was cut off."""
 LEDGER_ENTRY_KIND_KEY_CHANGE: LedgerEntryKind.ValueType  # 6
 """The next entries are signed with another key."""
+LEDGER_ENTRY_KIND_APPROVAL: LedgerEntryKind.ValueType  # 7
+"""A person was asked for an approval, or what came of it."""
 Global___LedgerEntryKind: _TypeAlias = LedgerEntryKind  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,159 @@
+"""``leeward edge approvals``: what waits for a person, and the person's answer.
+
+Only ``show`` prints content, to standard output; nothing of it is kept or logged.
+"""
+
+import asyncio
+import os
+import pwd
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge.config import load_config
+from edge.egress.local_approvals import decide_approval, read_approvals
+from runtime.cli.exit_codes import FINDINGS
+from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.errors import NotFound, RequestInvalid
+
+__all__ = ["approvals_app"]
+
+approvals_app = typer.Typer(
+    name="approvals", no_args_is_help=True, help="Requests that wait for a person's yes."
+)
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
+AddressOption = Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")]
+IdArgument = Annotated[str, typer.Argument(help="Its id, or the beginning of it.")]
+ByOption = Annotated[
+    str, typer.Option("--as", help="Who decides, for the record; default: this account's name.")
+]
+_DEFAULT_CONFIG = Path("edge.yaml")
+_SHORT_ID = 8
+
+
+@approvals_app.command("list")
+def list_command(
+    config: ConfigOption = _DEFAULT_CONFIG,
+    address: AddressOption = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """List what waits, without content."""
+
+    def work() -> None:
+        waiting = [
+            {name: value for name, value in item.items() if name != "content"}
+            for item in asyncio.run(read_approvals(_listen(config, address)))
+        ]
+        rows = [
+            (
+                item["id"][:_SHORT_ID],
+                ", ".join(item["categories"]),
+                f"{item['step']} on {item['node']}",
+                item["asked_at"],
+                item["expires_at"],
+            )
+            for item in waiting
+        ]
+        table = make_table(("id", "would stay in the text", "for", "asked", "until"), rows)
+        show({"approvals": waiting}, table if rows else "nothing waits", as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@approvals_app.command("show")
+def show_command(
+    approval: IdArgument,
+    config: ConfigOption = _DEFAULT_CONFIG,
+    address: AddressOption = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the very text that would leave."""
+
+    def work() -> None:
+        item = asyncio.run(_one(_listen(config, address), approval))
+        head = (
+            f"{item['id']}: {', '.join(item['categories'])} would go to {item['node']}"
+            f" (step {item['step']}); waits until {item['expires_at']}"
+        )
+        show(item, head, "", item["content"], as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@approvals_app.command()
+def approve(
+    approval: IdArgument,
+    by: ByOption = "",
+    config: ConfigOption = _DEFAULT_CONFIG,
+    address: AddressOption = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Let it leave."""
+    _decide(approval, by, _Target(config, address), approved=True, as_json=as_json)
+
+
+@approvals_app.command()
+def deny(
+    approval: IdArgument,
+    by: ByOption = "",
+    config: ConfigOption = _DEFAULT_CONFIG,
+    address: AddressOption = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep it here."""
+    _decide(approval, by, _Target(config, address), approved=False, as_json=as_json)
+
+
+class _Target:
+    """Which daemon is meant; the configuration is read only where it is needed."""
+
+    def __init__(self, config: Path, address: str) -> None:
+        self._config = config
+        self._address = address
+
+    def listen(self) -> str:
+        return _listen(self._config, self._address)
+
+
+def _decide(approval: str, by: str, target: _Target, *, approved: bool, as_json: bool) -> None:
+    def work() -> None:
+        decided_by = by or pwd.getpwuid(os.getuid()).pw_name
+        stands, approval_id = asyncio.run(
+            _decided(target.listen(), approval, approved=approved, by=decided_by)
+        )
+        word = "approved" if stands else "refused"
+        data = {"id": approval_id, "approved": stands, "decided_by": decided_by}
+        late = (
+            "" if stands is approved else "; somebody decided before, and the first answer stands"
+        )
+        show(data, f"{approval_id}: {word}{late}", as_json=as_json)
+        if stands is not approved:
+            raise typer.Exit(FINDINGS)
+
+    run_command(work, as_json=as_json)
+
+
+async def _decided(listen: str, approval: str, *, approved: bool, by: str) -> tuple[bool, str]:
+    try:
+        approval_id = (await _one(listen, approval))["id"]
+    except NotFound:
+        approval_id = approval  # it may have been decided; the daemon remembers whole ids
+    return await decide_approval(listen, approval_id, approved=approved, by=by), approval_id
+
+
+async def _one(listen: str, beginning: str) -> dict[str, Any]:
+    found = [item for item in await read_approvals(listen) if item["id"].startswith(beginning)]
+    if not found:
+        raise NotFound("no request waits under that name; it may have waited too long")
+    if len(found) > 1:
+        raise RequestInvalid("several requests begin with that; give more of the id", field="id")
+    return found[0]
+
+
+def _listen(config: Path, address: str) -> str:
+    return address or load_config(config).listen
