@@ -11,6 +11,7 @@ import typer
 
 from runtime.cli.exit_codes import FINDINGS
 from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.cli.policy_cases import run_cases
 from runtime.documents.document import dotted
 from runtime.documents.reader import read_document
 from runtime.errors import PolicyInvalid, RequestInvalid
@@ -27,6 +28,8 @@ from runtime.sentinel.scan import Scan, Sentinel
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Check policies, and see what they decide.")
+
+app.command("test")(run_cases)
 
 PolicyFile = Annotated[Path, typer.Argument(help="Policy document, YAML or JSON.")]
 _ZONES: tuple[Zone, ...] = ("edge", "cloud")
