@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -22,6 +23,8 @@ from edge.engine.options import EngineOptions
 from edge.http.front import HttpFront
 from edge.identity import DeviceIdentity, IdentityStore
 from edge.metrics import EdgeMetrics
+from edge.models.manifest import require_vouched
+from edge.models.store import ModelStore
 from edge.privacy.approvals import Approvals
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
@@ -48,6 +51,7 @@ from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid, ConfigInvalid
 from runtime.executor.executor import Executor
 from runtime.http.server import bind_http, serving_http
+from runtime.identity.signing_keys import load_signers
 from runtime.ids import Category, ModelName, NodeName
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
@@ -179,9 +183,16 @@ async def _core(
     )
     await approvals.settle_leftovers()
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
+    signers = load_signers(config.model_signers, field="model_signers")
+    vet = partial(require_vouched, signers=signers)
     models = await stack.enter_async_context(
         ResidentModels(
-            engine, plans_of(config), budget_bytes=config.memory_budget_bytes, clock=clock
+            engine,
+            plans_of(config),
+            budget_bytes=config.memory_budget_bytes,
+            clock=clock,
+            vet=vet,
+            used=ModelStore(config.state, clock=clock).note_use,
         )
     )
     await models.start()
@@ -239,15 +250,18 @@ async def _core(
     )
     tensors = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
     tensors.observe(metrics.call_ended)
-    await _load_tensor_models(tensors, config)
+    await _load_tensor_models(tensors, config, vet)
     return _Core(models, collaboration, graphs, board, metrics, tensors, approvals)
 
 
-async def _load_tensor_models(tensors: LlamaEngine, config: EdgeConfig) -> None:
+async def _load_tensor_models(
+    tensors: LlamaEngine, config: EdgeConfig, vet: Callable[[Path], object]
+) -> None:
     for model in config.tensor_models:
         options = EngineOptions(
             threads=model.threads, queue_limit=config.max_queue, takes_tensors=True
         )
+        await asyncio.to_thread(vet, model.file)
         await tensors.load(model.name, model.file, options=options, sha256=model.sha256)
 
 

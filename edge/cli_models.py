@@ -24,15 +24,18 @@ from rich.progress import (
 
 from edge.config import EdgeConfig, load_config
 from edge.egress.fetch import Progress as ProgressSink
-from edge.egress.hub import DEFAULT_ENDPOINT
 from edge.egress.local import load_model, unload_model
 from edge.egress.pull import Puller, PullRequest, ledger_recorder
 from edge.models.gguf_check import check_gguf
+from edge.models.manifest import write_manifest
+from edge.models.onnx_check import is_onnx
+from edge.models.record import StoredModel
 from edge.models.source import check_model_name, name_for, parse_source
-from edge.models.store import ModelStore, StoredModel
+from edge.models.store import ModelStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
-from runtime.errors import ConfigInvalid, RequestInvalid
+from runtime.errors import ConfigInvalid, RequestInvalid, SignatureInvalid
+from runtime.identity.signing_keys import load_or_create_key, load_signers, public_file_of
 
 __all__ = ["models_app", "pull"]
 
@@ -48,7 +51,9 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _CHECKS: Final = {
     "given": "equals the SHA-256 that was given",
     "hub": "equals the SHA-256 that the hub gives",
-    "structure": "is a whole GGUF file; nobody gave a SHA-256",
+    "signature": "equals its manifest, which one of `model_signers` has signed",
+    "manifest": "equals its signed manifest; nobody compared whose key it is",
+    "structure": "is a whole file; nobody gave a SHA-256",
 }
 
 
@@ -60,11 +65,14 @@ def pull(
     name: Annotated[str, typer.Option(help="Name to store it under; default: the file's.")] = "",
     sha256: Annotated[str, typer.Option(help="Refuse the file unless this is its SHA-256.")] = "",
     endpoint: Annotated[
-        str, typer.Option(envvar="HF_ENDPOINT", help="The hub; a mirror of yours, for example.")
-    ] = DEFAULT_ENDPOINT,
+        str, typer.Option(envvar="HF_ENDPOINT", help="The hub, instead of the configuration's.")
+    ] = "",
     revision: Annotated[str, typer.Option(help="Branch, tag or commit in the hub.")] = "main",
     token_file: Annotated[
         Path | None, typer.Option(help="File with a hub token, for gated repositories.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Its signed manifest, if it does not lie beside the model.")
     ] = None,
     *,
     replace: Annotated[
@@ -72,24 +80,27 @@ def pull(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch a GGUF model, check it and store it; interrupted, run it again to go on.
+    """Fetch a GGUF or ONNX model, check it and store it; interrupted, run it again to go on.
 
-    No token is sent unless --token-file names one. Bytes and destination go into the ledger.
+    No token is sent unless --token-file names one. Bytes and destination go into the ledger. Where
+    `model_signers` are configured, the model needs a manifest signed by one of them.
     """
 
     def work() -> None:
         loaded = load_config(config)
         clock = SystemClock()
-        store = ModelStore(loaded.state, clock=clock)
+        store = _store(loaded)
         parsed = parse_source(source)
         request = PullRequest(
             source=parsed,
             name=check_model_name(name) if name else name_for(parsed),
             sha256=_digest(sha256),
             is_replacing=replace,
-            endpoint=endpoint,
+            endpoint=endpoint or loaded.hub,
             revision=revision,
             token=_token(token_file),
+            signers=load_signers(loaded.model_signers, field="model_signers"),
+            manifest=_manifest_text(manifest),
         )
         with _progress_bar(request.name) as progress:
             puller = Puller(
@@ -115,13 +126,14 @@ def list_models(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption =
             (
                 model.name,
                 f"{model.size_bytes / 1e6:,.1f} MB",
-                model.manifest.sha256[:12] if model.manifest else "-",
-                f"{model.manifest.pulled_at:%Y-%m-%d %H:%M}" if model.manifest else "-",
-                model.manifest.source if model.manifest else "unknown",
+                model.record.sha256[:12] if model.record else "-",
+                f"{model.record.pulled_at:%Y-%m-%d %H:%M}" if model.record else "-",
+                f"{model.last_used_at:%Y-%m-%d %H:%M}" if model.last_used_at else "never",
+                model.record.source if model.record else "unknown",
             )
             for model in found
         ]
-        table = make_table(("model", "size", "sha256", "pulled", "from"), rows)
+        table = make_table(("model", "size", "sha256", "pulled", "last used", "from"), rows)
         show([_data(model) for model in found], table, as_json=as_json)
 
     run_command(work, as_json=as_json)
@@ -142,12 +154,7 @@ def show_model(
     def work() -> None:
         store = _store(load_config(config))
         model = store.verify(name) if verify else store.get(name)
-        summary = check_gguf(model.file)
-        data = _data(model) | {
-            "architecture": summary.architecture,
-            "parameters": summary.parameters,
-            "verified": verify,
-        }
+        data = _data(model) | _header(model.file) | {"verified": verify}
         rows = [(key, "-" if value is None else value) for key, value in data.items()]
         show(data, make_table(("field", "value"), rows), as_json=as_json)
 
@@ -173,6 +180,37 @@ def remove_model(
         removed = store.remove(name)
         line = f"removed {removed.file}, {removed.size_bytes / 1e6:,.1f} MB"
         show({"removed": removed.name, "bytes": removed.size_bytes}, line, as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@models_app.command(name="sign")
+def sign_models(
+    models: Annotated[
+        list[Path], typer.Argument(help="GGUF files, ONNX graphs, or folders of one.")
+    ],
+    *,
+    key: Annotated[Path, typer.Option(help="Ed25519 key (PEM); made when it is not there.")],
+    source: Annotated[str, typer.Option(help="Where they come from; signed with them.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Vouch for models as they are: write FILE.manifest beside each, over any that is there."""
+
+    def work() -> None:
+        provenance = {"signed_at": SystemClock().now().isoformat(timespec="seconds")}
+        if source:
+            provenance["source"] = source
+        try:
+            signing, is_new = load_or_create_key(key)
+            written = [
+                str(write_manifest(model, key=signing, provenance=provenance)) for model in models
+            ]
+        except OSError as failure:
+            reason = f"{failure.filename or key} cannot be read or written: {failure.strerror}"
+            raise RequestInvalid(reason) from None
+        public = f"made a new signing key: {key}; its public half: {public_file_of(key)}"
+        lines = [*written, public] if is_new else written
+        show({"manifests": written, "key_made": is_new}, *lines, as_json=as_json)
 
     run_command(work, as_json=as_json)
 
@@ -233,7 +271,25 @@ def _progress_bar(name: str) -> Iterator[ProgressSink]:
 
 
 def _store(config: EdgeConfig) -> ModelStore:
-    return ModelStore(config.state, clock=SystemClock())
+    quota_bytes = config.disk_quota_bytes
+    return ModelStore(config.state, clock=SystemClock(), quota_bytes=quota_bytes)
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """Return what a model says of itself; an ONNX graph says nothing that could be shown."""
+    if is_onnx(file):
+        return {"architecture": "onnx", "parameters": None}
+    summary = check_gguf(file)
+    return {"architecture": summary.architecture, "parameters": summary.parameters}
+
+
+def _manifest_text(file: Path | None) -> str:
+    if file is None:
+        return ""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise SignatureInvalid("cannot be read", file=str(file)) from None
 
 
 def _digest(text: str) -> str:
@@ -256,19 +312,21 @@ def _token(file: Path | None) -> str:
 
 
 def _check_line(model: StoredModel) -> str:
-    if model.manifest is None:
+    if model.record is None:
         return "unchecked"
-    return f"sha256 {model.manifest.sha256}: {_CHECKS[model.manifest.checked_by]}"
+    return f"sha256 {model.record.sha256}: {_CHECKS[model.record.checked_by]}"
 
 
 def _data(model: StoredModel) -> dict[str, Any]:
-    manifest = model.manifest
+    record = model.record
     return {
         "name": model.name,
         "file": str(model.file),
         "bytes": model.size_bytes,
-        "sha256": manifest.sha256 if manifest else None,
-        "source": manifest.source if manifest else None,
-        "pulled_at": manifest.pulled_at.isoformat() if manifest else None,
-        "checked_by": manifest.checked_by if manifest else None,
+        "sha256": record.sha256 if record else None,
+        "source": record.source if record else None,
+        "pulled_at": record.pulled_at.isoformat() if record else None,
+        "checked_by": record.checked_by if record else None,
+        "signed_by": (record.signed_by or None) if record else None,
+        "last_used_at": model.last_used_at.isoformat() if model.last_used_at else None,
     }

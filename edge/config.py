@@ -36,6 +36,8 @@ Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", max_length=255)]
 
 MAX_ADAPTERS: Final = 16
 """Of one model: each holds a context of its own in memory."""
+DEFAULT_HUB: Final = "https://huggingface.co"
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+[^\s]*$", max_length=1024)]
 Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
@@ -113,6 +115,13 @@ class _EdgeShape(Shape):
     """Models that this device runs itself."""
     tensor_models: dict[ModelText, _TensorShape] = Field(default={}, max_length=64)
     """Models that take tensors, over the Open Inference Protocol; in no catalog and no graph."""
+    model_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
+    """Public key files (PEM, Ed25519) of those who may vouch for models: every model that is pulled
+    or loaded then needs a manifest signed by one of them. Left out, others load, too."""
+    disk_quota_mib: int | None = Field(default=None, ge=1, le=1 << 30)
+    """What all pulled models may take of the disk."""
+    hub: Url = DEFAULT_HUB
+    """Where ``leeward edge pull`` looks for ``owner/repo/file``; a mirror, for example."""
     memory_budget_mib: int | None = Field(default=None, ge=1, le=1 << 30)
     """What all loaded models may take together; who was idle longest makes room for another."""
     gateway: Name | None = "cloud"
@@ -187,6 +196,10 @@ class EdgeConfig:
     default_graph: str
     models: tuple[ModelConfig, ...]
     tensor_models: tuple[TensorModelConfig, ...]
+    model_signers: tuple[Path, ...] | None
+    """``None``: models need no manifest."""
+    disk_quota_bytes: int | None
+    hub: str
     memory_budget_bytes: int | None
     gateway: NodeName | None
     sentinel: SentinelConfig
@@ -241,6 +254,9 @@ def _config(document: Document, base: Path) -> EdgeConfig:
             TensorModelConfig(ModelName(name), base / model.file, model.sha256, model.threads)
             for name, model in shape.tensor_models.items()
         ),
+        model_signers=_paths(base, shape.model_signers),
+        disk_quota_bytes=shape.disk_quota_mib and shape.disk_quota_mib << 20,
+        hub=shape.hub,
         memory_budget_bytes=shape.memory_budget_mib and shape.memory_budget_mib << 20,
         gateway=NodeName(shape.gateway) if shape.gateway else None,
         sentinel=SentinelConfig(

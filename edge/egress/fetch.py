@@ -30,6 +30,9 @@ _MAX_REDIRECTS: Final = 5
 _MAX_BARREN_ATTEMPTS: Final = 4
 _FIRST_WAIT_S: Final = 1.0
 _CHUNK_BYTES: Final = 1 << 16
+_LOOK_EVERY_BYTES: Final = 16 << 20
+"""How often it is looked for room while nobody says how much there is to come."""
+_MAX_TEXT_BYTES: Final = 1 << 18
 _PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _FRAMING_BYTES: Final = 4
@@ -171,6 +174,31 @@ class Fetcher:
                 raise BackendUnavailable(f"{failure}{_kept(remote, incoming)}") from failure
             self._sleep(_FIRST_WAIT_S * 2 ** max(0, barren_attempts - 1))
 
+    def read_text(self, remote: RemoteFile) -> str:
+        """Return a small file's text, in one request.
+
+        Raises:
+            BackendUnavailable: The link or the server failed.
+            NotFound: There is no such file.
+            NotPermitted: The server wants a proof that was not given, or refused it.
+            ModelInvalid: It is too large, or no text.
+        """
+        data = b""
+        with (
+            reachable(remote.url),
+            self._client.stream("GET", remote.url, headers=remote.headers) as response,
+        ):
+            _require_ok(response, remote)
+            for chunk in response.iter_raw(_CHUNK_BYTES):
+                self._meter.body(response, len(chunk))
+                data += chunk
+                if len(data) > _MAX_TEXT_BYTES:
+                    raise ModelInvalid(f"{remote.source}: is larger than {_MAX_TEXT_BYTES} bytes")
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            raise ModelInvalid(f"{remote.source}: is not UTF-8 text") from None
+
     def _try(
         self, remote: RemoteFile, incoming: Incoming, progress: Progress
     ) -> BackendUnavailable | None:
@@ -195,7 +223,9 @@ class Fetcher:
             here_bytes = incoming.begin(Part(remote.source, validator, total_bytes))
             if here_bytes != _first_byte(response):
                 here_bytes = self._rewind(response, incoming)
-            self._store.require_room(total_bytes - here_bytes if total_bytes else 0)
+            self._store.require_room(
+                total_bytes - here_bytes if total_bytes else 0, name=incoming.model
+            )
             self._copy(response, incoming, total_bytes=total_bytes, progress=progress)
 
     def _rewind(self, response: httpx2.Response, incoming: Incoming) -> int:
@@ -218,6 +248,8 @@ class Fetcher:
                 raise ModelInvalid("the server sent more than it announced")
             incoming.append(chunk)
             progress(here_bytes, total_bytes)
+            if not total_bytes and here_bytes % _LOOK_EVERY_BYTES < len(chunk):
+                self._store.require_room(0, name=incoming.model)
         if here_bytes < total_bytes:
             raise BackendUnavailable("the server closed the connection early")
 

@@ -26,9 +26,8 @@ from edge.egress.fetch import RemoteFile, reachable
 from edge.models.source import HubSource
 from runtime.errors import BackendUnavailable, LeewardError, NotFound, NotPermitted, RequestInvalid
 
-__all__ = ["DEFAULT_ENDPOINT", "locate"]
+__all__ = ["locate"]
 
-DEFAULT_ENDPOINT: Final = "https://huggingface.co"
 _MAX_REDIRECTS: Final = 5
 _SHA256_DIGITS: Final = 64
 

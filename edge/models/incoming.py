@@ -1,4 +1,4 @@
-"""A model file on its way into the store: kept across interruptions, never usable.
+"""A model's file on its way into the store: kept across interruptions, never usable.
 
 Knows the partial file, what it is a part of, and that one process at a time may fill it. Does
 not know where the bytes come from.
@@ -38,11 +38,14 @@ class Incoming:
 
     Args:
         directory: Where partial files are kept.
-        name: The model's name in the store.
+        model: The model's name in the store.
+        part: Which of its files, when it has several; empty for the main one.
     """
 
-    def __init__(self, directory: Path, name: str) -> None:
-        self.name = name
+    def __init__(self, directory: Path, model: str, *, part: str = "") -> None:
+        self.model = model
+        # No model's name holds a tilde.
+        name = f"{model}~{part}" if part else model
         self.path = directory / f"{name}.part"
         self._record = directory / f"{name}.part.json"
         self._descriptor = -1
@@ -60,7 +63,7 @@ class Incoming:
         self._is_ours = self._lock()
         if not self._is_ours:
             os.close(self._descriptor)
-            raise CapacityExhausted(f"another pull of {self.name} is running")
+            raise CapacityExhausted(f"another pull of {self.model} is running")
         return self
 
     def __exit__(
@@ -70,7 +73,7 @@ class Incoming:
         trace: TracebackType | None,
     ) -> None:
         part = self._part()
-        if part is None or not part.validator:
+        if part is None or not part.validator or not self.received_bytes:
             self.discard()
         os.close(self._descriptor)
 

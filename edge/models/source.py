@@ -23,12 +23,14 @@ __all__ = [
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", re.ASCII)
 _REPOSITORY: Final = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
-_IN_HUB: Final = r"[A-Za-z0-9][\w./+-]*\.gguf"
+_IN_HUB: Final = r"[A-Za-z0-9][\w./+-]*\.(?:gguf|onnx)"
 _HUB_MARKED: Final = re.compile(rf"hf:({_REPOSITORY}):({_IN_HUB})", re.ASCII)
 _HUB_PLAIN: Final = re.compile(rf"({_REPOSITORY})/({_IN_HUB})", re.ASCII)
 _URL: Final = re.compile(r"https?://[^\s/@]+/\S+", re.ASCII)
 _PART_OF_MANY: Final = re.compile(r"-\d{5}-of-\d{5}$")
-_SUFFIX: Final = ".gguf"
+_SUFFIXES: Final = (".gguf", ".onnx")
+_NAMELESS: Final = frozenset({"model", "decoder_model_merged"})
+"""What exporters call every graph; the folder or repository says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ Source = HubSource | UrlSource | FileSource
 def parse_source(text: str) -> Source:
     """Read ``hf:owner/repo:file.gguf``, ``owner/repo/file.gguf``, a URL or a path.
 
+    A model is a GGUF file, or an ONNX graph whose other files lie beside it.
+
     A path that exists is a path, so that a private file name is never sent to the hub.
 
     Raises:
@@ -99,7 +103,7 @@ def check_model_name(name: str) -> str:
     Raises:
         RequestInvalid: It may not; the text says what would.
     """
-    if not _NAME.fullmatch(name) or name.lower().endswith(_SUFFIX):
+    if not _NAME.fullmatch(name) or name.lower().endswith(_SUFFIXES):
         reason = "must start with a letter or digit and hold only letters, digits and . _ + -"
         raise RequestInvalid(f"{name!r} is no name for a model: it {reason}; give another --name")
     return name
@@ -113,7 +117,8 @@ def _read(text: str) -> Source:
     if text.startswith("hf:"):
         marked = _HUB_MARKED.fullmatch(text)
         if marked is None or _climbs(text):
-            raise RequestInvalid(f"{text!r} is not of the form hf:owner/repo:file.gguf")
+            reason = "is not of the form hf:owner/repo:file.gguf (or .onnx)"
+            raise RequestInvalid(f"{text!r} {reason}")
         return HubSource(marked[1], marked[2])
     path = Path(text).expanduser()
     plain = _HUB_PLAIN.fullmatch(text)
@@ -129,10 +134,11 @@ def _climbs(text: str) -> bool:
 def _stem(source: Source) -> str:
     match source:
         case HubSource():
-            file = source.file
+            file, around = source.file, source.repository
         case UrlSource():
-            file = str(source)
+            file, around = str(source), ""
         case FileSource():
-            file = source.path.name
+            file, around = source.path.name, source.path.absolute().parent.name
     name = file.rpartition("/")[2]
-    return name[: -len(_SUFFIX)] if name.lower().endswith(_SUFFIX) else name
+    stem = name[: -len(_SUFFIXES[0])] if name.lower().endswith(_SUFFIXES) else name
+    return around.rpartition("/")[2] if stem in _NAMELESS and around else stem

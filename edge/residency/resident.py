@@ -18,7 +18,7 @@ from edge.engine.process import ModelStatus
 from edge.residency.budget import MemoryBudget, MemoryGauge
 from edge.residency.place import ModelPlan, Place
 from runtime.clock import Clock
-from runtime.errors import DeadlineExceeded, LeewardError, NotFound
+from runtime.errors import DeadlineExceeded, LeewardError, ModelInvalid, NotFound
 from runtime.ids import ModelName
 from runtime.ports import Chunk, Embeddings, GenerateRequest
 
@@ -42,6 +42,7 @@ class ResidentModels:
         budget_bytes: What they may take together; ``None`` sets no bound.
         clock: For idle times.
         gauge: Where sizes come from.
+        vet: Raises for a model's files that may not be loaded; runs beside the event loop.
         used: Told of the file of every model that is loaded.
         room_wait_s: How long a model waits for the calls of others to end.
         look_interval_s: How often it is looked who is idle, who grew and who died.
@@ -55,6 +56,7 @@ class ResidentModels:
         budget_bytes: int | None,
         clock: Clock,
         gauge: MemoryGauge | None = None,
+        vet: Callable[[Path], object] = lambda _: None,
         used: Callable[[Path], None] = lambda _: None,
         room_wait_s: float = _ROOM_WAIT_S,
         look_interval_s: float = _LOOK_INTERVAL_S,
@@ -64,6 +66,7 @@ class ResidentModels:
         self._budget = MemoryBudget(budget_bytes, self._places.values())
         self._clock = clock
         self._gauge = gauge or MemoryGauge()
+        self._vet = vet
         self._used = used
         self._room_wait_s = room_wait_s
         self._look_interval_s = look_interval_s
@@ -222,18 +225,26 @@ class ResidentModels:
             await self._reserve(place, evicts=evicts)
             await self._fill(place)
         except LeewardError as error:
-            place.fail(error, self._clock)
-            kind = type(error).__name__
-            _logger.warning("model_not_loaded", extra={"model": place.name, "error": kind})
+            self._fail(place, error)
+        except OSError as error:  # the file went away or may not be read; the others go on
+            reason = f"{place.plan.file}: cannot be read: {error.strerror}"
+            self._fail(place, ModelInvalid(reason))
         finally:
             if not place.is_loaded:
                 self._release(place)
             place.loading = None
         await self._tell()
 
+    def _fail(self, place: Place, error: LeewardError) -> None:
+        place.fail(error, self._clock)
+        kind = type(error).__name__
+        _logger.warning("model_not_loaded", extra={"model": place.name, "error": kind})
+
     async def _reserve(self, place: Place, *, evicts: bool) -> None:
         """Set aside what a model should take, when need be by unloading idle ones."""
         plan = place.plan
+        for file in filter(None, (plan.file, plan.options.adapter, plan.options.draft)):
+            await asyncio.to_thread(self._vet, file)
         needed_bytes = await asyncio.to_thread(self._gauge.estimate, plan.file, plan.options)
         self._budget.refuse_beyond(place, needed_bytes)
         until_s = self._clock.monotonic_s() + (self._room_wait_s if evicts else 0.0)
@@ -256,7 +267,7 @@ class ResidentModels:
         await self._engine.load(place.name, plan.file, options=plan.options, sha256=plan.sha256)
         place.is_loaded = True
         place.touch(self._clock)
-        self._used(plan.file)
+        await asyncio.to_thread(self._used, plan.file)
         async with self._deciding:
             self._measure(place)
             taken_bytes = place.memory_bytes

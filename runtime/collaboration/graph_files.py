@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from runtime.errors import ConfigInvalid, GraphInvalid
 from runtime.graph.model import Graph
 from runtime.identity.graph_signature import load_signed_graph
-from runtime.identity.signing_keys import load_signer
+from runtime.identity.signing_keys import load_signers
 
 __all__ = ["load_graphs", "unknown_models"]
 
@@ -27,7 +25,7 @@ def load_graphs(directory: Path, signers: Sequence[Path] | None) -> Mapping[str,
         SignatureInvalid: A graph is not signed as it must be, or as its file says.
         ConfigInvalid: There is no such directory, or a signer's key cannot be used.
     """
-    keys = _load_signers(signers)
+    keys = load_signers(signers, field="graph_signers")
     if not directory.is_dir():
         raise ConfigInvalid(
             "is not a directory of graph files", file=str(directory), field="graphs"
@@ -48,7 +46,3 @@ def unknown_models(graph: Graph, known: Sequence[str] | frozenset[str]) -> list[
     """Return the models that a graph names and ``known`` lacks, sorted."""
     named = {str(step.model) for step in graph.steps if step.model is not None}
     return sorted(named - set(known))
-
-
-def _load_signers(files: Sequence[Path] | None) -> Sequence[Ed25519PublicKey] | None:
-    return None if files is None else [load_signer(file, field="graph_signers") for file in files]

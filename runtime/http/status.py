@@ -33,6 +33,7 @@ STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     errors.RequestUnfinished: HTTPStatus.REQUEST_TIMEOUT,
     errors.BackendUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.SignatureInvalid: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ModelInvalid: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ModelTooLarge: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CloudAway: HTTPStatus.SERVICE_UNAVAILABLE,

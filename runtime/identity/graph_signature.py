@@ -6,7 +6,6 @@ both. Knows the file's form and when it is good; who may sign is the caller's to
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,13 @@ from runtime.errors import SignatureInvalid
 from runtime.graph.document import load_graph
 from runtime.graph.hash import graph_hash
 from runtime.graph.model import Graph
-from runtime.identity.signing import SignaturePurpose, is_signed, sign
+from runtime.identity.signed_document import (
+    PublicKeyText,
+    SignatureText,
+    require_signature,
+    signature_fields,
+)
+from runtime.identity.signing import SignaturePurpose
 from runtime.private_files import write_private_file
 
 __all__ = [
@@ -43,10 +48,8 @@ class _SignatureShape(Shape):
     leeward: str
     graph_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     provenance: dict[str, object]
-    public_key: str = Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$")
-    """32 bytes, Base64 in its one canonical spelling."""
-    signature: str = Field(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$")
-    """64 bytes, the same."""
+    public_key: PublicKeyText
+    signature: SignatureText
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,7 @@ def write_graph_signature(
         "leeward": SIGNATURE_VERSION,
         "graph_hash": graph_hash(graph),
         "provenance": dict(provenance),
-        "public_key": _text(key.public_key().public_bytes_raw()),
-        "signature": _text(sign(key, payload, purpose=SignaturePurpose.GRAPH)),
+        **signature_fields(key, payload, purpose=SignaturePurpose.GRAPH),
     }
     file = signature_file_of(graph_file)
     write_private_file(file, json.dumps(signature, indent=2).encode() + b"\n")
@@ -141,34 +143,18 @@ def _checked(
             "put both files back as they were signed, or sign again"
         )
         raise document.invalid(reason, ("graph_hash",))
-    key = _signer(base64.b64decode(shape.public_key), signers)
-    if key is None:
-        reason = (
-            f"{shape.public_key} is nobody who may sign here; let one of the signers sign "
-            f"{name}, or add this key's file to them (`graph_signers`, `--signer`)"
-        )
-        raise document.invalid(reason, ("public_key",))
-    payload = _payload(digest, shape.provenance)
-    signature = base64.b64decode(shape.signature)
-    if not is_signed(key, payload, purpose=SignaturePurpose.GRAPH, signature=signature):
-        reason = (
-            f"does not fit {name} and this provenance; "
-            "put both files back as they were signed, or sign again"
-        )
-        raise document.invalid(reason, ("signature",))
+    require_signature(
+        document,
+        _payload(digest, shape.provenance),
+        public_key=shape.public_key,
+        signature=shape.signature,
+        purpose=SignaturePurpose.GRAPH,
+        signers=signers,
+        subject=name,
+        setting="graph_signers",
+    )
     return GraphSignature(shape.public_key, shape.provenance)
-
-
-def _signer(raw: bytes, signers: Sequence[Ed25519PublicKey] | None) -> Ed25519PublicKey | None:
-    """Return the key to check with: one of ``signers``, never the file's own word for it."""
-    if signers is None:
-        return Ed25519PublicKey.from_public_bytes(raw)
-    return next((key for key in signers if key.public_bytes_raw() == raw), None)
 
 
 def _payload(digest: str, provenance: Mapping[str, object]) -> bytes:
     return canonical_json({"graph_hash": digest, "provenance": dict(provenance)})
-
-
-def _text(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()

@@ -5,6 +5,7 @@ Knows Ed25519 in PEM and file modes; does not know what is signed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,7 +16,7 @@ from runtime.errors import CertificateInvalid, ConfigInvalid
 from runtime.identity.keys import private_key_pem
 from runtime.private_files import is_private, write_private_file
 
-__all__ = ["load_or_create_key", "load_signer", "public_file_of"]
+__all__ = ["load_or_create_key", "load_signer", "load_signers", "public_file_of"]
 
 
 def load_or_create_key(path: Path) -> tuple[Ed25519PrivateKey, bool]:
@@ -76,6 +77,15 @@ def load_signer(path: Path, *, field: str = "") -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey) or data.count(b"-----BEGIN") != 1:
         raise ConfigInvalid("must hold one Ed25519 public key, PEM", file=str(path), field=field)
     return key
+
+
+def load_signers(files: Sequence[Path] | None, *, field: str) -> list[Ed25519PublicKey] | None:
+    """Return the keys of everybody who may sign; ``None``: no signature is asked for.
+
+    Raises:
+        ConfigInvalid: As ``load_signer``.
+    """
+    return None if files is None else [load_signer(file, field=field) for file in files]
 
 
 def _public_pem(key: Ed25519PublicKey) -> bytes:

@@ -76,7 +76,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         repository_file = self.path.lstrip("/").replace("/resolve/main/", "/")
         data = self.hub.files.get(repository_file)
-        if self.hub.refusal is not None:
+        if repository_file.startswith("storage/"):
+            is_there = repository_file.removeprefix("storage/") in self.hub.files
+            self._answer(200 if is_there else 404, {"Content-Length": "0"})
+        elif self.hub.refusal is not None:
             status, code = self.hub.refusal
             self._answer(status, {"X-Error-Code": code, "Content-Length": "0"})
         elif data is None:

@@ -99,9 +99,9 @@ def test_a_model_of_the_hub_is_stored_checked_and_described(
     assert stored.file.read_bytes() == MODEL
     assert stored.file == device.state / "models" / "tern.gguf"
     assert stored.file.stat().st_mode & 0o777 == 0o600
-    assert stored.manifest is not None
-    assert (stored.manifest.sha256, stored.manifest.checked_by) == (SHA256, "hub")
-    assert stored.manifest.source.startswith("hf:acme/birds:tern-s.gguf@0123456789abcdef")
+    assert stored.record is not None
+    assert (stored.record.sha256, stored.record.checked_by) == (SHA256, "hub")
+    assert stored.record.source.startswith("hf:acme/birds:tern-s.gguf@0123456789abcdef")
     assert device.leftovers() == ["tern.gguf", "tern.json"]
     assert device.progress[-1] == (len(MODEL), len(MODEL))
 
@@ -375,9 +375,9 @@ def test_two_pulls_of_one_name_do_not_mix(device: Device, request_of: PullReques
 def test_a_url_with_a_digest_is_compared_with_it(device: Device, hub: Hub) -> None:
     stored = device.pull(url_request(hub, sha256=SHA256))
 
-    assert stored.manifest is not None
-    assert stored.manifest.checked_by == "given"
-    assert stored.manifest.source == f"{hub.storage}/{FILE}"
+    assert stored.record is not None
+    assert stored.record.checked_by == "given"
+    assert stored.record.source == f"{hub.storage}/{FILE}"
 
 
 def test_a_url_without_a_digest_is_resumed_only_while_its_content_is_the_same(
@@ -394,8 +394,8 @@ def test_a_url_without_a_digest_is_resumed_only_while_its_content_is_the_same(
 
     assert "if-range" in hub.downloads()[-1].headers
     assert stored.file.read_bytes() == other
-    assert stored.manifest is not None
-    assert stored.manifest.checked_by == "structure"
+    assert stored.record is not None
+    assert stored.record.checked_by == "structure"
 
 
 def test_a_local_file_is_copied_and_sends_nothing(device: Device, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 import json
 import os
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from edge.models.incoming import Part
-from edge.models.store import ModelStore, StoredModel, resolve_model_file
+from edge.models.record import StoredModel
+from edge.models.store import GatheredFile, ModelStore, Origin, resolve_model_file
 from runtime.errors import CapacityExhausted, ModelInvalid, NotFound, NotPermitted
 from runtime.testing.fakes import ManualClock
 
@@ -25,7 +27,21 @@ def put(store: ModelStore, name: str, data: bytes = MODEL, *, sha256: str = "") 
     with store.incoming(name) as incoming:
         incoming.begin(PART)
         incoming.append(data)
-        return store.admit(incoming, source="test", sha256=sha256, checked_by="structure")
+        file = GatheredFile(f"{name}.gguf", incoming, sha256)
+        return store.admit(name, [file], Origin("test", "structure"))
+
+
+def put_folder(store: ModelStore, name: str, **files: bytes) -> StoredModel:
+    """Store an ONNX model; its graph comes first."""
+    with ExitStack() as stack:
+        gathered: list[GatheredFile] = []
+        for file, data in files.items():
+            part = file if gathered else ""
+            incoming = stack.enter_context(store.incoming(name, part=part))
+            incoming.begin(PART)
+            incoming.append(data)
+            gathered.append(GatheredFile(file.replace("_json", ".json"), incoming))
+        return store.admit(name, gathered, Origin("test", "structure"))
 
 
 def test_a_checked_file_is_listed_with_its_manifest(store: ModelStore) -> None:
@@ -33,8 +49,8 @@ def test_a_checked_file_is_listed_with_its_manifest(store: ModelStore) -> None:
 
     assert store.all() == (stored,)
     assert store.get("tern") == store.verify("tern") == stored
-    assert stored.manifest is not None
-    assert stored.manifest.pulled_at == datetime(2026, 11, 24, tzinfo=UTC)
+    assert stored.record is not None
+    assert stored.record.pulled_at == datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def test_an_empty_store_lists_nothing_and_makes_nothing(tmp_path: Path, store: ModelStore) -> None:
@@ -109,7 +125,7 @@ def test_an_unreadable_manifest_is_none(store: ModelStore, text: str) -> None:
     stored = put(store, "tern")
     stored.file.with_suffix(".json").write_text(text, encoding="latin-1")
 
-    assert store.get("tern").manifest is None
+    assert store.get("tern").record is None
     with pytest.raises(ModelInvalid, match="pull it again"):
         store.verify("tern")
 
@@ -126,7 +142,7 @@ def test_a_file_of_another_size_does_not_fit_its_manifest(store: ModelStore) -> 
     stored = put(store, "tern")
     stored.file.write_bytes(MODEL + b"x")
 
-    assert store.get("tern").manifest is None
+    assert store.get("tern").record is None
 
 
 def test_room_is_asked_for_with_a_reserve(tmp_path: Path) -> None:
@@ -172,5 +188,98 @@ def test_manifests_are_json_for_other_tools(store: ModelStore) -> None:
 
     fields = json.loads(stored.file.with_suffix(".json").read_bytes())
 
-    assert sorted(fields) == ["bytes", "checked_by", "pulled_at", "sha256", "source"]
+    assert sorted(fields) == [
+        *("bytes", "checked_by", "files", "pulled_at", "sha256", "signed_by", "source")
+    ]
     assert fields["bytes"] == len(MODEL)
+
+
+GRAPH = (Path(__file__).parents[4] / "reference" / "weights" / "tern-xs.onnx").read_bytes()
+
+
+def test_a_model_of_several_files_is_a_folder_with_one_record(
+    tmp_path: Path, store: ModelStore
+) -> None:
+    stored = put_folder(store, "tern", **{"tern-xs.onnx": GRAPH, "tokenizer_json": b"{}"})
+
+    assert stored.file == tmp_path / "models" / "tern"
+    assert sorted(path.name for path in stored.file.iterdir()) == ["model.onnx", "tokenizer.json"]
+    assert stored.size_bytes == len(GRAPH) + 2
+    assert store.all() == (store.verify("tern"),)
+    assert resolve_model_file("tern", tmp_path) == stored.file
+    (stored.file / "tokenizer.json").write_bytes(b"[]")
+    with pytest.raises(ModelInvalid, match=r"tokenizer\.json: its SHA-256"):
+        store.verify("tern")
+    store.remove("tern")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_that_is_added_to_a_folder_is_found(store: ModelStore) -> None:
+    stored = put_folder(store, "tern", **{"tern-xs.onnx": GRAPH, "tokenizer_json": b"{}"})
+
+    (stored.file / "chat_template.jinja").write_bytes(b"")
+
+    with pytest.raises(ModelInvalid, match=r"chat_template\.jinja"):
+        store.verify("tern")
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, len(GRAPH) - 1])
+def test_a_cut_graph_is_deleted(tmp_path: Path, store: ModelStore, cut: int) -> None:
+    with pytest.raises(ModelInvalid, match=r"^test: "):
+        put_folder(store, "tern", **{"tern-xs.onnx": GRAPH[:cut], "tokenizer_json": b"{}"})
+
+    assert store.all() == ()
+    assert not (tmp_path / "models" / ".incoming" / "tern.part").exists()
+
+
+def test_a_file_and_a_folder_of_one_name_replace_each_other(
+    tmp_path: Path, store: ModelStore
+) -> None:
+    put(store, "tern")
+    folder = put_folder(store, "tern", **{"tern-xs.onnx": GRAPH})
+    as_folder = store.all()
+    file = put(store, "tern")
+
+    assert as_folder == (folder,)
+    assert store.all() == (file,)
+    assert [path.name for path in (tmp_path / "models").glob("tern*")] != []
+    assert not folder.file.exists()
+
+
+def test_the_quota_is_kept_and_says_what_to_remove(tmp_path: Path) -> None:
+    clock = ManualClock(datetime(2026, 11, 24, tzinfo=UTC))
+    store = ModelStore(tmp_path, clock=clock, quota_bytes=5 * len(MODEL) // 2)
+    for name in ("first", "second"):
+        put(store, name)
+        clock.advance(60)
+    store.note_use(store.get("first").file)
+
+    with pytest.raises(CapacityExhausted, match="models remove second` removes the longest unused"):
+        store.require_room(len(MODEL), name="third")
+    with pytest.raises(CapacityExhausted, match="in all; raise it"):
+        store.require_room(3 * len(MODEL), name="third")
+    store.require_room(len(MODEL), name="second")
+    store.require_room(len(MODEL) // 2, name="third")
+    with store.incoming("third") as incoming:
+        incoming.begin(PART)
+        incoming.append(MODEL[:100])
+        with pytest.raises(CapacityExhausted):
+            store.require_room(len(MODEL) // 2, name="third")
+
+
+def test_the_last_use_is_remembered_and_removed_with_the_model(
+    tmp_path: Path, store: ModelStore
+) -> None:
+    stored = put(store, "tern")
+    elsewhere = tmp_path / "tern.gguf"
+
+    store.note_use(elsewhere)
+    before = store.get("tern").last_used_at
+    store.note_use(stored.file)
+    after = store.get("tern").last_used_at
+    store.remove("tern")
+    put(store, "tern")
+
+    assert before is None
+    assert after == datetime(2026, 11, 24, tzinfo=UTC)
+    assert store.get("tern").last_used_at is None
