@@ -58,6 +58,7 @@ def plan(study: StudyArgument, *, as_json: JsonOption = False) -> None:
     def work() -> None:
         one = opened(study)
         one.check_possible()
+        make_searcher(one.study, one.space, questions=one.questions)  # refused now, not by `run`
         if one.live is None:
             _show_replay_plan(one, as_json=as_json)
             return

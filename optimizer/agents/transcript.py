@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from optimizer.agents.failures import TranscriptMismatch
 from optimizer.agents.model import FailureKind
 from optimizer.agents.spend import Tokens
+from optimizer.evaluation.model import NotKept
 from runtime.documents.canonical import canonical_json, sha256_of
 from runtime.private_files import sync_directory
 
@@ -86,8 +87,9 @@ class TranscriptFile:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._file = os.fdopen(descriptor, "r+b")
+        self._file = os.fdopen(descriptor, "r+b", buffering=0)
         held = self._file.read()
         whole = held.rfind(b"\n") + 1
         self._file.truncate(whole)
@@ -96,11 +98,19 @@ class TranscriptFile:
         sync_directory(path.parent)
 
     def open(self, exchange: Exchange) -> None:
-        """Write what is about to be sent."""
+        """Write what is about to be sent.
+
+        Raises:
+            NotKept: It cannot be written; do not send it.
+        """
         self._write("opened", exchange)
 
     def close(self, exchange: Exchange) -> None:
-        """Write the outcome."""
+        """Write the outcome.
+
+        Raises:
+            NotKept: It cannot be written.
+        """
         self._write("closed", exchange)
 
     def close_file(self) -> None:
@@ -110,9 +120,14 @@ class TranscriptFile:
     def _write(self, state: str, exchange: Exchange) -> None:
         if exchange.number <= self._held:
             return
-        self._file.write(_line(state, exchange))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            view = memoryview(_line(state, exchange))
+            while view:
+                view = view[self._file.write(view) :]
+            os.fsync(self._file.fileno())
+        except OSError as failure:
+            why = (failure.strerror or type(failure).__name__).lower()
+            raise NotKept(self._path, why) from None
 
 
 def exchange_line(exchange: Exchange) -> bytes:

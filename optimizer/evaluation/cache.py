@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from optimizer.evaluation.model import NotKept
 from runtime.documents.canonical import canonical_json, sha256_of
 from runtime.errors import StudyInvalid
 from runtime.ports import ChatMessage, Sampling
@@ -89,6 +90,7 @@ class CallCache:
         self.study = study
         self.hits = 0
         self.misses = 0
+        self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
@@ -97,7 +99,7 @@ class CallCache:
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute(_SCHEMA)
         except (sqlite3.Error, OSError) as failure:
-            reason = f"cannot be used as a cache: {type(failure).__name__}"
+            reason = f"cannot be used as a cache: {_why(failure)}"
             raise StudyInvalid(reason, file=str(path)) from None
 
     def get(self, key: CallKey | GraphKey) -> Stored | None:
@@ -112,12 +114,24 @@ class CallCache:
         return Stored(json.loads(row[1]), str(row[0]))
 
     def put(self, key: CallKey | GraphKey, value: Mapping[str, object]) -> None:
-        """Store durably; what was stored first stays."""
-        self._database.execute(
-            "INSERT OR IGNORE INTO paid (key, study, value) VALUES (?, ?, ?)",
-            (key.digest(), self.study, canonical_json(dict(value)).decode()),
-        )
+        """Store durably; what was stored first stays.
+
+        Raises:
+            NotKept: It cannot be written.
+        """
+        row = (key.digest(), self.study, canonical_json(dict(value)).decode())
+        statement = "INSERT OR IGNORE INTO paid (key, study, value) VALUES (?, ?, ?)"
+        try:
+            self._database.execute(statement, row)
+        except sqlite3.Error as failure:
+            raise NotKept(self._path, _why(failure)) from None
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _why(failure: sqlite3.Error | OSError) -> str:
+    """Return the system's own words, which quote nothing that is stored."""
+    told = failure.strerror if isinstance(failure, OSError) else str(failure)
+    return (told or type(failure).__name__).lower()

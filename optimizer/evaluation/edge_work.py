@@ -18,6 +18,7 @@ from optimizer.evaluation.rules import GraphRules
 from optimizer.evaluation.tasks import Task
 from optimizer.scoring.model import Scorer
 from runtime.codec.collaboration import CollaborationCall
+from runtime.errors import BackendUnavailable
 from runtime.labels import PUBLIC
 from runtime.planner.model import Plan
 from runtime.rpc.channels import ChannelSettings, open_channel
@@ -62,7 +63,11 @@ class EdgeWork:
         async with open_channel(ChannelSettings(target=self.address, tls=None)) as channel:
             client = CollaborationClient(channel)
             runs = EdgeRuns(client, rules=self.rules, timeout_s=self.timeout_s)
-            await check_models(runs, self.models, _EXAMPLE)
+            try:
+                await check_models(runs, self.models, _EXAMPLE)
+            except BackendUnavailable:
+                reason = f"the edge at {self.address} does not answer; is it running?"
+                raise BackendUnavailable(reason) from None
 
             async def do(request: EdgeRequest) -> EdgeRun | Plan:
                 return await (runs.plan if request.is_dry else runs.run)(request.call)

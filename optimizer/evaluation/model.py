@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -19,12 +20,27 @@ __all__ = [
     "Answered",
     "Evaluated",
     "JudgeSpend",
+    "NotKept",
     "QuestionEvaluator",
     "Source",
     "Spend",
     "full_spend",
     "outcomes_of",
 ]
+
+
+class NotKept(Exception):
+    """What was paid for could not be written down, so nothing more may be spent.
+
+    Args:
+        file: Where it should stand.
+        reason: The system's word for why, such as ``no space left on device``.
+    """
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file = file
+        self.reason = reason
 
 
 class Source(Enum):

@@ -48,6 +48,7 @@ from runtime.documents.suggest import did_you_mean, listed
 from runtime.errors import StudyInvalid
 from runtime.ids import ModelName
 from runtime.policy.document import load_policy, policy_hash
+from runtime.rpc.address import is_local
 
 __all__ = ["CHARACTERS_PER_TOKEN", "STUDY_VERSION", "load_study", "study_schema"]
 
@@ -128,6 +129,9 @@ def _live_problems(live: LiveShape, shape: StudyShape) -> Iterator[Problem]:
     if bool(live.edge) == bool(live.edge_config):
         reason = "must name exactly one of `edge` and `edge_config`"
         yield Problem(("evaluation", "live"), reason)
+    elif live.edge and not is_local(live.edge):
+        reason = "must be on this machine, as 127.0.0.1:7443 or unix:/run/edge.sock"
+        yield Problem(("evaluation", "live", "edge"), reason)
 
 
 def _replay_problems(shape: StudyShape) -> Iterator[Problem]:

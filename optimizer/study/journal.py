@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from optimizer.evaluation.model import NotKept
 from optimizer.study.events import Event, Header, decode_line, encode_line
 from runtime.errors import StudyInvalid
 from runtime.private_files import sync_directory
@@ -40,8 +41,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as failure:
-            reason = (failure.strerror or type(failure).__name__).lower()
-            raise StudyInvalid(f"cannot be written: {reason}", file=str(path)) from None
+            raise StudyInvalid(f"cannot be written: {_why(failure)}", file=str(path)) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -84,15 +84,22 @@ class Journal:
         return self._recorded
 
     def append(self, events: Iterable[Event]) -> None:
-        """Write events and return when they are on the disk."""
+        """Write events and return when they are on the disk.
+
+        Raises:
+            NotKept: They are not; the line that was begun is cut off when the file is next opened.
+        """
         data = b"".join(encode_line(event) for event in events)
         if not data:
             return
         self.is_extended = True
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-        os.fsync(self._descriptor)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+            os.fsync(self._descriptor)
+        except OSError as failure:
+            raise NotKept(self._path, _why(failure)) from None
 
     def close(self) -> None:
         """Close the file and let others at it."""
@@ -111,9 +118,12 @@ def read_journal(path: Path) -> tuple[Event, ...]:
         reason = "does not exist; `leeward optimizer run` makes it"
         raise StudyInvalid(reason, file=str(path)) from None
     except OSError as failure:
-        reason = (failure.strerror or type(failure).__name__).lower()
-        raise StudyInvalid(f"cannot be read: {reason}", file=str(path)) from None
+        raise StudyInvalid(f"cannot be read: {_why(failure)}", file=str(path)) from None
     return _events(data[: data.rfind(b"\n") + 1], path)
+
+
+def _why(failure: OSError) -> str:
+    return (failure.strerror or type(failure).__name__).lower()
 
 
 def _events(data: bytes, path: Path) -> tuple[Event, ...]:

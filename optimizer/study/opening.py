@@ -24,10 +24,12 @@ from optimizer.search.model import Space
 from optimizer.search.structure import can_expose
 from optimizer.study.archive import Archive, archive_of
 from optimizer.study.document import load_study
+from optimizer.study.events import Header
 from optimizer.study.journal import read_journal
 from optimizer.study.keeping import Keeping
 from optimizer.study.model import LiveSource, ReplaySource, Study, TableSource
-from optimizer.study.parts import LiveParts, check_possible, live_parts
+from optimizer.study.parts import LiveParts, check_possible, header_of, live_parts
+from optimizer.study.record import check_header
 from optimizer.study.running import OpenEvaluator, RunPlace, open_live
 from optimizer.study.tabulated import TableParts, table_parts
 from runtime.catalog.model import Catalog
@@ -119,7 +121,7 @@ class OpenStudy:
         """Read what the study's journal holds.
 
         Raises:
-            StudyInvalid: There is no journal, or it cannot be read.
+            StudyInvalid: There is no journal, it cannot be read, or it is another study's.
         """
         keeping = Keeping(
             self.study.constraints,
@@ -127,7 +129,10 @@ class OpenStudy:
             questions=self.questions,
             can_expose=lambda candidate: can_expose(self.space, candidate),
         )
-        return archive_of(read_journal(place.journal), keeping=keeping, file=str(place.journal))
+        events, file = read_journal(place.journal), str(place.journal)
+        if events and isinstance(events[0], Header):
+            check_header(events[0], header_of(self.study, self.questions), file=file)
+        return archive_of(events, keeping=keeping, file=file)
 
 
 def open_study(path: Path, *, today: date) -> OpenStudy:

@@ -23,7 +23,7 @@ from optimizer.study.events import (
 )
 from runtime.errors import StudyInvalid
 
-__all__ = ["Record", "Recorded", "Step"]
+__all__ = ["Record", "Recorded", "Step", "check_header"]
 
 Step = Asked | Done | Recommended | Learned | Advised
 """Events that a run comes to again in the same order."""
@@ -37,6 +37,31 @@ class Recorded:
     evaluated: Evaluated | None = None
     is_closed: bool = False
     """The trial was completed, so a failure stays one."""
+
+
+def check_header(found: Header, header: Header, *, file: str) -> None:
+    """Refuse the journal of another study.
+
+    Args:
+        found: What the journal begins with.
+        header: What this study's journal would begin with.
+        file: The journal.
+
+    Raises:
+        StudyInvalid: It belongs to another study.
+    """
+    if found == header:
+        return
+    differing = [
+        name
+        for name in ("name", "searcher", "seed", "questions", "study", "outcomes")
+        if getattr(found, name) != getattr(header, name)
+    ]
+    reason = (
+        f"is the journal of another study (differs in {', '.join(differing)}); "
+        "give this one a directory of its own with --dir"
+    )
+    raise StudyInvalid(reason, file=file, line=1)
 
 
 class Record:
@@ -65,20 +90,9 @@ class Record:
         Raises:
             StudyInvalid: It belongs to another study.
         """
-        found = self._header
-        if found is None:
+        if self._header is None:
             return False
-        if found != header:
-            differing = [
-                name
-                for name in ("name", "searcher", "seed", "questions", "study", "outcomes")
-                if getattr(found, name) != getattr(header, name)
-            ]
-            reason = (
-                f"is the journal of another study (differs in {', '.join(differing)}); "
-                "give this one a directory of its own with --dir"
-            )
-            raise StudyInvalid(reason, file=self._file, line=1)
+        check_header(self._header, header, file=self._file)
         return True
 
     def of(self, trial: int, question: int) -> Recorded:

@@ -23,6 +23,7 @@ from optimizer.study.execution import Executions, ExecutionSettings, Stopped
 from optimizer.study.jobs import InOrder, Job, Observer, Pair, Recorder
 from optimizer.study.journal import Journal
 from optimizer.study.record import Record
+from runtime.executor.step import first_failure
 
 __all__ = ["FINISHED", "RunSettings", "Runner"]
 
@@ -109,6 +110,7 @@ class Runner:
 
         Raises:
             StudyInvalid: The journal belongs to another study or searcher.
+            NotKept: What was paid for could not be written down.
         """
         if not self._record.check_header(self._header):
             self._journal.append([self._header])
@@ -160,19 +162,23 @@ class Runner:
 
         Raises:
             Stopped: Some were not run; those that were are in the journal.
+            NotKept: What was paid for could not be written down.
         """
         for trial in trials:
             self._evaluator.prepare(trial)
         jobs = [Job(trial, question) for trial in trials for question in trial.questions]
         writer = InOrder(jobs, self._recorder, syncs_each=self._settings.syncs_each)
         stopped: Stopped | None = None
-        async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                try:
-                    await self._executions.start(job, group, writer.write)
-                except Stopped as reason:
-                    stopped = reason
-                    break
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    try:
+                        await self._executions.start(job, group, writer.write)
+                    except Stopped as reason:
+                        stopped = reason
+                        break
+        except BaseExceptionGroup as failures:
+            raise first_failure(failures) from None
         writer.write(is_last=True)
         if stopped is not None:
             raise stopped

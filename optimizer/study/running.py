@@ -13,7 +13,7 @@ from optimizer.evaluation.cache import CallCache
 from optimizer.evaluation.edge_work import EdgeWork, WorkerRuns
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.local_edge import running_edge
-from optimizer.evaluation.model import Answered, QuestionEvaluator
+from optimizer.evaluation.model import Answered, NotKept, QuestionEvaluator
 from optimizer.evaluation.scoring import Scoring
 from optimizer.scoring.code.examine import check_sandbox
 from optimizer.scoring.model import Scorer
@@ -112,7 +112,8 @@ async def run_study(
         workers: Instead of the study's own number.
 
     Raises:
-        StudyInvalid: The journal belongs to another study, or another run is at work on it.
+        StudyInvalid: The journal belongs to another study, another run is at work on it, or it
+            cannot be written any more.
         LeewardError: The edge cannot be used at all.
     """
     settings = RunSettings(
@@ -147,7 +148,13 @@ async def run_study(
             observer=observer,
             advisor=advisor,
         )
-        reason = await runner.run()
+        try:
+            reason = await runner.run()
+        except NotKept as failure:
+            told = (
+                f"cannot be written: {failure.reason}; nothing in it is lost, make room and resume"
+            )
+            raise StudyInvalid(told, file=str(failure.file)) from None
     cache = opened.cache
     return RunResult(reason, cache.hits if cache else 0, cache.misses if cache else 0)
 
@@ -175,7 +182,7 @@ async def open_live(
         BackendUnavailable: The edge did not come up or cannot be reached.
     """
     source = parts.source
-    place.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make(place.directory)
     async with AsyncExitStack() as stack:
         address = source.edge
         if source.edge_config is not None:
@@ -216,6 +223,14 @@ async def open_live(
             scoring=Scoring(sandbox=source.sandbox, judge=judge),
         )
         yield OpenEvaluator(evaluator, cache, source.timeout_s, source.retries)
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as failure:
+        reason = f"cannot be made: {(failure.strerror or type(failure).__name__).lower()}"
+        raise StudyInvalid(reason, file=str(directory)) from None
 
 
 def _edge_work(parts: LiveParts, address: str) -> EdgeWork:

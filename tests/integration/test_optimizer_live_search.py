@@ -18,7 +18,7 @@ from tests.integration.live_study import drawn_tasks, timeless, write_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 PROGRAM = "from runtime.cli.main import main; main()"
-SEARCH = {
+SEARCH: dict[str, Any] = {
     "searcher": {"name": "agent_reinforce", "options": {"first_look": 2, "step_block": 3}},
     "constraints": {"cost_usd": 0.00005},
     "trials": 10,

@@ -51,10 +51,11 @@ async def test_what_is_no_decision_is_refused_by_name_and_the_rule_agent_decides
     assert cost.by_llm == 0
     assert cost.fell_back[FailureKind.REJECTED.value] == cost.decisions
     # The server knows another form of schemas only: `auto` finds out at once, and once.
-    refused = cost.unused.pop(FailureKind.SCHEMA_REFUSED.value, 0)
+    unused = dict(cost.unused)
+    refused = unused.pop(FailureKind.SCHEMA_REFUSED.value, 0)
     assert refused == (structure == "auto")
-    assert set(cost.unused) <= REASONS
-    assert sum(cost.unused.values()) == 2 * cost.decisions
+    assert set(unused) <= REASONS
+    assert sum(unused.values()) == 2 * cost.decisions
     # It reports no usage when it streams: every call is counted at its most, none at nothing.
     assert cost.estimated_calls == cost.spent.calls == 2 * cost.decisions + refused
     assert ran.budget.spent.tokens >= cost.spent.tokens > 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from optimizer.evaluation.cache import CallCache, CallKey, GraphKey
+from optimizer.evaluation.model import NotKept
 from runtime.errors import StudyInvalid
 from runtime.ports import ChatMessage, Sampling
 
@@ -88,6 +89,23 @@ def test_keys_hold_no_text_and_only_the_owner_may_read(tmp_path: Path) -> None:
     assert files
     assert not any(b"SECRET" in path.read_bytes() for path in files)
     assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+
+
+def test_a_full_disk_is_named_and_what_stands_there_stays(tmp_path: Path) -> None:
+    cache = CallCache(tmp_path / "calls.sqlite", study="one")
+    kept, lost = (
+        CallKey("slm", "", (ChatMessage("user", text),), Sampling()) for text in ("kept", "lost")
+    )
+    cache.put(kept, {"text": "2"})
+    cache._database.execute("PRAGMA max_page_count=1")
+
+    with pytest.raises(NotKept, match=r"calls.sqlite: database or disk is full$"):
+        cache.put(lost, {"text": "x" * 100_000})
+
+    found = cache.get(kept)
+    cache.close()
+    assert found is not None
+    assert found.value == {"text": "2"}
 
 
 def test_a_file_that_is_no_cache_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Graphs share calls here, so who pays for one must not depend on who ended first.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from optimizer.evaluation.cache import CallCache
+from optimizer.evaluation.cache import CallCache, CallKey, GraphKey
 from optimizer.evaluation.graph_shapes import SpaceLimits
 from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
+from optimizer.evaluation.model import NotKept
 from optimizer.evaluation.rules import GraphRules
 from optimizer.evaluation.tasks import Task
 from optimizer.scoring.model import Scorer
@@ -69,6 +70,18 @@ def finds(text: str) -> Label:
     return Label.of("person") if is_told else label_of_anna(text)
 
 
+class FullCache(CallCache):
+    """A cache on a disk with room for a number of rows."""
+
+    room = 0
+
+    def put(self, key: CallKey | GraphKey, value: Mapping[str, object]) -> None:
+        if self.room == 0:
+            raise NotKept(Path("calls.sqlite"), "no space left on device")
+        self.room -= 1
+        super().put(key, value)
+
+
 def drawing(seed: int) -> Searcher:
     return DrawingSearcher(candidates(), questions=len(TASKS), per_trial=3, seed=seed)
 
@@ -89,6 +102,7 @@ def run_study(
     turns: int = 0,
     seed: int = 7,
     searcher: Callable[[int], Searcher] = drawing,
+    cache_rows: int = 1000,
 ) -> tuple[str, Budget, ScriptedEdge]:
     draw = random.Random(turns)
     edge = ScriptedEdge(
@@ -98,7 +112,8 @@ def run_study(
         usd_per_character=1.7e-8,
     )
     directory.mkdir(exist_ok=True)
-    cache = CallCache(directory / "calls.sqlite", study="this")
+    cache = FullCache(directory / "calls.sqlite", study="this")
+    cache.room = cache_rows
     evaluator = LiveEvaluator(
         edge, SPACE, TASKS, rules=RULES, cache=cache, settings=LiveSettings("policy", {})
     )
@@ -230,6 +245,22 @@ def test_no_cap_of_a_live_study_is_overshot_and_workers_do_not_change_where_it_e
     assert budget.spent.usd <= usd * (1 + 1e-9)
     assert sum(len(graph.steps) for graph in edge.runs) == budget.spent.calls <= calls
     assert len(budget.spent.exposed) <= exposed
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_cache_that_is_full_ends_the_run_at_once_and_room_goes_on_to_the_same_journal(
+    tmp_path: Path, workers: int
+) -> None:
+    run_study(tmp_path / "whole")
+    whole = lines_of(tmp_path / "whole")
+
+    with pytest.raises(NotKept, match="no space left"):
+        run_study(tmp_path / "full", workers=workers, cache_rows=7)
+    before = outcomes_of(tmp_path / "full")
+    run_study(tmp_path / "full", workers=workers)
+
+    assert 0 < len(before) < len(outcomes_of(tmp_path / "full"))
+    assert lines_of(tmp_path / "full") == whole
 
 
 def test_a_live_study_killed_again_and_again_keeps_its_caps(tmp_path: Path) -> None:
