@@ -25,6 +25,7 @@ from edge.identity import DeviceIdentity, IdentityStore
 from edge.metrics import EdgeMetrics
 from edge.models.manifest import require_vouched
 from edge.models.store import ModelStore
+from edge.policy_revision import remember_revision
 from edge.privacy.approvals import Approvals
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
@@ -158,6 +159,8 @@ async def _core(
     stack: AsyncExitStack, config: EdgeConfig, documents: EdgeDocuments, *, clock: Clock
 ) -> _Core:
     prepare_state(config.state)
+    if config.policy_signers is not None:
+        await asyncio.to_thread(remember_revision, documents.policy, config.state)
     ledger = await asyncio.to_thread(
         LedgerWriter.open, config.state / "ledger", clock=clock, software_version=VERSION
     )

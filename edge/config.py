@@ -109,6 +109,9 @@ class _EdgeShape(Shape):
     graph_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
     """Public key files (PEM, Ed25519) of those who may sign graphs: every file of ``graphs`` then
     needs a signature by one of them. Left out, unsigned graphs load, too."""
+    policy_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
+    """The same for the policy: it then needs a signature by one of them, and no revision lower
+    than one that ran here before is taken."""
     default_graph: Name
     """What ``leeward/auto`` means."""
     models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=64)
@@ -193,6 +196,8 @@ class EdgeConfig:
     graphs: Path
     graph_signers: tuple[Path, ...] | None
     """``None``: graphs need no signature."""
+    policy_signers: tuple[Path, ...] | None
+    """``None``: the policy needs none."""
     default_graph: str
     models: tuple[ModelConfig, ...]
     tensor_models: tuple[TensorModelConfig, ...]
@@ -244,6 +249,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         catalog=base / shape.catalog,
         graphs=base / shape.graphs,
         graph_signers=_paths(base, shape.graph_signers),
+        policy_signers=_paths(base, shape.policy_signers),
         default_graph=shape.default_graph,
         models=tuple(
             one

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edge.config import EdgeConfig
+from edge.policy_revision import refuse_older
 from runtime.catalog.document import load_catalog
 from runtime.catalog.model import Catalog
 from runtime.collaboration.graph_files import load_graphs, unknown_models
 from runtime.errors import ConfigInvalid
 from runtime.graph.model import Graph
-from runtime.policy.document import load_policy
+from runtime.identity.policy_signature import load_signed_policy
+from runtime.identity.signing_keys import load_signer
 from runtime.policy.model import Policy
 
 __all__ = ["EdgeDocuments", "load_documents"]
@@ -31,11 +33,12 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
         PolicyInvalid: The policy cannot be applied; names file and line.
         CatalogInvalid: The catalog cannot be used; names file and line.
         GraphInvalid: A graph cannot run as written, or two have one name.
-        SignatureInvalid: A graph is not signed as the configuration asks, or as its file says.
+        SignatureInvalid: A graph or the policy is not signed as the configuration asks, or as its
+            file says; or the policy is older than one that ran here.
         ConfigInvalid: They do not fit the configuration, or a signer's key cannot be used.
     """
     documents = EdgeDocuments(
-        policy=load_policy(config.policy),
+        policy=_policy(config),
         catalog=_with_adapters(config, load_catalog(config.catalog)),
         graphs=load_graphs(config.graphs, config.graph_signers),
     )
@@ -43,6 +46,15 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
     _check_models(config, documents.catalog)
     _check_graphs(config, documents)
     return documents
+
+
+def _policy(config: EdgeConfig) -> Policy:
+    files = config.policy_signers
+    signers = None if files is None else [load_signer(f, field="policy_signers") for f in files]
+    policy, _ = load_signed_policy(config.policy, signers=signers)
+    if signers is not None:
+        refuse_older(policy, config.policy, config.state)
+    return policy
 
 
 def _with_adapters(config: EdgeConfig, catalog: Catalog) -> Catalog:

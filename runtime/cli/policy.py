@@ -12,9 +12,12 @@ import typer
 from runtime.cli.exit_codes import FINDINGS
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.cli.policy_cases import run_cases
+from runtime.cli.policy_sign import sign_policy
 from runtime.documents.document import dotted
 from runtime.documents.reader import read_document
 from runtime.errors import PolicyInvalid, RequestInvalid
+from runtime.identity.policy_signature import load_signed_policy
+from runtime.identity.signing_keys import load_signer
 from runtime.ids import Category, NodeName
 from runtime.labels import Label
 from runtime.policy.check import Finding, check_policy
@@ -30,6 +33,7 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, help="Check policies, and see what they decide.")
 
 app.command("test")(run_cases)
+app.command("sign")(sign_policy)
 
 PolicyFile = Annotated[Path, typer.Argument(help="Policy document, YAML or JSON.")]
 _ZONES: tuple[Zone, ...] = ("edge", "cloud")
@@ -40,18 +44,24 @@ def check(
     file: PolicyFile,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
+    signer: Annotated[
+        list[Path] | None, typer.Option(help="Public key (PEM) of one who may sign it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a policy: contradictions are refused, rules that can never matter are warned of."""
 
     def work() -> None:
-        policy = load_policy(file)
+        signers = [load_signer(path, field="--signer") for path in signer or ()] or None
+        policy, signature = load_signed_policy(file, signers=signers)
         findings = [*check_policy(policy), *_unlisted_categories(policy)]
         document = read_document(file, error=PolicyInvalid)
         places = [(document.line_of(finding.path), finding) for finding in findings]
         data = {
             "file": str(file),
             "hash": policy_hash(policy),
+            "revision": policy.revision,
+            "signed_by": signature.public_key if signature else None,
             "findings": [
                 {
                     "severity": finding.severity,
@@ -66,7 +76,9 @@ def check(
             f"{file}:{line}: {finding.severity}: {dotted(finding.path)}: {finding.reason}"
             for line, finding in places
         ]
-        show(data, *lines, f"{file}: ok, warnings {len(findings)}", as_json=as_json)
+        doubt = "" if signers else " (a key that nobody compared; --signer does)"
+        signed = f", signed by {signature.public_key}{doubt}" if signature else ""
+        show(data, *lines, f"{file}: ok, warnings {len(findings)}{signed}", as_json=as_json)
         if strict and findings:
             raise typer.Exit(FINDINGS)
 

@@ -60,7 +60,7 @@ def policy_from_data(data: object, *, file: str = "") -> Policy:
 def dump_policy(policy: Policy) -> dict[str, object]:
     """Return the policy as a document of plain data, every value written out."""
     unsure = policy.when_unsure
-    return {
+    data: dict[str, object] = {
         "leeward": policy.version,
         "categories": {name: _level_name(level) for name, level in policy.categories.items()},
         "clearance": {name: _level_name(level) for name, level in policy.clearance.items()},
@@ -68,7 +68,13 @@ def dump_policy(policy: Policy) -> dict[str, object]:
         "when_unsure": "refuse" if unsure.refuse else _level_name(unsure.level),
         "cloud_away": policy.cloud_away.value,
         "restore_tool_arguments": policy.restore_tool_arguments,
-    } | ({} if policy.approvals is None else {"approvals": _approvals_data(policy.approvals)})
+    }
+    # What is left out is left out of the hash as well: policies of before keep theirs.
+    if policy.approvals is not None:
+        data["approvals"] = _approvals_data(policy.approvals)
+    if policy.revision is not None:
+        data["revision"] = policy.revision
+    return data
 
 
 def policy_hash(policy: Policy) -> str:
@@ -103,6 +109,7 @@ def _policy(document: Document) -> Policy:
         restore_tool_arguments=shape.restore_tool_arguments,
         version=shape.leeward,
         approvals=_approvals(shape.approvals),
+        revision=shape.revision,
     )
     document.refuse(
         Problem(finding.path, finding.reason)

@@ -111,6 +111,8 @@ class Policy:
     version: str = "policy/v1"
     approvals: ApprovalRules | None = None
     """``None``: nobody is asked, so no ``approval`` ever counts."""
+    revision: int | None = None
+    """Counts up with every change; a device does not go back to a lower one."""
 
     def level_of_category(self, category: Category) -> Level:
         """Return a category's level; one that the policy does not list is ``when_unsure``."""

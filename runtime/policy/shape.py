@@ -74,3 +74,6 @@ class PolicyShape(Shape):
     """Whether originals are put back into the arguments of tool calls."""
     approvals: ApprovalsShape | None = None
     """Left out, nobody is asked, and no release ``by: approval`` ever counts."""
+    revision: int | None = Field(default=None, ge=1, le=2**31)
+    """Counts up with every change; a device with ``policy_signers`` does not go back to a lower
+    one."""

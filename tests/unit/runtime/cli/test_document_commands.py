@@ -229,3 +229,20 @@ def test_a_document_of_another_kind_is_refused_by_each_group() -> None:
     leeward("policy", "check", GRAPH, code=12)
     leeward("catalog", "check", GRAPH, code=13)
     leeward("graph", "check", POLICY, code=11)
+
+
+def test_policy_sign_vouches_for_what_policy_check_then_accepts(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(Path(POLICY).read_bytes())
+    signer = str(tmp_path / "key.pub.pem")
+
+    signed = leeward_json("policy", "sign", str(file), "--key", str(tmp_path / "key.pem"))
+    checked = leeward("policy", "check", str(file), "--signer", signer)
+    found = leeward_json("policy", "check", str(file))
+    file.write_text(file.read_text().replace("cloud: internal", "cloud: restricted"))
+
+    assert signed == {"signature": f"{file}.sig", "key_made": True}
+    assert ", signed by " in checked
+    assert found["signed_by"] in checked
+    assert "another policy" in leeward("policy", "check", str(file), code=18)
+    assert "is not signed" in leeward("policy", "check", POLICY, "--signer", signer, code=18)
