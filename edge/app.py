@@ -18,6 +18,7 @@ from edge.documents import EdgeDocuments, load_documents
 from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
 from edge.egress.gate import Gate
+from edge.egress.pulling import Pulls
 from edge.engine.engine import LlamaEngine
 from edge.engine.options import EngineOptions
 from edge.http.front import HttpFront
@@ -108,6 +109,7 @@ class _Core:
     metrics: EdgeMetrics
     tensors: LlamaEngine
     approvals: Approvals
+    pulls: Pulls
 
 
 async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
@@ -187,6 +189,8 @@ async def _core(
     await approvals.settle_leftovers()
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
     signers = load_signers(config.model_signers, field="model_signers")
+    store = ModelStore(config.state, clock=clock, quota_bytes=config.disk_quota_bytes)
+    pulls = Pulls(store, control, hub=config.hub, signers=signers)
     vet = partial(require_vouched, signers=signers)
     models = await stack.enter_async_context(
         ResidentModels(
@@ -195,7 +199,7 @@ async def _core(
             budget_bytes=config.memory_budget_bytes,
             clock=clock,
             vet=vet,
-            used=ModelStore(config.state, clock=clock).note_use,
+            used=store.note_use,
         )
     )
     await models.start()
@@ -254,7 +258,7 @@ async def _core(
     tensors = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
     tensors.observe(metrics.call_ended)
     await _load_tensor_models(tensors, config, vet)
-    return _Core(models, collaboration, graphs, board, metrics, tensors, approvals)
+    return _Core(models, collaboration, graphs, board, metrics, tensors, approvals, pulls)
 
 
 async def _load_tensor_models(
@@ -305,6 +309,7 @@ def _add_services(
             board=core.board,
             ledger=config.state / "ledger",
             approvals=core.approvals,
+            pulls=core.pulls,
         ),
         server,
     )

@@ -4,7 +4,6 @@ Parses, calls, prints; mounted by ``edge.cli``.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from edge.models.gguf_check import check_gguf
 from edge.models.manifest import write_manifest
 from edge.models.onnx_check import is_onnx
 from edge.models.record import StoredModel
-from edge.models.source import check_model_name, name_for, parse_source
+from edge.models.source import check_digest, check_model_name, name_for, parse_source
 from edge.models.store import ModelStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
@@ -47,7 +46,6 @@ models_app = typer.Typer(
 )
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
 _DEFAULT_CONFIG = Path("edge.yaml")
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _CHECKS: Final = {
     "given": "equals the SHA-256 that was given",
     "hub": "equals the SHA-256 that the hub gives",
@@ -94,7 +92,7 @@ def pull(
         request = PullRequest(
             source=parsed,
             name=check_model_name(name) if name else name_for(parsed),
-            sha256=_digest(sha256),
+            sha256=check_digest(sha256),
             is_replacing=replace,
             endpoint=endpoint or loaded.hub,
             revision=revision,
@@ -290,13 +288,6 @@ def _manifest_text(file: Path | None) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise SignatureInvalid("cannot be read", file=str(file)) from None
-
-
-def _digest(text: str) -> str:
-    digest = text.strip().lower().removeprefix("sha256:")
-    if digest and not _SHA256.fullmatch(digest):
-        raise RequestInvalid("--sha256 takes 64 hexadecimal digits")
-    return digest
 
 
 def _token(file: Path | None) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "HubSource",
     "Source",
     "UrlSource",
+    "check_digest",
     "check_model_name",
     "name_for",
     "parse_source",
@@ -27,6 +28,7 @@ _IN_HUB: Final = r"[A-Za-z0-9][\w./+-]*\.(?:gguf|onnx)"
 _HUB_MARKED: Final = re.compile(rf"hf:({_REPOSITORY}):({_IN_HUB})", re.ASCII)
 _HUB_PLAIN: Final = re.compile(rf"({_REPOSITORY})/({_IN_HUB})", re.ASCII)
 _URL: Final = re.compile(r"https?://[^\s/@]+/\S+", re.ASCII)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PART_OF_MANY: Final = re.compile(r"-\d{5}-of-\d{5}$")
 _SUFFIXES: Final = (".gguf", ".onnx")
 _NAMELESS: Final = frozenset({"model", "decoder_model_merged"})
@@ -109,6 +111,18 @@ def check_model_name(name: str) -> str:
     return name
 
 
+def check_digest(text: str) -> str:
+    """Return a SHA-256 as it is compared here; empty stays empty.
+
+    Raises:
+        RequestInvalid: It is none.
+    """
+    digest = text.strip().lower().removeprefix("sha256:")
+    if digest and not _SHA256.fullmatch(digest):
+        raise RequestInvalid("a SHA-256 is 64 hexadecimal digits")
+    return digest
+
+
 def _read(text: str) -> Source:
     if text.startswith(("https://", "http://")):
         if not _URL.fullmatch(text):
@@ -120,11 +134,22 @@ def _read(text: str) -> Source:
             reason = "is not of the form hf:owner/repo:file.gguf (or .onnx)"
             raise RequestInvalid(f"{text!r} {reason}")
         return HubSource(marked[1], marked[2])
-    path = Path(text).expanduser()
+    if not text:
+        raise RequestInvalid("no source is given")
+    path, is_there = _path(text)
     plain = _HUB_PLAIN.fullmatch(text)
-    if plain is None or path.exists() or _climbs(text):
+    if plain is None or is_there or _climbs(text):
         return FileSource(path)
     return HubSource(plain[1], plain[2])
+
+
+def _path(text: str) -> tuple[Path, bool]:
+    """Return a path of this device, and whether there is anything."""
+    try:
+        path = Path(text).expanduser()
+        return path, path.exists()
+    except (OSError, ValueError, RuntimeError):  # too long, not encodable, nobody's home
+        raise RequestInvalid("the source is neither a model of the hub nor a path") from None
 
 
 def _climbs(text: str) -> bool:

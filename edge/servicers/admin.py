@@ -1,10 +1,8 @@
-"""``leeward.v1.Admin``: local administration of the daemon.
-
-Pulling models comes with later work and answers UNIMPLEMENTED.
-"""
+"""``leeward.v1.Admin``: local administration of the daemon."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +10,10 @@ from typing import Any, Final
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from edge.egress.pulling import PullProgress, Pulls
 from edge.engine.process import ModelState, ModelStatus
+from edge.models.record import StoredModel
+from edge.models.source import check_digest
 from edge.privacy.approvals import Approvals
 from edge.residency.resident import ResidentModels
 from edge.servicers.approvals import decide_approval, list_approvals
@@ -22,7 +23,6 @@ from leeward.v1 import admin_pb2_grpc as pb_grpc
 from leeward.v1 import ledger_pb2
 from runtime.codec.enums import ZONES
 from runtime.codec.ledger import encode_ledger_entry
-from runtime.errors import NotImplementedYet
 from runtime.ids import ModelName
 from runtime.ledger.entry import Entry
 from runtime.ledger.read import read_entries
@@ -52,11 +52,13 @@ class AdminServicer(pb_grpc.AdminServicer):
         board: StatusBoard,
         ledger: Path,
         approvals: Approvals,
+        pulls: Pulls,
     ) -> None:
         self._models = models
         self._board = board
         self._ledger = ledger
         self._approvals = approvals
+        self._pulls = pulls
 
     async def GetStatus(
         self, request: pb.GetStatusRequest, context: Context
@@ -96,10 +98,14 @@ class AdminServicer(pb_grpc.AdminServicer):
     async def PullModel(
         self, request: pb.PullModelRequest, context: Context
     ) -> AsyncIterator[pb.PullModelResponse]:
-        """Not served yet; `leeward edge pull` does it from the command line."""
+        """Fetch a model into the store."""
         async with error_boundary(context, "Admin.PullModel"):
-            raise NotImplementedYet("pull models with `leeward edge pull`")
-        yield pb.PullModelResponse()  # makes this a stream
+            steps = self._pulls.pull(
+                request.source, name=request.model, sha256=check_digest(request.sha256)
+            )
+            async with aclosing(steps):
+                async for step in steps:
+                    yield _encode_pull(step)
 
     async def ListApprovals(
         self, request: pb.ListApprovalsRequest, context: Context
@@ -150,6 +156,19 @@ def _encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
     if status.certificate_expires_at is not None:
         answer.certificate_expires_at.FromDatetime(status.certificate_expires_at)
     return answer
+
+
+def _encode_pull(step: PullProgress | StoredModel) -> pb.PullModelResponse:
+    if isinstance(step, PullProgress):
+        progress = pb.PullProgress(received_bytes=step.received_bytes, total_bytes=step.total_bytes)
+        return pb.PullModelResponse(progress=progress)
+    stored = pb.ModelStatus(
+        model=step.name,
+        state=pb.MODEL_STATE_UNLOADED,
+        file_bytes=step.size_bytes,
+        sha256=step.record.sha256 if step.record else "",
+    )
+    return pb.PullModelResponse(finished=stored)
 
 
 def _encode_model(status: ModelStatus) -> pb.ModelStatus:

@@ -56,8 +56,9 @@ class OpenInferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelReadyRequest, context: Context
     ) -> pb.ModelReadyResponse:
         """Say whether one model can be asked."""
-        model = self._model(request.name, request.version)
-        return pb.ModelReadyResponse(ready=model is not None and _is_ready(model))
+        async with error_boundary(context, "OpenInference.ModelReady"):
+            model = self._model(request.name, request.version)
+            return pb.ModelReadyResponse(ready=model is not None and _is_ready(model))
 
     async def ServerMetadata(
         self, request: pb.ServerMetadataRequest, context: Context

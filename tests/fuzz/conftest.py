@@ -22,6 +22,11 @@ leeward: policy/v1
 categories: {person: confidential, contact: confidential}
 clearance: {edge: restricted, cloud: internal}
 """
+CHANGES = {
+    "request_timeout_s": 5.0,
+    "hub": "http://127.0.0.1:1",
+    "tensor_models": {"scale": {"file": str(WEIGHTS.with_name("tern-xs.onnx"))}},
+}
 _ANSWER_S = 30.0
 
 
@@ -59,7 +64,7 @@ class Target:
 async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
     root = tmp_path_factory.mktemp("fuzz")
     layout = lonely_layout(root, weights=WEIGHTS, policy_text=POLICY)
-    edit_yaml(layout.edge_config, layout.edge_config, {"request_timeout_s": 5.0})
+    edit_yaml(layout.edge_config, layout.edge_config, CHANGES)
     roles = LocalRoles(root, os.environ)
     try:
         addresses = await roles.serve("edge", "edge", layout.edge_config)

@@ -22,7 +22,10 @@ __all__ = [
     "schemas",
 ]
 
-_NAMES: Final = ("tern-s", "gannet-m", "leeward/auto", "leeward/ask-cloud", "edge", "cloud", "")
+_NAMES: Final = (
+    *("tern-s", "gannet-m", "leeward/auto", "leeward/ask-cloud", "edge", "cloud", "", "scale"),
+    *("input_ids", "attention_mask", "INT64", "FP32", "BYTES", "1"),
+)
 _TEXTS: Final = (
     *("", "\0", "a" * 70_000, "\u202e\u0000\uffff", "é" * 300, "../../etc/passwd", "%n%s%x"),
     *("<PERSON_1>", "person", '{"type": "object"}', 'root ::= "a"', "🦀", "-1", "NaN", "sk-1234"),

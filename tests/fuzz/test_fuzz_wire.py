@@ -9,13 +9,14 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
+from inference_v2 import open_inference_pb2
 from leeward.v1 import admin_pb2, collaboration_pb2, inference_pb2
 from tests.fuzz.conftest import Target
 from tests.fuzz.hostile import message, mutated
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-SERVICES: Final = (admin_pb2, collaboration_pb2, inference_pb2)
+SERVICES: Final = (admin_pb2, collaboration_pb2, inference_pb2, open_inference_pb2)
 UNFORESEEN: Final = frozenset({grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL})
 AT_ONCE: Final = 8
 CALL_S: Final = 8.0

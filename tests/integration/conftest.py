@@ -121,12 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(rest[: self.hub.cuts.pop(0)])
             self.close_connection = True
             return
-        if self.hub.stalls_after:
-            self.wfile.write(rest[: self.hub.stalls_after])
+        if stalls_after := self.hub.stalls_after:
+            self.wfile.write(rest[:stalls_after])
             self.wfile.flush()
             self.hub.stalled.set()
             self.hub.go_on.wait(20)
-            rest = rest[self.hub.stalls_after :]
+            rest = rest[stalls_after:]
         self.wfile.write(rest)
 
     def _start(self, size: int, tag: str) -> int:

@@ -1,0 +1,168 @@
+"""Pulls on behalf of callers of the daemon: one at a time, beside its event loop.
+
+A caller may name a file of this device or of the configured hub, and no other address: what an
+application can make the daemon say to the outside is the name of a public file.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge.egress.control import ControlLog
+from edge.egress.pull import Puller, PullRequest
+from edge.models.record import StoredModel
+from edge.models.source import UrlSource, check_model_name, name_for, parse_source
+from edge.models.store import ModelStore
+from runtime.errors import Cancelled, CapacityExhausted, RequestInvalid
+from runtime.ledger.record import ControlPassage
+
+__all__ = ["PullProgress", "Pulls"]
+
+_STEP_S: Final = 0.2
+"""How often a caller is told how far a pull is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """How far the file is that is being pulled now."""
+
+    received_bytes: int
+    total_bytes: int
+    """0 when the source does not say."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One pull: what its thread and the event loop tell each other."""
+
+    loop: asyncio.AbstractEventLoop
+    ended: "asyncio.Future[StoredModel]"
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    progress: PullProgress = PullProgress(0, 0)
+
+    def advance(self, here_bytes: int, total_bytes: int) -> None:
+        """Note how far it is; called by the thread, and ends it when nobody waits any more."""
+        if self.stop.is_set():
+            raise Cancelled("whoever asked for the model went away")
+        self.progress = PullProgress(here_bytes, total_bytes)
+        self.loop.call_soon_threadsafe(self.moved.set)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait between two attempts; likewise."""
+        if self.stop.wait(seconds):
+            raise Cancelled("whoever asked for the model went away")
+
+
+class Pulls:
+    """Pulls models for callers.
+
+    Args:
+        store: Where they go.
+        control: Counts the traffic.
+        hub: Where names of repositories are looked up.
+        signers: Who may vouch for models; ``None`` asks for no manifest.
+    """
+
+    def __init__(
+        self,
+        store: ModelStore,
+        control: ControlLog,
+        *,
+        hub: str,
+        signers: Sequence[Ed25519PublicKey] | None,
+    ) -> None:
+        self._store = store
+        self._control = control
+        self._hub = hub
+        self._signers = signers
+        self._is_busy = False
+
+    async def pull(
+        self, source: str, *, name: str = "", sha256: str = ""
+    ) -> AsyncGenerator[PullProgress | StoredModel, None]:
+        """Pull a model; yield how far it is, then the stored model.
+
+        Closing the iterator ends the pull; the same call goes on with what is here.
+
+        Args:
+            source: ``owner/repo/file.gguf``, or a path of this device.
+            name: In the store; empty takes the file's.
+            sha256: Expected digest in lower-case hexadecimal; empty trusts the hub's.
+
+        Raises:
+            CapacityExhausted: Another pull is running, or the model does not fit.
+            RequestInvalid: The source is a URL or cannot be understood, or the name is taken.
+            LeewardError: As for ``Puller.pull``.
+        """
+        request = self._request(source, name, sha256)
+        if self._is_busy:
+            raise CapacityExhausted("another pull is running; one at a time")
+        loop = asyncio.get_running_loop()
+        run = _Run(loop, loop.create_future())
+        self._is_busy = True
+        # A daemon thread: a pull that waits for a dead link must not keep the process from ending.
+        threading.Thread(target=self._work, args=(request, run), daemon=True, name="pull").start()
+        try:
+            while True:
+                await run.moved.wait()
+                run.moved.clear()
+                if run.ended.done():
+                    break
+                yield run.progress
+                await asyncio.sleep(_STEP_S)
+            yield run.ended.result()
+        finally:
+            run.stop.set()
+
+    def _request(self, source: str, name: str, sha256: str) -> PullRequest:
+        parsed = parse_source(source)
+        if isinstance(parsed, UrlSource):
+            raise RequestInvalid("a daemon asks its hub alone; pull a URL with `leeward edge pull`")
+        return PullRequest(
+            source=parsed,
+            name=check_model_name(name) if name else name_for(parsed),
+            sha256=sha256,
+            endpoint=self._hub,
+            signers=self._signers,
+        )
+
+    def _work(self, request: PullRequest, run: _Run) -> None:
+        """Pull, in a thread of its own, and hand the outcome to the event loop."""
+
+        def record(passages: Sequence[ControlPassage]) -> None:
+            run.loop.call_soon_threadsafe(self._count, passages)
+
+        puller = Puller(self._store, record=record, progress=run.advance, sleep=run.sleep)
+        stored: StoredModel | None = None
+        failure: BaseException | None = None
+        try:
+            stored = puller.pull(request)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            failure = error
+        with suppress(RuntimeError):  # the daemon has ended meanwhile
+            run.loop.call_soon_threadsafe(self._end, run, stored, failure)
+
+    def _end(self, run: _Run, stored: StoredModel | None, failure: BaseException | None) -> None:
+        self._is_busy = False
+        if stored is not None:
+            run.ended.set_result(stored)
+        else:
+            run.ended.set_exception(failure or Cancelled("the pull ended"))
+            run.ended.exception()  # seen, also when whoever asked is gone
+        run.moved.set()
+
+    def _count(self, passages: Sequence[ControlPassage]) -> None:
+        for passage in passages:
+            self._control.count(
+                passage.destination,
+                passage.purpose,
+                sent_bytes=passage.sent_bytes,
+                received_bytes=passage.received_bytes,
+                status=passage.status,
+            )
