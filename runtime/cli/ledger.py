@@ -1,4 +1,4 @@
-"""``leeward ledger``: verify, show, export, receipt.
+"""``leeward ledger``: verify, show, export, receipt, report.
 
 Works from the ledger's files alone; needs no daemon.
 """
@@ -14,8 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from runtime.cli.exit_codes import exit_code_of
+from runtime.cli.ledger_options import parse_anchor
+from runtime.cli.ledger_report import report_month
 from runtime.cli.output import JsonOption, diagnose, make_table, run_command, show
-from runtime.errors import LedgerCorrupt, NotFound, RequestInvalid
+from runtime.errors import LedgerCorrupt, NotFound
 from runtime.ids import RequestId
 from runtime.ledger.entry import Entry
 from runtime.ledger.keys import load_public_key
@@ -27,11 +29,13 @@ from runtime.ledger.record import (
     Outcome,
     record_to_fields,
 )
-from runtime.ledger.verify import Anchor, VerifyReport, verify_ledger
+from runtime.ledger.verify import VerifyReport, verify_ledger
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Prove and show what left this edge.")
+
+app.command("report")(report_month)
 
 LedgerPath = Annotated[Path, typer.Argument(help="The ledger's directory, `<state>/ledger`.")]
 
@@ -57,7 +61,7 @@ def verify(
         report = verify_ledger(
             path,
             public_key=None if public_key is None else load_public_key(public_key),
-            anchor=_anchor(anchor),
+            anchor=parse_anchor(anchor),
             every_signature=every_signature,
         )
         if as_json or report.is_intact:
@@ -128,16 +132,6 @@ def export(
             typer.echo(entry.line.decode("ascii"))
 
     run_command(work, as_json=as_json)
-
-
-def _anchor(text: str) -> Anchor | None:
-    if not text:
-        return None
-    position, _, mac = text.partition(":")
-    try:
-        return Anchor(int(position), bytes.fromhex(mac))
-    except ValueError:
-        raise RequestInvalid("--anchor must be `position:mac`, as in 41:9f3c...") from None
 
 
 def _report_data(report: VerifyReport) -> dict[str, Any]:
