@@ -197,6 +197,9 @@ class _NoReleases:
     async def restore(self, *_: object) -> NoReturn:
         raise PolicyViolation("a gateway restores nothing")
 
+    async def restore_json(self, *_: object) -> NoReturn:
+        raise PolicyViolation("a gateway restores nothing")
+
     def restorer(self, *_: object) -> NoReturn:
         raise PolicyViolation("a gateway restores nothing")
 

@@ -21,6 +21,7 @@ from edge.egress.gate import Gate
 from edge.egress.pulling import Pulls
 from edge.engine.engine import LlamaEngine
 from edge.engine.options import EngineOptions
+from edge.http.access import bearer_token, front_tls
 from edge.http.front import HttpFront
 from edge.identity import DeviceIdentity, IdentityStore
 from edge.metrics import EdgeMetrics
@@ -143,10 +144,11 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
             embedder=core.models,
             clock=clock,
             deadline_s=config.request_timeout_s,
-            bearer_token=_bearer_token(config),
+            bearer_token=bearer_token(config),
+            max_priority=config.max_priority,
             exposition=core.metrics.exposition,
         )
-        await stack.enter_async_context(serving_http(front.app(), bound))
+        await stack.enter_async_context(serving_http(front.app(), bound, tls=front_tls(config)))
         await health.set_all_serving()
         await core.models.observe(_model_health(health))
         host, http_port = bound.getsockname()[:2]
@@ -314,7 +316,11 @@ def _add_services(
         server,
     )
     collaboration_pb2_grpc.add_CollaborationServicer_to_server(
-        CollaborationServicer(core.collaboration, default_timeout_s=config.request_timeout_s),
+        CollaborationServicer(
+            core.collaboration,
+            default_timeout_s=config.request_timeout_s,
+            max_priority=config.max_priority,
+        ),
         server,
     )
     inference_pb2_grpc.add_InferenceServicer_to_server(
@@ -323,6 +329,7 @@ def _add_services(
             catalog=documents.catalog,
             node=config.name,
             default_timeout_s=config.request_timeout_s,
+            max_priority=config.max_priority,
         ),
         server,
     )
@@ -354,19 +361,6 @@ def _sentinel(config: EdgeConfig, policy: Policy, scanning: ThreadPoolExecutor) 
     except ValueError as error:
         raise ConfigInvalid(str(error), field="sentinel") from error
     return Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=scanning)
-
-
-def _bearer_token(config: EdgeConfig) -> str | None:
-    if config.http_token_file is None:
-        return None
-    try:
-        token = config.http_token_file.read_text().strip()
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        raise ConfigInvalid(reason, file=str(config.http_token_file)) from error
-    if not token:
-        raise ConfigInvalid("holds no token", file=str(config.http_token_file))
-    return token
 
 
 @asynccontextmanager

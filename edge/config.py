@@ -23,6 +23,7 @@ from runtime.sentinel.tagger.choice import NO_MODEL, model_folder
 __all__ = [
     "EDGE_VERSION",
     "EdgeConfig",
+    "HttpTls",
     "ModelConfig",
     "SentinelConfig",
     "TensorModelConfig",
@@ -90,6 +91,15 @@ class _SentinelShape(Shape):
     model."""
 
 
+class _HttpTlsShape(Shape):
+    certificate_file: str = Field(min_length=1, max_length=4096)
+    """The front's certificate chain, PEM."""
+    private_key_file: str = Field(min_length=1, max_length=4096)
+    """The key that belongs to it, PEM, not encrypted."""
+    client_authority_file: str | None = Field(default=None, min_length=1, max_length=4096)
+    """Whose certificates callers must show, PEM; left out, none is asked for."""
+
+
 class _EdgeShape(Shape):
     leeward: str
     name: Name = "edge"
@@ -97,9 +107,12 @@ class _EdgeShape(Shape):
     listen: Address = "127.0.0.1:7450"
     """gRPC for applications on this device; loopback only."""
     http: Address = "127.0.0.1:8450"
-    """The OpenAI-compatible front; loopback only unless ``http_token_file`` is given."""
+    """The OpenAI-compatible front; loopback only unless ``http_token_file`` is given, or
+    ``client_authority_file`` of ``http_tls``."""
     http_token_file: str | None = None
     """File that holds the bearer token of the HTTP front."""
+    http_tls: _HttpTlsShape | None = None
+    """Serve the HTTP front over TLS; left out, in clear."""
     state: str = "edge-state"
     """Directory for identity, ledger and vault."""
     policy: str
@@ -134,6 +147,8 @@ class _EdgeShape(Shape):
     """Used when a caller sends no deadline."""
     max_queue: int = Field(default=64, ge=1, le=10_000)
     """Calls that may wait for one model; one more is told to come back later."""
+    max_priority: int = Field(default=0, ge=0, le=9)
+    """The highest priority that a caller may give its calls; 0 lets none go before others."""
     session_hours: float = Field(default=24.0, gt=0, le=24 * 365)
     """How long the vault keeps a session's placeholders."""
 
@@ -183,6 +198,16 @@ class SentinelConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpTls:
+    """How the HTTP front and its callers prove who they are."""
+
+    certificate: Path
+    private_key: Path
+    client_authority: Path | None
+    """Who signs callers' certificates; ``None`` asks for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeConfig:
     """Everything the daemon is told."""
 
@@ -190,6 +215,7 @@ class EdgeConfig:
     listen: str
     http: str
     http_token_file: Path | None
+    http_tls: HttpTls | None
     state: Path
     policy: Path
     catalog: Path
@@ -210,6 +236,7 @@ class EdgeConfig:
     sentinel: SentinelConfig
     request_timeout_s: float
     max_queue: int
+    max_priority: int
     session_hours: float
 
 
@@ -244,6 +271,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         listen=shape.listen,
         http=shape.http,
         http_token_file=base / shape.http_token_file if shape.http_token_file else None,
+        http_tls=_http_tls(base, shape.http_tls),
         state=state,
         policy=base / shape.policy,
         catalog=base / shape.catalog,
@@ -275,6 +303,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         ),
         request_timeout_s=shape.request_timeout_s,
         max_queue=shape.max_queue,
+        max_priority=shape.max_priority,
         session_hours=shape.session_hours,
     )
 
@@ -306,6 +335,17 @@ def _models(
         )
 
 
+def _http_tls(base: Path, shape: _HttpTlsShape | None) -> HttpTls | None:
+    if shape is None:
+        return None
+    authority = shape.client_authority_file
+    return HttpTls(
+        base / shape.certificate_file,
+        base / shape.private_key_file,
+        None if authority is None else base / authority,
+    )
+
+
 def _paths(base: Path, files: list[str] | None) -> tuple[Path, ...] | None:
     return None if files is None else tuple(base / file for file in files)
 
@@ -325,8 +365,12 @@ def _problems(shape: _EdgeShape) -> list[Problem]:
     if not is_local(shape.listen):
         reason = "must be a loopback address: local applications are not authenticated there"
         found.append(Problem(("listen",), reason))
-    if not is_local(shape.http) and shape.http_token_file is None:
-        reason = "listens beyond loopback, so it needs `http_token_file`"
+    knows_callers = shape.http_tls is not None and shape.http_tls.client_authority_file
+    if not is_local(shape.http) and shape.http_token_file is None and not knows_callers:
+        reason = (
+            "listens beyond loopback, so it needs `http_token_file`,"
+            " or `client_authority_file` in `http_tls`"
+        )
         found.append(Problem(("http",), reason))
     return found
 

@@ -36,6 +36,7 @@ __all__ = [
     "ToolDefinition",
     "Usage",
     "texts_of",
+    "uses_tools",
 ]
 
 
@@ -149,6 +150,8 @@ class Provenance:
     """What was done to the content before it got here."""
     caller: str = ""
     """Which of this node's callers asked, for turns and caches; never sent on. Empty: unknown."""
+    priority: int = 0
+    """Where its calls of this node's own models stand among those that wait; never sent on."""
 
 
 TOOL_CHOICES: Final = ("auto", "none", "required")
@@ -172,13 +175,20 @@ class GenerateRequest:
     """What the model may ask for."""
     tool_choice: str = "auto"
     """``auto``, ``none``, ``required``, or the name of the one tool that must be asked for."""
+    priority: int = 0
+    """Where it stands among calls that wait for the same model: higher goes first."""
 
     @property
     def uses_tools(self) -> bool:
         """Whether tools play any part in the call."""
-        return bool(self.tools) or any(
-            turn.role == "tool" or turn.tool_calls or turn.tool_call_id for turn in self.messages
-        )
+        return uses_tools(self.messages, self.tools)
+
+
+def uses_tools(messages: Sequence[ChatMessage], tools: Sequence[ToolDefinition]) -> bool:
+    """Whether a chat was offered tools, or holds a call of one or its result."""
+    return bool(tools) or any(
+        turn.role == "tool" or turn.tool_calls or turn.tool_call_id for turn in messages
+    )
 
 
 def texts_of(request: GenerateRequest) -> Iterator[str]:
@@ -366,6 +376,10 @@ class ReleasePort(Protocol):
 
     async def restore(self, text: str, provenance: Provenance) -> str:
         """Return ``text`` with the originals released in this request put back."""
+        ...
+
+    async def restore_json(self, text: str, provenance: Provenance) -> str:
+        """Return a JSON text with the originals put back inside its strings."""
         ...
 
     def restorer(self, provenance: Provenance) -> StreamRestorer:

@@ -92,6 +92,7 @@ def generate_call(
         RequestInvalid: Something in it cannot be served as sent; names the field.
         NotImplementedYet: It asks for what is not served.
     """
+    _refuse_priority(body)
     # OpenAI's own default: who sends no temperature does not ask for greedy answers.
     sampling = replace(Sampling(), temperature=1.0, max_tokens=defaults.max_tokens)
     tools, tool_choice = body.to_tools()
@@ -125,6 +126,7 @@ def run_request(
         RequestInvalid: Something in it cannot be served as sent; names the field.
         NotImplementedYet: It asks for what is not served.
     """
+    _refuse_priority(body)
     session = body.leeward.session_id
     return CollaborationRequest(
         choice=choice,
@@ -156,3 +158,8 @@ def embed_call(asking: Asking, body: EmbeddingRequest, defaults: FrontDefaults) 
         ),
         trace=extract(asking.headers),
     )
+
+
+def _refuse_priority(body: ChatRequest | CompletionRequest) -> None:
+    if body.leeward.priority:
+        raise RequestInvalid("is for the models of a device", field="leeward.priority")

@@ -6,11 +6,10 @@ request, what kinds of content in it may not be here, and which of its budgets i
 """
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final, TypeGuard
 
 from runtime import errors
-from runtime.http.status import error_code, status_of
+from runtime.http.status import error_code, error_type
 from runtime.rpc.catalogue import public_status
 
 __all__ = ["error_body"]
@@ -26,17 +25,6 @@ _SENTENCES: Final[Mapping[type[errors.LeewardError], str]] = {
     errors.NotFound: "no model or graph of that name; GET /v1/models lists what this key may use",
     errors.IdentityError: "the API key is missing, unknown, expired or revoked",
 }
-_CODES: Final[Mapping[type[errors.LeewardError], str]] = {
-    errors.NotFound: "model_not_found",
-    errors.IdentityError: "invalid_api_key",
-    errors.ContextOverflow: "context_length_exceeded",
-    errors.CapacityExhausted: "rate_limit_exceeded",
-}
-_TYPES: Final[Mapping[HTTPStatus, str]] = {
-    HTTPStatus.UNAUTHORIZED: "authentication_error",
-    HTTPStatus.FORBIDDEN: "permission_error",
-    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
-}
 
 
 def error_body(error: errors.LeewardError) -> dict[str, Any]:
@@ -44,9 +32,9 @@ def error_body(error: errors.LeewardError) -> dict[str, Any]:
     return {
         "error": {
             "message": _message(error),
-            "type": _type(status_of(error)),
+            "type": error_type(error),
             "param": _field(error) or None,
-            "code": _CODES.get(type(error)) or error_code(error),
+            "code": error_code(error),
         }
     }
 
@@ -68,9 +56,3 @@ def _field(error: errors.LeewardError) -> str:
 def _is_callers_graph(error: errors.LeewardError) -> TypeGuard[errors.GraphInvalid]:
     """Whether it is about a graph as the caller chose or sent it, and not about a file here."""
     return isinstance(error, errors.GraphInvalid) and not error.file
-
-
-def _type(status: HTTPStatus) -> str:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "server_error"
-    return _TYPES.get(status, "invalid_request_error")

@@ -76,7 +76,8 @@ class Gate:
             LeewardError: Whatever the node reported; the content has left then.
         """
         where = self._admission.check_claims(request)
-        request = replace(request, provenance=self._without_chosen_name(where))
+        # Whom the caller goes before on this device is nobody's business elsewhere.
+        request = replace(request, provenance=self._without_chosen_name(where), priority=0)
         message = encode_generate_request(request)
         found = await self._admission.check_strings(message, where.releases)
         # The client encodes the same request again, and adds the ledger reference alone.

@@ -14,11 +14,12 @@ from typing import Any, Final
 from runtime.errors import RequestInvalid
 from runtime.ports import ChatMessage, GenerateRequest, Sampling
 
-__all__ = ["check_grammar", "check_request", "check_schema", "check_texts"]
+__all__ = ["check_grammar", "check_priority", "check_request", "check_schema", "check_texts"]
 
 _ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 _MAX_MESSAGES: Final = 1024
 _MAX_TEXTS: Final = 2048
+_LOWEST_PRIORITY: Final = 9
 _MAX_TOOLS: Final = 128
 _MAX_TOOLS_BYTES: Final = 512 << 10
 _JSON_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -114,6 +115,21 @@ def check_texts(texts: Sequence[str]) -> None:
         raise RequestInvalid(f"{len(texts)} texts; 1 to {_MAX_TEXTS} are allowed")
     if sum(len(_utf8(text, "a text")) for text in texts) > _MAX_TEXT_BYTES:
         raise RequestInvalid(f"the texts exceed {_MAX_TEXT_BYTES} bytes")
+
+
+def check_priority(priority: int, *, most: int) -> None:
+    """Refuse a place among waiting calls that the device's configuration does not give away.
+
+    Args:
+        priority: What a caller asks for; below 0 steps back behind ordinary calls.
+        most: The configuration's ``max_priority``.
+
+    Raises:
+        RequestInvalid: It is higher, or lower than there is.
+    """
+    if not -_LOWEST_PRIORITY <= priority <= most:
+        reason = f"must be -{_LOWEST_PRIORITY} to {most} on this device"
+        raise RequestInvalid(reason, field="priority")
 
 
 def check_grammar(grammar: str) -> None:

@@ -135,6 +135,7 @@ class EngineLink:
                 request.timeout_s,
                 tools=request.tools,
                 caller=caller,
+                priority=request.priority,
             )
         )
 

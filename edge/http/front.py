@@ -1,13 +1,14 @@
 """The OpenAI-compatible routes: where an HTTP request enters the edge.
 
 Decodes, delegates to ``runtime.collaboration``, encodes. Listens on loopback only unless a bearer
-token is configured (``edge.app`` checks that at start).
+token or callers' certificates are asked for (``edge.config`` checks that).
 """
 
 import hmac
 import logging
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
@@ -15,11 +16,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from edge.engine.limits import check_priority
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
 from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
 from runtime.collaboration.graphs import AUTO, PREFIX, GraphBook, choice_of
-from runtime.errors import NotPermitted
+from runtime.errors import KeyRefused, NotFound
 from runtime.http.answers import first_answer, sse, whole
 from runtime.http.body import read_shape
 from runtime.http.boundary import Handler, guarded
@@ -49,6 +51,7 @@ class HttpFront:
         deadline_s: float,
         bearer_token: str | None,
         exposition: Callable[[], bytes],
+        max_priority: int = 0,
     ) -> None:
         self._collaboration = collaboration
         self._graphs = graphs
@@ -58,6 +61,7 @@ class HttpFront:
         self._deadline_s = deadline_s
         self._bearer_token = bearer_token
         self._exposition = exposition
+        self._max_priority = max_priority
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -67,6 +71,7 @@ class HttpFront:
                 Route("/v1/completions", self._guarded(self._completion), methods=["POST"]),
                 Route("/v1/embeddings", self._guarded(self._embeddings), methods=["POST"]),
                 Route("/v1/models", self._guarded(self._models), methods=["GET"]),
+                Route("/v1/models/{name:path}", self._guarded(self._model), methods=["GET"]),
                 Route("/metrics", self._guarded(self._metrics), methods=["GET"]),
                 Route("/healthz", _alive, methods=["GET"]),
             ]
@@ -84,7 +89,7 @@ class HttpFront:
             return
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self._bearer_token.encode()):
-            raise NotPermitted("the bearer token is missing or wrong")
+            raise KeyRefused("the bearer token is missing or wrong")
 
     async def _chat(self, request: Request) -> Response:
         body = await read_shape(request, ChatRequest)
@@ -97,9 +102,14 @@ class HttpFront:
     async def _answer(
         self, request: Request, body: ChatRequest | CompletionRequest, kind: Kind
     ) -> Response:
+        check_priority(body.leeward.priority, most=self._max_priority)
+        tools, tool_choice = body.to_tools()
         asked = CollaborationRequest(
             choice=choice_of(body.model),
-            messages=body.to_messages(),
+            messages=body.to_messages(takes_tools=True),
+            tools=tools,
+            tool_choice=tool_choice,
+            priority=body.leeward.priority,
             declared=body.leeward.label(),
             session_id=SessionId(body.leeward.session_id) if body.leeward.session_id else None,
             caller=body.leeward.session_id or _peer(request),
@@ -153,14 +163,23 @@ class HttpFront:
         return JSONResponse({"object": "list", "data": data, "model": body.model, "usage": usage})
 
     async def _models(self, _request: Request) -> Response:
-        graphs = [f"{PREFIX}{name}" for name in (AUTO, *self._graphs.names())]
+        return JSONResponse({"object": "list", "data": self._known()})
+
+    async def _model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        for known in self._known():
+            if known["id"] == name:
+                return JSONResponse(known)
+        raise NotFound("no model or graph of that name; GET /v1/models lists them")
+
+    def _known(self) -> list[dict[str, Any]]:
+        """Return every graph and model, as OpenAI clients read them."""
+        graphs = [(f"{PREFIX}{name}", "leeward") for name in (AUTO, *self._graphs.names())]
         owned = [(str(model.name), str(model.node)) for model in self._catalog.models]
-        entries = [(name, "leeward") for name in graphs] + owned
-        data = [
+        return [
             {"id": name, "object": "model", "created": 0, "owned_by": owner}
-            for name, owner in entries
+            for name, owner in (*graphs, *owned)
         ]
-        return JSONResponse({"object": "list", "data": data})
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(self._exposition(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 
+from edge.engine.limits import check_priority
 from leeward.v1 import collaboration_pb2 as pb
 from leeward.v1 import collaboration_pb2_grpc as pb_grpc
 from runtime.codec.collaboration import (
@@ -27,9 +28,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class CollaborationServicer(pb_grpc.CollaborationServicer):
     """Plans and runs graphs for local applications."""
 
-    def __init__(self, collaboration: Collaboration, *, default_timeout_s: float) -> None:
+    def __init__(
+        self, collaboration: Collaboration, *, default_timeout_s: float, max_priority: int = 0
+    ) -> None:
         self._collaboration = collaboration
         self._default_timeout_s = default_timeout_s
+        self._max_priority = max_priority
 
     async def Plan(self, request: pb.PlanRequest, context: Context) -> pb.PlanResponse:
         """Decide what ``Run`` would do."""
@@ -46,5 +50,6 @@ class CollaborationServicer(pb_grpc.CollaborationServicer):
                     yield encode_event(event)
 
     def _request(self, call: CollaborationCall, context: Context) -> CollaborationRequest:
+        check_priority(call.priority, most=self._max_priority)
         deadline_s = remaining_s(context, default_s=self._default_timeout_s)
         return call.request(deadline_s=deadline_s, caller=call.session_id or context.peer())

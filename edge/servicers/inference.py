@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 
+from edge.engine.limits import check_priority
 from edge.engine.port import LocalModels
 from leeward.v1 import inference_pb2 as pb
 from leeward.v1 import inference_pb2_grpc as pb_grpc
@@ -30,12 +31,19 @@ class InferenceServicer(pb_grpc.InferenceServicer):
     """Serves the models of this device. Nothing called here can leave it."""
 
     def __init__(
-        self, engine: LocalModels, *, catalog: Catalog, node: NodeName, default_timeout_s: float
+        self,
+        engine: LocalModels,
+        *,
+        catalog: Catalog,
+        node: NodeName,
+        default_timeout_s: float,
+        max_priority: int = 0,
     ) -> None:
         self._engine = engine
         self._catalog = catalog
         self._node = node
         self._default_timeout_s = default_timeout_s
+        self._max_priority = max_priority
 
     async def Generate(
         self, request: pb.GenerateRequest, context: Context
@@ -43,7 +51,8 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         """Stream one answer."""
         async with error_boundary(context, "Inference.Generate"):
             timeout_s = remaining_s(context, default_s=self._default_timeout_s)
-            call = decode_generate_request(request, timeout_s=timeout_s)
+            call = decode_generate_request(request, timeout_s=timeout_s, takes_tools=True)
+            check_priority(call.priority, most=self._max_priority)
             chunks = self._engine.generate(call, caller=context.peer())
             async with aclosing(chunks):
                 async for chunk in chunks:

@@ -1,7 +1,7 @@
 """Chat messages and what a model reports about an answer, to and from their messages.
 
-Only a gateway's upstreams take tools. Everywhere else a message that holds a call of one, or its
-result, is refused, never read without it.
+Only models that are called by name take tools. Everywhere else a message that holds a call of
+one, or its result, is refused, never read without it.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def encode_tools(tools: Iterable[ToolDefinition]) -> list[chat_pb2.ToolDefinitio
             name=tool.name,
             description=tool.description,
             parameters_json_schema=tool.parameters,
+            strict=tool.is_strict,
         )
         for tool in tools
     ]
@@ -93,6 +94,7 @@ def decode_tools(
                 f"{field}[{place}].parameters_json_schema",
                 at_most_chars=bounds.MAX_GRAMMAR_CHARS,
             ),
+            is_strict=tool.strict,
         )
         for place, tool in enumerate(messages)
     )

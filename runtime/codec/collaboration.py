@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from leeward.v1 import collaboration_pb2 as pb
 from runtime.codec import bounds
@@ -46,6 +46,8 @@ class CollaborationCall:
     sampling: SamplingOverrides = field(default_factory=SamplingOverrides)
     idempotency_key: str = ""
     """Only for running; empty for none."""
+    priority: int = 0
+    """Only for running; higher goes first."""
 
     def request(self, *, deadline_s: float, caller: str) -> CollaborationRequest:
         """Return what this asks of the node that took it in.
@@ -62,6 +64,7 @@ class CollaborationCall:
             sampling=self.sampling,
             deadline_s=deadline_s,
             caller=caller,
+            priority=self.priority,
         )
 
 
@@ -97,6 +100,7 @@ def encode_run_request(call: CollaborationCall) -> pb.RunRequest:
         session_id=call.session_id or "",
         sampling=encode_overrides(call.sampling),
         idempotency_key=call.idempotency_key,
+        priority=call.priority,
     )
 
 
@@ -108,7 +112,7 @@ def decode_run_request(message: pb.RunRequest) -> CollaborationCall:
         GraphInvalid: The graph in the message cannot run.
     """
     key = bounds.optional_name(message.idempotency_key, "idempotency_key")
-    return _decode_call(message, idempotency_key=key)
+    return replace(_decode_call(message, idempotency_key=key), priority=message.priority)
 
 
 @bounds.encodable()

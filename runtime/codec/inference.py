@@ -92,6 +92,7 @@ def encode_generate_request(
         ledger=encode_ledger_reference(ledger) if ledger else None,
         tools=encode_tools(request.tools),
         tool_choice="" if request.tool_choice == "auto" else request.tool_choice,
+        priority=request.priority,
     )
 
 
@@ -132,6 +133,7 @@ def decode_generate_request(
         timeout_s=timeout_s,
         tools=tools,
         tool_choice=_decode_tool_choice(message.tool_choice, tools),
+        priority=message.priority,
     )
 
 

@@ -18,7 +18,7 @@ class Question:
 
     wanted: Wanted
     messages: tuple[ChatMessage, ...]
-    """The request as the application sent it."""
+    """The request as the application sent it; behind the chat, the texts of its tools."""
     request_id: RequestId
     session_id: SessionId
     longest_s: float

@@ -13,11 +13,12 @@ from typing import Final
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
 from runtime.collaboration.approval import ApprovalDesk, Question
-from runtime.collaboration.graphs import GraphBook, GraphChoice, known_as
+from runtime.collaboration.graphs import GraphBook, GraphChoice, PlainModel, known_as
 from runtime.collaboration.intake import take_in
-from runtime.errors import ApprovalRefused, VaultLocked
+from runtime.errors import ApprovalRefused, RequestInvalid, VaultLocked
 from runtime.executor.events import Event
 from runtime.executor.executor import Executor
+from runtime.executor.offer import Offer
 from runtime.graph.hash import graph_hash
 from runtime.ids import NodeName, PlanId, RequestId, SessionId
 from runtime.labels import PUBLIC, Label
@@ -25,7 +26,7 @@ from runtime.planner.approvals import approval_wanted
 from runtime.planner.model import Plan, PlanRequest
 from runtime.planner.plan import plan
 from runtime.policy.model import Policy, Unapproved
-from runtime.ports import ChatMessage, SamplingOverrides
+from runtime.ports import ChatMessage, SamplingOverrides, ToolDefinition, uses_tools
 from runtime.sentinel.scan import Sentinel
 
 __all__ = ["Collaboration", "CollaborationRequest"]
@@ -50,6 +51,11 @@ class CollaborationRequest:
     deadline_s: float = 60.0
     caller: str = ""
     """Who asks, as far as the front can tell: callers take turns and share no cache."""
+    priority: int = 0
+    """Where its calls of this node's own models stand among those that wait: higher goes first."""
+    tools: tuple[ToolDefinition, ...] = ()
+    """What the model may ask for; only where one plain model is asked."""
+    tool_choice: str = "auto"
     request_id: RequestId = field(default_factory=lambda: RequestId(uuid.uuid4().hex))
 
 
@@ -90,6 +96,7 @@ class Collaboration:
 
         Raises:
             NotFound: No such graph or model.
+            RequestInvalid: It has tools and asks a graph.
             LeakFound: The graph could leak, and no repair helps; names the path.
             DetectionFailed: A detector failed and the policy refuses such requests.
             CloudAway: The cloud is away and the policy allows no other way.
@@ -101,12 +108,14 @@ class Collaboration:
 
     async def _plan_request(self, request: CollaborationRequest) -> PlanRequest:
         graph = self._graphs.find(request.choice)
+        _refuse_tools_of_graphs(request)
         taken_in = await take_in(
             request.messages,
             request.declared,
             sentinel=self._sentinel,
             policy=self._policy,
             people=await self._known_people(request.session_id),
+            tools=request.tools,
         )
         return PlanRequest(
             graph=graph,
@@ -132,7 +141,7 @@ class Collaboration:
         approver = await self._approvals.ask(
             Question(
                 wanted,
-                request.messages,
+                Offer(request.messages, request.tools).texts(),
                 request.request_id,
                 request.session_id or SessionId(request.request_id),
                 longest_s=min(rules.wait_s, request.deadline_s * _WAITING_SHARE),
@@ -165,6 +174,9 @@ class Collaboration:
             overrides=request.sampling,
             deadline_s=left_s,
             caller=request.caller,
+            priority=request.priority,
+            tools=request.tools,
+            tool_choice=request.tool_choice,
         )
         try:
             async with aclosing(self._observed(known_as(request.choice), events)) as seen:
@@ -181,3 +193,8 @@ class Collaboration:
             return await self._people_of(session)
         except VaultLocked:
             return None
+
+
+def _refuse_tools_of_graphs(request: CollaborationRequest) -> None:
+    if uses_tools(request.messages, request.tools) and not isinstance(request.choice, PlainModel):
+        raise RequestInvalid("a graph takes no tools: ask one model by its name", field="tools")

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from runtime.errors import DetectionFailed, RequestInvalid
+from runtime.executor.offer import Offer
 from runtime.labels import UNSURE, Label
 from runtime.policy.model import Policy
-from runtime.ports import ChatMessage
+from runtime.ports import ChatMessage, ToolDefinition
 from runtime.sentinel.coreference import mentions
 from runtime.sentinel.request import scan_request
 from runtime.sentinel.scan import Sentinel
@@ -48,6 +49,7 @@ async def take_in(
     sentinel: Sentinel,
     policy: Policy,
     people: Sequence[str] | None = (),
+    tools: Sequence[ToolDefinition] = (),
 ) -> Intake:
     """Return the label and the size of a request.
 
@@ -57,6 +59,7 @@ async def take_in(
         sentinel: What finds the spans.
         policy: Says what failed detectors mean.
         people: Whom the session has named before; ``None`` when that cannot be told.
+        tools: What the request offers its model.
 
     Raises:
         RequestInvalid: There is no user turn to answer.
@@ -64,6 +67,7 @@ async def take_in(
     """
     if not any(turn.role == "user" for turn in messages):
         raise RequestInvalid("must hold a user turn", field="messages")
+    messages = Offer(tuple(messages), tuple(tools)).texts()
     scan = await scan_request(sentinel, messages, declared=declared)
     failed = scan.failed if people is not None else (*scan.failed, _SESSION)
     if failed and policy.when_unsure.refuse:

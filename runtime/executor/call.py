@@ -163,6 +163,9 @@ class Caller:
                     request.provenance,
                     request.idempotency_key,
                     timeout_s,
+                    request.tools,
+                    request.tool_choice,
+                    request.priority,
                 )
             )
             drawn = await reader.read(stream, timeout_s, first_s=first_s)

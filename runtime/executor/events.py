@@ -9,7 +9,7 @@ from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepI
 from runtime.labels import Label
 from runtime.planner.model import Plan
 from runtime.policy.model import Zone
-from runtime.ports import FinishReason, ReleaseRecord, TokenLogprob, Usage
+from runtime.ports import FinishReason, ReleaseRecord, TokenLogprob, ToolCall, Usage
 
 __all__ = [
     "AnswerDelta",
@@ -107,6 +107,8 @@ class AnswerFinished:
     text: str
     finish_reason: FinishReason
     label: Label
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the model asks for, when it stopped for that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from runtime.ports import (
     ReleaseRecord,
     Sampling,
     SamplingOverrides,
+    ToolDefinition,
 )
 
 __all__ = ["Executor", "Limits"]
@@ -101,6 +102,9 @@ class Executor:
         deadline_s: float,
         overrides: SamplingOverrides | None = None,
         caller: str = "",
+        priority: int = 0,
+        tools: Sequence[ToolDefinition] = (),
+        tool_choice: str = "auto",
     ) -> AsyncGenerator[Event, None]:
         """Run a plan and stream what happens; closing the stream cancels every call.
 
@@ -116,6 +120,9 @@ class Executor:
             deadline_s: Time left of the caller's deadline, seconds.
             overrides: What the caller changes in the sampling of every step.
             caller: Who asked, for the turns and caches of this node's own models.
+            priority: Where its calls stand among those that wait for these.
+            tools: What the sink's model may ask for.
+            tool_choice: Whether it does; see ``GenerateRequest``.
 
         Raises:
             RequestInvalid: There is no user turn.
@@ -133,6 +140,7 @@ class Executor:
             StepId(""),
             graph=plan.graph.name,
             caller=caller,
+            priority=priority,
         )
         channel = EventChannel(self._limits.event_capacity)
         run = _Run(
@@ -140,6 +148,8 @@ class Executor:
             tuple(messages),
             provenance,
             overrides=overrides,
+            tools=tuple(tools),
+            tool_choice=tool_choice,
             releases=self._releases,
             policy=self._policy,
             catalog=self._catalog,
@@ -188,6 +198,8 @@ class _Run:
         provenance: Provenance,
         *,
         overrides: SamplingOverrides | None,
+        tools: tuple[ToolDefinition, ...],
+        tool_choice: str,
         releases: ReleasePort,
         policy: Policy,
         catalog: Catalog,
@@ -201,6 +213,8 @@ class _Run:
         self._graph = plan.graph
         self._provenance = provenance
         self._overrides = overrides
+        self._tool_choice = tool_choice
+        self._restores_tool_arguments = policy.restore_tool_arguments
         self._catalog = catalog
         self._clock = clock
         self._channel = channel
@@ -209,7 +223,7 @@ class _Run:
         self._tracker = TaintTracker(
             plan.graph, plan.label, plan.steps, releases=plan.releases, policy=policy
         )
-        self._inputs = Inputs(plan, messages, provenance, releases)
+        self._inputs = Inputs(plan, messages, provenance, releases, tools=tools)
         self._runner = StepRunner(
             caller,
             releases,
@@ -276,6 +290,9 @@ class _Run:
             provenance=self._inputs.provenance_of(step.id, records),
             is_sink=step is self._graph.sink,
             is_restored=planned.form is Form.RELEASED and bool(self._inputs.records),
+            tools=self._inputs.tools(step.id),
+            tool_choice=self._tool_choice,
+            restores_tool_arguments=self._restores_tool_arguments,
             check_fallback=lambda node, zone: self._check_fallback(step.id, node, zone),
         )
         await self._channel.put(
@@ -297,7 +314,9 @@ class _Run:
             self._is_answered = True
             reason = finish_reason_of(outcome.winners)
             label = self._tracker.answer(step)
-            await self._channel.put(AnswerFinished(outcome.shown, reason, label))
+            await self._channel.put(
+                AnswerFinished(outcome.shown, reason, label, outcome.tool_calls)
+            )
 
     async def _settle(self, decided: StepId, fired: tuple[Edge, ...]) -> list[Step]:
         """Pass on which edges of a decided step fired; return what is ready, skip what is not."""

@@ -6,13 +6,14 @@ Knows forms, releases and the order of edges; knows nothing of labels (``taint``
 from collections.abc import Sequence
 from dataclasses import replace
 
+from runtime.executor.offer import Offer
 from runtime.executor.outputs import read_outputs
 from runtime.executor.prompts import compose, compose_part, with_instruction
 from runtime.flow.model import Form
 from runtime.graph.model import Edge, MapOver, Step
 from runtime.ids import StepId
 from runtime.planner.model import Plan
-from runtime.ports import ChatMessage, Provenance, ReleasePort, ReleaseRecord
+from runtime.ports import ChatMessage, Provenance, ReleasePort, ReleaseRecord, ToolDefinition
 
 __all__ = ["Inputs"]
 
@@ -25,6 +26,7 @@ class Inputs:
         messages: The request as the application sent it.
         provenance: Request, session and plan; the step is filled in.
         releases: Makes the released form, and undoes it for steps that read the raw one.
+        tools: What the request offers its model.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class Inputs:
         messages: tuple[ChatMessage, ...],
         provenance: Provenance,
         releases: ReleasePort,
+        *,
+        tools: tuple[ToolDefinition, ...] = (),
     ) -> None:
         self._plan = plan
-        self._raw = messages
-        self._released = messages
+        self._raw = Offer(messages, tools)
+        self._released = self._raw
         self._provenance = provenance
         self._releases = releases
         self._answers: dict[StepId, tuple[str, ...]] = {}
@@ -50,9 +54,13 @@ class Inputs:
         for release in self._plan.releases:
             if release.step is not None:
                 continue
-            self._released, record = await self._releases.release(
-                self._released, release.categories, self._provenance, by=release.by.value
+            texts, record = await self._releases.release(
+                self._released.texts(),
+                release.categories,
+                self._provenance,
+                by=release.by.value,
             )
+            self._released = self._released.with_texts(texts)
             self.records += (replace(record, approver=release.approver),)
         return self.records
 
@@ -73,7 +81,12 @@ class Inputs:
             graph=run.graph,
             releases=of_request + records,
             caller=run.caller,
+            priority=run.priority,
         )
+
+    def tools(self, step: StepId) -> tuple[ToolDefinition, ...]:
+        """Return what a step's model may ask for, in the form that it reads: only the sink's."""
+        return self._offer(step).tools if step == self._plan.graph.sink.id else ()
 
     def add(self, step: StepId, answers: tuple[str, ...]) -> None:
         """Keep a finished step's answers, as its model wrote them."""
@@ -91,7 +104,7 @@ class Inputs:
         sources = dict.fromkeys(
             edge.source for edge in self._plan.graph.incoming[step.id] if edge.source in brought
         )
-        request = self._released if self._form(step.id) is Form.RELEASED else self._raw
+        request = self._offer(step.id).messages
         over = step.map_over
         answers: list[str] = []
         for source in sources:
@@ -133,6 +146,9 @@ class Inputs:
             return texts
         provenance = self.provenance_of(reader, self.records)
         return tuple([await self._releases.restore(text, provenance) for text in texts])
+
+    def _offer(self, step: StepId) -> Offer:
+        return self._released if self._form(step) is Form.RELEASED else self._raw
 
     def _form(self, step: StepId) -> Form:
         return self._plan.by_step[step].form

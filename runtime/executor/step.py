@@ -40,6 +40,8 @@ from runtime.ports import (
     Sampling,
     StreamRestorer,
     TokenLogprob,
+    ToolCall,
+    ToolDefinition,
 )
 
 __all__ = ["StepJob", "StepOutcome", "StepRunner", "first_failure"]
@@ -60,6 +62,11 @@ class StepJob:
     is_sink: bool
     is_restored: bool
     """Whether the answer may hold placeholders that the caller must not see."""
+    tools: tuple[ToolDefinition, ...]
+    """What its model may ask for, in the form that it reads."""
+    tool_choice: str
+    restores_tool_arguments: bool
+    """Whether placeholders in what the model asks of tools are put back too."""
     check_fallback: Callable[[NodeName, Zone], None]
     """Raises ``PolicyViolation`` unless the fallback's node may receive what the step reads."""
 
@@ -74,6 +81,8 @@ class StepOutcome:
     """The whole answer as one text."""
     shown: str
     """The sink's answer as the caller sees it; empty for other steps."""
+    tool_calls: tuple[ToolCall, ...]
+    """What the sink's model asks of tools, as the caller sees it."""
     values: dict[str, Value]
     """Its outputs by name, built-in ones included."""
     draws: tuple[Drawn, ...]
@@ -184,6 +193,9 @@ class StepRunner:
                     label=job.label,
                     provenance=job.provenance,
                     idempotency_key=f"{request_id}/{job.step.id}/{index}",
+                    tools=job.tools,
+                    tool_choice=job.tool_choice,
+                    priority=job.provenance.priority,
                 ),
                 seat,
                 self._deadline_at_s,
@@ -252,6 +264,7 @@ class StepRunner:
             answers,
             text,
             shown,
+            await self._tool_calls(job, winners),
             values,
             draws=draws,
             winners=winners,
@@ -272,6 +285,20 @@ class StepRunner:
         if rest:
             await self._channel.put(AnswerDelta(rest))
         return view.shown
+
+    async def _tool_calls(self, job: StepJob, winners: Sequence[Drawn]) -> tuple[ToolCall, ...]:
+        if not job.is_sink or len(winners) != 1:
+            return ()
+        calls = winners[0].completion.tool_calls
+        if not job.is_restored or not job.restores_tool_arguments:
+            return calls
+        restore = self._releases.restore_json
+        return tuple(
+            [
+                replace(call, arguments=await restore(call.arguments, job.provenance))
+                for call in calls
+            ]
+        )
 
     async def _restore(self, job: StepJob, text: str) -> str:
         return await self._releases.restore(text, job.provenance) if job.is_restored else text

@@ -48,7 +48,9 @@ async def whole(events: AsyncGenerator[Event, None], envelope: Envelope) -> dict
                     pass
     if answer is None or receipt is None:
         raise StreamBroken("the run ended without an answer")
-    body = envelope.body(answer.text, answer.finish_reason, receipt.usage, logprobs)
+    body = envelope.body(
+        answer.text, answer.finish_reason, receipt.usage, logprobs, answer.tool_calls
+    )
     return body | {"leeward": _extension(receipt, plan)}
 
 
@@ -101,8 +103,9 @@ def _items(
     match event:
         case AnswerDelta(text, logprobs):
             return [envelope.piece(text, logprobs)]
-        case AnswerFinished(_, reason, _):
-            return [envelope.end(reason)]
+        case AnswerFinished(_, reason, _, calls):
+            asked = [envelope.tools(calls)] if calls else []
+            return [*asked, envelope.end(reason)]
         case RunFinished(receipt):
             last = envelope.chunk([]) | {"leeward": _extension(receipt, plan)}
             return [last | {"usage": usage_data(receipt.usage)} if with_usage else last]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from runtime.errors import NotImplementedYet, RequestInvalid
+from runtime.errors import RequestInvalid
 
 __all__ = ["ASKING_NOTHING", "PASSED_OVER", "refuse_unserved"]
 
@@ -56,8 +56,7 @@ def refuse_unserved(extra: Mapping[str, Any] | None, *, within: str = "") -> Non
         within: Where in the body they stand; empty for the body itself.
 
     Raises:
-        NotImplementedYet: One of them is OpenAI's and is not served.
-        RequestInvalid: One of them is nobody's.
+        RequestInvalid: One of them is OpenAI's and is not served, or nobody's.
     """
     for name, value in (extra or {}).items():
         if value is None or name in PASSED_OVER:
@@ -66,4 +65,4 @@ def refuse_unserved(extra: Mapping[str, Any] | None, *, within: str = "") -> Non
             shown = name if _NAME.fullmatch(name) else "body"
             raise RequestInvalid("holds a parameter that is not known here", field=within or shown)
         if value not in ASKING_NOTHING[name]:
-            raise NotImplementedYet(f"the parameter {name} is not served here; leave it out")
+            raise RequestInvalid("is not served here; leave it out", field=within or name)

@@ -45,10 +45,18 @@ def bind_http(address: str) -> socket.socket:
     return bound
 
 
-def tls_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
+def tls_context(
+    certificate: Path, private_key: Path, *, client_authority: Path | None = None
+) -> ssl.SSLContext:
     """Return how a server proves who it is.
 
     Loading newer files into the context changes what handshakes from then on see.
+
+    Args:
+        certificate: Its chain, PEM.
+        private_key: The key that belongs to it, PEM.
+        client_authority: Who must have signed the certificates of callers, PEM; ``None`` asks
+            for none.
 
     Raises:
         ConfigInvalid: The files cannot be read, or do not belong together.
@@ -57,6 +65,15 @@ def tls_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     load_certificate(context, certificate, private_key)
+    if client_authority is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(client_authority)
+        except (OSError, ValueError) as error:
+            reason = "cannot be used: certificates in PEM are needed"
+            raise ConfigInvalid(
+                reason, file=str(client_authority), field="client_authority_file"
+            ) from error
     return context
 
 

@@ -6,8 +6,21 @@ from typing import Any, Final
 
 from runtime import errors
 
-__all__ = ["STATUS", "error_body", "error_code", "retry_headers", "status_of"]
+__all__ = ["STATUS", "error_body", "error_code", "error_type", "retry_headers", "status_of"]
 
+_CODES: Final[dict[type[errors.LeewardError], str]] = {
+    errors.NotFound: "model_not_found",
+    errors.IdentityError: "invalid_api_key",
+    errors.KeyRefused: "invalid_api_key",
+    errors.ContextOverflow: "context_length_exceeded",
+    errors.CapacityExhausted: "rate_limit_exceeded",
+    errors.BudgetExhausted: "insufficient_quota",
+}
+_TYPES: Final[dict[HTTPStatus, str]] = {
+    HTTPStatus.UNAUTHORIZED: "authentication_error",
+    HTTPStatus.FORBIDDEN: "permission_error",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+}
 _RETRIED_BY_CLIENTS: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 )
@@ -64,11 +77,18 @@ def retry_headers(error: errors.LeewardError) -> dict[str, str]:
 def error_code(error: errors.LeewardError) -> str:
     """Return the ``code`` of a failure in OpenAI's error object.
 
-    A used-up budget has OpenAI's own word for it, by which clients tell it from a limit of rate.
+    Where OpenAI has a word for it, its word, by which clients tell a used-up budget from a limit
+    of rate, and a wrong name from a wrong address; else the name of its class.
     """
-    if isinstance(error, errors.BudgetExhausted):
-        return "insufficient_quota"
-    return type(error).__name__
+    return _CODES.get(type(error)) or type(error).__name__
+
+
+def error_type(error: errors.LeewardError) -> str:
+    """Return the ``type`` of a failure in OpenAI's error object."""
+    status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "server_error"
+    return _TYPES.get(status, "invalid_request_error")
 
 
 def error_body(error: errors.LeewardError) -> dict[str, Any]:
@@ -80,8 +100,8 @@ def error_body(error: errors.LeewardError) -> dict[str, Any]:
     return {
         "error": {
             "message": str(error),
-            "type": "leeward_error",
+            "type": error_type(error),
             "code": error_code(error),
-            "param": None,
+            "param": getattr(error, "field", "") or None,
         }
     }

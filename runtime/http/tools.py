@@ -24,7 +24,7 @@ class _Function(BaseModel):
     description: Text | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
-    """Whether arguments are bound to the schema; left to the provider, which may do so anyway."""
+    """Whether no arguments may break the schema."""
 
 
 class ToolShape(BaseModel):
@@ -73,10 +73,16 @@ def definitions_of(tools: Sequence[ToolShape]) -> tuple[ToolDefinition, ...]:
         ToolDefinition(
             tool.function.name,
             tool.function.description or "",
-            "" if tool.function.parameters is None else json.dumps(tool.function.parameters),
+            _schema_text(tool.function.parameters),
+            is_strict=bool(tool.function.strict),
         )
         for tool in tools
     )
+
+
+def _schema_text(schema: dict[str, Any] | None) -> str:
+    # Every character as itself: what is escaped no detector can read.
+    return "" if schema is None else json.dumps(schema, ensure_ascii=False)
 
 
 def choice_of(choice: str | dict[str, Any] | None, tools: Sequence[ToolShape]) -> str:

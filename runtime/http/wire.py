@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from runtime.errors import NotImplementedYet, RequestInvalid
+from runtime.errors import RequestInvalid
 from runtime.http.parameters import refuse_unserved
 from runtime.http.tools import (
     MAX_TOOLS,
@@ -28,6 +28,7 @@ __all__ = ["ChatRequest", "CompletionRequest", "EmbeddingRequest", "Extension"]
 MAX_MESSAGES = 512
 MAX_TEXT_CHARS = 1_000_000
 MAX_TEXTS = 2048
+MAX_PRIORITY = 9
 
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
 
@@ -41,6 +42,8 @@ class Extension(BaseModel):
     """Categories that the application knows to be in the text; they only add."""
     session_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     """Keeps placeholders the same over several requests."""
+    priority: Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
+    """Where it stands among calls that wait for this device's own models: higher goes first."""
 
     def label(self) -> Label:
         """Return the declared label."""
@@ -65,7 +68,7 @@ class _Message(BaseModel):
         calls = self.tool_calls or []
         is_result = self.role == "tool"
         if (calls or is_result or self.tool_call_id) and not takes_tools:
-            raise NotImplementedYet("tool calls are not served here")
+            raise RequestInvalid("tool calls are not served here", field="messages")
         if is_result != bool(self.tool_call_id):
             raise RequestInvalid("says which call a tool's turn answers", field="tool_call_id")
         if calls and self.role != "assistant":
@@ -147,12 +150,13 @@ class _Generation(BaseModel):
         """Return what the caller changes in how tokens are drawn.
 
         Raises:
-            RequestInvalid: A parameter is not known, or the combination makes no sense.
-            NotImplementedYet: A parameter is not served.
+            RequestInvalid: A parameter is not known or not served, or the combination makes no
+                sense.
         """
         refuse_unserved(self.model_extra)
         if self.n not in (None, 1):
-            raise NotImplementedYet("several choices per request are not served; ask again instead")
+            reason = "several choices per request are not served; ask again instead"
+            raise RequestInvalid(reason, field="n")
         given = self.declared_sampling()
         if given.get("grammar") and given.get("json_schema"):
             raise RequestInvalid("excludes response_format with a schema", field="grammar")
@@ -204,23 +208,23 @@ class ChatRequest(_Generation):
             takes_tools: Whether who asks for it handles tools, and asks for them too.
 
         Raises:
-            RequestInvalid: A turn does not hold what its role needs.
-            NotImplementedYet: The request uses what is not served.
+            RequestInvalid: A turn does not hold what its role needs, or uses what is not served.
         """
         if not takes_tools and (self.tools or self.tool_choice not in (None, "none", "auto")):
-            raise NotImplementedYet("tool calls are not served here")
+            raise RequestInvalid("tool calls are not served here", field="tools")
         return tuple(message.to_chat(takes_tools=takes_tools) for message in self.messages)
 
     def to_tools(self) -> tuple[tuple[ToolDefinition, ...], str]:
         """Return the tools that the model may ask for, and whether it must.
 
         Raises:
-            RequestInvalid: The choice or the names of tools make no sense.
-            NotImplementedYet: They are not to be asked for together.
+            RequestInvalid: The choice or the names of tools make no sense, or they are not to be
+                asked for together.
         """
         tools = self.tools or []
         if tools and self.parallel_tool_calls is False:
-            raise NotImplementedYet("one tool at a time cannot be promised; leave the wish out")
+            reason = "one tool at a time cannot be promised; leave the wish out"
+            raise RequestInvalid(reason, field="parallel_tool_calls")
         return definitions_of(tools), choice_of(self.tool_choice, tools)
 
 
@@ -234,14 +238,15 @@ class CompletionRequest(_Generation):
         """Return the prompt as a chat.
 
         Raises:
-            NotImplementedYet: Several prompts in one request, or log-probabilities in the format
-                of old, where the chat format has them.
+            RequestInvalid: Several prompts in one request, or log-probabilities in the format of
+                old, where the chat format has them.
         """
         if self.logprobs is not None:
-            raise NotImplementedYet("log-probabilities are served by /v1/chat/completions")
+            reason = "log-probabilities are served by /v1/chat/completions"
+            raise RequestInvalid(reason, field="logprobs")
         prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
         if len(prompts) != 1:
-            raise NotImplementedYet("one prompt per request is served")
+            raise RequestInvalid("one prompt per request is served", field="prompt")
         return (ChatMessage("user", prompts[0]),)
 
     def to_tools(self) -> tuple[tuple[ToolDefinition, ...], str]:
@@ -263,10 +268,11 @@ class EmbeddingRequest(BaseModel):
         """Return the texts to embed.
 
         Raises:
-            RequestInvalid: A parameter is not known.
-            NotImplementedYet: A parameter is not served.
+            RequestInvalid: A parameter is not known or not served.
         """
         refuse_unserved(self.model_extra)
+        if self.leeward.priority:
+            raise RequestInvalid("embeddings take turns without any", field="leeward.priority")
         return [self.input] if isinstance(self.input, str) else self.input
 
     def encoded(self, vector: Sequence[float]) -> list[float] | str:

@@ -32,7 +32,9 @@ from runtime.ports import (
     TextDelta,
     Timings,
     TokenLogprob,
+    ToolCall,
     Usage,
+    texts_of,
 )
 
 __all__ = ["FakeReleases", "ManualClock", "Reply", "Script", "ScriptedModel", "SeededIds"]
@@ -108,6 +110,7 @@ class Script:
     fails_after: int | None = None
     """How many pieces come before ``error``."""
     error: BaseException | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
     is_complete: bool = True
     """False ends the stream without a completion."""
     wait_for: asyncio.Event | None = None
@@ -190,7 +193,7 @@ class ScriptedModel:
 
     def texts_seen(self) -> str:
         """Return everything that requests contained: what a canary is searched in."""
-        return "\n".join(turn.content for request in self.requests for turn in request.messages)
+        return "\n".join(text for request in self.requests for text in texts_of(request))
 
     async def wait_running(self, calls: int) -> None:
         """Return once that many calls are in flight."""
@@ -240,6 +243,7 @@ class ScriptedModel:
                 ModelName(script.model) or request.model,
                 self._node,
                 script.ledger_position,
+                script.tool_calls,
             )
 
 
@@ -282,6 +286,10 @@ class FakeReleases:
         return turns, ReleaseRecord(by, tuple(sorted(categories)), spans)
 
     async def restore(self, text: str, provenance: Provenance) -> str:
+        self.restored += 1
+        return self._restore(text)
+
+    async def restore_json(self, text: str, provenance: Provenance) -> str:
         self.restored += 1
         return self._restore(text)
 

@@ -30,7 +30,7 @@ from leeward.v1 import receipt_pb2 as leeward_dot_v1_dot_receipt__pb2
 from leeward.v1 import zone_pb2 as leeward_dot_v1_dot_zone__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleeward/v1/collaboration.proto\x12\nleeward.v1\x1a\x15leeward/v1/chat.proto\x1a\x16leeward/v1/graph.proto\x1a\x16leeward/v1/label.proto\x1a\x15leeward/v1/plan.proto\x1a\x18leeward/v1/receipt.proto\x1a\x15leeward/v1/zone.proto\"~\n\x0bGraphChoice\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12-\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x19.leeward.v1.GraphDocumentH\x00\x12&\n\x04\x61uto\x18\x03 \x01(\x0b\x32\x16.leeward.v1.AutoChoiceH\x00\x42\x08\n\x06\x63hoice\"\x0c\n\nAutoChoice\"\xc7\x01\n\x0bPlanRequest\x12&\n\x05graph\x18\x01 \x01(\x0b\x32\x17.leeward.v1.GraphChoice\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12)\n\x0e\x64\x65\x63lared_label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\".\n\x0cPlanResponse\x12\x1e\n\x04plan\x18\x01 \x01(\x0b\x32\x10.leeward.v1.Plan\"\xdf\x01\n\nRunRequest\x12&\n\x05graph\x18\x01 \x01(\x0b\x32\x17.leeward.v1.GraphChoice\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12)\n\x0e\x64\x65\x63lared_label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\"\x8b\x04\n\x0bRunResponse\x12-\n\x0brun_planned\x18\x01 \x01(\x0b\x32\x16.leeward.v1.RunPlannedH\x00\x12\x35\n\x0frelease_applied\x18\x02 \x01(\x0b\x32\x1a.leeward.v1.ReleaseAppliedH\x00\x12/\n\x0cstep_started\x18\x03 \x01(\x0b\x32\x17.leeward.v1.StepStartedH\x00\x12+\n\nstep_delta\x18\x04 \x01(\x0b\x32\x15.leeward.v1.StepDeltaH\x00\x12\x31\n\rstep_finished\x18\x05 \x01(\x0b\x32\x18.leeward.v1.StepFinishedH\x00\x12/\n\x0cstep_skipped\x18\x06 \x01(\x0b\x32\x17.leeward.v1.StepSkippedH\x00\x12\x32\n\x0estep_fell_back\x18\x07 \x01(\x0b\x32\x18.leeward.v1.StepFellBackH\x00\x12/\n\x0c\x61nswer_delta\x18\x08 \x01(\x0b\x32\x17.leeward.v1.AnswerDeltaH\x00\x12\x35\n\x0f\x61nswer_finished\x18\t \x01(\x0b\x32\x1a.leeward.v1.AnswerFinishedH\x00\x12/\n\x0crun_finished\x18\n \x01(\x0b\x32\x17.leeward.v1.RunFinishedH\x00\x42\x07\n\x05\x65vent\",\n\nRunPlanned\x12\x1e\n\x04plan\x18\x01 \x01(\x0b\x32\x10.leeward.v1.Plan\"I\n\x0eReleaseApplied\x12)\n\x06record\x18\x01 \x01(\x0b\x32\x19.leeward.v1.ReleaseRecord\x12\x0c\n\x04step\x18\x02 \x01(\t\"\x9a\x01\n\x0bStepStarted\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x1e\n\x04zone\x18\x04 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x1e\n\x04\x66orm\x18\x05 \x01(\x0e\x32\x10.leeward.v1.Form\x12 \n\x05label\x18\x06 \x01(\x0b\x32\x11.leeward.v1.Label\"\'\n\tStepDelta\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"v\n\x0cStepFinished\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12(\n\x07receipt\x18\x04 \x01(\x0b\x32\x17.leeward.v1.ReceiptStep\"\x1b\n\x0bStepSkipped\x12\x0c\n\x04step\x18\x01 \x01(\t\"H\n\x0cStepFellBack\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\"G\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12*\n\x08logprobs\x18\x02 \x03(\x0b\x32\x18.leeward.v1.TokenLogprob\"q\n\x0e\x41nswerFinished\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x18.leeward.v1.FinishReason\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\"3\n\x0bRunFinished\x12$\n\x07receipt\x18\x01 \x01(\x0b\x32\x13.leeward.v1.Receipt2\x84\x01\n\rCollaboration\x12\x39\n\x04Plan\x12\x17.leeward.v1.PlanRequest\x1a\x18.leeward.v1.PlanResponse\x12\x38\n\x03Run\x12\x16.leeward.v1.RunRequest\x1a\x17.leeward.v1.RunResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleeward/v1/collaboration.proto\x12\nleeward.v1\x1a\x15leeward/v1/chat.proto\x1a\x16leeward/v1/graph.proto\x1a\x16leeward/v1/label.proto\x1a\x15leeward/v1/plan.proto\x1a\x18leeward/v1/receipt.proto\x1a\x15leeward/v1/zone.proto\"~\n\x0bGraphChoice\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12-\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x19.leeward.v1.GraphDocumentH\x00\x12&\n\x04\x61uto\x18\x03 \x01(\x0b\x32\x16.leeward.v1.AutoChoiceH\x00\x42\x08\n\x06\x63hoice\"\x0c\n\nAutoChoice\"\xc7\x01\n\x0bPlanRequest\x12&\n\x05graph\x18\x01 \x01(\x0b\x32\x17.leeward.v1.GraphChoice\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12)\n\x0e\x64\x65\x63lared_label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\".\n\x0cPlanResponse\x12\x1e\n\x04plan\x18\x01 \x01(\x0b\x32\x10.leeward.v1.Plan\"\xf1\x01\n\nRunRequest\x12&\n\x05graph\x18\x01 \x01(\x0b\x32\x17.leeward.v1.GraphChoice\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12)\n\x0e\x64\x65\x63lared_label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12\x10\n\x08priority\x18\x07 \x01(\x11\"\x8b\x04\n\x0bRunResponse\x12-\n\x0brun_planned\x18\x01 \x01(\x0b\x32\x16.leeward.v1.RunPlannedH\x00\x12\x35\n\x0frelease_applied\x18\x02 \x01(\x0b\x32\x1a.leeward.v1.ReleaseAppliedH\x00\x12/\n\x0cstep_started\x18\x03 \x01(\x0b\x32\x17.leeward.v1.StepStartedH\x00\x12+\n\nstep_delta\x18\x04 \x01(\x0b\x32\x15.leeward.v1.StepDeltaH\x00\x12\x31\n\rstep_finished\x18\x05 \x01(\x0b\x32\x18.leeward.v1.StepFinishedH\x00\x12/\n\x0cstep_skipped\x18\x06 \x01(\x0b\x32\x17.leeward.v1.StepSkippedH\x00\x12\x32\n\x0estep_fell_back\x18\x07 \x01(\x0b\x32\x18.leeward.v1.StepFellBackH\x00\x12/\n\x0c\x61nswer_delta\x18\x08 \x01(\x0b\x32\x17.leeward.v1.AnswerDeltaH\x00\x12\x35\n\x0f\x61nswer_finished\x18\t \x01(\x0b\x32\x1a.leeward.v1.AnswerFinishedH\x00\x12/\n\x0crun_finished\x18\n \x01(\x0b\x32\x17.leeward.v1.RunFinishedH\x00\x42\x07\n\x05\x65vent\",\n\nRunPlanned\x12\x1e\n\x04plan\x18\x01 \x01(\x0b\x32\x10.leeward.v1.Plan\"I\n\x0eReleaseApplied\x12)\n\x06record\x18\x01 \x01(\x0b\x32\x19.leeward.v1.ReleaseRecord\x12\x0c\n\x04step\x18\x02 \x01(\t\"\x9a\x01\n\x0bStepStarted\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x1e\n\x04zone\x18\x04 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x1e\n\x04\x66orm\x18\x05 \x01(\x0e\x32\x10.leeward.v1.Form\x12 \n\x05label\x18\x06 \x01(\x0b\x32\x11.leeward.v1.Label\"\'\n\tStepDelta\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"v\n\x0cStepFinished\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12(\n\x07receipt\x18\x04 \x01(\x0b\x32\x17.leeward.v1.ReceiptStep\"\x1b\n\x0bStepSkipped\x12\x0c\n\x04step\x18\x01 \x01(\t\"H\n\x0cStepFellBack\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\"G\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12*\n\x08logprobs\x18\x02 \x03(\x0b\x32\x18.leeward.v1.TokenLogprob\"q\n\x0e\x41nswerFinished\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x18.leeward.v1.FinishReason\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\"3\n\x0bRunFinished\x12$\n\x07receipt\x18\x01 \x01(\x0b\x32\x13.leeward.v1.Receipt2\x84\x01\n\rCollaboration\x12\x39\n\x04Plan\x12\x17.leeward.v1.PlanRequest\x1a\x18.leeward.v1.PlanResponse\x12\x38\n\x03Run\x12\x16.leeward.v1.RunRequest\x1a\x17.leeward.v1.RunResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,29 +46,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANRESPONSE']._serialized_start=533
   _globals['_PLANRESPONSE']._serialized_end=579
   _globals['_RUNREQUEST']._serialized_start=582
-  _globals['_RUNREQUEST']._serialized_end=805
-  _globals['_RUNRESPONSE']._serialized_start=808
-  _globals['_RUNRESPONSE']._serialized_end=1331
-  _globals['_RUNPLANNED']._serialized_start=1333
-  _globals['_RUNPLANNED']._serialized_end=1377
-  _globals['_RELEASEAPPLIED']._serialized_start=1379
-  _globals['_RELEASEAPPLIED']._serialized_end=1452
-  _globals['_STEPSTARTED']._serialized_start=1455
-  _globals['_STEPSTARTED']._serialized_end=1609
-  _globals['_STEPDELTA']._serialized_start=1611
-  _globals['_STEPDELTA']._serialized_end=1650
-  _globals['_STEPFINISHED']._serialized_start=1652
-  _globals['_STEPFINISHED']._serialized_end=1770
-  _globals['_STEPSKIPPED']._serialized_start=1772
-  _globals['_STEPSKIPPED']._serialized_end=1799
-  _globals['_STEPFELLBACK']._serialized_start=1801
-  _globals['_STEPFELLBACK']._serialized_end=1873
-  _globals['_ANSWERDELTA']._serialized_start=1875
-  _globals['_ANSWERDELTA']._serialized_end=1946
-  _globals['_ANSWERFINISHED']._serialized_start=1948
-  _globals['_ANSWERFINISHED']._serialized_end=2061
-  _globals['_RUNFINISHED']._serialized_start=2063
-  _globals['_RUNFINISHED']._serialized_end=2114
-  _globals['_COLLABORATION']._serialized_start=2117
-  _globals['_COLLABORATION']._serialized_end=2249
+  _globals['_RUNREQUEST']._serialized_end=823
+  _globals['_RUNRESPONSE']._serialized_start=826
+  _globals['_RUNRESPONSE']._serialized_end=1349
+  _globals['_RUNPLANNED']._serialized_start=1351
+  _globals['_RUNPLANNED']._serialized_end=1395
+  _globals['_RELEASEAPPLIED']._serialized_start=1397
+  _globals['_RELEASEAPPLIED']._serialized_end=1470
+  _globals['_STEPSTARTED']._serialized_start=1473
+  _globals['_STEPSTARTED']._serialized_end=1627
+  _globals['_STEPDELTA']._serialized_start=1629
+  _globals['_STEPDELTA']._serialized_end=1668
+  _globals['_STEPFINISHED']._serialized_start=1670
+  _globals['_STEPFINISHED']._serialized_end=1788
+  _globals['_STEPSKIPPED']._serialized_start=1790
+  _globals['_STEPSKIPPED']._serialized_end=1817
+  _globals['_STEPFELLBACK']._serialized_start=1819
+  _globals['_STEPFELLBACK']._serialized_end=1891
+  _globals['_ANSWERDELTA']._serialized_start=1893
+  _globals['_ANSWERDELTA']._serialized_end=1964
+  _globals['_ANSWERFINISHED']._serialized_start=1966
+  _globals['_ANSWERFINISHED']._serialized_end=2079
+  _globals['_RUNFINISHED']._serialized_start=2081
+  _globals['_RUNFINISHED']._serialized_end=2132
+  _globals['_COLLABORATION']._serialized_start=2135
+  _globals['_COLLABORATION']._serialized_end=2267
 # @@protoc_insertion_point(module_scope)

@@ -163,10 +163,15 @@ class RunRequest(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session whose placeholders the request shares; empty starts a new one."""
     idempotency_key: _builtins.str
     """Same key, same caller: run once. Empty for none."""
+    priority: _builtins.int
+    """Where the run's calls of this device's own models stand among those that wait: higher goes
+    first, 0 is ordinary. The device's configuration bounds it; it is never sent on.
+    """
     @_builtins.property
     def graph(self) -> Global___GraphChoice:
         """Which graph."""
@@ -194,10 +199,11 @@ class RunRequest(_message.Message):
         session_id: _builtins.str = ...,
         sampling: _chat_pb2.Sampling | None = ...,
         idempotency_key: _builtins.str = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["declared_label", b"declared_label", "graph", b"graph", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared_label", b"declared_label", "graph", b"graph", "idempotency_key", b"idempotency_key", "messages", b"messages", "sampling", b"sampling", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared_label", b"declared_label", "graph", b"graph", "idempotency_key", b"idempotency_key", "messages", b"messages", "priority", b"priority", "sampling", b"sampling", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -81,6 +81,7 @@ class GenerateRequest(_message.Message):
     LEDGER_FIELD_NUMBER: _builtins.int
     TOOLS_FIELD_NUMBER: _builtins.int
     TOOL_CHOICE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model as the node names it."""
     idempotency_key: _builtins.str
@@ -88,6 +89,10 @@ class GenerateRequest(_message.Message):
     tool_choice: _builtins.str
     """Whether the model asks for one: `auto` (also when empty), `none`, `required`, or the name of
     the tool that it must ask for. No tool may have one of the three words as its name.
+    """
+    priority: _builtins.int
+    """Where the call stands among those that wait for the same model of this device: higher goes
+    first, 0 is ordinary. The device's configuration bounds it; it is never sent on.
     """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.ChatMessage]:
@@ -125,10 +130,11 @@ class GenerateRequest(_message.Message):
         ledger: _ledger_pb2.LedgerReference | None = ...,
         tools: _abc.Iterable[_chat_pb2.ToolDefinition] | None = ...,
         tool_choice: _builtins.str = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "ledger", b"ledger", "provenance", b"provenance", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "label", b"label", "ledger", b"ledger", "messages", b"messages", "model", b"model", "provenance", b"provenance", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "label", b"label", "ledger", b"ledger", "messages", b"messages", "model", b"model", "priority", b"priority", "provenance", b"provenance", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -86,6 +86,7 @@ def test_a_field_of_a_call_that_holds_text_is_in_the_test_above() -> None:
         "timeout_s",
         "tools",
         "tool_choice",
+        "priority",
     ]
     assert [item.name for item in fields(ChatMessage)] == [
         "role",

@@ -66,22 +66,24 @@ class Front:
 
 
 @asynccontextmanager
-async def running_front(*, bearer_token: str | None = None) -> AsyncIterator[Front]:
+async def running_front(
+    *, bearer_token: str | None = None, policy: str = POLICY, max_priority: int = 0
+) -> AsyncIterator[Front]:
     front = Front()
-    policy, catalog, clock = parse_policy(POLICY), parse_catalog(CATALOG), SystemClock()
+    rules, catalog, clock = parse_policy(policy), parse_catalog(CATALOG), SystemClock()
     graph = parse_graph(ASK_CLOUD)
     book = GraphBook({graph.name: graph}, catalog, default=graph.name)
     executor = Executor(
         {NodeName("edge"): front.near, NodeName("cloud"): front.far},
         FakeReleases({"Anna Kowalska": "person"}),
-        policy=policy,
+        policy=rules,
         catalog=catalog,
         clock=clock,
         rng=random.Random(1),
     )
     collaboration = Collaboration(
         graphs=book,
-        policy=policy,
+        policy=rules,
         catalog=catalog,
         sentinel=Sentinel(default_detectors()),
         executor=executor,
@@ -96,6 +98,7 @@ async def running_front(*, bearer_token: str | None = None) -> AsyncIterator[Fro
         clock=clock,
         deadline_s=10.0,
         bearer_token=bearer_token,
+        max_priority=max_priority,
         exposition=lambda: b"leeward_runs_total 1",
     ).app()
     bound = bind_http("127.0.0.1:0")

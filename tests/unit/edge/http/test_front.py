@@ -10,8 +10,9 @@ import pytest
 from openai import AsyncOpenAI
 
 from runtime.errors import EngineCrashed
+from runtime.ports import FinishReason, ToolCall
 from runtime.testing.fakes import Script
-from tests.unit.edge.http.conftest import Front, running_front
+from tests.unit.edge.http.conftest import POLICY, Front, running_front
 
 PUBLIC = [{"role": "user", "content": "How many legs do two cats have?"}]
 TOOL = {"type": "function", "function": {"name": "dose", "parameters": {"type": "object"}}}
@@ -136,6 +137,105 @@ async def test_declared_labels_keep_a_request_on_the_edge(
     assert not front.far.requests
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_a_model_that_is_asked_by_name_is_offered_tools(
+    front: Front, client: AsyncOpenAI, *, is_streamed: bool
+) -> None:
+    call = ToolCall("call_1", "dose", '{"mg": 2}')
+    script = Script("", finish_reason=FinishReason.TOOL_CALLS, tool_calls=(call,))
+    front.near.answer(script, step="answer")
+
+    answer = await ask(client, "small", tools=[TOOL], tool_choice="required", stream=is_streamed)
+    if is_streamed:
+        choices = [chunk.choices[0] async for chunk in answer if chunk.choices]
+        calls = [call for one in choices for call in one.delta.tool_calls or []]
+    else:
+        choices = answer.choices
+        calls = choices[0].message.tool_calls
+        assert choices[0].message.content is None
+
+    assert choices[-1].finish_reason == "tool_calls"
+    assert [(c.id, c.function.name, c.function.arguments) for c in calls] == [
+        ("call_1", "dose", '{"mg": 2}')
+    ]
+    asked = front.near.requests[0]
+    assert [tool.name for tool in asked.tools] == ["dose"]
+    assert asked.tool_choice == "required"
+
+
+async def test_what_a_tool_gave_goes_back_to_the_model(front: Front, client: AsyncOpenAI) -> None:
+    result = {"role": "tool", "tool_call_id": "c1", "content": "2 mg"}
+
+    await ask(client, "small", [*PUBLIC, ASKED_FOR_A_TOOL, result], tools=[TOOL])
+
+    _, turn, given = front.near.requests[0].messages
+    assert turn.tool_calls == (ToolCall("c1", "dose", "{}"),)
+    assert (given.role, given.content, given.tool_call_id) == ("tool", "2 mg", "c1")
+
+
+async def test_a_persons_name_anywhere_in_tools_is_content_like_any_other(
+    front: Front, client: AsyncOpenAI
+) -> None:
+    name = "Anna Kowalska"
+    tool = {"type": "function", "function": {"name": "dose", "description": f"Dose of {name}."}}
+    turn = {
+        "role": "assistant",
+        "tool_calls": [
+            {
+                "id": "c1",
+                "type": "function",
+                "function": {"name": "dose", "arguments": json.dumps({"patient": name})},
+            }
+        ],
+    }
+    result = {"role": "tool", "tool_call_id": "c1", "content": f"Patient {name}: 2 mg"}
+    asks = ToolCall("call_1", "dose", '{"patient": "<PERSON_1>"}')
+    front.far.answer(Script("<PERSON_1> asks", tool_calls=(asks,)), step="answer")
+
+    answer = await ask(client, "large", [*PUBLIC, turn, result], tools=[tool])
+
+    assert "Kowalska" not in front.far.texts_seen()
+    assert front.far.texts_seen().count("<PERSON_1>") == 3
+    assert answer.choices[0].message.content == "Anna Kowalska asks"
+    # The policy says nothing of restoring into what goes to a tool, so it does not.
+    assert answer.choices[0].message.tool_calls[0].function.arguments == asks.arguments
+
+
+async def test_a_policy_can_allow_restoring_into_a_tools_arguments() -> None:
+    asks = ToolCall("call_1", "dose", '{"patient": "<PERSON_1>"}')
+    policy = POLICY + "restore_tool_arguments: true\n"
+
+    async with (
+        running_front(policy=policy) as front,
+        AsyncOpenAI(base_url=f"{front.url}/v1", api_key="none") as client,
+    ):
+        front.far.answer(Script("", tool_calls=(asks,)), step="answer")
+        answer = await ask(client, "large", PERSONAL, tools=[TOOL])
+
+    (call,) = answer.choices[0].message.tool_calls
+    assert call.function.arguments == '{"patient": "Anna Kowalska"}'
+
+
+async def test_a_priority_within_the_bounds_reaches_the_model() -> None:
+    async with (
+        running_front(max_priority=3) as front,
+        AsyncOpenAI(base_url=f"{front.url}/v1", api_key="none") as client,
+    ):
+        for priority in (3, -9):
+            await ask(client, "small", extra_body={"leeward": {"priority": priority}})
+        with pytest.raises(openai.BadRequestError) as refused:
+            await ask(client, "small", extra_body={"leeward": {"priority": 4}})
+
+    assert [request.priority for request in front.near.requests] == [3, -9]
+    assert refused.value.param == "priority"
+
+
+async def test_a_model_is_looked_up_by_its_name(client: AsyncOpenAI) -> None:
+    assert (await client.models.retrieve("leeward/ask-cloud")).owned_by == "leeward"
+    with pytest.raises(openai.NotFoundError):
+        await client.models.retrieve("none")
+
+
 async def test_plain_completions_are_served(front: Front, client: AsyncOpenAI) -> None:
     front.near.answer("8", step="answer")
 
@@ -159,14 +259,17 @@ async def test_embeddings_come_back_as_the_client_expects(client: AsyncOpenAI) -
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
-        ({"model": "nope"}, 404, "NotFound"),
-        ({"model": "leeward/nope"}, 404, "NotFound"),
-        ({"n": 2}, 501, "NotImplementedYet"),
+        ({"model": "nope"}, 404, "model_not_found"),
+        ({"model": "leeward/nope"}, 404, "model_not_found"),
+        ({"n": 2}, 400, "RequestInvalid"),
         ({"tools": [{"type": "function"}]}, 400, "RequestInvalid"),
-        ({"tools": [TOOL]}, 501, "NotImplementedYet"),
-        ({"tool_choice": "required"}, 501, "NotImplementedYet"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, 501, "NotImplementedYet"),
-        ({"messages": [ASKED_FOR_A_TOOL]}, 501, "NotImplementedYet"),
+        ({"tools": [TOOL], "model": "leeward/auto"}, 400, "RequestInvalid"),
+        ({"tools": [TOOL], "tool_choice": "other"}, 400, "RequestInvalid"),
+        ({"tool_choice": "required"}, 400, "RequestInvalid"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, 400, "RequestInvalid"),
+        ({"messages": [ASKED_FOR_A_TOOL]}, 400, "RequestInvalid"),
+        ({"leeward": {"priority": 3}}, 400, "RequestInvalid"),
+        ({"leeward": {"priority": 10}}, 400, "RequestInvalid"),
         ({"temperature": 99}, 400, "RequestInvalid"),
         ({"frequency_penalty": 3}, 400, "RequestInvalid"),
         ({"logit_bias": {"x": 1}}, 400, "RequestInvalid"),
@@ -235,7 +338,7 @@ async def test_a_bearer_token_is_asked_for_when_one_is_configured() -> None:
         wrong = await http.get(url, headers={"authorization": "Bearer wrong"})
         right = await http.get(url, headers={"authorization": "Bearer right"})
 
-    assert [without.status_code, wrong.status_code, right.status_code] == [403, 403, 200]
+    assert [without.status_code, wrong.status_code, right.status_code] == [401, 401, 200]
 
 
 async def test_an_oversize_body_is_refused(front: Front) -> None:

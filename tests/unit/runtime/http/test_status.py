@@ -52,4 +52,4 @@ def test_nothing_is_said_where_the_client_judges_right(kind: type[LeewardError])
 def test_a_used_up_budget_reads_as_openais_own_quota() -> None:
     assert status_of(BudgetExhausted("x")) == HTTPStatus.TOO_MANY_REQUESTS
     assert error_body(BudgetExhausted("x"))["error"]["code"] == "insufficient_quota"
-    assert error_body(CapacityExhausted("x"))["error"]["code"] == "CapacityExhausted"
+    assert error_body(CapacityExhausted("x"))["error"]["code"] == "rate_limit_exceeded"

@@ -1,0 +1,41 @@
+"""Who may call the HTTP front: the token and the certificates that the configuration names."""
+
+import ssl
+
+from edge.config import EdgeConfig
+from runtime.errors import ConfigInvalid
+from runtime.http.server import tls_context
+
+__all__ = ["bearer_token", "front_tls"]
+
+
+def front_tls(config: EdgeConfig) -> ssl.SSLContext | None:
+    """Return how the front proves who it is, and whose certificates it asks for.
+
+    Raises:
+        ConfigInvalid: A file cannot be read, or they do not belong together.
+    """
+    tls = config.http_tls
+    if tls is None:
+        return None
+    return tls_context(tls.certificate, tls.private_key, client_authority=tls.client_authority)
+
+
+def bearer_token(config: EdgeConfig) -> str | None:
+    """Return the token that callers must bring; ``None`` asks for none.
+
+    Raises:
+        ConfigInvalid: Its file cannot be read, or holds none.
+    """
+    file = config.http_token_file
+    if file is None:
+        return None
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigInvalid(f"cannot be read: {error.strerror}", file=str(file)) from error
+    except UnicodeDecodeError:
+        raise ConfigInvalid("holds no text", file=str(file)) from None
+    if not token:
+        raise ConfigInvalid("holds no token", file=str(file))
+    return token
