@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from optimizer.cli_options import (
     place_of,
 )
 from optimizer.report.page import ReportSource, render_page
+from optimizer.report.pictures import pictures_of
 from optimizer.study.bundle import write_bundle
 from optimizer.study.journal import read_journal
 from runtime.cli.output import JsonOption, run_command, show
@@ -35,6 +37,10 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="HTML file; default: report.html beside the journal.")
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Write the front and the recommended graph as SVG into this directory."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write one HTML page with everything that the study found and cost."""
@@ -43,23 +49,36 @@ def report(
         one = opened(study)
         place = place_of(one, directory)
         file = out or place.directory / "report.html"
-        page = render_page(
-            ReportSource(
-                study=one.study,
-                space=one.space,
-                catalog=one.catalog,
-                events=read_journal(place.journal),
-                archive=one.archive(place),
-                question_names=one.question_names,
-            )
+        source = ReportSource(
+            study=one.study,
+            space=one.space,
+            catalog=one.catalog,
+            events=read_journal(place.journal),
+            archive=one.archive(place),
+            question_names=one.question_names,
         )
-        try:
-            file.write_text(page, encoding="utf-8")
-        except OSError as failure:
-            raise RequestInvalid(f"{file} cannot be written: {failure.strerror}") from None
-        show({"report": str(file), "bytes": len(page.encode())}, str(file), as_json=as_json)
+        page = render_page(source)
+        files = {file: page}
+        if pictures is not None:
+            files |= {pictures / name: svg for name, svg in pictures_of(source).items()}
+        _write(files)
+        data = {
+            "report": str(file),
+            "bytes": len(page.encode()),
+            "pictures": [str(one) for one in files if one != file],
+        }
+        show(data, "\n".join(map(str, files)), as_json=as_json)
 
     run_command(work, as_json=as_json)
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    for file, text in files.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        except OSError as failure:
+            raise RequestInvalid(f"{file} cannot be written: {failure.strerror}") from None
 
 
 def export(

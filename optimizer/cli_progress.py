@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,13 +14,25 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from optimizer.cli_views import spend_line
 from optimizer.study.advised import Advised
 from optimizer.study.budget import Budget
 from optimizer.study.events import Asked, Done, Event, Failed, Outcome, Recommended
 
-__all__ = ["RunWatcher", "watching"]
+__all__ = ["RunWatcher", "two_lines", "watching"]
+
+
+class _TwoLines(Progress):
+    """How far a run is, and below it what it has spent and found: both fit 80 characters."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bar, then the words."""
+        yield from super().get_renderables()
+        for task in self.tasks:
+            words = (task.fields["spend"], task.fields["best"])
+            yield Text("; ".join(word for word in words if word))
 
 
 class RunWatcher:
@@ -63,19 +75,23 @@ class RunWatcher:
                 pass
 
 
+def two_lines(console: Console) -> Progress:
+    """Return a bar with time left; what was spent and found is on the line below it."""
+    return _TwoLines(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=False,
+    )
+
+
 @contextmanager
 def watching(*, executions: int, is_quiet: bool) -> Iterator[RunWatcher]:
     """Show a run on stderr while the block runs; silent for scripts."""
     console = Console(stderr=True)
     console.quiet = is_quiet or not console.is_terminal
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[spend]}", markup=False),
-        TextColumn("{task.fields[best]}", markup=False),
-    )
-    with Progress(*columns, console=console, transient=False) as progress:
+    with two_lines(console) as progress:
         yield RunWatcher(progress, executions=executions)

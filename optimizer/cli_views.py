@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
+from rich.text import Text
 
 from optimizer.evaluation.model import Spend
 from optimizer.search.resampling import Resampled
@@ -33,6 +35,8 @@ __all__ = [
     "usd",
 ]
 
+_WIDE = 100
+"""Characters from which on a line has room for what a graph is made of."""
 _CAP_NAMES = ("executions", "calls", "tokens", "usd", "exposed_questions", "flops")
 
 
@@ -67,10 +71,36 @@ def measured_data(one: Measured) -> dict[str, Any]:
     }
 
 
-def measured_table(graphs: Sequence[Measured]) -> Table:
-    """Return graphs as a table, one line each."""
-    headings = ("graph", "right", "interval", "cost", "p95 s", "cloud", "keeps", "made of")
-    return make_table(headings, (_cells(one) for one in graphs))
+@dataclass(frozen=True, slots=True)
+class _MeasuredTable:
+    graphs: Sequence[Measured]
+    names: Sequence[str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the table for the width that there is."""
+        headings = ("graph", "right", "interval", "cost", "p95 s", "cloud", "keeps")
+        cells = [(name, *_cells(one)) for name, one in zip(self.names, self.graphs, strict=True)]
+        keys = [str(one.candidate.key) for one in self.graphs]
+        if options.max_width >= _WIDE:
+            rows = [(*row, key) for row, key in zip(cells, keys, strict=True)]
+            yield make_table((*headings, "made of"), rows)
+            return
+        yield make_table(headings, cells)
+        for key in dict.fromkeys(keys):
+            one = self.graphs[keys.index(key)]
+            yield Text(f"{one.name} is {key}")
+
+
+def measured_table(
+    graphs: Sequence[Measured], *, names: Sequence[str] | None = None
+) -> RenderableType:
+    """Return graphs as a table, one line each; where that is too wide, what they are is below.
+
+    Args:
+        graphs: The lines.
+        names: What they are called, instead of their own names.
+    """
+    return _MeasuredTable(graphs, names or [one.name for one in graphs])
 
 
 def front_data(front: Front) -> dict[str, Any]:
@@ -111,7 +141,7 @@ def spend_line(spend: Spend, caps: Caps) -> str:
     if spend.judge.calls:
         parts.append(f"of it {usd(spend.judge.usd)} and {spend.judge.calls} calls for the judge")
     if spend.exposed or caps.exposed_questions is not None:
-        parts.append(_of(f"{len(spend.exposed)} questions left", caps.exposed_questions))
+        parts.append(_of(f"{len(spend.exposed)} questions exposed", caps.exposed_questions))
     return ", ".join(parts)
 
 
@@ -182,19 +212,19 @@ def _cells(one: Measured) -> Sequence[str]:
     low, high = one.interval
     keeps = "yes" if one.is_proven else "unproven" if one.is_possible else "no"
     return (
-        one.name,
         f"{one.accuracy:.1%} of {len(one.outcomes.questions)}",
         f"{low:.1%} to {high:.1%}",
         usd(one.values["cost_usd"]),
         f"{one.values['latency_p95_s']:.3g}",
         f"{one.values['cloud_share']:.0%}",
         keeps if one.kept else "-",
-        str(one.candidate.key),
     )
 
 
 def _difference(name: str, found: Resampled) -> tuple[str, str, str, str]:
     verdict = "clear" if found.is_clear else "may be chance"
+    if found.low == found.high == 0.0:
+        verdict = "none"
     return (name, f"{found.mean:+.4g}", f"{found.low:+.4g} to {found.high:+.4g}", verdict)
 
 

@@ -85,7 +85,8 @@ def watch(
             "search_again": bool(verdict.reasons),
             "reasons": list(verdict.reasons),
         }
-        table = measured_table([before, replace(now, number=before.number)])
+        both = [before, now]
+        table = measured_table(both, names=(before.name, "now"))
         told = "\n".join(verdict.reasons) or "nothing speaks against it"
         head = "search again:" if verdict.reasons else "still fits:"
         show(data, table, f"{head} {told}", as_json=as_json)

@@ -54,7 +54,7 @@ def front_chart(measured: Sequence[Measured], front: Front, *, recommended: str 
             f"<title>{escape(title)}; {escape(str(one.candidate.key))}</title></circle>"
         )
     marks.extend(
-        f'<text x="{x(one.values[objective]) + 9:.1f}" '
+        f'<text class="tag" x="{x(one.values[objective]) + 9:.1f}" '
         f'y="{y(one.accuracy) + (-7 if place % 2 == 0 else 15):.1f}">{one.name}</text>'
         for place, one in enumerate(front.members[:_LABELLED])
     )

@@ -25,6 +25,7 @@ svg.chart{width:100%;height:auto;display:block}
 .scroll{overflow-x:auto}.scroll>svg.chart{width:var(--wide,100%);max-width:none}
 svg text{font:12px system-ui,sans-serif;fill:var(--soft)}svg text.strong{fill:var(--ink);
 font-weight:600}svg text.name{fill:var(--ink)}
+svg text.tag{paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}
 .grid{stroke:var(--line)}.axis{stroke:var(--soft)}
 .line,.frontline{fill:none;stroke:var(--main);stroke-width:2}.frontline{stroke-dasharray:5 4}
 .trial{fill:var(--pale)}.chosen,.member{fill:var(--main)}
