@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ async def _serve(setup: dict[str, Any]) -> None:
     async with LlamaEngine(node=NODE, clock=SystemClock()) as engine:
         for model in setup["models"]:
             options = EngineOptions(**model["options"])
+            if options.draft is not None:
+                options = replace(options, draft=Path(options.draft))
             await engine.load(ModelName(model["name"]), Path(model["path"]), options=options)
         server = new_server(max_concurrent_rpcs=256)
         servicer = InferenceServicer(engine, catalog=CATALOG, node=NODE, default_timeout_s=120.0)
