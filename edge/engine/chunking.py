@@ -6,13 +6,15 @@ Pure arithmetic over measured times; knows no model.
 
 from typing import Final
 
+from edge.engine.step_times import StepTimes
+
 __all__ = ["ChunkSizer"]
 
-_STALL: Final = 1.0
+_STALL: Final = 0.75
 """A step with prompt tokens may take this much longer than one without, as a share of it."""
-_LEAST_TOKENS: Final = 16
-"""Below this a decode costs nearly the same, and the newcomer would never get there."""
-_FIRST_TOKENS: Final = 64
+_LEAST_TOKENS: Final = 8
+"""With fewer the newcomer would never get there."""
+_FIRST_TOKENS: Final = 16
 _WEIGHT: Final = 0.2
 """Of the newest measurement."""
 
@@ -22,36 +24,33 @@ class ChunkSizer:
 
     Args:
         most_tokens: Never more than this.
+        times: What steps without prompt tokens take.
     """
 
-    def __init__(self, most_tokens: int) -> None:
+    def __init__(self, most_tokens: int, times: StepTimes) -> None:
         self._most_tokens = most_tokens
-        self._step_s: float | None = None
+        self._times = times
         self._token_s: float | None = None
 
     def note(self, *, answers: int, prompt_tokens: int, took_s: float) -> None:
-        """Take the time of one step.
+        """Take the time of one step with prompt tokens.
 
         Args:
             answers: Running answers that got a token.
             prompt_tokens: Tokens of prompts computed beside them.
             took_s: How long it took, seconds.
         """
-        if not prompt_tokens:
-            self._step_s = _smoothed(self._step_s, took_s)
-        else:
-            alone_s = (self._step_s or 0.0) if answers else 0.0
-            self._token_s = _smoothed(self._token_s, max(took_s - alone_s, 0.0) / prompt_tokens)
+        alone_s = (self._times.seconds(answers) or 0.0) if answers else 0.0
+        token_s = max(took_s - alone_s, 0.0) / prompt_tokens
+        old_s = self._token_s
+        self._token_s = token_s if old_s is None else old_s + _WEIGHT * (token_s - old_s)
 
     def tokens(self, *, answers: int) -> int:
         """Return how many prompt tokens the next step may hold beside ``answers`` of one each."""
         room = max(self._most_tokens - answers, 0)
         if not answers:
             return room
-        if not self._step_s or not self._token_s:
+        step_s = self._times.seconds(answers)
+        if not step_s or not self._token_s:
             return min(room, _FIRST_TOKENS)
-        return min(room, max(_LEAST_TOKENS, int(_STALL * self._step_s / self._token_s)))
-
-
-def _smoothed(old: float | None, new: float) -> float:
-    return new if old is None else old + _WEIGHT * (new - old)
+        return min(room, max(_LEAST_TOKENS, int(_STALL * step_s / self._token_s)))

@@ -1,8 +1,8 @@
 """What one step computes: for whom, how much, and in which batches.
 
-Two plans. Shared: every running answer gets a token, and new prompts the room beside them, in
-one batch. Deterministic: each sequence in a batch of its own, on a grid that starts with its
-prompt, so that nothing else that runs can change a bit of its logits.
+Two plans. Shared: every running answer gets a token, and new prompts the room beside them, as a
+rule in one batch. Deterministic: each sequence in a batch of its own, on a grid that starts with
+its prompt, so that nothing else that runs can change a bit of its logits.
 """
 
 from collections.abc import Sequence as Row
@@ -12,6 +12,7 @@ from typing import Protocol
 from edge.engine.chunking import ChunkSizer
 from edge.engine.native.batch import Part
 from edge.engine.native.sequence import Sequence
+from edge.engine.step_times import StepTimes
 
 __all__ = ["DeterministicPlan", "Plan", "SharedPlan"]
 
@@ -29,18 +30,25 @@ class Plan(Protocol):
 class SharedPlan:
     """One batch for all. A stream that is alone may guess: its decode has places to spare.
 
+    A few answers without a new prompt beside them are computed one after the other where that is
+    measured to be faster.
+
     Args:
         chunks: Says how much of it prompts may take.
+        times: Says how long answers take together and alone.
     """
 
-    def __init__(self, chunks: ChunkSizer) -> None:
+    def __init__(self, chunks: ChunkSizer, times: StepTimes) -> None:
         self._chunks = chunks
+        self._times = times
         self._turns = count()
 
     def batches(self, running: Row[Sequence]) -> list[Batch]:
         if len(running) == 1 and running[0].is_answering:
             return [[(running[0], running[0].guessed_part())]]
         batch = [(one, one.next_part()) for one in running if one.is_answering]
+        if len(batch) == len(running) and self._times.are_apart(len(batch)):
+            return [[each] for each in batch]
         room = self._chunks.tokens(answers=len(batch))
         for one in _in_turn(running, next(self._turns)):
             if room <= 0:

@@ -24,6 +24,7 @@ from edge.engine.native.planning import Batch, DeterministicPlan, Plan, SharedPl
 from edge.engine.native.sequence import Sequence
 from edge.engine.native.vocabulary import LlamaVocabulary
 from edge.engine.prefixes import tokens_of
+from edge.engine.step_times import StepTimes
 from runtime.clock import Clock
 from runtime.errors import EngineCrashed, LeewardError, RequestInvalid
 
@@ -67,11 +68,12 @@ class Scheduler:
         self._clock = clock
         self._rng = rng
         self._guessing = Guessing(draft)
-        self._chunks = ChunkSizer(context.batch_tokens)
+        self._times = StepTimes()
+        self._chunks = ChunkSizer(context.batch_tokens, self._times)
         self._plan: Plan = (
             DeterministicPlan(context.batch_tokens)
             if is_deterministic
-            else SharedPlan(self._chunks)
+            else SharedPlan(self._chunks, self._times)
         )
         self._places = Places(context)
         self._running: list[Sequence] = []
@@ -208,8 +210,11 @@ class Scheduler:
         answers = sum(sequence.is_answering for sequence, _ in batch)
         took_s = self._clock.monotonic_s() - since_s
         guesses = sum(part.guesses for _, part in batch)
-        if not guesses:
-            self._chunks.note(answers=answers, prompt_tokens=tokens - answers, took_s=took_s)
+        prompt_tokens = tokens - answers - guesses
+        if prompt_tokens:
+            self._chunks.note(answers=answers, prompt_tokens=prompt_tokens, took_s=took_s)
+        elif not guesses:
+            self._times.note(answers, took_s)
         for (sequence, part), row in zip(batch, rows, strict=True):
             sequence.computed += len(part.tokens)
             self._places.grow(sequence.number, len(part.tokens))

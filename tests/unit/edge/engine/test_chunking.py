@@ -5,36 +5,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.engine.chunking import ChunkSizer
+from edge.engine.step_times import StepTimes
 
 MOST = 256
 
 
 def learnt(*, step_s: float, token_s: float) -> ChunkSizer:
-    chunks = ChunkSizer(MOST)
+    times = StepTimes()
+    chunks = ChunkSizer(MOST, times)
     for _ in range(50):
-        chunks.note(answers=8, prompt_tokens=0, took_s=step_s)
+        times.note(8, step_s)
         chunks.note(answers=8, prompt_tokens=40, took_s=step_s + 40 * token_s)
     return chunks
 
 
 def test_a_prompt_that_disturbs_nobody_gets_the_whole_batch() -> None:
-    assert ChunkSizer(MOST).tokens(answers=0) == MOST
+    assert ChunkSizer(MOST, StepTimes()).tokens(answers=0) == MOST
     assert learnt(step_s=0.02, token_s=0.001).tokens(answers=0) == MOST
 
 
-@pytest.mark.parametrize(("token_s", "tokens"), [(0.001, 20), (0.000_3, 66), (0.01, 16)])
-def test_running_answers_wait_two_steps_unless_a_prompt_would_starve(
+@pytest.mark.parametrize(("token_s", "tokens"), [(0.001, 15), (0.000_3, 50), (0.01, 8)])
+def test_running_answers_wait_less_than_two_steps_unless_a_prompt_would_starve(
     token_s: float, tokens: int
 ) -> None:
     assert learnt(step_s=0.02, token_s=token_s).tokens(answers=8) == pytest.approx(tokens, abs=1)
 
 
 def test_prompts_computed_alone_teach_the_cost_of_a_token_too() -> None:
-    chunks = ChunkSizer(MOST)
+    times = StepTimes()
+    chunks = ChunkSizer(MOST, times)
     chunks.note(answers=0, prompt_tokens=200, took_s=0.2)
-    chunks.note(answers=4, prompt_tokens=0, took_s=0.05)
+    times.note(4, 0.05)
 
-    assert chunks.tokens(answers=4) == 50
+    assert chunks.tokens(answers=4) == 37
 
 
 @given(
@@ -44,10 +47,13 @@ def test_prompts_computed_alone_teach_the_cost_of_a_token_too() -> None:
 def test_a_batch_never_overflows_and_a_prompt_never_starves(
     steps: list[tuple[int, int, float]], answers: int
 ) -> None:
-    chunks = ChunkSizer(MOST)
+    times = StepTimes()
+    chunks = ChunkSizer(MOST, times)
     for running, prompt_tokens, took_s in steps:
-        if running or prompt_tokens:
+        if prompt_tokens:
             chunks.note(answers=running, prompt_tokens=prompt_tokens, took_s=took_s)
+        elif running:
+            times.note(running, took_s)
 
     tokens = chunks.tokens(answers=answers)
 
