@@ -172,7 +172,11 @@ def remove_model(
         loaded = load_config(config)
         store = _store(loaded)
         target = store.get(name).file
-        users = [model.name for model in loaded.models if model.file == target]
+        users = [
+            model.name
+            for model in loaded.models
+            if target in (model.file, model.adapter, model.draft)
+        ]
         if users:
             raise RequestInvalid(f"{config} still serves it as {', '.join(users)}")
         removed = store.remove(name)

@@ -89,6 +89,16 @@ class ControlLog:
         tally.sent_bytes += sent_bytes
         tally.received_bytes += received_bytes
 
+    def add(self, passage: ControlPassage) -> None:
+        """Count what somebody else has added up."""
+        self.count(
+            passage.destination,
+            passage.purpose,
+            sent_bytes=passage.sent_bytes,
+            received_bytes=passage.received_bytes,
+            status=passage.status,
+        )
+
     def write(self) -> None:
         """Hand the counts so far to the ledger, and what commands have left.
 

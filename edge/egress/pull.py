@@ -218,13 +218,7 @@ def ledger_recorder(directory: Path, *, clock: Clock) -> Recorder:
     async def write(passages: Sequence[ControlPassage]) -> None:
         async with command_log(directory, clock=clock) as log:
             for passage in passages:
-                log.count(
-                    passage.destination,
-                    passage.purpose,
-                    sent_bytes=passage.sent_bytes,
-                    received_bytes=passage.received_bytes,
-                    status=passage.status,
-                )
+                log.add(passage)
 
     def record(passages: Sequence[ControlPassage]) -> None:
         if passages:

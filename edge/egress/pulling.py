@@ -159,10 +159,4 @@ class Pulls:
 
     def _count(self, passages: Sequence[ControlPassage]) -> None:
         for passage in passages:
-            self._control.count(
-                passage.destination,
-                passage.purpose,
-                sent_bytes=passage.sent_bytes,
-                received_bytes=passage.received_bytes,
-                status=passage.status,
-            )
+            self._control.add(passage)

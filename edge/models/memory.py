@@ -5,13 +5,16 @@ the header describes it, and what a process needs at all. It knows nothing of wh
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from edge.engine.options import EngineOptions
 from edge.engine.sizes import fitted
+from edge.models.files import files_of
 from edge.models.gguf_check import check_gguf
+from edge.models.onnx_check import is_onnx
 from runtime.errors import ModelInvalid
 
 __all__ = ["estimated_bytes", "process_bytes"]
@@ -20,6 +23,8 @@ _PROCESS_BYTES: Final = 80 << 20
 """Of an engine's process without a model: interpreter, libraries, buffers of a decode."""
 
 _ENDLESS_TOKENS: Final = 1 << 30
+_MOST_BYTES: Final = 1 << 60
+"""What a header that lies amounts to: more than any device has, and a number that can be sent."""
 
 
 def estimated_bytes(path: Path, options: EngineOptions) -> int:
@@ -32,8 +37,8 @@ def estimated_bytes(path: Path, options: EngineOptions) -> int:
     Raises:
         ModelInvalid: The file is missing or contradicts itself.
     """
-    if path.is_dir() or path.suffix.lower() == ".onnx":
-        return _PROCESS_BYTES + _files_bytes(path)
+    if is_onnx(path):
+        return _PROCESS_BYTES + _files_bytes(files_of(path))
     summary = check_gguf(path)
     size = fitted(
         trained_tokens=summary.trained_tokens or _ENDLESS_TOKENS,
@@ -43,9 +48,9 @@ def estimated_bytes(path: Path, options: EngineOptions) -> int:
         is_deterministic=options.is_deterministic,
     )
     cache_bytes = size.cache_tokens * summary.cache_bytes_per_token
-    adapter_bytes = _files_bytes(options.adapter) if options.adapter is not None else 0
+    adapter_bytes = _files_bytes((options.adapter,)) if options.adapter is not None else 0
     own_bytes = _PROCESS_BYTES + summary.size_bytes + adapter_bytes + cache_bytes
-    return own_bytes + _draft_bytes(options)
+    return min(own_bytes + _draft_bytes(options), _MOST_BYTES)
 
 
 def process_bytes(pid: int) -> int:
@@ -65,9 +70,11 @@ def _draft_bytes(options: EngineOptions) -> int:
     return estimated_bytes(options.draft, own) - _PROCESS_BYTES
 
 
-def _files_bytes(path: Path) -> int:
-    files = (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else (path,)
-    try:
-        return sum(file.stat().st_size for file in files)
-    except OSError as error:
-        raise ModelInvalid(f"{path}: cannot be read: {error.strerror}") from None
+def _files_bytes(files: Sequence[Path]) -> int:
+    total_bytes = 0
+    for file in files:
+        try:
+            total_bytes += file.stat().st_size
+        except OSError as error:
+            raise ModelInvalid(f"{file}: cannot be read: {error.strerror}") from None
+    return total_bytes

@@ -18,6 +18,7 @@ __all__ = [
     "UrlSource",
     "check_digest",
     "check_model_name",
+    "is_model_name",
     "name_for",
     "parse_source",
 ]
@@ -105,10 +106,15 @@ def check_model_name(name: str) -> str:
     Raises:
         RequestInvalid: It may not; the text says what would.
     """
-    if not _NAME.fullmatch(name) or name.lower().endswith(_SUFFIXES):
+    if not is_model_name(name):
         reason = "must start with a letter or digit and hold only letters, digits and . _ + -"
         raise RequestInvalid(f"{name!r} is no name for a model: it {reason}; give another --name")
     return name
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a name may be a stored model's."""
+    return bool(_NAME.fullmatch(name)) and not name.lower().endswith(_SUFFIXES)
 
 
 def check_digest(text: str) -> str:

@@ -19,7 +19,7 @@ from edge.models.manifest import MANIFEST_SUFFIX
 from edge.models.onnx_structure import check_onnx_structure
 from edge.models.quota import over_quota
 from edge.models.record import CheckedBy, PullRecord, StoredModel, read_record, write_record
-from edge.models.source import check_model_name
+from edge.models.source import check_model_name, is_model_name
 from runtime.clock import Clock
 from runtime.errors import CapacityExhausted, ModelInvalid, NotFound, NotPermitted, RequestInvalid
 from runtime.private_files import (
@@ -120,7 +120,7 @@ class ModelStore:
             return ()
         files = {path.name.removesuffix(_SUFFIX) for path in self._directory.glob(f"*{_SUFFIX}")}
         folders = {path.name for path in self._directory.iterdir() if path.is_dir()}
-        names = sorted(files | {name for name in folders if not name.startswith(".")})
+        names = sorted(name for name in files | folders if is_model_name(name))
         return tuple(model for name in names if (model := self.find(name)) is not None)
 
     def find(self, name: str) -> StoredModel | None:

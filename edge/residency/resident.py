@@ -201,12 +201,14 @@ class ResidentModels:
         """Wait until a model is in memory; return what is left of the caller's time."""
         place.refuse_retry(self._clock)
         since_s = self._clock.monotonic_s()
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(timeout_s):
                 await self._bring(place, evicts=True)
+        except TimeoutError:
+            raise _late(place) from None
         left_s = timeout_s - (self._clock.monotonic_s() - since_s)
-        if left_s <= 0 or place.loading is not None:
-            raise DeadlineExceeded(f"model {place.name} was not loaded in the caller's time")
+        if left_s <= 0:
+            raise _late(place)
         place.require_loaded()
         return left_s
 
@@ -292,7 +294,8 @@ class ResidentModels:
         place.is_loaded = False
         place.last = self._running(place.name)
         try:
-            await self._engine.unload(place.name)
+            with suppress(NotFound):  # it ended by itself
+                await self._engine.unload(place.name)
         finally:
             self._release(place)
         _logger.info("model_unloaded", extra={"model": place.name, "reason": reason})
@@ -335,3 +338,7 @@ class ResidentModels:
 
     def _running(self, name: ModelName) -> ModelStatus | None:
         return next((status for status in self._engine.models() if status.name == name), None)
+
+
+def _late(place: Place) -> DeadlineExceeded:
+    return DeadlineExceeded(f"model {place.name} was not loaded in the caller's time")

@@ -398,6 +398,23 @@ def test_a_url_without_a_digest_is_resumed_only_while_its_content_is_the_same(
     assert stored.record.checked_by == "structure"
 
 
+def test_a_file_that_changed_at_the_hub_meanwhile_is_fetched_anew(
+    device: Device, hub: Hub, request_of: PullRequest
+) -> None:
+    hub.cuts = [200_000, 0, 0, 0, 0]
+    with pytest.raises(BackendUnavailable):
+        device.pull(request_of)
+    other = (Path(__file__).parents[2] / "reference" / "weights" / "gannet-m.gguf").read_bytes()
+    hub.files[FILE] = other
+
+    stored = device.pull(request_of)
+
+    assert "range" not in hub.downloads()[-1].headers
+    assert stored.file.read_bytes() == other
+    assert stored.record is not None
+    assert stored.record.checked_by == "hub"
+
+
 def test_a_local_file_is_copied_and_sends_nothing(device: Device, tmp_path: Path) -> None:
     (tmp_path / "mine.gguf").write_bytes(MODEL)
 

@@ -1,5 +1,6 @@
 """Pulls of models that somebody vouches for, and of models with several files."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from edge.egress.pull import Puller, PullRequest, ledger_recorder
+from edge.engine.engine import LlamaEngine
 from edge.models.manifest import require_vouched, write_manifest
 from edge.models.record import StoredModel
 from edge.models.source import FileSource, HubSource, Source, UrlSource, name_for, parse_source
-from edge.models.store import ModelStore
+from edge.models.store import ModelStore, resolve_model_file
 from runtime.clock import SystemClock
 from runtime.errors import (
     BackendUnavailable,
@@ -22,6 +24,8 @@ from runtime.errors import (
     RequestInvalid,
     SignatureInvalid,
 )
+from runtime.ids import ModelName, NodeName
+from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling
 
 WEIGHTS = Path(__file__).parents[2] / "reference" / "weights"
 MODEL = (WEIGHTS / "tern-s.gguf").read_bytes()
@@ -252,3 +256,19 @@ def test_a_replaced_model_keeps_no_manifest_of_the_old_one(
 )
 def test_a_graph_that_is_called_as_all_are_is_named_after_its_place(text: str, name: str) -> None:
     assert name_for(parse_source(text)) == name
+
+
+async def test_a_pulled_onnx_model_is_served(device: Device, hub: Hub) -> None:
+    stored = await asyncio.to_thread(
+        device.pull, FileSource(WEIGHTS / "tern-xs.onnx"), hub, signers=None
+    )
+    name = ModelName("tern")
+    asked = GenerateRequest(name, (ChatMessage("user", "Hello"),), Sampling(max_tokens=2))
+
+    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
+        await engine.load(name, resolve_model_file("tern", device.state))
+        *_, last = [chunk async for chunk in engine.generate(asked)]
+
+    assert isinstance(last, Completion)
+    assert stored.record is not None
+    assert "tokenizer.json" in stored.record.files
