@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["bound_memory", "confine"]
+__all__ = ["bound_loading", "bound_memory", "confine"]
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
@@ -42,14 +42,28 @@ def confine(parent_pid: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def bound_loading(allowance_bytes: int) -> None:
+    """Allow this much address space more while a file from outside is read.
+
+    A few bytes of a graph can ask for any size; ``bound_memory`` takes this bound's place.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _address_space_bytes() + allowance_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (_at_most(limit, hard), hard))
+
+
 def bound_memory(headroom_bytes: int) -> None:
     """Allow this much address space beyond what the loaded model already takes.
 
     An exploding grammar then ends this process with a typed error for its callers, and not
     the device.
     """
+    _lower(resource.RLIMIT_AS, _address_space_bytes() + headroom_bytes)
+
+
+def _address_space_bytes() -> int:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + headroom_bytes)
+    return pages * resource.getpagesize()
 
 
 def _prctl(libc: ctypes.CDLL, option: int, value: int) -> None:
@@ -60,5 +74,9 @@ def _prctl(libc: ctypes.CDLL, option: int, value: int) -> None:
 
 def _lower(kind: int, limit: int) -> None:
     _, hard = resource.getrlimit(kind)
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    limit = _at_most(limit, hard)
     resource.setrlimit(kind, (limit, limit))
+
+
+def _at_most(limit: int, hard: int) -> int:
+    return limit if hard == resource.RLIM_INFINITY else min(limit, hard)

@@ -1,19 +1,21 @@
 """The messages between the daemon and an engine's child process, and their encoding.
 
 A frame is four bytes of length, most significant first, and one JSON object whose ``kind``
-names the message. Both sides check what they read: the child has run native code on files and
-grammars from outside, so the daemon does not trust it with more than text.
+names the message; tensors have their values behind it (``edge.engine.blobs``). Both sides check
+what they read: the child has run native code on files and grammars from outside, so the daemon
+does not trust it with more than text.
 """
 
 import asyncio
 import json
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from edge.engine.blobs import joined, split
 from edge.engine.tool_format import ToolFormat
 from edge.tensors.tensor import Tensor, TensorFacts
 from runtime.ports import (
@@ -131,7 +133,7 @@ class Infer:
     """Daemon to child: compute outputs of these tensors."""
 
     call: int
-    inputs: tuple[Tensor, ...]
+    tensors: tuple[Tensor, ...]
     outputs: tuple[str, ...]
     """Names; none means all."""
     timeout_s: float
@@ -255,7 +257,7 @@ class Inferred:
     """Child to daemon: the outputs, in the order in which they were asked for."""
 
     call: int
-    outputs: tuple[Tensor, ...]
+    tensors: tuple[Tensor, ...]
     kind: Literal["inferred"] = "inferred"
 
 
@@ -306,7 +308,14 @@ def encode(frame: Frame) -> bytes:
     Raises:
         FrameInvalid: It is larger than the other side would accept.
     """
-    body = _pieces_json(frame) if isinstance(frame, Pieces) else _FRAMES.dump_json(frame)
+    if isinstance(frame, Pieces):
+        body = _pieces_json(frame)
+    elif isinstance(frame, Infer | Inferred):
+        hollow = tuple(replace(tensor, data=b"") for tensor in frame.tensors)
+        text = _FRAMES.dump_json(replace(frame, tensors=hollow))
+        body = joined(text, [tensor.data for tensor in frame.tensors])
+    else:
+        body = _FRAMES.dump_json(frame)
     if len(body) > MAX_FRAME_BYTES:
         raise FrameInvalid(f"a frame of {len(body)} bytes is too long")
     return _LENGTH.pack(len(body)) + body
@@ -355,10 +364,22 @@ def _length(head: bytes) -> int:
 
 def _decode(body: bytes) -> Frame:
     try:
-        return _FRAMES.validate_json(body)
+        text, values = split(body)
+        frame = _FRAMES.validate_json(text)
+        return _filled(frame, values) if values else frame
     except ValidationError as error:
         # The error's own text would quote the frame, and with it a prompt.
         raise FrameInvalid(f"a frame does not parse: {error.error_count()} errors") from None
+    except ValueError as error:
+        raise FrameInvalid(f"a frame does not parse: {error}") from None
+
+
+def _filled(frame: Frame, values: list[bytes]) -> Frame:
+    """Give tensors their values back."""
+    if not isinstance(frame, Infer | Inferred) or len(frame.tensors) != len(values):
+        raise ValueError("its values are not those of its tensors")
+    pairs = zip(frame.tensors, values, strict=True)
+    return replace(frame, tensors=tuple(replace(one, data=data) for one, data in pairs))
 
 
 def _receive_exactly(connection: socket.socket, length_bytes: int) -> bytes | None:

@@ -211,7 +211,7 @@ class EngineProcess:
                 async for item in items:
                     self._traffic.note(account, item)
                     if isinstance(item, Inferred):
-                        return item.outputs
+                        return item.tensors
             raise EngineCrashed("the model's process answered with something else")
 
     @contextmanager

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Final
 
-from pydantic import Base64UrlBytes
-
 __all__ = [
     "BYTES",
     "MAX_TENSOR_BYTES",
@@ -49,7 +47,7 @@ class Tensor:
     name: str
     datatype: str
     shape: tuple[int, ...]
-    data: Base64UrlBytes
+    data: bytes
 
     @property
     def count(self) -> int:

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from edge.engine.confinement import bound_loading
 from runtime.errors import EngineCrashed, ModelInvalid
 
-__all__ = ["DecoderGraph", "Ids", "Logits", "Past", "session_of", "value_of"]
+__all__ = ["DecoderGraph", "Ids", "Logits", "Past", "session_of", "size_bytes", "value_of"]
 
 Ids = npt.NDArray[np.int64]
 Logits = npt.NDArray[np.float32]
@@ -34,6 +35,9 @@ _REALS: Final[dict[str, type[np.floating[Any]]]] = {
     "tensor(float16)": np.float16,
 }
 _RANK: Final = 4
+_LOADING_BYTES: Final = 4 << 30
+_LOADING_SHARE: Final = 8
+"""Address space that loading may take, as a multiple of the files: constants are unpacked."""
 _REASON_CHARACTERS: Final = 300
 
 
@@ -121,6 +125,12 @@ class DecoderGraph:
         return logits, tuple(present)
 
 
+def size_bytes(path: Path) -> int:
+    """Size of a graph and of the files in which it keeps its weights."""
+    files = (one for one in path.parent.glob("*") if one.name.startswith(path.name))
+    return sum(one.stat().st_size for one in files if one.is_file())
+
+
 def value_of(array: npt.NDArray[Any]) -> Any:
     """Return an array as onnxruntime takes it; the memory is shared."""
     return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
@@ -138,6 +148,7 @@ def session_of(path: Path, threads: int) -> Any:
     # Every length would leave a pattern behind: a cache grows by a token at each run.
     options.enable_mem_pattern = False
     options.log_severity_level = 4
+    bound_loading(_LOADING_BYTES + _LOADING_SHARE * size_bytes(path))
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - its errors have no base of their own

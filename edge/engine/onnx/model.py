@@ -16,7 +16,7 @@ from edge.engine.native.context import threads_of
 from edge.engine.native.model import LoadLog
 from edge.engine.native.vocabulary import LlamaVocabulary
 from edge.engine.onnx.context import OnnxContext
-from edge.engine.onnx.graph import DecoderGraph
+from edge.engine.onnx.graph import DecoderGraph, size_bytes
 from edge.engine.onnx.notes import ModelNotes, folders_of, read_json, read_notes
 from edge.engine.onnx.probe import GraphTraits, probe
 from edge.engine.onnx.vocabulary_file import Tokens, read_tokens, vocabulary_file
@@ -45,7 +45,7 @@ class OnnxModel(LlamaVocabulary):
         super().__init__(handle)
         self.parameters = 0
         """onnxruntime does not tell."""
-        self.size_bytes = _size_bytes(file)
+        self.size_bytes = size_bytes(file)
         self.layers = graph.layers
         self.hidden_size = notes.hidden_size
         self.trained_context_tokens = notes.context_tokens
@@ -166,9 +166,3 @@ def _tokenizer(text: str) -> Any:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
-
-
-def _size_bytes(graph: Path) -> int:
-    """Size of a graph and of the files in which it keeps its weights."""
-    weights = (one for one in graph.parent.glob("*") if one.name.startswith(graph.name))
-    return sum(one.stat().st_size for one in weights if one.is_file())

@@ -1,16 +1,20 @@
 """Any ONNX graph whose inputs and outputs are tensors: loaded once, computed call by call."""
 
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 
 from edge.engine.frames import Begun, Failed, Frame, Infer, Inferred, ModelFacts
 from edge.engine.inbox import Inbox, Ticket
 from edge.engine.native.endings import ENDINGS, failure
-from edge.engine.onnx.graph import session_of
+from edge.engine.onnx.graph import session_of, size_bytes
 from edge.tensors.tensor import BYTES, MAX_TENSOR_BYTES, Tensor, TensorFacts, elements_of, packed
 from runtime.errors import ModelInvalid, RequestInvalid
 
@@ -33,6 +37,8 @@ _DATATYPES: Final[dict[str, tuple[str, Any]]] = {
 }
 _KINDS: Final = dict(_DATATYPES.values())
 _MAX_TENSORS: Final = 256
+_WATCH_S: Final = 0.05
+"""How often a run is looked after; onnxruntime ends it between two of its operators."""
 
 
 class TensorGraph:
@@ -48,25 +54,29 @@ class TensorGraph:
 
     def __init__(self, path: Path, *, threads: int) -> None:
         self._session = session_of(path, threads)
-        self._size_bytes = path.stat().st_size
+        self._size_bytes = size_bytes(path)
         self.inputs = tuple(map(_facts, self._session.get_inputs()))
         self.outputs = tuple(map(_facts, self._session.get_outputs()))
         if len(self.inputs) + len(self.outputs) > _MAX_TENSORS:
             raise ModelInvalid(f"it has more than {_MAX_TENSORS} inputs and outputs")
 
-    def run(self, inputs: Sequence[Tensor], outputs: Sequence[str]) -> tuple[Tensor, ...]:
+    def run(
+        self, inputs: Sequence[Tensor], outputs: Sequence[str], options: onnxruntime.RunOptions
+    ) -> tuple[Tensor, ...]:
         """Compute outputs.
 
         Args:
             inputs: All that the graph takes, checked.
             outputs: Names; none means all.
+            options: By which the run can be ended from another thread.
 
         Raises:
             RequestInvalid: onnxruntime cannot compute these inputs, or the outputs are too large.
         """
         names = list(outputs) or [facts.name for facts in self.outputs]
         try:
-            found = self._session.run(names, {tensor.name: _array(tensor) for tensor in inputs})
+            values = {tensor.name: _array(tensor) for tensor in inputs}
+            found = self._session.run(names, values, options)
         except Exception as error:  # noqa: BLE001 - its errors have no base of their own
             # Their text may quote values.
             raise RequestInvalid(
@@ -112,6 +122,7 @@ class TensorWorker:
         self._graph = graph
         self._inbox = inbox
         self._send = send
+        self._overseer = _Overseer(inbox)
 
     def run(self) -> NoReturn:
         """Answer calls for ever."""
@@ -139,8 +150,50 @@ class TensorWorker:
             raise RequestInvalid("this model takes tensors and writes no text")
         self._inbox.check(ticket)
         self._send(Begun(asked.call, 0, 0))
-        with self._inbox.decoding():
-            return Inferred(asked.call, self._graph.run(asked.inputs, asked.outputs))
+        with self._inbox.decoding(), self._overseer.watching(ticket) as options:
+            try:
+                found = self._graph.run(asked.tensors, asked.outputs, options)
+            except RequestInvalid:
+                self._inbox.check(ticket)  # it may have been ended for that
+                raise
+        return Inferred(asked.call, found)
+
+
+class _Overseer:
+    """Ends a run whose caller is gone or whose time is over; one thread for all runs.
+
+    Args:
+        inbox: Knows who is gone.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._run: tuple[Ticket, onnxruntime.RunOptions] | None = None
+        self._has_run = threading.Event()
+        threading.Thread(target=self._watch, daemon=True, name="oversee").start()
+
+    @contextmanager
+    def watching(self, ticket: Ticket) -> Iterator[onnxruntime.RunOptions]:
+        """Give the options with which a call's run must be started."""
+        options = onnxruntime.RunOptions()
+        self._run = (ticket, options)
+        self._has_run.set()
+        try:
+            yield options
+        finally:
+            self._has_run.clear()
+            self._run = None
+
+    def _watch(self) -> None:
+        while True:
+            self._has_run.wait()
+            time.sleep(_WATCH_S)
+            if (run := self._run) is not None:
+                ticket, options = run
+                try:
+                    self._inbox.check(ticket)
+                except ENDINGS:
+                    options.terminate = True
 
 
 def _facts(argument: Any) -> TensorFacts:

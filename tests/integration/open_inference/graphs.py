@@ -1,6 +1,7 @@
 """Tensor models for the tests: what goes in comes out, a sum, and some that can go wrong."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,25 @@ def looking_up(path: Path) -> Path:
     inputs, outputs = [ValueType("places", "INT64", ["n"])], [ValueType("found", "FP32", ["n"])]
     table = np.array([1.0, 2.0, 3.0], np.float32)
     return write_onnx(path, Graph(nodes, inputs, outputs, constants={"table": table}))
+
+
+def lasting(path: Path, *, steps: int = 600) -> Path:
+    """Multiply a matrix with itself many times: how long that takes, its size says."""
+    names = ["m", *(f"m_{step}" for step in range(steps - 1)), "product"]
+    nodes = [Node("MatMul", [one, "m"], [following]) for one, following in pairwise(names)]
+    inputs, outputs = (
+        [ValueType("m", "FP32", ["n", "n"])],
+        [ValueType("product", "FP32", ["n", "n"])],
+    )
+    return write_onnx(path, Graph(nodes, inputs, outputs))
+
+
+def exploding(path: Path) -> Path:
+    """Keep a constant of 4 TB in a few bytes, which whoever loads it may want to write out."""
+    side = np.array([1 << 20, 1 << 20], np.int64)
+    nodes = [Node("ConstantOfShape", ["side"], ["all"]), Node("Add", ["all", "x"], ["y"])]
+    inputs, outputs = [ValueType("x", "FP32", [1])], [ValueType("y", "FP32", ["n", "m"])]
+    return write_onnx(path, Graph(nodes, inputs, outputs, constants={"side": side}))
 
 
 def growing(path: Path) -> Path:

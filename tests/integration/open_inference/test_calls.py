@@ -18,7 +18,7 @@ import pytest_asyncio
 from edge.engine.engine import LlamaEngine
 from edge.engine.options import EngineOptions
 from edge.servicers.open_inference import OpenInferenceServicer
-from edge.tensors.tensor import elements_of
+from edge.tensors.tensor import MAX_TENSOR_BYTES, Tensor, elements_of
 from inference_v2 import open_inference_pb2 as pb
 from inference_v2 import open_inference_pb2_grpc as pb_grpc
 from runtime.clock import SystemClock
@@ -26,7 +26,14 @@ from runtime.errors import ModelInvalid, RequestInvalid
 from runtime.ids import ModelName, NodeName
 from runtime.ports import ChatMessage, GenerateRequest
 from runtime.rpc.servers import bind, new_server
-from tests.integration.open_inference.graphs import everything, growing, looking_up, summing
+from tests.integration.open_inference.graphs import (
+    everything,
+    exploding,
+    growing,
+    lasting,
+    looking_up,
+    summing,
+)
 from tests.onnx_files import Graph, Node, ValueType, write_onnx
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -55,6 +62,7 @@ MODELS = {
     "sum": summing,
     "look-up": looking_up,
     "growing": growing,
+    "lasting": lasting,
 }
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NO_PARAMETER = "a parameter is not served here; sequences, classification and shared memory are not"
@@ -79,7 +87,8 @@ async def stub(engine: LlamaEngine) -> AsyncIterator[pb_grpc.GRPCInferenceServic
     pb_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
     port = bind(server, "127.0.0.1:0", tls=None)
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    sizes = [("grpc.max_receive_message_length", 2 * MAX_TENSOR_BYTES)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=sizes) as channel:
         yield pb_grpc.GRPCInferenceServiceStub(channel)
     await server.stop(0)
 
@@ -337,6 +346,40 @@ async def test_a_deadline_ends_the_call(
     assert await _code(stub, two()) is grpc.StatusCode.OK
 
 
+async def test_a_run_whose_caller_is_gone_is_ended(
+    stub: pb_grpc.GRPCInferenceServiceAsyncStub,
+) -> None:
+    def power(side: int) -> Request:
+        matrix = Input(name="m", datatype="FP32", shape=[side, side])
+        values = bytes(side * side * 4)
+        return Request(model_name="lasting", inputs=[matrix], raw_input_contents=[values])
+
+    loop = asyncio.get_running_loop()
+    since_s = loop.time()
+    small = await _code(stub, power(300))
+    small_s = loop.time() - since_s
+    large = await _code(stub, power(1200), timeout_s=0.5)  # takes 64 times as long
+    since_s = loop.time()
+
+    after = await _code(stub, power(2))
+
+    assert (small, large) == (grpc.StatusCode.OK, grpc.StatusCode.DEADLINE_EXCEEDED)
+    assert after is grpc.StatusCode.OK
+    assert loop.time() - since_s < 16 * small_s + 2.0
+
+
+async def test_the_largest_call_is_computed(stub: pb_grpc.GRPCInferenceServiceAsyncStub) -> None:
+    rows = MAX_TENSOR_BYTES // 24
+    numbers = np.arange(rows * 3, dtype="<f4")
+    request = two(numbers.tobytes(), numbers.tobytes())
+    for tensor in request.inputs:
+        tensor.shape[:] = [rows, 3]
+
+    response = await stub.ModelInfer(request)
+
+    assert np.array_equal(np.frombuffer(response.raw_output_contents[0], "<f4"), 2 * numbers)
+
+
 async def test_a_tensor_model_writes_no_text(engine: LlamaEngine) -> None:
     request = GenerateRequest(ModelName("sum"), (ChatMessage("user", "Hello"),))
 
@@ -369,6 +412,22 @@ async def test_a_broken_graph_is_refused_and_takes_nothing_down(tmp_path: Path, 
             await engine.load(ModelName("sum"), broken)
 
         await engine.load(ModelName("sum"), tmp_path / "whole.onnx")
+
+
+async def test_a_graph_that_unfolds_without_bound_takes_nothing_down(tmp_path: Path) -> None:
+    path = exploding(tmp_path / "exploding.onnx")
+
+    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+        with pytest.raises((ModelInvalid, RequestInvalid)) as refusal:
+            await _load_and_ask(engine, path)
+
+    assert "onnxruntime" in str(refusal.value)
+
+
+async def _load_and_ask(engine: LlamaEngine, path: Path) -> None:
+    name = ModelName("exploding")
+    await engine.load(name, path)
+    await engine.infer(name, [Tensor("x", "FP32", (1,), bytes(4))])
 
 
 async def _code(

@@ -14,6 +14,8 @@ from edge.engine.frames import (
     Finished,
     Frame,
     FrameInvalid,
+    Infer,
+    Inferred,
     Piece,
     Pieces,
     Pong,
@@ -22,6 +24,7 @@ from edge.engine.frames import (
     read_frame,
     receive_frame,
 )
+from edge.tensors.tensor import Tensor
 from runtime.ports import (
     ChatMessage,
     FinishReason,
@@ -32,12 +35,20 @@ from runtime.ports import (
     Usage,
 )
 
+
+def _tensor(name: str, data: bytes) -> Tensor:
+    return Tensor(name, "UINT8", (len(data),), data)
+
+
 FRAMES: list[Frame] = [
     Start(7, (ChatMessage("user", 'é"\n\0'),), Sampling(stop=("\n",), seed=3), 1.5),
     Pieces((Piece(7, TextDelta("x", 2, (TokenLogprob("x", -0.5, (("y", -1.0),)),))),)),
     Finished(7, FinishReason.LENGTH, Usage(3, 4), Timings(0.1, 0.2, 0.3)),
     Failed(7, "ContextOverflow", "1100 tokens; the context has 1024"),
     Pong(12, is_busy=True, is_decoding=False),
+    Infer(8, (_tensor("a", b"\0\xff" * 9), _tensor("b", b"")), ("y",), 2.5),
+    Inferred(8, (_tensor("y", b"\n"),)),
+    Inferred(9, ()),
 ]
 
 
