@@ -38,7 +38,11 @@ _TERMS: Final = (
     "fuser@tern-s(assistant@gannet-m#0,assistant@gannet-m#1,assistant@tern-s#0)",
     "assistant@gannet-m(fuser@tern-s(assistant@gannet-m#0,assistant@tern-s#0))",
 )
-_BY_SECRET: Final = frozenset({ReleaseKind.MODEL_WRITTEN, ReleaseKind.DECISION_BIT})
+_BY_SECRET: Final = frozenset(
+    kind
+    for kind in ReleaseKind
+    if not kind.is_deterministic and kind is not ReleaseKind.APPROVAL  # nobody is asked here
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def shipped_cases() -> list[Case]:
 
 
 def told_releases(case: Case, label: Label) -> tuple[str, ...]:
-    """Return which releases of what a secret wrote or decided the planner uses for a request.
+    """Return which releases whose outcome depends on the secret the planner uses for a request.
 
     Promise 2 covers the graph when there are none.
     """

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Final
 
+from edge.privacy.generalise import generalise
 from edge.privacy.placeholders import Grammar
 from edge.privacy.redact import Redacted, Redactor
 from edge.privacy.restore import Into, Restored, StreamRestorer, restore, restore_json
@@ -27,6 +28,7 @@ __all__ = ["EdgeReleases"]
 logger = logging.getLogger("leeward.edge.privacy")
 
 _REDACT: Final = "redact"
+_GENERALISE: Final = "generalise"
 _APPROVAL: Final = "approval"
 
 
@@ -39,7 +41,7 @@ class EdgeReleases:
     Args:
         sentinel: Finds what to remove.
         vault: Keeps originals; its calls block.
-        clock: Tells when a session in memory has expired.
+        clock: Tells when a session in memory has expired, and from when ages are counted.
         executor: Where the vault's calls run; ``None`` is the loop's own pool.
         max_sessions: Sessions whose entries are kept in memory besides the vault.
         max_requests: Requests whose placeholders can still be restored; beyond it the oldest
@@ -57,6 +59,7 @@ class EdgeReleases:
         max_requests: int = 1024,
     ) -> None:
         self._sentinel = sentinel
+        self._clock = clock
         self._grammar = Grammar(sentinel.kinds)
         self._redactor = Redactor(self._grammar)
         self._sessions = Sessions(
@@ -79,11 +82,13 @@ class EdgeReleases:
             DetectionFailed: A detector failed; nothing is released.
             GateRefused: The text kept showing released categories however it was redacted.
             VaultLocked: The originals cannot be kept; nothing is released.
-            NotImplementedYet: ``by`` is neither ``redact`` nor ``approval``.
+            NotImplementedYet: ``by`` is none of ``redact``, ``generalise`` and ``approval``.
         """
         removed = tuple(sorted(categories))
         if by == _APPROVAL:
             return tuple(messages), ReleaseRecord(by, removed)
+        if by == _GENERALISE:
+            return await self._generalise(messages, categories, provenance)
         if by != _REDACT:
             raise NotImplementedYet(f"release {by!r} is not available yet")
         texts = [message.content for message in messages]
@@ -101,6 +106,29 @@ class EdgeReleases:
             for message, item in zip(messages, redacted, strict=True)
         )
         return released, ReleaseRecord(by, removed, sum(item.spans for item in redacted))
+
+    async def _generalise(
+        self,
+        messages: Sequence[ChatMessage],
+        categories: frozenset[Category],
+        provenance: Provenance,
+    ) -> tuple[tuple[ChatMessage, ...], ReleaseRecord]:
+        async with self._sessions.writing(_session_of(provenance)) as book:
+            made = await generalise(
+                self._sentinel,
+                self._redactor,
+                [message.content for message in messages],
+                categories,
+                known_people=book.people(),
+                today=self._clock.now().date(),
+            )
+            for name in made.people:
+                book.placeholder_for("person", name)  # known from now on, though never restored
+        released = tuple(
+            ChatMessage(message.role, text)
+            for message, text in zip(messages, made.texts, strict=True)
+        )
+        return released, ReleaseRecord(_GENERALISE, tuple(sorted(categories)), made.spans)
 
     async def people_of(self, session: SessionId) -> tuple[str, ...]:
         """Return the names of people that have been replaced in a session so far.

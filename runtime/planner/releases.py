@@ -1,7 +1,7 @@
 """Decide which steps read the released form of the request, and what is released from it.
 
-Only ``redact`` and given approvals are planned. ``generalise`` and ``sketch`` may stand in a
-policy, but no transformation performs them yet. ``model_written`` and ``decision_bit`` are never
+Only ``redact``, ``generalise`` and given approvals are planned. ``sketch`` may stand in a policy,
+but no transformation performs it yet. ``model_written`` and ``decision_bit`` are never
 needed here: a step whose ancestors all read the released form learns exactly what the request's
 releases left, and since every step reads the request, nothing done to messages can make it learn
 less. The flow check judges all of them, for plans made elsewhere.
@@ -28,7 +28,12 @@ def is_cleared(request: PlanRequest, node: Node) -> bool:
 
 def unreleasable(request: PlanRequest, node: Node) -> frozenset[Category]:
     """Return the categories that keep the request from ``node`` in any form; empty for none."""
-    return _above_clearance(request, node) - _redactable(request, node) - _approved(request, node)
+    return (
+        _above_clearance(request, node)
+        - _redactable(request, node)
+        - _generalisable(request, node)
+        - _approved(request, node)
+    )
 
 
 def request_releases(
@@ -37,19 +42,25 @@ def request_releases(
     """Return what is released from the request so that every model's node may read the rest.
 
     Whatever the policy lets us redact on the way to such a node is redacted, also what the node
-    would be cleared for: less leaves. A person's approval is used only where redacting is not
-    allowed, because it leaves the text as it is.
+    would be cleared for: less leaves. What must not arrive and may not be redacted is
+    generalised, if that is allowed; it cannot be undone in the answer. A person's approval is
+    used last, because it leaves the text as it is.
     """
     redacted: frozenset[Category] = frozenset()
+    generalised: frozenset[Category] = frozenset()
     approved: frozenset[Category] = frozenset()
     for model in models.values():
         node = request.catalog.node_of(model)
         if not is_cleared(request, node):
             redactable = _redactable(request, node)
             redacted |= redactable
-            approved |= _above_clearance(request, node) & _approved(request, node) - redactable
+            still_above = _above_clearance(request, node) - redactable
+            generalisable = still_above & _generalisable(request, node)
+            generalised |= generalisable
+            approved |= still_above & _approved(request, node) - generalisable
     planned = (
         PlannedRelease(ReleaseKind.REDACT, redacted),
+        PlannedRelease(ReleaseKind.GENERALISE, generalised),
         PlannedRelease(ReleaseKind.APPROVAL, approved, approver=request.approver),
     )
     return tuple(release for release in planned if release.categories)
@@ -87,6 +98,10 @@ def _above_clearance(request: PlanRequest, node: Node) -> frozenset[Category]:
 
 def _redactable(request: PlanRequest, node: Node) -> frozenset[Category]:
     return request.policy.releasable(request.label, node.name, node.zone, by=ReleaseKind.REDACT)
+
+
+def _generalisable(request: PlanRequest, node: Node) -> frozenset[Category]:
+    return request.policy.releasable(request.label, node.name, node.zone, by=ReleaseKind.GENERALISE)
 
 
 def _approved(request: PlanRequest, node: Node) -> frozenset[Category]:

@@ -196,9 +196,36 @@ def test_more_is_redacted_than_clearance_demands_when_the_policy_allows_it() -> 
     assert made.releases == (PlannedRelease(ReleaseKind.REDACT, both),)
 
 
-@pytest.mark.parametrize("kind", [ReleaseKind.GENERALISE, ReleaseKind.SKETCH])
-def test_releases_that_nothing_performs_yet_are_not_planned(kind: ReleaseKind) -> None:
-    rules = (ReleaseRule(frozenset({Category("person")}), "cloud", kind),)
+def test_what_may_not_be_redacted_is_generalised_before_anybody_is_asked() -> None:
+    person = frozenset({Category("person")})
+    rules = (
+        ReleaseRule(person, "cloud", ReleaseKind.APPROVAL),
+        ReleaseRule(person, "cloud", ReleaseKind.GENERALISE),
+    )
+    policy = replace(POLICY, releases=rules)
+    redacting = replace(POLICY, releases=(*rules, ReleaseRule(person, "cloud", ReleaseKind.REDACT)))
+
+    made = planned(asked(ONE_FAR, "person", policy=policy, approved=("person",)))
+    better = planned(asked(ONE_FAR, "person", policy=redacting, approved=("person",)))
+
+    assert made.by_step[FAR].node == CLOUD
+    assert made.releases == (PlannedRelease(ReleaseKind.GENERALISE, person),)
+    assert better.releases == (PlannedRelease(ReleaseKind.REDACT, person),)
+
+
+def test_only_what_is_above_the_clearance_is_generalised() -> None:
+    both = frozenset({Category("person"), Category("project_name")})
+    policy = replace(POLICY, releases=(ReleaseRule(both, "cloud", ReleaseKind.GENERALISE),))
+
+    made = planned(asked(ONE_FAR, "person", "project_name", policy=policy))
+
+    assert made.releases == (
+        PlannedRelease(ReleaseKind.GENERALISE, frozenset({Category("person")})),
+    )
+
+
+def test_releases_that_nothing_performs_yet_are_not_planned() -> None:
+    rules = (ReleaseRule(frozenset({Category("person")}), "cloud", ReleaseKind.SKETCH),)
 
     made = planned(asked(ONE_FAR, "person", policy=replace(POLICY, releases=rules)))
 

@@ -199,6 +199,7 @@ def every_release(request: PlanRequest) -> tuple[PlannedRelease, ...]:
     approved: frozenset[Category] = everything & request.approved
     return (
         PlannedRelease(ReleaseKind.REDACT, everything),
+        PlannedRelease(ReleaseKind.GENERALISE, everything),
         PlannedRelease(ReleaseKind.APPROVAL, approved),
         *(
             PlannedRelease(kind, everything, step.id)
