@@ -35,7 +35,7 @@ from runtime.sentinel.categories import KINDS, QUASI_IDENTIFIERS
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detector import Detector
 from runtime.sentinel.scan import Sentinel
-from runtime.sentinel.tagger.choice import NO_MODEL, model_folder
+from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
 
 __all__ = ["main"]
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kind", action="append", default=[], metavar="THEIRS=OURS")
     parser.add_argument("--without-peer", action="store_true", help="leave Presidio out")
     parser.add_argument(
-        "--model", default=NO_MODEL, help="builtin, none, or the folder of another model"
+        "--model", default=BUILT_IN_NAME, help="builtin, none, or the folder of another model"
     )
     options = parser.parse_args(arguments)
     try:

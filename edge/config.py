@@ -18,7 +18,7 @@ from runtime.documents.shape import Shape, read_shape
 from runtime.errors import ConfigInvalid
 from runtime.ids import ModelName, NodeName
 from runtime.rpc.address import is_local
-from runtime.sentinel.tagger.choice import NO_MODEL, model_folder
+from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
 
 __all__ = [
     "EDGE_VERSION",
@@ -86,7 +86,7 @@ class _SentinelShape(Shape):
     """Terms of the deployment per category: project code names, customer names."""
     timeout_s: float = Field(default=2.0, gt=0, le=60)
     """A detector that takes longer has failed."""
-    model: str = Field(default=NO_MODEL, min_length=1, max_length=4096)
+    model: str = Field(default=BUILT_IN_NAME, min_length=1, max_length=4096)
     """What reads a text beside the patterns: ``builtin``, ``none``, or the folder of another
     model."""
 

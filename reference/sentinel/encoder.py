@@ -17,26 +17,26 @@ from torch.nn import functional
 
 from runtime.sentinel.tagger.shapes import SHAPES
 
-__all__ = ["HEADS", "HIDDEN", "MiniLm", "pretrained"]
+__all__ = ["HEADS", "HIDDEN", "INNER", "MiniLm", "pretrained"]
 
 HIDDEN: Final = 384
 HEADS: Final = 12
-_INNER: Final = 1536
+INNER: Final = 1536
 _VOCABULARY: Final = 30_522
 _POSITIONS: Final = 512
 _EPSILON: Final = 1e-12
 
 
 class _Layer(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, inner: int) -> None:
         super().__init__()
         self.query = nn.Linear(HIDDEN, HIDDEN)
         self.key = nn.Linear(HIDDEN, HIDDEN)
         self.value = nn.Linear(HIDDEN, HIDDEN)
         self.attended = nn.Linear(HIDDEN, HIDDEN)
         self.attended_norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
-        self.inner = nn.Linear(HIDDEN, _INNER)
-        self.outer = nn.Linear(_INNER, HIDDEN)
+        self.inner = nn.Linear(HIDDEN, inner)
+        self.outer = nn.Linear(inner, HIDDEN)
         self.norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
 
     def forward(self, x: Tensor, mask: Tensor, dropout: float) -> Tensor:
@@ -59,9 +59,12 @@ class MiniLm(nn.Module):
         layers: How many.
         labels: How many labels a token can have.
         exits: After which layers labels are read; each has a head of its own.
+        inner: Width of a layer's inner part.
     """
 
-    def __init__(self, layers: int, labels: int, exits: Sequence[int] = ()) -> None:
+    def __init__(
+        self, layers: int, labels: int, exits: Sequence[int] = (), *, inner: int = INNER
+    ) -> None:
         super().__init__()
         self.exits = tuple(exits) or (layers,)
         self.words = nn.Embedding(_VOCABULARY, HIDDEN)
@@ -69,7 +72,7 @@ class MiniLm(nn.Module):
         self.kinds = nn.Embedding(2, HIDDEN)
         self.shapes = nn.Embedding(SHAPES, HIDDEN)
         self.norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
-        self.layers = nn.ModuleList(_Layer() for _ in range(layers))
+        self.layers = nn.ModuleList(_Layer(inner) for _ in range(layers))
         self.heads = nn.ModuleDict({str(at): nn.Linear(HIDDEN, labels) for at in self.exits})
         self.sentences = nn.ModuleDict({str(at): nn.Linear(HIDDEN, HIDDEN) for at in self.exits})
         nn.init.zeros_(self.shapes.weight)
@@ -108,11 +111,44 @@ class MiniLm(nn.Module):
 
     def cut(self, depth: int) -> MiniLm:
         """Return a copy that ends at exit ``depth``."""
-        made = MiniLm(depth, self.heads[str(depth)].out_features, (depth,))
+        labels = self.heads[str(depth)].out_features
+        made = MiniLm(depth, labels, (depth,), inner=self.layers[0].inner.out_features)
         mine = self.state_dict()
         made.load_state_dict({name: mine[name] for name in made.state_dict()})
         made.train(self.training)
         return made
+
+    def narrowed(self, inner: int, tokens: Tensor, shapes: Tensor, attention: Tensor) -> MiniLm:
+        """Return a copy that keeps, of each layer's inner part, what says most of a sample."""
+        made = MiniLm(
+            len(self.layers), self.heads[str(self.exits[-1])].out_features, self.exits, inner=inner
+        )
+        kept = self.state_dict()
+        with torch.no_grad():
+            for at, said in enumerate(self._inner_parts(tokens, shapes, attention)):
+                name = f"layers.{at}"
+                weight = said * kept[f"{name}.outer.weight"].norm(dim=0)
+                best = weight.topk(inner).indices.sort().values
+                for part in (f"{name}.inner.weight", f"{name}.inner.bias"):
+                    kept[part] = kept[part][best]
+                kept[f"{name}.outer.weight"] = kept[f"{name}.outer.weight"][:, best]
+        made.load_state_dict(kept)
+        made.train(self.training)
+        return made
+
+    def _inner_parts(self, tokens: Tensor, shapes: Tensor, attention: Tensor) -> list[Tensor]:
+        """How strongly each neuron of each layer's inner part speaks, on average."""
+        spoken: list[Tensor] = []
+        watched = [
+            layer.inner.register_forward_hook(
+                lambda _, __, made: spoken.append(functional.gelu(made).abs().mean((0, 1)))
+            )
+            for layer in self.layers
+        ]
+        self.at_exits(tokens, shapes, attention)
+        for watch in watched:
+            watch.remove()
+        return spoken
 
 
 def pretrained(

@@ -45,7 +45,9 @@ def organization(draw: Draw, fake: Faker) -> str:
         return f"{pair} {draw.pick(words.FIRM_TAILS)}" if draw.chance(0.6) else pair
     if form < 0.80:
         return f"{draw.call(fake, 'last_name')} {draw.pick(words.FIRM_TAILS)}"
-    if form < 0.84:
+    if form < 0.86:
+        return str(draw.faker("en_US").word()).capitalize()
+    if form < 0.89:
         return draw.shaped(draw.pick(("AAA", "AAAA", "A&A", "AA Group", "AAA Bank")))
     return draw.pick(words.INSTITUTIONS).format(
         place=draw.call(fake, "city"),

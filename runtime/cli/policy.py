@@ -24,9 +24,10 @@ from runtime.policy.check import Finding, check_policy
 from runtime.policy.document import dump_policy, load_policy, policy_hash, policy_schema
 from runtime.policy.explain import Passage, is_refused, passage_to
 from runtime.policy.model import Policy, Zone
-from runtime.sentinel.categories import KINDS
+from runtime.sentinel.categories import KINDS, QUASI_IDENTIFIERS
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Scan, Sentinel
+from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
 
 __all__ = ["app"]
 
@@ -123,6 +124,9 @@ def explain(
     declare: Annotated[
         list[str] | None, typer.Option(help="A category that the application adds.")
     ] = None,
+    model: Annotated[
+        str, typer.Option(help="What reads beside the patterns: builtin, none, or a folder.")
+    ] = BUILT_IN_NAME,
     as_json: JsonOption = False,
 ) -> None:
     """Say what the detectors find in a text and where the policy lets it go."""
@@ -132,7 +136,9 @@ def explain(
         content = sys.stdin.read() if text == "-" else text
         if not content.strip():
             raise RequestInvalid("there is no text to judge; give --text, or text on stdin")
-        scan = Sentinel(default_detectors()).scan_now(content)
+        folder = model_folder(model, Path.cwd())
+        detectors = default_detectors(model=folder, asked=policy.categories)
+        scan = Sentinel(detectors).scan_now(content)
         label = scan.label.join(Label.of(*(declare or ())))
         passages = {
             node: passage_to(policy, label, node=node, zone=zone) for node, zone in _places(policy)
@@ -183,8 +189,11 @@ def _places(policy: Policy) -> list[tuple[NodeName, Zone]]:
 
 
 def _unlisted_categories(policy: Policy) -> list[Finding]:
-    """Warn of what the shipped detectors find and the policy does not list."""
-    missing = sorted(set(KINDS.values()) - set(policy.categories))
+    """Warn of what the shipped detectors find and the policy does not list.
+
+    Quasi-identifiers are looked for where a policy lists them, so those are never missing.
+    """
+    missing = sorted(set(KINDS.values()) - QUASI_IDENTIFIERS - set(policy.categories))
     level = "refused" if policy.when_unsure.refuse else policy.when_unsure.level.name.lower()
     return [
         Finding(

@@ -15,6 +15,7 @@ from runtime.cli.output import run_command
 from runtime.errors import BackendUnavailable, ConfigInvalid
 from runtime.local.layout import CloudModel, EdgeModel
 from runtime.local.stack import LocalLlm, ProviderLlm, RunningStack, StackPlan, running_stack
+from runtime.sentinel.tagger.choice import BUILT_IN_NAME, NO_MODEL
 
 __all__ = ["DEFAULT_POLICY", "reference_plan", "up"]
 
@@ -72,6 +73,9 @@ def reference_plan() -> StackPlan:
         ),
         llm=LocalLlm(_WEIGHTS / f"{_CLOUD_MODEL}.gguf"),
         policy_text=DEFAULT_POLICY,
+        # The reference models learned from texts as the patterns redact them, and what the demo
+        # shows was measured so: the sentinel's model would take titles and room numbers, too.
+        sentinel_model=NO_MODEL,
     )
 
 
@@ -119,13 +123,14 @@ def _plan(edge_model: Path | None, cloud_model: str, base_url: str, api_key: str
     if edge_model is not None and cloud_model:
         provider = ProviderLlm(base_url, api_key)
         edge, cloud = _edge_model(edge_model), CloudModel(cloud_model, cloud_model)
-        return StackPlan(edge, cloud, provider, DEFAULT_POLICY)
+        return StackPlan(edge, cloud, provider, DEFAULT_POLICY, BUILT_IN_NAME)
     plan = reference_plan()
     if edge_model is not None:
         plan = replace(plan, edge_model=_edge_model(edge_model))
     if cloud_model:
         provider = ProviderLlm(base_url, api_key)
-        plan = replace(plan, cloud_model=CloudModel(cloud_model, cloud_model), llm=provider)
+        cloud = CloudModel(cloud_model, cloud_model)
+        plan = replace(plan, cloud_model=cloud, llm=provider, sentinel_model=BUILT_IN_NAME)
     return plan
 
 

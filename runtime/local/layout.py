@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from runtime.sentinel.tagger.choice import NO_MODEL
+
 __all__ = ["CloudModel", "EdgeModel", "Layout", "write_layout"]
 
 API_KEY_VARIABLE = "LEEWARD_LOCAL_UPSTREAM_KEY"
@@ -80,6 +82,7 @@ def write_layout(
     upstream_url: str,
     policy_text: str,
     ports: tuple[int, int, int, int],
+    sentinel_model: str = NO_MODEL,
 ) -> None:
     """Write the configurations, policy, catalog and graphs of a stack.
 
@@ -90,6 +93,7 @@ def write_layout(
         upstream_url: The provider's base URL.
         policy_text: The policy document.
         ports: Of the edge's gRPC, the edge's HTTP, the gateway and its enrolment; 0 picks one.
+        sentinel_model: What reads beside the patterns on the edge: ``none``, ``builtin``, a folder.
     """
     layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     edge_grpc, edge_http, cloud_grpc, cloud_enrolment = ports
@@ -117,6 +121,7 @@ def write_layout(
         "listen": f"127.0.0.1:{edge_grpc}",
         "http": f"127.0.0.1:{edge_http}",
         "policy": "policy.yaml",
+        "sentinel": {"model": sentinel_model},
         "catalog": "catalog.yaml",
         "graphs": "graphs",
         "default_graph": "ask-cloud",

@@ -16,6 +16,7 @@ from runtime.errors import BackendUnavailable, ConfigInvalid
 from runtime.local.layout import API_KEY_VARIABLE, CloudModel, EdgeModel, Layout, write_layout
 from runtime.local.llm import MODEL, running_llm
 from runtime.local.process import LocalProcess
+from runtime.sentinel.tagger.choice import NO_MODEL
 
 __all__ = ["LocalLlm", "ProviderLlm", "RunningStack", "StackPlan", "running_stack"]
 
@@ -46,6 +47,8 @@ class StackPlan:
     cloud_model: CloudModel
     llm: LocalLlm | ProviderLlm
     policy_text: str
+    sentinel_model: str = NO_MODEL
+    """What reads beside the patterns on the edge, as its configuration says it."""
     edge_grpc_port: int = 0
     edge_http_port: int = 0
     cloud_port: int = 0
@@ -117,6 +120,7 @@ async def running_stack(
             cloud_model=replace(plan.cloud_model, upstream_model=upstream_model),
             upstream_url=url,
             policy_text=plan.policy_text,
+            sentinel_model=plan.sentinel_model,
             ports=(
                 plan.edge_grpc_port,
                 plan.edge_http_port,

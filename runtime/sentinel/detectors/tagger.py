@@ -28,6 +28,9 @@ class TaggerDetector:
             for kind in model.kinds
             if category_of(kind) not in QUASI_IDENTIFIERS or category_of(kind) in asked
         )
+        # A word that may be a name or a town is a name: that is the kind that must not leave.
+        lighter = [kind for kind in self.kinds if category_of(kind) in QUASI_IDENTIFIERS]
+        self._focus = model.focus(self.kinds, lighter=lighter)
 
     @classmethod
     def load(cls, directory: Path, *, asked: frozenset[Category]) -> "TaggerDetector":
@@ -42,6 +45,5 @@ class TaggerDetector:
         """Return what the model reads in ``text``."""
         return [
             Span(item.start, item.end, item.kind, category_of(item.kind), item.score, self.name)
-            for item in self._model.read(text)
-            if item.kind in self.kinds
+            for item in self._model.read(text, self._focus)
         ]

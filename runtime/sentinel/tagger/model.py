@@ -4,13 +4,20 @@ One directory holds ``model.onnx``, ``tokenizer.json`` and ``model.json`` (see `
 call from several threads at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from runtime.errors import ModelInvalid
 from runtime.sentinel.tagger.card import read_card, read_file
-from runtime.sentinel.tagger.readings import Reading, Token, readings, tokens_of
+from runtime.sentinel.tagger.readings import (
+    Focus,
+    Reading,
+    Token,
+    focus_on,
+    readings,
+    tokens_of,
+)
 from runtime.sentinel.tagger.shapes import shapes_of
 from runtime.sentinel.tagger.windows import breaks_of, windows
 
@@ -19,8 +26,6 @@ __all__ = ["BUILT_IN", "SentinelModel"]
 BUILT_IN: Final = Path(__file__).resolve().parent.parent / "weights"
 """The model that is shipped."""
 _OVERLAP: Final = 24
-_BATCH: Final = 8
-"""Windows that go through the model together; more gain nothing on a small device."""
 _SLOW_FUSION: Final = "SkipLayerNormFusion"
 """On a processor the fused form costs three times as much as its two halves."""
 _SILENT: Final = 3
@@ -74,6 +79,7 @@ class SentinelModel:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._card = card
+        self._everything = focus_on(card, card.kinds)
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -85,8 +91,13 @@ class SentinelModel:
         """Whether it makes sentence vectors, too."""
         return bool(self._card.sentence)
 
-    def read(self, text: str) -> list[Reading]:
-        """Return what ``text`` holds, in order."""
+    def focus(self, kinds: Collection[str], *, lighter: Collection[str] = ()) -> Focus:
+        """Return how to look for ``kinds`` alone, of which ``lighter`` ones weigh less."""
+        return focus_on(self._card, kinds, lighter=lighter)
+
+    def read(self, text: str, focus: Focus | None = None) -> list[Reading]:
+        """Return what ``text`` holds, in order; everything, or what ``focus`` is on."""
+        focus = focus or self._everything
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         ids, offsets = encoded.ids, encoded.offsets
         shapes = shapes_of(text, offsets)
@@ -99,13 +110,11 @@ class SentinelModel:
                 breaks=breaks_of(text, offsets),
             )
         )
-        for at in range(0, len(cut) if ids else 0, _BATCH):
-            batch = cut[at : at + _BATCH]
-            rows = [(ids[one.start : one.end], shapes[one.start : one.end]) for one in batch]
-            chances = self._chances(rows)
-            for window, row in zip(batch, chances, strict=True):
-                judged = row[1 + window.first - window.start : 1 + window.last - window.start]
-                tokens += tokens_of(offsets[window.first : window.last], judged, self._card)
+        for window in cut if ids else ():
+            shown = slice(window.start, window.end)
+            chances = self._chances(ids[shown], shapes[shown])
+            judged = chances[1 + window.first - window.start : 1 + window.last - window.start]
+            tokens += tokens_of(offsets[window.first : window.last], judged, self._card, focus)
         return readings(text, tokens)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -120,30 +129,28 @@ class SentinelModel:
         for text in texts:
             encoded = self._tokenizer.encode(text, add_special_tokens=False)
             ids, offsets = encoded.ids[: self._card.window], encoded.offsets[: self._card.window]
-            row = (ids, shapes_of(text, offsets))
-            vectors.append(self._pass([row], self._card.sentence)[0].tolist())
+            vectors.append(self._pass(ids, shapes_of(text, offsets), self._card.sentence).tolist())
         return vectors
 
-    def _chances(self, rows: Sequence[tuple[list[int], list[int]]]) -> Any:
-        """Return the chances of labels, [rows, tokens, labels]."""
+    def _chances(self, ids: Sequence[int], shapes: Sequence[int]) -> Any:
+        """Return the chances of labels, [tokens and two marks, labels]."""
         import numpy as np  # comes with ONNX Runtime
 
-        scores = self._pass(rows, self._card.scores)
+        scores = self._pass(ids, shapes, self._card.scores)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         return scores / scores.sum(-1, keepdims=True)
 
-    def _pass(self, rows: Sequence[tuple[list[int], list[int]]], output: str) -> Any:
+    def _pass(self, ids: Sequence[int], shapes: Sequence[int], output: str) -> Any:
+        """One window at a time: several together would be padded, and gain nothing on a core."""
         import numpy as np
 
-        longest = max(len(ids) for ids, _ in rows) + 2
-        tokens = np.zeros((len(rows), longest), dtype=np.int64)
-        shapes, attention = np.zeros_like(tokens), np.zeros_like(tokens)
-        for at, (ids, forms) in enumerate(rows):
-            tokens[at, 0] = self._card.begin
-            tokens[at, 1 : 1 + len(ids)] = ids
-            tokens[at, 1 + len(ids)] = self._card.end
-            shapes[at, 1 : 1 + len(ids)] = forms
-            attention[at, : len(ids) + 2] = 1
-        given = {"tokens": tokens, "attention": attention, "shapes": shapes}
-        feed = {theirs: given[ours] for ours, theirs in self._card.inputs.items()}
-        return self._session.run([output], feed)[0]
+        given = {
+            "tokens": (self._card.begin, *ids, self._card.end),
+            "shapes": (0, *shapes, 0),
+            "attention": (1,) * (len(ids) + 2),
+        }
+        feed = {
+            theirs: np.array([given[ours]], dtype=np.int64)
+            for ours, theirs in self._card.inputs.items()
+        }
+        return self._session.run([output], feed)[0][0]

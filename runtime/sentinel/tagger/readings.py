@@ -1,24 +1,33 @@
 """From the labels of tokens to spans of a text.
 
-A token counts as sensitive when the labels other than "outside" have together at least the
-threshold, whatever they think it is: which of two kinds a word is matters less than that it goes.
-Beside a sensitive token a lower threshold holds: half an address is no use.
+A token counts as sensitive when the labels of all kinds that are looked for have together at least
+the threshold, whatever they think it is: which of two kinds a word is matters less than that it
+goes. Beside a sensitive token a lower threshold holds: half an address is no use. Where some kinds
+weigh less than others, the weightier ones get a word as soon as they have that much together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from runtime.sentinel.tagger.card import Card
 
-__all__ = ["Reading", "Token", "readings", "tokens_of"]
+__all__ = ["Focus", "Reading", "Token", "focus_on", "readings", "tokens_of"]
 
 _ANY_MARKS: Final = frozenset({"password", "api_key"})
 """What may begin or end with any mark."""
 _OPENING: Final = frozenset("+(")
-_CLOSING: Final = frozenset(")")
+_CLOSING: Final = frozenset(")/")
 _LONGEST_GAP: Final = 3
 """Between two tokens of one span: a blank, or a comma and a blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """Numbers of the labels that count, and of those among them that weigh more."""
+
+    looked: tuple[int, ...]
+    heavy: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +52,36 @@ class Reading:
     score: float
 
 
-def tokens_of(offsets: Sequence[tuple[int, int]], chances: Any, card: Card) -> list[Token]:
+def focus_on(card: Card, kinds: Collection[str], *, lighter: Collection[str] = ()) -> Focus:
+    """Return which labels count when ``kinds`` are looked for, ``lighter`` ones as less heavy."""
+    looked = [at for at, (kind, _) in enumerate(card.labels) if kind in kinds]
+    heavy = [at for at in looked if card.labels[at][0] not in lighter]
+    return Focus(tuple(looked), tuple(heavy))
+
+
+def tokens_of(
+    offsets: Sequence[tuple[int, int]], chances: Any, card: Card, focus: Focus
+) -> list[Token]:
     """Return the sensitive tokens, in order.
 
     Args:
         offsets: Start and end of each token in the text.
         chances: Of each label per token, [tokens, labels]; a row sums to one.
         card: What the labels are and which chance is enough.
+        focus: Which of the labels count.
     """
-    marking = [at for at, (kind, _) in enumerate(card.labels) if kind]
-    marked = chances[:, marking]
-    inside = marked.sum(-1)
-    best = marked.argmax(-1)
+    if not focus.looked:
+        return []
+    looked = chances[:, focus.looked]
+    inside = looked.sum(-1)
     tokens = []
     for at in _sensitive(inside.tolist(), card):
         start, end = offsets[at]
         if start < end:
-            kind, begins = card.labels[marking[best[at]]]
+            label = focus.looked[looked[at].argmax()]
+            if focus.heavy and chances[at, focus.heavy].sum() >= card.neighbour_threshold:
+                label = focus.heavy[chances[at, focus.heavy].argmax()]
+            kind, begins = card.labels[label]
             tokens.append(Token(start, end, kind, begins, float(inside[at])))
     return tokens
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runtime.sentinel.tagger.card import Card
-from runtime.sentinel.tagger.readings import Reading, readings, tokens_of
+from runtime.sentinel.tagger.readings import Focus, Reading, focus_on, readings, tokens_of
 
 CARD = Card(
     labels=(("", False), ("person", True), ("person", False), ("place", True), ("place", False)),
@@ -20,6 +20,7 @@ CARD = Card(
     sentence="",
     files={},
 )
+ALL = focus_on(CARD, CARD.kinds)
 TEXT = "Ask Ann Smithson, Paris"
 OFFSETS = [(0, 3), (4, 7), (8, 13), (13, 16), (16, 17), (18, 23)]
 Row = dict[int, float]
@@ -34,8 +35,8 @@ def chances(*rows: Row) -> np.ndarray:
     return made
 
 
-def found(*rows: Row, card: Card = CARD) -> list[tuple[str, str]]:
-    tokens = tokens_of(OFFSETS, chances(*rows), card)
+def found(*rows: Row, card: Card = CARD, focus: Focus = ALL) -> list[tuple[str, str]]:
+    tokens = tokens_of(OFFSETS, chances(*rows), card, focus)
     return [(TEXT[item.start : item.end], item.kind) for item in readings(TEXT, tokens)]
 
 
@@ -66,6 +67,19 @@ def test_doubt_between_kinds_counts_as_sensitive() -> None:
     assert found({}, {1: 0.3, 3: 0.25}, {}, {}, {}, {}, card=strict) == []
 
 
+def test_a_kind_that_is_not_looked_for_does_not_hide_one_that_is() -> None:
+    rows: tuple[Row, ...] = ({}, {}, {1: 0.55, 3: 0.4}, {1: 0.4, 3: 0.55}, {}, {3: 0.9})
+    people = focus_on(CARD, {"person"})
+    assert found(*rows, focus=people) == [("Smithson", "person")]
+
+
+def test_what_may_be_either_is_the_weightier_kind() -> None:
+    card = replace(CARD, threshold=0.3, neighbour_threshold=0.3)
+    rows: tuple[Row, ...] = ({}, {1: 0.35, 3: 0.6}, {}, {}, {}, {1: 0.2, 3: 0.7})
+    focus = focus_on(card, card.kinds, lighter={"place"})
+    assert found(*rows, card=card, focus=focus) == [("Ann", "person"), ("Paris", "place")]
+
+
 def test_beside_a_sure_token_less_is_enough() -> None:
     card = replace(CARD, neighbour_threshold=0.2)
     assert found({}, {1: 0.9}, {2: 0.3}, {}, {}, {3: 0.3}, card=card) == [
@@ -83,11 +97,11 @@ def test_marks_alone_are_no_span() -> None:
 
 def test_marks_without_a_blank_join_even_two_beginnings() -> None:
     text, offsets = "3/4", [(0, 1), (1, 2), (2, 3)]
-    tokens = tokens_of(offsets, chances({1: 0.9}, {}, {1: 0.9}), CARD)
+    tokens = tokens_of(offsets, chances({1: 0.9}, {}, {1: 0.9}), CARD, ALL)
     assert [(item.start, item.end) for item in readings(text, tokens)] == [(0, 3)]
 
 
 def test_the_surest_token_gives_the_score() -> None:
     rows: tuple[Row, ...] = ({}, {1: 0.6}, {2: 0.8}, {2: 0.7}, {}, {})
-    tokens = tokens_of(OFFSETS, chances(*rows), CARD)
+    tokens = tokens_of(OFFSETS, chances(*rows), CARD, ALL)
     assert readings(TEXT, tokens) == [Reading(4, 16, "person", pytest.approx(0.8))]
