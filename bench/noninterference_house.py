@@ -48,6 +48,7 @@ from runtime.ports import (
     Usage,
 )
 from runtime.sentinel.defaults import default_detectors
+from runtime.sentinel.detector import Detector
 from runtime.sentinel.scan import Sentinel
 from runtime.testing.fakes import ManualClock, SeededIds
 
@@ -86,6 +87,9 @@ class World:
 
     policy: Policy
     catalog: Catalog
+    detectors: tuple[Detector, ...] = ()
+    """Besides the shipped ones."""
+    scan_timeout_s: float = 10.0
 
 
 RULES = World(parse_policy(_POLICY), parse_catalog(_CATALOG))
@@ -173,6 +177,7 @@ class House:
     executor: Executor
     recorder: Recorder
     approvals: Approvals
+    releases: EdgeReleases
 
 
 @asynccontextmanager
@@ -184,7 +189,8 @@ async def opened_house(
     ledger = await asyncio.to_thread(_open_ledger, root / "ledger", keys, clock)
     vault = Vault(root / "vault", clock=clock)
     rules, catalog = world.policy, world.catalog
-    sentinel = Sentinel(default_detectors())
+    detectors = [*default_detectors(), *world.detectors]
+    sentinel = Sentinel(detectors, timeout_s=world.scan_timeout_s)
     recorder = Recorder()
     gate = Gate(
         recorder,  # type: ignore[arg-type]  # all that the gate uses of a client
@@ -231,6 +237,7 @@ async def opened_house(
             executor,
             recorder,
             approvals,
+            releases,
         )
     finally:
         await ledger.close()
