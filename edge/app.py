@@ -20,7 +20,6 @@ from edge.egress.control import ControlLog, opened_control
 from edge.egress.gate import Gate
 from edge.egress.pulling import Pulls
 from edge.engine.engine import LlamaEngine
-from edge.engine.options import EngineOptions
 from edge.http.access import bearer_token, front_tls
 from edge.http.front import HttpFront
 from edge.identity import DeviceIdentity, IdentityStore
@@ -33,6 +32,7 @@ from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
 from edge.residency.plans import plans_of
 from edge.residency.resident import ResidentModels
+from edge.residency.tensors import ResidentTensors
 from edge.servicers.admin import AdminServicer
 from edge.servicers.collaboration import CollaborationServicer
 from edge.servicers.inference import InferenceServicer
@@ -108,7 +108,6 @@ class _Core:
     graphs: GraphBook
     board: StatusBoard
     metrics: EdgeMetrics
-    tensors: LlamaEngine
     approvals: Approvals
     pulls: Pulls
 
@@ -193,14 +192,13 @@ async def _core(
     signers = load_signers(config.model_signers, field="model_signers")
     store = ModelStore(config.state, clock=clock, quota_bytes=config.disk_quota_bytes)
     pulls = Pulls(store, control, hub=config.hub, signers=signers)
-    vet = partial(require_vouched, signers=signers)
     models = await stack.enter_async_context(
         ResidentModels(
             engine,
             plans_of(config),
             budget_bytes=config.memory_budget_bytes,
             clock=clock,
-            vet=vet,
+            vet=partial(require_vouched, signers=signers),
             used=store.note_use,
         )
     )
@@ -257,21 +255,7 @@ async def _core(
         people_of=releases.people_of,
         approvals=approvals,
     )
-    tensors = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
-    tensors.observe(metrics.call_ended)
-    await _load_tensor_models(tensors, config, vet)
-    return _Core(models, collaboration, graphs, board, metrics, tensors, approvals, pulls)
-
-
-async def _load_tensor_models(
-    tensors: LlamaEngine, config: EdgeConfig, vet: Callable[[Path], object]
-) -> None:
-    for model in config.tensor_models:
-        options = EngineOptions(
-            threads=model.threads, queue_limit=config.max_queue, takes_tensors=True
-        )
-        await asyncio.to_thread(vet, model.file)
-        await tensors.load(model.name, model.file, options=options, sha256=model.sha256)
+    return _Core(models, collaboration, graphs, board, metrics, approvals, pulls)
 
 
 async def _cloud(
@@ -334,7 +318,10 @@ def _add_services(
         server,
     )
     open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        OpenInferenceServicer(core.tensors, default_timeout_s=config.request_timeout_s), server
+        OpenInferenceServicer(
+            ResidentTensors(core.models), default_timeout_s=config.request_timeout_s
+        ),
+        server,
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from edge.engine.process import ModelStatus
+from edge.tensors.tensor import Tensor
 from runtime.ids import ModelName
 from runtime.ports import Chunk, Embeddings, GenerateRequest
 
-__all__ = ["LocalModels"]
+__all__ = ["LocalModels", "TensorModels"]
 
 
 class LocalModels(Protocol):
@@ -32,4 +33,24 @@ class LocalModels(Protocol):
         caller: str = "",
     ) -> Embeddings:
         """Turn texts into vectors of length 1."""
+        ...
+
+
+class TensorModels(Protocol):
+    """The models of this node that take tensors."""
+
+    def models(self) -> tuple[ModelStatus, ...]:
+        """How every one of them stands, by name."""
+        ...
+
+    async def infer(
+        self,
+        model: ModelName,
+        inputs: Sequence[Tensor],
+        *,
+        outputs: Sequence[str] = (),
+        timeout_s: float = 60.0,
+        caller: str = "",
+    ) -> tuple[Tensor, ...]:
+        """Compute outputs of one."""
         ...

@@ -10,6 +10,7 @@ import mmap
 import struct
 from dataclasses import dataclass
 from math import prod
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,8 @@ _HEADER_BYTES: Final = 24
 _MAX_TENSORS: Final = 1 << 17
 _MAX_METADATA: Final = 1 << 16
 _MAX_ARRAY_ITEMS: Final = 1 << 24
+_MAX_STRINGS: Final = 1 << 22
+"""Of all arrays together: four times the largest vocabularies with their merges."""
 _MAX_NAME_BYTES: Final = 1 << 16
 _MAX_DIMENSIONS: Final = 4
 _MAX_ALIGNMENT: Final = 1 << 16
@@ -131,6 +134,7 @@ class _Reader:
         self._architecture = ""
         self._alignment = _DEFAULT_ALIGNMENT
         self._sizes: dict[str, int] = {}
+        self._strings = 0
 
     def summary(self) -> GgufSummary:
         magic = self._take(4)
@@ -202,6 +206,7 @@ class _Reader:
         if kind in _SCALARS:
             self._advance(count * struct.calcsize(_SCALARS[kind]))
         elif kind == _STRING:
+            self._take_string_budget(count)
             for _ in range(count):
                 self._skip_string()
         else:
@@ -217,7 +222,13 @@ class _Reader:
             missing = start + offset_bytes + length_bytes - self._size_bytes
             if missing > 0:
                 raise _Broken(f"truncated: tensor {name} ends {missing} bytes behind the file")
+        _require_apart(extents)
         return sum(weights for *_, weights in extents)
+
+    def _take_string_budget(self, count: int) -> None:
+        self._strings += count
+        if self._strings > _MAX_STRINGS:
+            raise _Broken(f"holds more than {_MAX_STRINGS} strings")
 
     def _tensor(self) -> tuple[str, int, int, int]:
         """Read one directory entry: name, offset, length in bytes, weights."""
@@ -264,3 +275,12 @@ class _Reader:
         if length_bytes > self._size_bytes - self._at:
             raise _Broken("truncated: the header runs behind the end of the file")
         self._at += length_bytes
+
+
+def _require_apart(extents: list[tuple[str, int, int, int]]) -> None:
+    """Refuse tensors that share bytes; no writer of models makes them."""
+    end_bytes = 0
+    for name, offset_bytes, length_bytes, _ in sorted(extents, key=itemgetter(1)):
+        if offset_bytes < end_bytes:
+            raise _Broken(f"tensor {name} overlaps another")
+        end_bytes = offset_bytes + length_bytes

@@ -55,6 +55,11 @@ class Place:
     _failed_s: float = 0.0
 
     @property
+    def takes_tensors(self) -> bool:
+        """Whether it computes tensors, and writes no text."""
+        return self.plan.options.takes_tensors
+
+    @property
     def is_idle(self) -> bool:
         """Whether it is in memory and nobody needs it now."""
         return self.is_loaded and not self.open_calls

@@ -17,6 +17,7 @@ from edge.engine.engine import LlamaEngine
 from edge.engine.process import ModelStatus
 from edge.residency.budget import MemoryBudget, MemoryGauge
 from edge.residency.place import ModelPlan, Place
+from edge.tensors.tensor import Tensor
 from runtime.clock import Clock
 from runtime.errors import DeadlineExceeded, LeewardError, ModelInvalid, NotFound
 from runtime.ids import ModelName
@@ -115,10 +116,18 @@ class ResidentModels:
         self._told.clear()
         await self._tell()
 
-    def models(self) -> tuple[ModelStatus, ...]:
-        """How every model stands, by name."""
+    def models(self, *, takes_tensors: bool | None = None) -> tuple[ModelStatus, ...]:
+        """How every model stands, by name.
+
+        Args:
+            takes_tensors: Only those that do, or that do not; ``None`` for all.
+        """
         running = {status.name: status for status in self._engine.models()}
-        return tuple(self._places[name].status(running.get(name)) for name in sorted(self._places))
+        return tuple(
+            place.status(running.get(name))
+            for name, place in sorted(self._places.items())
+            if takes_tensors in (None, place.takes_tensors)
+        )
 
     async def load(self, name: ModelName) -> ModelStatus:
         """Bring a model into memory, also one that lately could not be loaded.
@@ -162,7 +171,8 @@ class ResidentModels:
             DeadlineExceeded: It was not there in time.
             LeewardError: As for ``load`` and for the engine's ``generate``.
         """
-        async with self._in_use(request.model, request.timeout_s) as left_s:
+        place = self._place(request.model, takes_tensors=False)
+        async with self._in_use(place, request.timeout_s) as left_s:
             timely = replace(request, timeout_s=left_s)
             async with aclosing(self._engine.generate(timely, caller=caller)) as chunks:
                 async for chunk in chunks:
@@ -181,13 +191,33 @@ class ResidentModels:
         Raises:
             LeewardError: As for ``generate``.
         """
-        async with self._in_use(model, timeout_s) as left_s:
+        place = self._place(model, takes_tensors=False)
+        async with self._in_use(place, timeout_s) as left_s:
             return await self._engine.embed(model, texts, timeout_s=left_s, caller=caller)
 
+    async def infer(
+        self,
+        model: ModelName,
+        inputs: Sequence[Tensor],
+        *,
+        outputs: Sequence[str] = (),
+        timeout_s: float = 60.0,
+        caller: str = "",
+    ) -> tuple[Tensor, ...]:
+        """Compute outputs of a tensor model, once it is in memory.
+
+        Raises:
+            LeewardError: As for ``generate``, and for the engine's ``infer``.
+        """
+        place = self._place(model, takes_tensors=True)
+        async with self._in_use(place, timeout_s) as left_s:
+            return await self._engine.infer(
+                model, inputs, outputs=outputs, timeout_s=left_s, caller=caller
+            )
+
     @asynccontextmanager
-    async def _in_use(self, name: ModelName, timeout_s: float) -> AsyncIterator[float]:
+    async def _in_use(self, place: Place, timeout_s: float) -> AsyncIterator[float]:
         """Keep a model in memory for the length of the block; yield the time that is left."""
-        place = self._place(name)
         place.open_calls += 1
         try:
             yield timeout_s if place.is_loaded else await self._present(place, timeout_s)
@@ -331,10 +361,11 @@ class ResidentModels:
         place.memory_bytes = 0
         self._freed.set()
 
-    def _place(self, name: ModelName) -> Place:
-        if name not in self._places:
+    def _place(self, name: ModelName, *, takes_tensors: bool | None = None) -> Place:
+        place = self._places.get(name)
+        if place is None or takes_tensors not in (None, place.takes_tensors):
             raise NotFound(f"no model named {name} is configured on this device")
-        return self._places[name]
+        return place
 
     def _running(self, name: ModelName) -> ModelStatus | None:
         return next((status for status in self._engine.models() if status.name == name), None)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import grpc
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.port import TensorModels
 from edge.engine.process import ModelStatus
 from edge.tensors.contents import data_of
 from edge.tensors.tensor import Tensor, TensorFacts
@@ -36,7 +36,7 @@ _HINTS: Final = frozenset({"binary_data", "binary_data_output", "priority", "tim
 class OpenInferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
     """Serves the tensor models of this device. Nothing called here can leave it."""
 
-    def __init__(self, engine: LlamaEngine, *, default_timeout_s: float) -> None:
+    def __init__(self, engine: TensorModels, *, default_timeout_s: float) -> None:
         self._engine = engine
         self._default_timeout_s = default_timeout_s
 
@@ -123,7 +123,8 @@ class OpenInferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
 
 
 def _is_ready(model: ModelStatus) -> bool:
-    return model.state == "ready"
+    # One that was unloaded for another comes back with the next call.
+    return model.state in {"ready", "unloaded"}
 
 
 def _metadata(facts: Sequence[TensorFacts]) -> list[pb.ModelMetadataResponse.TensorMetadata]:

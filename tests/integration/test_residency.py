@@ -15,6 +15,7 @@ from edge.models.memory import estimated_bytes, process_bytes
 from edge.residency.budget import MemoryGauge
 from edge.residency.place import ModelPlan
 from edge.residency.resident import ResidentModels
+from edge.residency.tensors import ResidentTensors
 from runtime.clock import SystemClock
 from runtime.errors import (
     CapacityExhausted,
@@ -22,6 +23,7 @@ from runtime.errors import (
     ModelInvalid,
     ModelTooLarge,
     NotFound,
+    RequestInvalid,
 )
 from runtime.ids import ModelName, NodeName
 from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling
@@ -238,6 +240,27 @@ async def test_at_the_start_only_what_fits_is_loaded_and_the_rest_comes_on_deman
 
         assert at_start == {TERN: "ready", GANNET: "unloaded"}
         assert states(models) == {TERN: "unloaded", GANNET: "ready"}
+
+
+async def test_tensor_models_make_room_and_come_back_like_all_others() -> None:
+    file = WEIGHTS / "tern-xs.onnx"
+    tensors = ModelPlan(file, EngineOptions(threads=1, takes_tensors=True))
+    async with resident({TERN: plan(TERN), OTHER: tensors}, budget=SIZE) as models:
+        asked = ResidentTensors(models)
+        at_start = asked.models()
+        await answer(models, ask(TERN))
+        made_room = asked.models()
+        with pytest.raises(RequestInvalid):  # it is back, and says what it takes
+            await asked.infer(OTHER, [])
+        with pytest.raises(NotFound):
+            await answer(models, ask(OTHER))
+        with pytest.raises(NotFound):
+            await asked.infer(TERN, [])
+
+        assert [(one.name, one.state) for one in at_start] == [(OTHER, "ready")]
+        assert [one.state for one in made_room] == ["unloaded"]
+        assert made_room[0].facts is not None
+        assert states(models) == {TERN: "unloaded", OTHER: "ready"}
 
 
 async def test_health_follows() -> None:

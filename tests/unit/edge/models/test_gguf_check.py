@@ -89,6 +89,11 @@ def test_a_whole_file_is_summarised(model: Path) -> None:
         (gguf(tensors=(tensor("w", (8, 0), F32, 0),)), "impossible shape"),
         (gguf(tensors=(tensor("w", (33,), Q8_0, 0),)), "impossible shape"),
         (gguf(tensors=(tensor("w", (1 << 40, 1 << 40), F32, 0),)), "truncated"),
+        (gguf(tensors=(tensor("w", (8, 2), F32, 0), tensor("v", (8, 1), F32, 32))),
+         "tensor v overlaps another"),
+        (gguf(tensors=(tensor("w", (8, 2), F32, 0), tensor("v", (8, 2), F32, 0))), "overlaps"),
+        (gguf(metadata=(entry("x", ARRAY, struct.pack("<IQ", STRING, (1 << 22) + 1)),)),
+         "holds more than 4194304 strings"),
         (gguf(weights=63), "tensor w ends 1 bytes behind the file"),
     ],
 )  # fmt: skip
@@ -101,6 +106,25 @@ def test_a_broken_file_is_refused_with_its_reason(model: Path, data: bytes, reas
     assert reason in str(caught.value)
     assert str(model) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_token_takes_in_the_cache_is_read_from_the_header(model: Path) -> None:
+    sizes = {
+        "block_count": 3,
+        "embedding_length": 64,
+        "attention.head_count": 8,
+        "attention.head_count_kv": 2,
+        "context_length": 1000,
+    }
+    numbers = [
+        entry(f"llama.{name}", UINT32, struct.pack("<I", size)) for name, size in sizes.items()
+    ]
+    model.write_bytes(gguf(metadata=(ARCHITECTURE, *numbers)))
+
+    summary = check_gguf(model)
+
+    assert summary.trained_tokens == 1000
+    assert summary.cache_bytes_per_token == 3 * 2 * (8 + 8) * 2
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
