@@ -40,7 +40,7 @@ class AgentOptions:
     """Factor from one number of questions that models alone race on to the next."""
     alone_share: float = 0.4
     """Share of the questions after which that race ends and graphs are looked at."""
-    step_block: int = 12
+    step_block: int = 6
     """Questions that a graph of steps is run on before it is looked again."""
     step_draws: int = 16
     """Draws of what every step does, per round."""

@@ -19,6 +19,7 @@ from optimizer.search.archive import Archive, Row
 from optimizer.search.composition import Composition
 from optimizer.search.distribution import GraphDistribution, uniform
 from optimizer.search.driver import Request
+from optimizer.search.improvement import expected_gain
 from optimizer.search.model import Recommendation
 from optimizer.search.prediction import Pool
 from optimizer.search.problem import Problem
@@ -200,13 +201,42 @@ class ComposedReinforce:
         elites = [self._pool.candidates[row].choices for row in drawn]
         self.distribution = self.distribution.towards(elites, self._options.rate)
         width = max(self._options.contenders, len(self._rows) // _WIDENS)
-        running = [row for row in self._contenders(drawn) if self._unanswered(view, row).any()]
+        running = [
+            row for row in self._contenders(view, drawn) if self._unanswered(view, row).any()
+        ]
         return [self._request(view, row) for row in running[:width] or self._hopeful(view)]
 
-    def _contenders(self, drawn: Sequence[int]) -> list[int]:
-        """Return the likeliest graph first, then as they were drawn: luck decides who is tried."""
+    def _contenders(self, view: _View, drawn: Sequence[int]) -> list[int]:
+        """Return by turns the graph from which most is to be gained, and one that luck drew.
+
+        The one finishes what is nearly known to be the best; the other finds what nobody expects.
+        """
         likeliest = max(drawn, key=lambda row: (drawn.count(row), -row))
-        return list(dict.fromkeys([likeliest, *drawn]))
+        lucky = dict.fromkeys([likeliest, *drawn])
+        # Who remembers one round only would expect the same gain for ever.
+        gainful = self._gainful(view) if self._options.has_archive else []
+        by_turns = (row for pair in zip(gainful, lucky, strict=False) for row in pair)
+        return list(dict.fromkeys([*by_turns, *lucky]))
+
+    def _gainful(self, view: _View) -> list[int]:
+        """Return the graphs from which most is to be gained, as many as are ever drawn."""
+        bar = self._bar(view)
+        gain = expected_gain(
+            view.mean,
+            view.doubt,
+            bar,
+            excess=view.excess.value,
+            excess_doubt=view.excess.doubt,
+        )
+        may = self._fits(view) & (view.mean + _HOPE_SD * view.doubt > bar)
+        gain = np.where(may, gain, 0.0)
+        order = np.argsort(-gain, kind="stable")[: self._options.step_draws]
+        return [int(row) for row in order if gain[row] > 0.0]
+
+    def _bar(self, view: _View) -> float:
+        """Return the expected value of the best graph that could be recommended."""
+        known = view.ran & (view.excess.value <= 0.0) & view.keeps_share
+        return float(view.mean[known].max()) if known.any() else 0.0
 
     def _unanswered(self, view: _View, row: int) -> npt.NDArray[np.bool_]:
         """Return the questions on which running a graph tells something.
@@ -270,9 +300,7 @@ class ComposedReinforce:
     def _hopeful(self, view: _View) -> list[int]:
         """Return graphs that may still beat the best one known, the most promising first."""
         fits = self._fits(view)
-        known = view.ran & (view.excess.value <= 0.0) & view.keeps_share
-        bar = view.mean[known].max() if known.any() else 0.0
-        ahead = view.mean + _HOPE_SD * view.doubt - bar
+        ahead = view.mean + _HOPE_SD * view.doubt - self._bar(view)
         may = np.flatnonzero(fits & (ahead > 0.0))
         order = may[np.argsort(-ahead[may], kind="stable")]
         width = max(self._options.race_width, len(self._rows) // 8)

@@ -1,7 +1,9 @@
 """Optuna's samplers as peers: TPE and GP with constraints, and NSGA-II.
 
 Optuna is an extra (``leeward[optuna]``): it is imported when one of these is made, and its absence
-is said. A graph that comes up again costs nothing and is told again.
+is said. Most free choices make no graph that a listed space has; there, a draw stands for the graph
+that differs from it in the fewest choices, so that Optuna need not spend trials on what is refused.
+A graph that comes up again costs nothing and is told again.
 """
 
 import importlib
@@ -15,7 +17,7 @@ import numpy as np
 from optimizer.search.archive import Archive
 from optimizer.search.driver import Request
 from optimizer.search.measured import Measured
-from optimizer.search.model import Recommendation
+from optimizer.search.model import Candidate, Recommendation
 from optimizer.search.problem import Problem
 from optimizer.search.verdict import excess_of
 from runtime.errors import NotImplementedYet
@@ -24,6 +26,8 @@ __all__ = ["OptunaSearch"]
 
 _EXCESS: Final = "excess"
 _POPULATION: Final = 20
+_MOST_KNOWN: Final = 200
+"""Draws in a row that were all run before: a sampler that gets there has settled."""
 
 
 class OptunaSearch:
@@ -43,8 +47,8 @@ class OptunaSearch:
 
     def batches(self, archive: Archive) -> Iterator[Sequence[Request]]:
         """Ask Optuna, run, tell Optuna."""
-        space = self._base.problem.space
-        while True:
+        space, known = self._base.problem.space, 0
+        while known < _MOST_KNOWN:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 trial = self._study.ask()
@@ -52,11 +56,12 @@ class OptunaSearch:
                     trial.suggest_categorical(decision.name, list(range(len(decision.options))))
                     for decision in space.decisions
                 ]
-            if space.refusal(choices) is not None:
+            candidate = self._meant(choices)
+            if candidate is None:
                 self._tell(trial, value=0.0, excess=1.0)
                 yield []
                 continue
-            candidate = space.candidate(choices)
+            known = 0 if archive.get(candidate.key) is None else known + 1
             yield [self._base.on_all(candidate)]
             row = archive.get(candidate.key)
             if row is not None:
@@ -70,6 +75,17 @@ class OptunaSearch:
     def state(self) -> Mapping[str, object]:
         """Return the method's name."""
         return self._base.state()
+
+    def _meant(self, choices: Sequence[int]) -> Candidate | None:
+        """Return the graph that is chosen, or the nearest; ``None`` where there is no list."""
+        problem = self._base.problem
+        if problem.space.refusal(choices) is None:
+            return problem.space.candidate(choices)
+        pool = problem.pool
+        if pool is None:
+            return None
+        differing = (pool.choices != np.array(choices, np.int16)).sum(axis=1)
+        return pool.candidates[int(differing.argmin())]
 
     def _tell(self, trial: Any, *, value: float, excess: float) -> None:
         with warnings.catch_warnings():
