@@ -12,12 +12,12 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from edge.engine.frames import Begun, Embed, Embedded, Failed, Frame, Load
+from edge.engine.frames import Begun, Embed, Embedded, Frame, Load
 from edge.engine.inbox import Inbox, Ticket
 from edge.engine.native.batch import Batch, Part
 from edge.engine.native.context import threads_of
-from edge.engine.native.endings import ENDINGS, failure
 from edge.engine.native.model import LlamaModel, LoadLog
+from edge.engine.native.one_by_one import answer_each
 from runtime.errors import ContextOverflow, EngineCrashed, ModelInvalid, RequestInvalid
 
 __all__ = ["Embedder", "EmbeddingContext"]
@@ -121,23 +121,7 @@ class Embedder:
         Raises:
             EngineCrashed: libllama failed; the open call was told.
         """
-        while True:
-            self._inbox.wait()
-            self._inbox.expire()
-            ticket = self._inbox.next()
-            if ticket is not None:
-                self._serve(ticket)
-
-    def _serve(self, ticket: Ticket) -> None:
-        try:
-            self._send(self._embedded(ticket))
-        except ENDINGS as error:
-            self._send(failure(ticket, error))
-        except EngineCrashed as error:
-            self._send(Failed(ticket.call, "EngineCrashed", str(error)))
-            raise
-        finally:
-            self._inbox.done(ticket)
+        answer_each(self._inbox, self._embedded, send=self._send)
 
     def _embedded(self, ticket: Ticket) -> Embedded:
         asked = ticket.start

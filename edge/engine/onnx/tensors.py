@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from edge.engine.frames import Begun, Failed, Frame, Infer, Inferred, ModelFacts
+from edge.engine.frames import Begun, Frame, Infer, Inferred, ModelFacts
 from edge.engine.inbox import Inbox, Ticket
-from edge.engine.native.endings import ENDINGS, failure
+from edge.engine.native.endings import ENDINGS
+from edge.engine.native.one_by_one import answer_each
 from edge.engine.onnx.graph import session_of, size_bytes
 from edge.tensors.tensor import BYTES, MAX_TENSOR_BYTES, Tensor, TensorFacts, elements_of, packed
 from runtime.errors import ModelInvalid, RequestInvalid
@@ -126,23 +127,7 @@ class TensorWorker:
 
     def run(self) -> NoReturn:
         """Answer calls for ever."""
-        while True:
-            self._inbox.wait()
-            self._inbox.note_step()
-            self._inbox.expire()
-            ticket = self._inbox.next()
-            if ticket is not None:
-                self._serve(ticket)
-
-    def _serve(self, ticket: Ticket) -> None:
-        try:
-            self._send(self._inferred(ticket))
-        except ENDINGS as error:
-            self._send(failure(ticket, error))
-        except MemoryError:
-            self._send(Failed(ticket.call, "CapacityExhausted", "no memory for the outputs"))
-        finally:
-            self._inbox.done(ticket)
+        answer_each(self._inbox, self._inferred, send=self._send)
 
     def _inferred(self, ticket: Ticket) -> Inferred:
         asked = ticket.start
