@@ -19,6 +19,7 @@ from pathlib import Path
 from edge.egress.gate import Gate
 from edge.privacy.approvals import Approvals
 from edge.privacy.releases import EdgeReleases
+from edge.privacy.sketch import Sketcher
 from edge.privacy.vault import Vault
 from runtime.catalog.document import parse_catalog
 from runtime.catalog.model import Catalog
@@ -90,6 +91,7 @@ class World:
     detectors: tuple[Detector, ...] = ()
     """Besides the shipped ones."""
     scan_timeout_s: float = 10.0
+    sketcher: Sketcher | None = None
 
 
 RULES = World(parse_policy(_POLICY), parse_catalog(_CATALOG))
@@ -202,7 +204,7 @@ async def opened_house(
         ledger=ledger,
         clock=clock,
     )
-    releases = EdgeReleases(sentinel, vault, clock=clock)
+    releases = EdgeReleases(sentinel, vault, clock=clock, sketcher=world.sketcher)
     executor = Executor(
         {EDGE: SwayedModel(fails), CLOUD: gate},
         releases,
@@ -233,6 +235,7 @@ async def opened_house(
                 new_id=lambda: str(ids.plan()),
                 people_of=releases.people_of,
                 approvals=approvals,
+                can_sketch=world.sketcher is not None,
             ),
             executor,
             recorder,

@@ -29,6 +29,7 @@ from edge.models.store import ModelStore
 from edge.policy_revision import remember_revision
 from edge.privacy.approvals import Approvals
 from edge.privacy.releases import EdgeReleases
+from edge.privacy.sketch import ModelSketcher
 from edge.privacy.vault import Vault
 from edge.residency.plans import plans_of
 from edge.residency.resident import ResidentModels
@@ -177,17 +178,6 @@ async def _core(
     scanning = ThreadPoolExecutor(_SCANS_AT_ONCE, thread_name_prefix="leeward-scan")
     stack.callback(scanning.shutdown, wait=False, cancel_futures=True)
     sentinel = await asyncio.to_thread(_sentinel, config, documents.policy, scanning)
-    releases = EdgeReleases(sentinel, vault, clock=clock)
-    await stack.enter_async_context(_purging(releases))
-    rules = documents.policy.approvals or ApprovalRules()
-    approvals = Approvals(
-        releases,
-        ledger,
-        at_most=rules.at_most,
-        directory=config.state / "approvals",
-        clock=clock,
-    )
-    await approvals.settle_leftovers()
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
     signers = load_signers(config.model_signers, field="model_signers")
     store = ModelStore(config.state, clock=clock, quota_bytes=config.disk_quota_bytes)
@@ -203,6 +193,18 @@ async def _core(
         )
     )
     await models.start()
+    sketcher = ModelSketcher(models, config.sketch_model) if config.sketch_model else None
+    releases = EdgeReleases(sentinel, vault, clock=clock, sketcher=sketcher)
+    await stack.enter_async_context(_purging(releases))
+    rules = documents.policy.approvals or ApprovalRules()
+    approvals = Approvals(
+        releases,
+        ledger,
+        at_most=rules.at_most,
+        directory=config.state / "approvals",
+        clock=clock,
+    )
+    await approvals.settle_leftovers()
     cloud = await _cloud(stack, config, clock=clock, control=control)
     tracing = log_tracing()
     stack.callback(tracing.shutdown)
@@ -254,6 +256,7 @@ async def _core(
         ended=releases.finish,
         people_of=releases.people_of,
         approvals=approvals,
+        can_sketch=sketcher is not None,
     )
     return _Core(models, collaboration, graphs, board, metrics, approvals, pulls)
 

@@ -125,6 +125,8 @@ class _EdgeShape(Shape):
     policy_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
     """The same for the policy: it then needs a signature by one of them, and no revision lower
     than one that ran here before is taken."""
+    sketch_model: ModelText | None = None
+    """The model of this device that writes abstracts for releases ``by: sketch``."""
     default_graph: Name
     """What ``leeward/auto`` means."""
     models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=64)
@@ -222,6 +224,7 @@ class EdgeConfig:
     graphs: Path
     graph_signers: tuple[Path, ...] | None
     """``None``: graphs need no signature."""
+    sketch_model: ModelName | None
     policy_signers: tuple[Path, ...] | None
     """``None``: the policy needs none."""
     default_graph: str
@@ -278,6 +281,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         graphs=base / shape.graphs,
         graph_signers=_paths(base, shape.graph_signers),
         policy_signers=_paths(base, shape.policy_signers),
+        sketch_model=ModelName(shape.sketch_model) if shape.sketch_model else None,
         default_graph=shape.default_graph,
         models=tuple(
             one

@@ -44,6 +44,7 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
     )
     _check_nodes(config, documents.catalog)
     _check_models(config, documents.catalog)
+    _check_sketch_model(config)
     _check_graphs(config, documents)
     return documents
 
@@ -90,6 +91,13 @@ def _check_models(config: EdgeConfig, catalog: Catalog) -> None:
         if known.node == config.name and known.name not in running:
             reason = f'says that "{known.name}" is on this device, but `models` does not run it'
             raise ConfigInvalid(reason, file=str(config.catalog), field=f"models.{known.name}")
+
+
+def _check_sketch_model(config: EdgeConfig) -> None:
+    running = sorted(str(model.name) for model in config.models)
+    if config.sketch_model is not None and config.sketch_model not in running:
+        reason = f'"{config.sketch_model}" is not among `models`: {", ".join(running)}'
+        raise ConfigInvalid(reason, field="sketch_model")
 
 
 def _check_graphs(config: EdgeConfig, documents: EdgeDocuments) -> None:

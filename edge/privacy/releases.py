@@ -8,6 +8,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Final
 
 from edge.privacy.generalise import generalise
@@ -16,11 +17,13 @@ from edge.privacy.redact import Redacted, Redactor
 from edge.privacy.restore import Into, Restored, StreamRestorer, restore, restore_json
 from edge.privacy.sessions import Sessions
 from edge.privacy.settle import find_spans
+from edge.privacy.sketch import Sketcher, quotes
 from edge.privacy.vault import Vault
 from runtime.clock import Clock
-from runtime.errors import NotImplementedYet
+from runtime.errors import DetectionFailed, GateRefused, NotImplementedYet
 from runtime.ids import Category, RequestId, SessionId
 from runtime.ports import ChatMessage, Provenance, ReleaseRecord
+from runtime.sentinel.coreference import mentions
 from runtime.sentinel.scan import Sentinel
 
 __all__ = ["EdgeReleases"]
@@ -29,7 +32,18 @@ logger = logging.getLogger("leeward.edge.privacy")
 
 _REDACT: Final = "redact"
 _GENERALISE: Final = "generalise"
+_SKETCH: Final = "sketch"
 _APPROVAL: Final = "approval"
+_SKETCHES: Final = 3
+"""Abstracts that are written before a request is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Abstract:
+    """What was written for one request."""
+
+    of: tuple[tuple[ChatMessage, ...], frozenset[Category]]
+    text: str
 
 
 class EdgeReleases:
@@ -42,6 +56,7 @@ class EdgeReleases:
         sentinel: Finds what to remove.
         vault: Keeps originals; its calls block.
         clock: Tells when a session in memory has expired, and from when ages are counted.
+        sketcher: Writes the abstracts of ``sketch``; without one there are none.
         executor: Where the vault's calls run; ``None`` is the loop's own pool.
         max_sessions: Sessions whose entries are kept in memory besides the vault.
         max_requests: Requests whose placeholders can still be restored; beyond it the oldest
@@ -54,18 +69,21 @@ class EdgeReleases:
         vault: Vault,
         *,
         clock: Clock,
+        sketcher: Sketcher | None = None,
         executor: Executor | None = None,
         max_sessions: int = 256,
         max_requests: int = 1024,
     ) -> None:
         self._sentinel = sentinel
         self._clock = clock
+        self._sketcher = sketcher
         self._grammar = Grammar(sentinel.kinds)
         self._redactor = Redactor(self._grammar)
         self._sessions = Sessions(
             vault, self._grammar, clock=clock, executor=executor, max_sessions=max_sessions
         )
         self._max_requests = max_requests
+        self._abstracts: OrderedDict[tuple[SessionId, RequestId], _Abstract] = OrderedDict()
         self._released: OrderedDict[tuple[SessionId, RequestId], dict[str, str]] = OrderedDict()
 
     async def release(
@@ -82,11 +100,13 @@ class EdgeReleases:
             DetectionFailed: A detector failed; nothing is released.
             GateRefused: The text kept showing released categories however it was redacted.
             VaultLocked: The originals cannot be kept; nothing is released.
-            NotImplementedYet: ``by`` is none of ``redact``, ``generalise`` and ``approval``.
+            NotImplementedYet: ``by`` is no release of requests, or ``sketch`` without a sketcher.
         """
         removed = tuple(sorted(categories))
         if by == _APPROVAL:
             return tuple(messages), ReleaseRecord(by, removed)
+        if by == _SKETCH:
+            return await self._sketch(messages, categories, provenance)
         if by == _GENERALISE:
             return await self._generalise(messages, categories, provenance)
         if by != _REDACT:
@@ -130,6 +150,34 @@ class EdgeReleases:
         )
         return released, ReleaseRecord(_GENERALISE, tuple(sorted(categories)), made.spans)
 
+    async def _sketch(
+        self,
+        messages: Sequence[ChatMessage],
+        categories: frozenset[Category],
+        provenance: Provenance,
+    ) -> tuple[tuple[ChatMessage, ...], ReleaseRecord]:
+        if self._sketcher is None:
+            raise NotImplementedYet("nobody writes abstracts here; configure `sketch_model`")
+        key = (_session_of(provenance), provenance.request_id)
+        kept = self._abstracts.get(key)
+        record = ReleaseRecord(_SKETCH, tuple(sorted(categories)))
+        if kept is not None and kept.of == (tuple(messages), categories):
+            # What a person has read, and approved, is what leaves: no model writes it twice alike.
+            return (ChatMessage("user", kept.text),), record
+        people = await self.people_of(_session_of(provenance))
+        for attempt in range(_SKETCHES):
+            text = await self._sketcher.write(messages, categories, provenance, attempt=attempt)
+            scan = await self._sentinel.scan(text)
+            if scan.failed:
+                raise DetectionFailed(f"detectors failed: {', '.join(scan.failed)}")
+            found = {span.category for span in (*scan.spans, *mentions(text, people))}
+            if text and not found & categories and not quotes(text, messages):
+                self._abstracts[key] = _Abstract((tuple(messages), categories), text)
+                while len(self._abstracts) > self._max_requests:
+                    self._abstracts.popitem(last=False)
+                return (ChatMessage("user", text),), record
+        raise GateRefused(f"{_SKETCHES} abstracts in turn still showed what they should leave out")
+
     async def people_of(self, session: SessionId) -> tuple[str, ...]:
         """Return the names of people that have been replaced in a session so far.
 
@@ -162,11 +210,13 @@ class EdgeReleases:
     def finish(self, session: SessionId, request: RequestId) -> None:
         """Drop what was released in this request; later answers to it stay as they are."""
         self._released.pop((_session(session, request), request), None)
+        self._abstracts.pop((_session(session, request), request), None)
 
     async def forget(self, session: SessionId) -> int:
         """Delete a session's originals everywhere; return how many the vault held."""
-        for key in [key for key in self._released if key[0] == session]:
-            del self._released[key]
+        for kept in (self._released, self._abstracts):
+            for key in [key for key in kept if key[0] == session]:
+                del kept[key]
         return await self._sessions.forget(session)
 
     async def purge(self) -> int:

@@ -77,6 +77,7 @@ class Collaboration:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         people_of: Callable[[SessionId], Awaitable[Sequence[str]]] | None = None,
         approvals: ApprovalDesk | None = None,
+        can_sketch: bool = False,
     ) -> None:
         self._graphs = graphs
         self._policy = policy
@@ -90,6 +91,7 @@ class Collaboration:
         self._new_id = new_id
         self._people_of = people_of
         self._approvals = approvals
+        self._can_sketch = can_sketch
 
     async def plan(self, request: CollaborationRequest) -> Plan:
         """Decide what ``run`` would do if nobody approved anything, without doing it.
@@ -126,6 +128,7 @@ class Collaboration:
             healthy=self._healthy(),
             prompt_tokens=taken_in.prompt_tokens,
             deadline_s=request.deadline_s,
+            can_sketch=self._can_sketch,
         )
 
     async def _approved(self, asked: PlanRequest, request: CollaborationRequest) -> PlanRequest:

@@ -37,6 +37,8 @@ class PlanRequest:
     """Categories that a person has already approved for this request."""
     approver: str = ""
     """Who that person is."""
+    can_sketch: bool = False
+    """Whether somebody writes abstracts here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Decide which steps read the released form of the request, and what is released from it.
 
-Only ``redact``, ``generalise`` and given approvals are planned. ``sketch`` may stand in a policy,
-but no transformation performs it yet. ``model_written`` and ``decision_bit`` are never
+Of a request, in this order of preference: ``redact``, ``generalise``, ``sketch`` where somebody
+writes abstracts, and given approvals. ``model_written`` and ``decision_bit`` are never
 needed here: a step whose ancestors all read the released form learns exactly what the request's
 releases left, and since every step reads the request, nothing done to messages can make it learn
 less. The flow check judges all of them, for plans made elsewhere.
@@ -32,6 +32,7 @@ def unreleasable(request: PlanRequest, node: Node) -> frozenset[Category]:
         _above_clearance(request, node)
         - _redactable(request, node)
         - _generalisable(request, node)
+        - _sketchable(request, node)
         - _approved(request, node)
     )
 
@@ -43,11 +44,13 @@ def request_releases(
 
     Whatever the policy lets us redact on the way to such a node is redacted, also what the node
     would be cleared for: less leaves. What must not arrive and may not be redacted is
-    generalised, if that is allowed; it cannot be undone in the answer. A person's approval is
-    used last, because it leaves the text as it is.
+    generalised, if that is allowed; it cannot be undone in the answer. An abstract loses still
+    more, and a model writes it. A person's approval is used last, because it leaves the text as
+    it is.
     """
     redacted: frozenset[Category] = frozenset()
     generalised: frozenset[Category] = frozenset()
+    sketched: frozenset[Category] = frozenset()
     approved: frozenset[Category] = frozenset()
     for model in models.values():
         node = request.catalog.node_of(model)
@@ -57,10 +60,14 @@ def request_releases(
             still_above = _above_clearance(request, node) - redactable
             generalisable = still_above & _generalisable(request, node)
             generalised |= generalisable
-            approved |= still_above & _approved(request, node) - generalisable
+            still_above -= generalisable
+            sketchable = still_above & _sketchable(request, node)
+            sketched |= sketchable
+            approved |= still_above & _approved(request, node) - sketchable
     planned = (
         PlannedRelease(ReleaseKind.REDACT, redacted),
         PlannedRelease(ReleaseKind.GENERALISE, generalised),
+        PlannedRelease(ReleaseKind.SKETCH, sketched),
         PlannedRelease(ReleaseKind.APPROVAL, approved, approver=request.approver),
     )
     return tuple(release for release in planned if release.categories)
@@ -102,6 +109,12 @@ def _redactable(request: PlanRequest, node: Node) -> frozenset[Category]:
 
 def _generalisable(request: PlanRequest, node: Node) -> frozenset[Category]:
     return request.policy.releasable(request.label, node.name, node.zone, by=ReleaseKind.GENERALISE)
+
+
+def _sketchable(request: PlanRequest, node: Node) -> frozenset[Category]:
+    if not request.can_sketch:
+        return frozenset()
+    return request.policy.releasable(request.label, node.name, node.zone, by=ReleaseKind.SKETCH)
 
 
 def _approved(request: PlanRequest, node: Node) -> frozenset[Category]:

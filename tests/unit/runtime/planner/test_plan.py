@@ -224,12 +224,21 @@ def test_only_what_is_above_the_clearance_is_generalised() -> None:
     )
 
 
-def test_releases_that_nothing_performs_yet_are_not_planned() -> None:
-    rules = (ReleaseRule(frozenset({Category("person")}), "cloud", ReleaseKind.SKETCH),)
+def test_an_abstract_is_planned_only_where_somebody_writes_one() -> None:
+    person = frozenset({Category("person")})
+    rules = (
+        ReleaseRule(person, "cloud", ReleaseKind.SKETCH),
+        ReleaseRule(person, "cloud", ReleaseKind.APPROVAL),
+    )
+    request = asked(ONE_FAR, "person", policy=replace(POLICY, releases=rules))
 
-    made = planned(asked(ONE_FAR, "person", policy=replace(POLICY, releases=rules)))
+    without, with_one = planned(request), planned(replace(request, can_sketch=True))
+    before_a_person = planned(replace(request, can_sketch=True, approved=person))
 
-    assert made.by_step[FAR].node == EDGE
+    assert without.by_step[FAR].node == EDGE
+    assert with_one.by_step[FAR].node == CLOUD
+    assert with_one.releases == (PlannedRelease(ReleaseKind.SKETCH, person),)
+    assert before_a_person.releases == with_one.releases
 
 
 def test_a_step_with_nowhere_to_go_is_refused_with_the_way() -> None:
