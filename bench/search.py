@@ -22,12 +22,11 @@ from rich.console import Console
 from bench.machine import describe_machine
 from bench.search_figures import Cell
 from bench.search_journal import RunJournal
-from bench.search_latency import latency_at_ten_thousand
 from bench.search_reference import reference_pairs
 from bench.search_report import HEADLINES, figures_of, print_table
-from bench.search_results import results_page
+from bench.search_results import write_results
 from bench.search_runs import CONFIDENCE
-from bench.search_tasks import AnyPair, Pair, Plan, cells_of, whole_seeds
+from bench.search_tasks import AnyPair, Pair, Plan, cells_of, latencies, whole_seeds
 from optimizer.replay.space_document import S1, HashClass, load_space
 from optimizer.replay.table_file import TableUnusable
 from optimizer.search.registry import ABLATIONS, AGENT_REINFORCE, SEARCHERS
@@ -48,6 +47,7 @@ _QUICK_LEFT_OUT: Final = frozenset(
         *("maas_penalty", "maas_penalty_tuned"),
     }
 )
+_QUICK_CAPS: Final = (0.05, 0.2)
 _QUICK_SEEDS: Final = 3
 """A quick run is so much work, whatever the machine."""
 _SEEDS: Final = 100
@@ -73,12 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     figures = figures_of(cells, plan.evaluations)
     figures["spaces"] = _by_space(cells, plan.evaluations)
-    figures.update(_latency(cells))
+    figures.update(_latency(plan))
     figures["machine"] = describe_machine(("leeward", "numpy"))
     figures["is_quick"] = bool(options.quick)
     print_table(cells, figures, Console(stderr=True))
     if options.results:
-        options.results.write_text(results_page(cells, figures), "utf-8")
+        write_results(options.results, cells, figures)
     print(json.dumps(figures) if options.json else json.dumps(figures, indent=1))
     return 0
 
@@ -127,7 +127,7 @@ def _pairs(data: Sequence[Path], spaces: Sequence[Path], *, is_quick: bool) -> l
     if spaces:
         return [Pair(one, load_space(space)) for one, space in zip(data, spaces, strict=True)]
     private = dataclasses.replace(S1, name="S1-private", sensitive=_SENSITIVE)
-    specs = (S1,) if is_quick else (S1, private)
+    specs = (dataclasses.replace(S1, caps=_QUICK_CAPS),) if is_quick else (S1, private)
     return [Pair(one, spec) for one in (data or [_SHIPPED]) for spec in specs]
 
 
@@ -152,15 +152,9 @@ def _has_optuna(sampler: str) -> bool:
     return True
 
 
-def _latency(cells: Sequence[Cell]) -> dict[str, object]:
+def _latency(plan: Plan) -> dict[str, object]:
     """Return how long suggestions take, by space at its middle cap; the slowest space counts."""
-    by_space: dict[str, list[Cell]] = {}
-    for cell in cells:
-        by_space.setdefault(cell.setting.space_name, []).append(cell)
-    found = {
-        name: latency_at_ten_thousand(mine[len(mine) // 2].setting)
-        for name, mine in by_space.items()
-    }
+    found = latencies(plan)
     return {
         "suggest_ms_at_10000": max(one.suggest_ms for one in found.values()),
         "first_reading_ms_at_10000": max(one.reading_ms for one in found.values()),

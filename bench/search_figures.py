@@ -50,7 +50,7 @@ class Cell:
         return self.setting.most_calls
 
 
-def mean_regret(cell: Cell, method: str, evaluations: int, *, plain: bool = False) -> float:
+def mean_regret(cell: Cell, method: str, evaluations: float, *, plain: bool = False) -> float:
     """Return the mean regret at a budget, accounting A, in points."""
     return float(np.mean(_regrets(cell, method, evaluations, plain=plain)))
 

@@ -6,14 +6,16 @@ Knows cells and the figures made of them; every number on the page is one of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from bench.search_curves import anytime_curves
 from bench.search_figures import BUDGETS, Cell, mean_regret, to_within
-from optimizer.search.registry import AGENT_REINFORCE
+from optimizer.search.registry import AGENT_REINFORCE, SEARCHERS
 
-__all__ = ["results_page"]
+__all__ = ["results_page", "write_results"]
 
 _ENOUGH: Final = 100
 """Seeds that the protocol asks for."""
@@ -28,12 +30,32 @@ _HEADLINES: Final = {
 }
 
 
-def results_page(cells: Sequence[Cell], figures: Mapping[str, Any]) -> str:
-    """Write the page; it ends with a line break."""
-    return "\n".join([*_head(cells, figures), *_spaces(cells, figures), *_pairs(figures)]) + "\n"
+def write_results(page: Path, cells: Sequence[Cell], figures: Mapping[str, Any]) -> None:
+    """Write the page, and beside it the curves of each space as a picture that it shows."""
+    pictures: dict[str, str] = {}
+    for name in figures["spaces"]:
+        mine = [cell for cell in cells if cell.setting.space_name == name]
+        picture = page.with_name(f"{page.stem}-{name.lower()}.svg")
+        picture.write_text(anytime_curves(mine), "utf-8")
+        pictures[name] = picture.name
+    page.write_text(results_page(cells, figures, pictures), "utf-8")
 
 
-def _head(cells: Sequence[Cell], figures: Mapping[str, Any]) -> Iterator[str]:
+def results_page(
+    cells: Sequence[Cell], figures: Mapping[str, Any], pictures: Mapping[str, str]
+) -> str:
+    """Return the page; it ends with a line break.
+
+    Args:
+        cells: All runs.
+        figures: What the benchmark reports of them.
+        pictures: By space, the name of a file beside the page with its curves.
+    """
+    parts = (*_head(figures), *_spaces(cells, figures, pictures), *_pairs(figures))
+    return "\n".join(parts) + "\n"
+
+
+def _head(figures: Mapping[str, Any]) -> Iterator[str]:
     protocol, machine = figures["protocol"], figures["machine"]
     yield "# Searching: Agent-REINFORCE beside its peers"
     yield ""
@@ -51,6 +73,9 @@ def _head(cells: Sequence[Cell], figures: Mapping[str, Any]) -> Iterator[str]:
             f"asks for {_ENOUGH}. With `--seeds {_ENOUGH}` and the same `--runs` it goes on."
         )
         yield ""
+    if left_out := sorted(set(SEARCHERS) - set(figures["regret_pp"]) - {"exhaustive"}):
+        yield f"Not run for this page: {', '.join(left_out)}."
+        yield ""
     yield f"Machine: {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}."
     yield ""
     yield "| figure | value |"
@@ -60,12 +85,16 @@ def _head(cells: Sequence[Cell], figures: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _spaces(cells: Sequence[Cell], figures: Mapping[str, Any]) -> Iterator[str]:
+def _spaces(
+    cells: Sequence[Cell], figures: Mapping[str, Any], pictures: Mapping[str, str]
+) -> Iterator[str]:
     for name in figures["spaces"]:
         mine = [cell for cell in cells if cell.setting.space_name == name]
         budgets = [one for one in BUDGETS if one <= mine[0].evaluations]
         speed, calls = figures["speedup_by_space"][name], figures["call_speedup_by_space"][name]
         yield f"## {name}"
+        yield ""
+        yield f"![Mean regret by executions, over all caps and seeds]({pictures[name]})"
         yield ""
         yield (
             f"The best other's amounts over ours: {speed['speedup']} in executions "

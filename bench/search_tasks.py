@@ -7,6 +7,7 @@ figures.
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rich.progress import Progress
 
 from bench.search_figures import Cell
 from bench.search_journal import RunJournal, RunKey, sources_hash
+from bench.search_latency import Latency, latency_at_ten_thousand
 from bench.search_reference import ReferencePair, reference_setting
 from bench.search_runs import Accounting, AnySetting, Run, Setting, World, run_once
 from optimizer.replay.matrix import load_matrix
@@ -26,7 +28,7 @@ from optimizer.replay.team_space import TeamSpace
 from optimizer.replay.team_table import build_table
 from optimizer.search.registry import AGENT_REINFORCE, strategy_module
 
-__all__ = ["AnyPair", "Pair", "Plan", "cells_of", "whole_seeds"]
+__all__ = ["AnyPair", "Pair", "Plan", "cells_of", "latencies", "whole_seeds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,7 @@ def whole_seeds(plan: Plan, journal: RunJournal | None, *, workers: int) -> list
     found: list[tuple[_Task, Run]] = []
     console = Console(stderr=True)
     with (
-        # A fork would copy a process whose threads (gRPC's, BLAS's) are in the middle of something.
-        ProcessPoolExecutor(
-            max(1, workers), mp_context=multiprocessing.get_context("spawn")
-        ) as executor,
+        _processes(workers) as executor,
         Progress(console=console, transient=True) as progress,
     ):
         bar = progress.add_task("runs", total=plan.seeds * len(plan.tasks(0)))
@@ -115,6 +114,33 @@ def whole_seeds(plan: Plan, journal: RunJournal | None, *, workers: int) -> list
                 found.append((task, run))
                 progress.advance(bar)
     return found
+
+
+def latencies(plan: Plan) -> dict[str, Latency]:
+    """Measure a suggestion among ten thousand trials, by space at its middle cap."""
+    with _processes(1) as executor:
+        asked = {
+            pair.name: executor.submit(
+                _latency, pair, pair.caps[len(pair.caps) // 2], plan.confidence
+            )
+            for pair in plan.pairs
+        }
+        return {name: one.result() for name, one in asked.items()}
+
+
+def _latency(pair: AnyPair, cap: float | str, confidence: float | None) -> Latency:
+    return latency_at_ten_thousand(_setting(pair, cap, confidence))
+
+
+def _processes(count: int) -> ProcessPoolExecutor:
+    """Start worker processes of one thread each, however many cores there are.
+
+    BLAS would take them all, and count what its threads wait for each other as processor time.
+    """
+    # BLAS reads it when a process loads numpy, which these have not done yet.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251
+    # A fork would copy a process whose threads (gRPC's, BLAS's) are in the middle of something.
+    return ProcessPoolExecutor(max(1, count), mp_context=multiprocessing.get_context("spawn"))
 
 
 def _run_seed(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -123,3 +124,8 @@ def test_a_benchmark_goes_on_from_its_journal_and_writes_its_page(
     assert "| **agent_reinforce** |" in text
     assert "**Too few seeds** (2)" in text
     assert str(second["speedup_vs_best_other"]) in text
+    assert "](page-reference.svg)" in text
+    assert "Not run for this page: " in text
+    drawn = ElementTree.fromstring((tmp_path / "page-reference.svg").read_text("utf-8"))
+    curves = drawn.findall("{http://www.w3.org/2000/svg}path")
+    assert len(curves) == 2  # ours and random's

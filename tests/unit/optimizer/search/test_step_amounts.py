@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from optimizer.search.archive import Archive
+from optimizer.search.caps import CapRule
 from optimizer.search.model import Constraint, Measure
 from optimizer.search.step_amounts import MeasuredAmounts, expected_excess
 from tests.unit.optimizer.search.composed_world import ComposedWorld, composed_world, run_on
@@ -82,6 +83,35 @@ def test_without_caps_on_amounts_nothing_is_exceeded(world: ComposedWorld) -> No
 
     assert (excess.value < 0.0).all()
     assert not excess.doubt.any()
+
+
+class CountingRule(CapRule):
+    """Counts the bounds that it works out."""
+
+    bounds = 0
+
+    def bound(self, one: Constraint, values: np.ndarray) -> float:
+        self.bounds += 1
+        return super().bound(one, values)
+
+
+def test_the_bound_of_a_graph_is_worked_out_once_however_often_it_is_asked_for(
+    world: ComposedWorld,
+) -> None:
+    archive = Archive(world.half.questions)
+    run_on(world, archive, range(20), range(8))
+    rule = CountingRule((cap_of(world),), 0.95, world.half.questions)
+    amounts = MeasuredAmounts(rule, world.half.questions)
+
+    for _ in range(5):
+        for row in archive:
+            amounts.of(rule.amounts[0], row)
+    assert rule.bounds == 20
+
+    run_on(world, archive, [3], [9])
+    for row in archive:
+        amounts.of(rule.amounts[0], row)
+    assert rule.bounds == 21
 
 
 def test_an_amount_is_worked_out_anew_once_more_was_run(world: ComposedWorld) -> None:
