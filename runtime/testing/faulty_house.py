@@ -96,7 +96,12 @@ class FaultyHouse:
 
 @asynccontextmanager
 async def running_house(
-    root: Path, edge_model: Path, environment: Mapping[str, str], *, silence_s: float = SILENCE_S
+    root: Path,
+    edge_model: Path,
+    environment: Mapping[str, str],
+    *,
+    silence_s: float = SILENCE_S,
+    policy_text: str = FORGIVING_POLICY,
 ) -> AsyncIterator[FaultyHouse]:
     """Bring everything up; take it down when the block ends.
 
@@ -105,12 +110,13 @@ async def running_house(
         edge_model: Weights of the edge's model.
         environment: What the programs inherit.
         silence_s: How long the gateway lets the provider be silent.
+        policy_text: The policy of gateway and forgiving edge.
     """
     layout = Layout(root)
     inherited = {**environment, API_KEY_VARIABLE: _KEY}
     roles = LocalRoles(root, inherited)
     async with running_provider() as provider:
-        _write(layout, edge_model, provider, silence_s)
+        _write(layout, edge_model, provider, silence_s=silence_s, policy_text=policy_text)
         try:
             cloud = await roles.serve("cloud", "cloud", layout.cloud_config)
             strict_config = root / "strict.yaml"
@@ -177,14 +183,16 @@ async def ask(target: str, graph: str | Graph, text: str, *, timeout_s: float = 
     return await tell(run_graph(target, graph, text, timeout_s=timeout_s))
 
 
-def _write(layout: Layout, edge_model: Path, provider: Provider, silence_s: float) -> None:
+def _write(
+    layout: Layout, edge_model: Path, provider: Provider, *, silence_s: float, policy_text: str
+) -> None:
     """Write the files: what ``leeward up`` writes, with short patience and a second edge."""
     write_layout(
         layout,
         edge_model=EdgeModel(EDGE_MODEL, edge_model, _CONTEXT_TOKENS),
         cloud_model=CloudModel(CLOUD_MODEL, "scripted", _CONTEXT_TOKENS),
         upstream_url=provider.base_url,
-        policy_text=FORGIVING_POLICY,
+        policy_text=policy_text,
         # The gateway's ports stay the same when it comes back.
         ports=(0, 0, free_port(), free_port()),
     )
