@@ -1,14 +1,17 @@
-"""What servicers and status need of the models of this node, whoever loads them."""
+"""What others need of the models of this node: who asks them, and who says which are loaded."""
 
 from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from edge.engine.frames import ModelFacts
+from edge.engine.options import EngineOptions
 from edge.engine.process import ModelStatus
 from edge.tensors.tensor import Tensor
 from runtime.ids import ModelName
 from runtime.ports import Chunk, Embeddings, GenerateRequest
 
-__all__ = ["LocalModels", "TensorModels"]
+__all__ = ["LoadingEngine", "LocalModels", "TensorModels"]
 
 
 class LocalModels(Protocol):
@@ -53,4 +56,18 @@ class TensorModels(Protocol):
         caller: str = "",
     ) -> tuple[Tensor, ...]:
         """Compute outputs of one."""
+        ...
+
+
+class LoadingEngine(LocalModels, TensorModels, Protocol):
+    """An engine that serves what it is told to load."""
+
+    async def load(
+        self, name: ModelName, path: Path, *, options: EngineOptions | None = None, sha256: str = ""
+    ) -> ModelFacts:
+        """Load a model and serve it under a name."""
+        ...
+
+    async def unload(self, name: ModelName) -> None:
+        """Let a model's open calls end, then free its memory."""
         ...

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.port import LoadingEngine
 from edge.engine.process import ModelStatus
 from edge.residency.budget import MemoryBudget, MemoryGauge
 from edge.residency.place import ModelPlan, Place
@@ -51,7 +51,7 @@ class ResidentModels:
 
     def __init__(
         self,
-        engine: LlamaEngine,
+        engine: LoadingEngine,
         plans: Mapping[ModelName, ModelPlan],
         *,
         budget_bytes: int | None,
@@ -152,13 +152,11 @@ class ResidentModels:
             NotFound: No such model is configured, or it is not loaded.
         """
         place = self._place(name)
-        if place.loading is not None:
-            await asyncio.wait([place.loading])
-        async with self._deciding:
-            if not place.is_loaded:
-                raise NotFound(f"model {name} is not loaded")
-            await self._leave(place, reason="by_hand")
-        await self._tell()
+        # A task of its own: half unloaded, because whoever asked went away, it would be lost.
+        unloading = self._tasks.create_task(self._unload(place), name=f"unload-{name}")
+        await asyncio.wait([unloading])
+        if not unloading.result():
+            raise NotFound(f"model {name} is not loaded")
         return place.status(self._running(name))
 
     async def generate(
@@ -241,6 +239,17 @@ class ResidentModels:
             raise _late(place)
         place.require_loaded()
         return left_s
+
+    async def _unload(self, place: Place) -> bool:
+        """Unload a model, once it is loaded if it is being loaded; ``False`` when it is not."""
+        if place.loading is not None:
+            await asyncio.wait([place.loading])
+        async with self._deciding:
+            if not place.is_loaded:
+                return False
+            await self._leave(place, reason="by_hand")
+        await self._tell()
+        return True
 
     async def _bring(self, place: Place, *, evicts: bool) -> None:
         """Wait until a model is loaded or could not be; all who ask wait for one attempt."""
