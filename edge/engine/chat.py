@@ -200,11 +200,11 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _unused_character(messages: Sequence[ChatMessage], tools: Sequence[ToolDefinition]) -> str:
-    used = set().union(*(message.content for message in messages))
+    texts = [message.content for message in messages]
     if tools or any(message.tool_calls or message.tool_call_id for message in messages):
         # What templates see of arguments and schemas is read from JSON, escapes and all.
-        used |= set(json.dumps([turn_data(messages), tool_data(tools)], ensure_ascii=False))
+        texts.append(json.dumps([turn_data(messages), tool_data(tools)], ensure_ascii=False))
     for code in _PRIVATE_USE:
-        if chr(code) not in used:
+        if not any(chr(code) in text for text in texts):
             return chr(code)
     raise RequestInvalid("the messages use every private character")

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_SWITCH_S: Final = 0.001
 _EXIT_DONE: Final = 0
 _EXIT_BROKEN: Final = 70
 """What computes reported a failure after which it cannot be used."""
@@ -145,6 +146,8 @@ class _Server:
         self._daemon.send(Ready(self._facts))
         # What is there now stays for good: looking through it again would only hold up a step.
         gc.freeze()
+        # The thread that decodes must not wait long for one that prepares or sends.
+        sys.setswitchinterval(_SWITCH_S)
         threading.Thread(target=self._listen, daemon=True, name="listen").start()
         try:
             self._worker.run()

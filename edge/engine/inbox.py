@@ -57,6 +57,8 @@ class Inbox:
         self._cancelled: set[int] = set()
         self._is_decoding = False
         self._steps = 0
+        self._is_preparing = False
+        self._prepared = 0
 
     def accept(self, frame: Frame) -> None:
         """Take one frame of the daemon's; called by the reading thread."""
@@ -65,16 +67,21 @@ class Inbox:
         elif isinstance(frame, Cancel):
             self._cancel(frame.call)
         elif isinstance(frame, Ping):
-            is_busy = bool(self._active or self._waiting)
-            self._send(Pong(self._steps, is_busy, self._is_decoding))
+            self._send(self._pong())
 
-    @property
-    def has_waiting(self) -> bool:
-        """Whether a call waits for its turn; a look without a lock, so true for a moment only."""
-        return bool(self._waiting)
+    def _pong(self) -> Pong:
+        """Say how work stands.
+
+        Preparing a call must end in time, too, whatever else goes on: its steps are counted
+        apart, downwards.
+        """
+        is_busy = bool(self._active or self._waiting)
+        if self._is_preparing:
+            return Pong(-1 - self._prepared, is_busy, is_decoding=False)
+        return Pong(self._steps, is_busy, self._is_decoding)
 
     def wait(self) -> None:
-        """Return when a call waits; called by the computing thread when it has nothing to do."""
+        """Return when a call waits; called by the thread that takes them."""
         with self._changed:
             while not self._waiting:
                 self._changed.wait()
@@ -102,6 +109,16 @@ class Inbox:
             yield
         finally:
             self._is_decoding = False
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Note that a call is made ready, beside whatever is computed."""
+        self._prepared += 1
+        self._is_preparing = True
+        try:
+            yield
+        finally:
+            self._is_preparing = False
 
     def note_step(self) -> None:
         """Note that work advances; called between any two steps."""

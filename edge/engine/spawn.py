@@ -21,8 +21,14 @@ from runtime.errors import BackendUnavailable, ModelInvalid
 __all__ = ["Child", "spawn"]
 
 _COMMAND: Final = (sys.executable, "-I", "-B", "-X", "faulthandler", "-m", "edge.engine.child")
-_ENVIRONMENT: Final = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "GGML_NO_BACKTRACE": "1"}
-"""All that the child sees: none of the daemon's secrets, and no debugger on a failed assert."""
+_ENVIRONMENT: Final = {
+    "PATH": os.defpath,
+    "LC_ALL": "C.UTF-8",
+    "GGML_NO_BACKTRACE": "1",
+    "MALLOC_ARENA_MAX": "1",
+}
+"""All that the child sees: none of the daemon's secrets, and no debugger on a failed assert. One
+heap for all of its threads: each one's own would be memory that no limit counts."""
 _NOTES_CHUNK_BYTES: Final = 1 << 14
 _FILE_SIGNALS: Final = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE})
 """Deaths while loading that a broken file causes."""

@@ -60,9 +60,9 @@ class Places:
         """Sequences of calls, and the cells that each needs."""
 
     @property
-    def has_slot(self) -> bool:
-        """Whether one more call can be computed at the same time."""
-        return len(self._taken) < self._context.slots
+    def free_slots(self) -> int:
+        """How many more calls can be computed at the same time."""
+        return self._context.slots - len(self._taken)
 
     def take(self, caller: str, tokens: Tokens, *, growth: int) -> Place | None:
         """Find room for a call; ``None`` while those that are computed need too much of it.

@@ -7,6 +7,7 @@ plan says, and tells the daemon in one message what came of it.
 import random
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from edge.engine.chat import ChatTemplate
@@ -21,12 +22,14 @@ from edge.engine.native.decoder import Decoder
 from edge.engine.native.endings import ENDINGS, failure
 from edge.engine.native.places import Place, Places
 from edge.engine.native.planning import Batch, DeterministicPlan, Plan, SharedPlan
+from edge.engine.native.preparing import Preparing
 from edge.engine.native.sequence import Sequence
 from edge.engine.native.vocabulary import LlamaVocabulary
 from edge.engine.prefixes import tokens_of
 from edge.engine.step_times import StepTimes
 from runtime.clock import Clock
 from runtime.errors import EngineCrashed, LeewardError, RequestInvalid
+from runtime.ports import Sampling
 
 __all__ = ["Scheduler"]
 
@@ -39,7 +42,7 @@ class Scheduler:
         context: Where it computes.
         template: How its chats are written.
         inbox: Where calls come from.
-        send: Tells the daemon what came of steps.
+        send: Tells the daemon what came of steps; callable from any thread.
         gather_s: How long a text may wait for the next one, to be sent with it.
         is_deterministic: Compute every sequence by itself.
         draft: A small model that guesses for a stream that is alone.
@@ -80,6 +83,13 @@ class Scheduler:
         self._ready: deque[Sequence] = deque()
         """The next ones: their tokens are known, and the room that they need is not free yet."""
         self._news = Gathering(send=send, longest_s=gather_s)
+        self._preparing = Preparing(
+            inbox,
+            prepare=self._prepared,
+            refuse=lambda ticket, error: self._refuse(ticket, error, send),
+            wanted=context.slots,
+            warm_up=self._refuse_a_grammar,
+        )
 
     def run(self) -> NoReturn:
         """Answer calls for ever.
@@ -90,7 +100,7 @@ class Scheduler:
         try:
             while True:
                 if not self._running and not self._ready:
-                    self._inbox.wait()
+                    self._preparing.wait()
                 self.step()
         except EngineCrashed as error:
             for sequence in [*self._running, *self._ready]:
@@ -131,9 +141,9 @@ class Scheduler:
 
     def _take_in(self) -> None:
         """Give slots to calls in their turn; none overtakes one that waits for room."""
-        if not self._ready and not self._inbox.has_waiting:
-            return
-        while self._places.has_slot and (sequence := self._next()) is not None:
+        self._have_ready()
+        while self._ready and self._places.free_slots:
+            sequence = self._ready[0]
             place = self._places.take(
                 sequence.ticket.start.caller,
                 tokens_of(sequence.base),
@@ -167,39 +177,52 @@ class Scheduler:
         answers = sum(sequence.is_answering for sequence in self._running)
         return min(prompts, self._chunks.tokens(answers=answers)) + answers
 
-    def _next(self) -> Sequence | None:
-        """Return the call whose turn it is, ready to be computed; ``None`` when none waits."""
-        while not self._ready:
-            ticket = self._inbox.next()
-            if ticket is None:
-                return None
-            if (sequence := self._prepared(ticket)) is not None:
-                self._ready.append(sequence)
-        return self._ready[0]
+    def _have_ready(self) -> None:
+        """Take over what is prepared: enough for the free slots, and one for the next."""
+        lacking = max(self._places.free_slots, 1) - len(self._ready)
+        while lacking > 0 and (sequence := self._preparing.take()) is not None:
+            self._ready.append(sequence)
+            lacking -= 1
+        self._preparing.want(max(lacking, 0))
 
-    def _prepared(self, ticket: Ticket) -> Sequence | None:
-        """Turn a call into tokens and a sampler; one that cannot be answered ends here."""
+    def _prepared(self, ticket: Ticket) -> Sequence:
+        """Turn a call into tokens and a sampler; by the thread that prepares.
+
+        Raises:
+            LeewardError: It cannot be answered, or need not be any more.
+        """
+        self._inbox.check(ticket)
         start = ticket.start
-        try:
-            self._inbox.check(ticket)
-            if not isinstance(start, Start):
-                raise RequestInvalid("this model writes text and makes no embeddings")
-            prompt = tokenize_chat(
-                self._model,
-                self._template,
-                start.messages,
-                start.tools,
-                context_tokens=self._context.context_tokens,
-            )
-            self._inbox.check(ticket)
-            answer = Answer(
-                self._model, self._context, start.sampling, prompt=prompt, rng=self._rng
-            )
-        except ENDINGS as error:
-            self._fail(ticket, error)
-            return None
+        if not isinstance(start, Start):
+            raise RequestInvalid("this model writes text and makes no embeddings")
+        prompt = tokenize_chat(
+            self._model,
+            self._template,
+            start.messages,
+            start.tools,
+            context_tokens=self._context.context_tokens,
+        )
+        self._inbox.check(ticket)
+        answer = Answer(self._model, self._context, start.sampling, prompt=prompt, rng=self._rng)
         guesser = Guesser(prompt, self._guessing) if self._context.guesses else None
         return Sequence(ticket, prompt, answer, guesser)
+
+    def _refuse_a_grammar(self) -> None:
+        """Have C++ raise once in the thread that prepares.
+
+        The first time takes memory. When a grammar has taken all that there is, the child is to
+        die saying so, and not of being unable to say it.
+        """
+        undefined = Sampling(grammar="root ::= undefined")
+        with suppress(RequestInvalid):
+            Answer(self._model, self._context, undefined, prompt=[0], rng=self._rng).close()
+
+    def _refuse(
+        self, ticket: Ticket, error: LeewardError, send: Callable[[list[Frame]], None]
+    ) -> None:
+        """End a call that never got ready; by the thread that prepares."""
+        self._inbox.done(ticket)
+        send([failure(ticket, error)])
 
     def _decode(self, batch: Batch) -> None:
         tokens = sum(len(part.tokens) for _, part in batch)
