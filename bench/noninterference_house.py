@@ -234,6 +234,7 @@ async def opened_house(
                 clock=clock,
                 new_id=lambda: str(ids.plan()),
                 people_of=releases.people_of,
+                ended=releases.finish,
                 approvals=approvals,
                 can_sketch=world.sketcher is not None,
             ),

@@ -128,7 +128,8 @@ class Collaboration:
             healthy=self._healthy(),
             prompt_tokens=taken_in.prompt_tokens,
             deadline_s=request.deadline_s,
-            can_sketch=self._can_sketch,
+            # An abstract is a question of its own: nobody who answers it knows of tools.
+            can_sketch=self._can_sketch and not uses_tools(request.messages, request.tools),
         )
 
     async def _approved(self, asked: PlanRequest, request: CollaborationRequest) -> PlanRequest:
@@ -164,24 +165,23 @@ class Collaboration:
             ApprovalRefused: A person said no, or nobody answered, and the policy says refuse.
             LeewardError: What ``plan`` raises, and what the executor does.
         """
-        started_s = self._clock.monotonic_s()
-        asked = await self._plan_request(request)
-        decided = self._planned(await self._approved(asked, request))
-        left_s = request.deadline_s - (self._clock.monotonic_s() - started_s)
         session_id = request.session_id or SessionId(request.request_id)
-        events = self._executor.run(
-            decided,
-            request.messages,
-            request_id=request.request_id,
-            session_id=session_id,
-            overrides=request.sampling,
-            deadline_s=left_s,
-            caller=request.caller,
-            priority=request.priority,
-            tools=request.tools,
-            tool_choice=request.tool_choice,
-        )
+        started_s = self._clock.monotonic_s()
         try:
+            asked = await self._plan_request(request)
+            decided = self._planned(await self._approved(asked, request))
+            events = self._executor.run(
+                decided,
+                request.messages,
+                request_id=request.request_id,
+                session_id=session_id,
+                overrides=request.sampling,
+                deadline_s=request.deadline_s - (self._clock.monotonic_s() - started_s),
+                caller=request.caller,
+                priority=request.priority,
+                tools=request.tools,
+                tool_choice=request.tool_choice,
+            )
             async with aclosing(self._observed(known_as(request.choice), events)) as seen:
                 async for event in seen:
                     yield event

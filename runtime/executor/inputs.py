@@ -13,6 +13,7 @@ from runtime.flow.model import Form
 from runtime.graph.model import Edge, MapOver, Step
 from runtime.ids import StepId
 from runtime.planner.model import Plan
+from runtime.policy.model import ReleaseKind
 from runtime.ports import ChatMessage, Provenance, ReleasePort, ReleaseRecord, ToolDefinition
 
 __all__ = ["Inputs"]
@@ -60,7 +61,9 @@ class Inputs:
                 self._provenance,
                 by=release.by.value,
             )
-            self._released = self._released.with_texts(texts)
+            # An abstract goes in place of the whole chat; everything else changes texts in place.
+            is_abstract = release.by is ReleaseKind.SKETCH
+            self._released = Offer(texts) if is_abstract else self._released.with_texts(texts)
             self.records += (replace(record, approver=release.approver),)
         return self.records
 

@@ -169,6 +169,7 @@ async def test_a_policy_may_refuse_what_nobody_approved(tmp_path: Path) -> None:
             await started.task
 
     assert not started.passages()
+    assert not started.house.releases._released  # what the person was shown is dropped as well
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,21 @@
 """Abstracts: what leaves in place of a task, checked before it does."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from bench.noninterference_house import RULES, World, run_once
+from bench.noninterference_house import RULES, World, opened_house, run_once
 from edge.config import parse_config
 from edge.documents import load_documents
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.sketch import ModelSketcher, quotes
 from edge.privacy.vault import Vault
 from runtime.clock import SystemClock
+from runtime.collaboration.collaboration import CollaborationRequest
+from runtime.collaboration.graphs import Inline, PlainModel
 from runtime.errors import ConfigInvalid, GateRefused, NotImplementedYet, StreamBroken
 from runtime.graph.document import parse_graph
 from runtime.ids import Category, ModelName, PlanId, RequestId, SessionId, StepId
@@ -27,6 +29,7 @@ from runtime.ports import (
     Provenance,
     ReleaseRecord,
     TextDelta,
+    ToolDefinition,
 )
 from runtime.sentinel.categories import HEALTH
 from runtime.sentinel.defaults import default_detectors
@@ -193,6 +196,35 @@ async def test_the_abstract_passes_the_gate_after_names_are_redacted(tmp_path: P
     assert b"heron" not in passed
     assert records == ["redact", "sketch"]
     assert "<PERSON_1> has diabetes" in sketcher.asked[0][0].content
+
+
+async def test_an_abstract_goes_in_place_of_a_long_chat_and_not_where_tools_are_offered(
+    tmp_path: Path,
+) -> None:
+    messages = (
+        ChatMessage("system", "Be kind."),
+        ChatMessage("user", TEXT),
+        ChatMessage("assistant", "Rice."),
+        ChatMessage("user", "And with diabetes in the mountains?"),
+    )
+    tool = ToolDefinition("look_up", "finds recipes", "{}")
+    chat = CollaborationRequest(Inline(GRAPH), messages, request_id=RequestId("1" * 32))
+    plain = PlainModel(ModelName("gannet-m"))
+    with_tools = replace(chat, choice=plain, tools=(tool,), request_id=RequestId("2" * 32))
+    world = World(parse_policy(POLICY), RULES.catalog, sketcher=Scripted([GOOD]))
+    (tmp_path / "house").mkdir()
+
+    async with opened_house(tmp_path / "house", tmp_path / "keys", world=world) as house:
+        async with aclosing(house.collaboration.run(chat)) as events:
+            async for _ in events:
+                pass
+        (passed,) = house.recorder.passages
+        decided = await house.collaboration.plan(with_tools)
+
+    assert GOOD.encode() in passed
+    assert b"Be kind" not in passed
+    assert b"Rice" not in passed
+    assert decided.steps[0].zone == "edge"
 
 
 async def test_a_bad_writer_lets_nothing_out(tmp_path: Path) -> None:
