@@ -58,6 +58,7 @@ def write_toy(
     counts_positions: bool = False,
     has_branch: bool = False,
     last_row_only: bool = False,
+    rows_asked: bool = False,
     minds_neighbours: bool = False,
     forgets: bool = False,
     keeps: int = 0,
@@ -72,6 +73,7 @@ def write_toy(
         counts_positions: Has positions, and adds each token's own to its sum.
         has_branch: Has the switch of merged exports.
         last_row_only: Gives logits for the last token alone.
+        rows_asked: Gives logits for as many of the last tokens as it is told.
         minds_neighbours: Adds how many others are in the batch.
         forgets: Computes without looking at its cache.
         keeps: Keeps so many tokens in its cache; 0 keeps all.
@@ -84,6 +86,7 @@ def write_toy(
         *_logits(
             counts_positions=counts_positions,
             last_row_only=last_row_only,
+            rows_asked=rows_asked,
             minds_neighbours=minds_neighbours,
         ),
     ]
@@ -92,6 +95,8 @@ def write_toy(
         inputs.append(ValueType("position_ids", ids, ["b", "s"]))
     if has_branch:
         inputs.append(ValueType("use_cache_branch", "BOOL", [1]))
+    if rows_asked:
+        inputs.append(ValueType("num_logits_to_keep", "INT64", []))
     if extra_input:
         inputs.append(ValueType(extra_input, "FP32", [1]))
     inputs += [ValueType(f"past_key_values.0.{part}", cache, ["b", 1, "p", 1]) for part in PARTS]
@@ -104,7 +109,7 @@ def write_toy(
         "end": np.array([1 << 40], np.int64), "time": np.array([2], np.int64),
         "first": np.array([-1], np.int64), "heads": np.array([1], np.int64),
         "some": np.array([-keeps], np.int64), "unit": np.array([1], np.float32),
-        "one": np.array(1, np.int64),
+        "one": np.array(1, np.int64), "zero": np.array([0], np.int64),
     }  # fmt: skip
     write_onnx(folder / "model.onnx", Graph(nodes, inputs, outputs, constants=constants))
     _tokenizer().save(str(folder / "tokenizer.json"))
@@ -150,7 +155,7 @@ def _cache(cache: str, *, keeps: int) -> Iterator[Node]:
 
 
 def _logits(
-    *, counts_positions: bool, last_row_only: bool, minds_neighbours: bool
+    *, counts_positions: bool, last_row_only: bool, rows_asked: bool, minds_neighbours: bool
 ) -> Iterator[Node]:
     places = "sums"
     if counts_positions:
@@ -166,7 +171,11 @@ def _logits(
     yield Node("Mod", [places, "size"], ["next"], {"fmod": 1})
     yield Node("Cast", ["next"], ["next_id"], {"to": TYPES["INT64"]})
     yield Node("OneHot", ["next_id", "depth", "off_on"], ["every_row"])
-    if last_row_only:
+    if rows_asked:
+        yield Node("Neg", ["num_logits_to_keep"], ["less"])
+        yield Node("Unsqueeze", ["less", "zero"], ["from_row"])
+        yield Node("Slice", ["every_row", "from_row", "end", "heads"], ["logits"])
+    elif last_row_only:
         yield Node("Slice", ["every_row", "first", "end", "heads"], ["logits"])
     else:
         yield Node("Identity", ["every_row"], ["logits"])

@@ -46,8 +46,9 @@ async def answered(engine: LlamaEngine, text: str, **sampling: Any) -> tuple[str
         {"ids": "INT32", "cache": "FP16", "counts_positions": True},
         {"has_branch": True, "last_row_only": True},
         {"minds_neighbours": True},
+        {"rows_asked": True},
     ],
-    ids=["plain", "positions", "narrow", "merged", "neighbours"],
+    ids=["plain", "positions", "narrow", "merged", "neighbours", "rows"],
 )
 async def test_every_shape_of_export_says_what_it_must(
     tmp_path: Path, shape: dict[str, Any]
@@ -93,7 +94,7 @@ async def test_grammars_stops_and_biases_hold_for_pieces_of_any_kind(tmp_path: P
     [
         ({"forgets": True}, "behind a cache is not what it computes without one"),
         ({"keeps": 3}, r"it keeps \[3\] of 5 tokens"),
-        ({"extra_input": "num_logits_to_keep"}, "asks for an input num_logits_to_keep"),
+        ({"extra_input": "token_type_ids"}, "asks for an input token_type_ids"),
         ({"cache": "BF16"}, r"past_key_values.0.key is tensor\(bfloat16\)"),
         ({"ids": "FP32"}, r"input_ids is tensor\(float\)"),
     ],

@@ -111,8 +111,9 @@ class OnnxContext:
         held = [self._of(parts[index]) for index in run]
         past, mask = gathered(self._graph, held)
         ids = np.array([parts[index].tokens for index in run], np.int64)
+        wanted = 1 + max(parts[index].guesses for index in run)
         logits, present = self._graph.run(
-            ids, np.concatenate((mask, np.ones_like(ids)), axis=1), past
+            ids, np.concatenate((mask, np.ones_like(ids)), axis=1), past, rows=wanted
         )
         width, added = mask.shape[1], ids.shape[1]
         block = Block(present, len(run), width + added)

@@ -26,6 +26,8 @@ Past = tuple[Any, ...]
 
 _PAST: Final = re.compile(r"past_key_values\.(\d+)\.(key|value)")
 _IDS, _MASK, _POSITIONS, _BRANCH = "input_ids", "attention_mask", "position_ids", "use_cache_branch"
+_ROWS: Final = ("num_logits_to_keep", "logits_to_keep")
+"""How the number of last tokens is called that logits are asked for, where a graph takes one."""
 _WHOLE_NUMBERS: Final[dict[str, type[np.integer[Any]]]] = {
     "tensor(int64)": np.int64,
     "tensor(int32)": np.int32,
@@ -65,6 +67,7 @@ class DecoderGraph:
             if name in inputs
         }
         self._has_branch = _BRANCH in inputs
+        self._rows = next((inputs[name] for name in _ROWS if name in inputs), None)
         self._outputs = ["logits", *(_present(one.name) for one in self._caches)]
         missing = set(self._outputs) - {one.name for one in self._session.get_outputs()}
         if missing:
@@ -90,16 +93,18 @@ class DecoderGraph:
             np.zeros((rows, heads, tokens, width), self.cache_kind) for heads, width in self._shapes
         ]
 
-    def run(self, ids: Ids, mask: Ids, past: Past) -> tuple[Any, Past]:
+    def run(self, ids: Ids, mask: Ids, past: Past, *, rows: int = 0) -> tuple[Any, Past]:
         """Read tokens that follow a cache.
 
         Args:
             ids: Shape ``(batch, tokens)``.
             mask: Shape ``(batch, cached + tokens)``: 0 where there is padding.
             past: What was read before.
+            rows: For how many of the last tokens logits are asked, where the graph lets one
+                choose; 0 asks for all.
 
         Returns:
-            Logits as an ``OrtValue`` of shape ``(batch, tokens or 1, vocabulary)``, and the cache
+            Logits as an ``OrtValue`` of shape ``(batch, rows or 1, vocabulary)``, and the cache
             with the tokens added.
 
         Raises:
@@ -116,6 +121,10 @@ class DecoderGraph:
         }
         if self._has_branch:
             values[_BRANCH] = value_of(np.array([mask.shape[1] > length]))
+        if self._rows is not None:
+            kind = _kind(self._rows, _WHOLE_NUMBERS)
+            shape = (1,) * len(self._rows.shape)
+            values[self._rows.name] = value_of(np.full(shape, rows or length, kind))
         values |= {cache.name: held for cache, held in zip(self._caches, past, strict=True)}
         try:
             logits, *present = self._session.run_with_ort_values(self._outputs, values)
@@ -133,7 +142,7 @@ def size_bytes(path: Path) -> int:
 
 def value_of(array: npt.NDArray[Any]) -> Any:
     """Return an array as onnxruntime takes it; the memory is shared."""
-    return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.asarray(array, order="C"))
 
 
 def session_of(path: Path, threads: int) -> Any:
@@ -168,7 +177,7 @@ def _caches(inputs: dict[str, Any]) -> list[Any]:
 
 
 def _refuse_others(inputs: dict[str, Any], caches: set[str]) -> None:
-    unknown = inputs.keys() - caches - {_IDS, _MASK, _POSITIONS, _BRANCH}
+    unknown = inputs.keys() - caches - {_IDS, _MASK, _POSITIONS, _BRANCH, *_ROWS}
     if unknown:
         raise ModelInvalid(f"it asks for an input {min(unknown)}, which is not served")
     if _MASK not in inputs:
