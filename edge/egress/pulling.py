@@ -16,13 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from edge.egress.control import ControlLog
 from edge.egress.pull import Puller, PullRequest
 from edge.models.record import StoredModel
-from edge.models.source import UrlSource, check_model_name, name_for, parse_source
+from edge.models.source import HubSource, UrlSource, check_model_name, name_for, parse_source
 from edge.models.store import ModelStore
 from runtime.errors import Cancelled, CapacityExhausted, RequestInvalid
 from runtime.ledger.record import ControlPassage
 
 __all__ = ["PullProgress", "Pulls"]
 
+_MAX_NAME_CHARACTERS: Final = 256
+"""Of what is asked of a hub: names are short, and nothing else should fit."""
 _STEP_S: Final = 0.2
 """How often a caller is told how far a pull is."""
 
@@ -124,6 +126,8 @@ class Pulls:
         parsed = parse_source(source)
         if isinstance(parsed, UrlSource):
             raise RequestInvalid("a daemon asks its hub alone; pull a URL with `leeward edge pull`")
+        if isinstance(parsed, HubSource) and len(source) > _MAX_NAME_CHARACTERS:
+            raise RequestInvalid(f"a name at the hub has at most {_MAX_NAME_CHARACTERS} characters")
         return PullRequest(
             source=parsed,
             name=check_model_name(name) if name else name_for(parsed),

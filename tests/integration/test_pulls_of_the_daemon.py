@@ -107,8 +107,12 @@ async def test_failures_reach_the_caller(desk: Desk, hub: Hub) -> None:
         await pulled(desk.pulls, "acme/birds/cut.gguf")
     with pytest.raises(SignatureInvalid):
         await pulled(desk.make(signers))
+    asked = len(hub.asked)
     with pytest.raises(RequestInvalid, match="a daemon asks its hub alone"):
         await pulled(desk.pulls, f"{hub.storage}/{SOURCE}")
+    with pytest.raises(RequestInvalid, match="at most 256 characters"):
+        await pulled(desk.pulls, f"hf:acme/birds:{'a' * 250}.gguf", name="x")
+    assert len(hub.asked) == asked
 
     assert desk.store.all() == ()
 
