@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 
 from edge.config import EdgeConfig
+from edge.detectors import edge_detectors
 from edge.documents import EdgeDocuments, load_documents
 from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
@@ -52,21 +53,19 @@ from runtime.clock import Clock, SystemClock
 from runtime.collaboration.collaboration import Collaboration
 from runtime.collaboration.graphs import GraphBook
 from runtime.documents.directories import prepare_state
-from runtime.errors import CertificateInvalid, ConfigInvalid
+from runtime.errors import CertificateInvalid
 from runtime.executor.executor import Executor
 from runtime.http.server import bind_http, serving_http
 from runtime.identity.signing_keys import load_signers
-from runtime.ids import Category, ModelName, NodeName
+from runtime.ids import ModelName, NodeName
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.document import policy_hash
-from runtime.policy.model import ApprovalRules, Policy
+from runtime.policy.model import ApprovalRules
 from runtime.ports import ModelPort
 from runtime.rpc.inference_client import InferenceClient
 from runtime.rpc.ready import announce, wait_stop_signal
 from runtime.rpc.servers import ServerHealth, add_reflection, bind, new_server, stop
-from runtime.sentinel.defaults import default_detectors
-from runtime.sentinel.detectors.dictionary import Term
 from runtime.sentinel.scan import Sentinel
 from runtime.telemetry.span_log import log_tracing
 from runtime.telemetry.traced import TracedModel
@@ -177,7 +176,8 @@ async def _core(
     # A pool of its own: a detector that hangs must not hold up the vault.
     scanning = ThreadPoolExecutor(_SCANS_AT_ONCE, thread_name_prefix="leeward-scan")
     stack.callback(scanning.shutdown, wait=False, cancel_futures=True)
-    sentinel = await asyncio.to_thread(_sentinel, config, documents.policy, scanning)
+    detectors = await asyncio.to_thread(edge_detectors, config.sentinel, documents.policy)
+    sentinel = Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=scanning)
     engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
     signers = load_signers(config.model_signers, field="model_signers")
     store = ModelStore(config.state, clock=clock, quota_bytes=config.disk_quota_bytes)
@@ -333,24 +333,6 @@ def _model_health(health: ServerHealth) -> Callable[[ModelName, bool], Awaitable
         await health.set_part(f"{MODEL_HEALTH_PREFIX}{model}", is_serving=is_serving)
 
     return follow
-
-
-def _sentinel(config: EdgeConfig, policy: Policy, scanning: ThreadPoolExecutor) -> Sentinel:
-    terms = [
-        Term(text, kind=category, category=Category(category))
-        for category, texts in config.sentinel.dictionaries.items()
-        for text in texts
-    ]
-    try:
-        detectors = default_detectors(
-            dictionary=terms,
-            regions=config.sentinel.regions,
-            model=config.sentinel.model,
-            asked=policy.categories,
-        )
-    except ValueError as error:
-        raise ConfigInvalid(str(error), field="sentinel") from error
-    return Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=scanning)
 
 
 @asynccontextmanager

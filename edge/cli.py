@@ -12,6 +12,7 @@ from edge.cli_approvals import approvals_app
 from edge.cli_models import models_app, pull
 from edge.cli_top import top
 from edge.config import EdgeConfig, load_config
+from edge.detectors import edge_detectors
 from edge.documents import load_documents
 from edge.egress.control import command_log
 from edge.egress.enrol import enrol
@@ -58,11 +59,12 @@ def serve_command(
 
 @app.command()
 def check(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """Check configuration, policy, catalog and graphs without starting anything."""
+    """Check configuration, policy, catalog, graphs and the sentinel's model; start nothing."""
 
     def work() -> None:
         loaded = load_config(config)
         documents = load_documents(loaded)
+        edge_detectors(loaded.sentinel, documents.policy)
         graphs = sorted(documents.graphs)
         models = [str(model.name) for model in loaded.models]
         data = {"ok": True, "models": models, "graphs": graphs}

@@ -52,7 +52,7 @@ def export(
         "window": _WINDOW,
         "begin_token": read.token_to_id("[CLS]"),
         "end_token": read.token_to_id("[SEP]"),
-        "inputs": {name: name for name in INPUTS},
+        "inputs": {name: name for name in INPUTS} | {"attention": ""},
         "outputs": dict(zip(("scores", "sentence"), OUTPUTS, strict=True)),
         "files": {
             name: hashlib.sha256((out / name).read_bytes()).hexdigest()

@@ -18,7 +18,8 @@ from reference.sentinel.encoder import HEADS, HIDDEN, MiniLm
 
 __all__ = ["INPUTS", "OUTPUTS", "graph_of"]
 
-INPUTS: Final = ("tokens", "shapes", "attention")
+INPUTS: Final = ("tokens", "shapes")
+"""No mask: windows go through one at a time, so nothing is padded."""
 OUTPUTS: Final = ("label_scores", "sentence_vector")
 _FUSED: Final = "com.microsoft"
 _OPSET: Final = 18
@@ -87,9 +88,8 @@ def graph_of(model: MiniLm, *, window: int) -> onnx.ModelProto:
     (depth,) = model.exits
     graph = _Graph({name: part.numpy() for name, part in model.state_dict().items()})
     x = _embedded(graph, window)
-    mask = graph.node("Cast", ["attention"], "mask", to=TensorProto.INT32)
     for at in range(depth):
-        x = _layer(graph, x, mask, f"layers.{at}")
+        x = _layer(graph, x, f"layers.{at}")
     scores = graph.linear(x, f"heads.{depth}")
     graph.node("Identity", [scores], OUTPUTS[0])
     _sentence(graph, x, f"sentences.{depth}")
@@ -133,13 +133,13 @@ def _embedded(graph: _Graph, window: int) -> str:
     return graph.norm("words.shaped", "norm")
 
 
-def _layer(graph: _Graph, x: str, mask: str, name: str) -> str:
+def _layer(graph: _Graph, x: str, name: str) -> str:
     packed = graph.linear(x, *(f"{name}.{part}" for part in ("query", "key", "value")))
     parts = [f"{name}.{part}" for part in ("q", "k", "v")]
     graph.nodes.append(helper.make_node("Split", [packed], parts, axis=-1, num_outputs=3))
     mixed = graph.node(
         "MultiHeadAttention",
-        [*parts, "", mask],
+        parts,
         f"{name}.mixed",
         domain=_FUSED,
         num_heads=HEADS,
@@ -154,16 +154,7 @@ def _layer(graph: _Graph, x: str, mask: str, name: str) -> str:
 
 def _sentence(graph: _Graph, x: str, name: str) -> None:
     """The mean over tokens, turned, and scaled to unit length."""
-    graph.node("Cast", ["attention"], "weight", to=TensorProto.FLOAT)
-    last, tokens = (
-        graph.constant("last", np.array([2])),
-        graph.constant("tokens.axis", np.array([1])),
-    )
-    graph.node("Unsqueeze", ["weight", last], "weight.wide")
-    graph.node("Mul", [x, "weight.wide"], "weighted")
-    graph.node("ReduceSum", ["weighted", tokens], "sum", keepdims=0)
-    graph.node("ReduceSum", ["weight", tokens], "count", keepdims=1)
-    graph.node("Div", ["sum", "count"], "mean")
+    graph.node("ReduceMean", [x, graph.constant("tokens.axis", np.array([1]))], "mean", keepdims=0)
     turn = graph.constant(f"{name}.turn", graph.weights[f"{name}.weight"].T.copy())
     bias = graph.constant(f"{name}.turn_bias", graph.weights[f"{name}.bias"])
     graph.node("Gemm", ["mean", turn, bias], "turned")

@@ -19,6 +19,7 @@ from runtime.policy.model import Policy
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detectors.dictionary import Term
 from runtime.sentinel.scan import Sentinel
+from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
 
 __all__ = ["run_cases"]
 
@@ -39,13 +40,16 @@ def run_cases(
     policy: Annotated[
         Path | None, typer.Option(help="Policy to test, in place of the one that CASES name.")
     ] = None,
+    model: Annotated[
+        str, typer.Option(help="What reads beside the patterns: builtin, none, or a folder.")
+    ] = BUILT_IN_NAME,
     every: Annotated[bool, typer.Option("--all", help="List cases that hold as well.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run texts through detectors and policy, and compare what comes with what is expected."""
 
     def work() -> None:
-        runs = [_run(file, policy) for file in files]
+        runs = [_run(file, policy, model) for file in files]
         results = [(file, item) for file, _, items in runs for item in items]
         wrong = [(file, item) for file, item in results if item.differences or item.failed]
         data = {
@@ -63,23 +67,24 @@ def run_cases(
     run_command(work, as_json=as_json)
 
 
-def _run(file: Path, other: Path | None) -> tuple[Path, Policy, list[_Result]]:
+def _run(file: Path, other: Path | None, model: str) -> tuple[Path, Policy, list[_Result]]:
     document = load_cases(file)
     path = other or document.policy
     if path is None:
         raise RequestInvalid(f"{file} names no policy; add `policy:` to it, or give --policy")
     tested = load_policy(path)
-    sentinel = _sentinel(document)
+    sentinel = _sentinel(document, tested, model)
     return file, tested, [_result(case, tested, sentinel) for case in document.cases]
 
 
-def _sentinel(document: Cases) -> Sentinel:
+def _sentinel(document: Cases, policy: Policy, model: str) -> Sentinel:
     terms = [
         Term(text, kind=category, category=Category(category))
         for category, texts in document.dictionaries.items()
         for text in texts
     ]
-    return Sentinel(default_detectors(dictionary=terms))
+    folder = model_folder(model, Path.cwd())
+    return Sentinel(default_detectors(dictionary=terms, model=folder, asked=policy.categories))
 
 
 def _result(case: Case, policy: Policy, sentinel: Sentinel) -> _Result:

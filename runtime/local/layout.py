@@ -121,7 +121,6 @@ def write_layout(
         "listen": f"127.0.0.1:{edge_grpc}",
         "http": f"127.0.0.1:{edge_http}",
         "policy": "policy.yaml",
-        "sentinel": {"model": sentinel_model},
         "catalog": "catalog.yaml",
         "graphs": "graphs",
         "default_graph": "ask-cloud",
@@ -132,6 +131,7 @@ def write_layout(
                 "deterministic": edge_model.is_deterministic,
             }
         },
+        "sentinel": {"model": sentinel_model},
     }
     catalog = {
         "leeward": "catalog/v1",

@@ -25,7 +25,7 @@ __all__ = ["BUILT_IN", "SentinelModel"]
 
 BUILT_IN: Final = Path(__file__).resolve().parent.parent / "weights"
 """The model that is shipped."""
-_OVERLAP: Final = 24
+_OVERLAP: Final = 16
 _SLOW_FUSION: Final = "SkipLayerNormFusion"
 """On a processor the fused form costs three times as much as its two halves."""
 _SILENT: Final = 3

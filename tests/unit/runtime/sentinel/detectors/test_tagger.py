@@ -12,6 +12,7 @@ from runtime.sentinel.categories import DATE, PERSON, PLACE
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detectors.tagger import TaggerDetector
 from runtime.sentinel.scan import Scan, Sentinel
+from runtime.sentinel.span import Span
 from runtime.sentinel.tagger.model import BUILT_IN, SentinelModel
 from runtime.sentinel.tagger.readings import Reading
 
@@ -69,7 +70,7 @@ def test_a_detector_without_its_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_model_that_fails_makes_the_text_unsure(model: SentinelModel) -> None:
     class Broken(TaggerDetector):
-        def detect(self, text: str) -> list[object]:  # type: ignore[override] # it never returns
+        def detect(self, text: str) -> list[Span]:
             raise RuntimeError(text)
 
     found = Sentinel([Broken(model, asked=frozenset())]).scan_now(TEXT)

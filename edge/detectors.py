@@ -1,0 +1,31 @@
+"""The detectors that an edge's configuration and policy ask for."""
+
+from edge.config import SentinelConfig
+from runtime.errors import ConfigInvalid
+from runtime.ids import Category
+from runtime.policy.model import Policy
+from runtime.sentinel.defaults import default_detectors
+from runtime.sentinel.detector import Detector
+from runtime.sentinel.detectors.dictionary import Term
+
+__all__ = ["edge_detectors"]
+
+
+def edge_detectors(config: SentinelConfig, policy: Policy) -> list[Detector]:
+    """Build them.
+
+    Raises:
+        ConfigInvalid: A region is unknown.
+        ModelInvalid: The model's files cannot be used.
+    """
+    terms = [
+        Term(text, kind=category, category=Category(category))
+        for category, texts in config.dictionaries.items()
+        for text in texts
+    ]
+    try:
+        return default_detectors(
+            dictionary=terms, regions=config.regions, model=config.model, asked=policy.categories
+        )
+    except ValueError as error:
+        raise ConfigInvalid(str(error), field="sentinel") from error
