@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -23,12 +24,21 @@ from typing import Any, Final
 from runtime.errors import BackendUnavailable, ConfigInvalid
 from runtime.rpc.address import host_of, is_local
 
-__all__ = ["RAY_PACKAGE", "Cluster", "check_link", "own_cluster", "running_cluster"]
+__all__ = [
+    "RAY_PACKAGE",
+    "Cluster",
+    "check_link",
+    "is_on_loopback_alone",
+    "own_cluster",
+    "running_cluster",
+]
 
 RAY_PACKAGE: Final = "ray"
 _AUTO: Final = "auto"
 _CLIENT_SCHEME: Final = "ray://"
 _REACH_S: Final = 10.0
+_ELSEWHERE: Final = ("192.0.2.1", 9)
+"""An address that belongs to nobody (RFC 5737)."""
 _OBJECT_STORE_BYTES: Final = 128 * 2**20
 _QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_enable_metrics_collection": "0"}
 _AS_NICE_AS_WE_ARE: Final = {"RAY_worker_niceness": "0"}
@@ -103,11 +113,37 @@ async def running_cluster(
     """
     environment.update(_QUIET)
     await _check_reachable(address)
+    if await is_on_loopback_alone(address, own_host=_own_host()):
+        environment.update(_LOOPBACK_ONLY)
     async with _connected(address=address) as ray:
         nodes = await asyncio.to_thread(ray.nodes)
         check_link(address, nodes, environment)
         cpus = sum(node["Resources"].get("CPU", 0) for node in nodes if node["Alive"])
         yield Cluster(ray, int(cpus), is_own=False)
+
+
+async def is_on_loopback_alone(address: str, *, own_host: str | None) -> bool:
+    """Say whether a cluster's head can be reached on loopback and not by the machine's own address.
+
+    Ray would dial that address whatever it is given, and try for minutes.
+
+    Args:
+        address: As for :func:`running_cluster`.
+        own_host: The machine's address for others; ``None`` where it has none.
+    """
+    if address == _AUTO or address.startswith(_CLIENT_SCHEME) or not is_local(address):
+        return False
+    return own_host is None or await _refusal(own_host, _port_of(address)) is not None
+
+
+def _own_host() -> str | None:
+    """Return the address that this machine would be seen by; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_ELSEWHERE)
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
 
 
 async def _check_reachable(address: str) -> None:
@@ -120,15 +156,26 @@ async def _check_reachable(address: str) -> None:
     if address == _AUTO:
         return
     place = address.removeprefix(_CLIENT_SCHEME)
-    host, port = host_of(place), int(place.rpartition(":")[2])
+    refusal = await _refusal(host_of(place), _port_of(place))
+    if refusal is not None:
+        raise BackendUnavailable(f"Ray at {address}: {refusal}")
+
+
+def _port_of(place: str) -> int:
+    return int(place.rpartition(":")[2])
+
+
+async def _refusal(host: str, port: int) -> str | None:
+    """Return the name of what happened when a connection was tried, ``None`` if it came up."""
     try:
         async with asyncio.timeout(_REACH_S):
             _, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError) as failure:
-        raise BackendUnavailable(f"Ray at {address}: {type(failure).__name__}") from None
+        return type(failure).__name__
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
+    return None
 
 
 def check_link(
