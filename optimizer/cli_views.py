@@ -35,7 +35,7 @@ __all__ = [
     "usd",
 ]
 
-_WIDE = 100
+_WIDE = 110
 """Characters from which on a line has room for what a graph is made of."""
 _CAP_NAMES = ("executions", "calls", "tokens", "usd", "exposed_questions", "flops")
 
@@ -78,7 +78,7 @@ class _MeasuredTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table for the width that there is."""
-        headings = ("graph", "right", "interval", "cost", "p95 s", "cloud", "keeps")
+        headings = ("graph", "right", "interval", "cost", "FLOPs", "p95 s", "cloud", "keeps")
         cells = [(name, *_cells(one)) for name, one in zip(self.names, self.graphs, strict=True)]
         keys = [str(one.candidate.key) for one in self.graphs]
         if options.max_width >= _WIDE:
@@ -215,6 +215,7 @@ def _cells(one: Measured) -> Sequence[str]:
         f"{one.accuracy:.1%} of {len(one.outcomes.questions)}",
         f"{low:.1%} to {high:.1%}",
         usd(one.values["cost_usd"]),
+        f"{one.values['flops']:.3g}",
         f"{one.values['latency_p95_s']:.3g}",
         f"{one.values['cloud_share']:.0%}",
         keeps if one.kept else "-",
