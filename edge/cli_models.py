@@ -26,7 +26,7 @@ from edge.egress.fetch import Progress as ProgressSink
 from edge.egress.local import load_model, unload_model
 from edge.egress.pull import Puller, PullRequest, ledger_recorder
 from edge.models.gguf_check import check_gguf
-from edge.models.manifest import write_manifest
+from edge.models.manifest import require_vouched, write_manifest
 from edge.models.onnx_check import is_onnx
 from edge.models.record import StoredModel
 from edge.models.source import check_digest, check_model_name, name_for, parse_source
@@ -143,15 +143,18 @@ def show_model(
     config: ConfigOption = _DEFAULT_CONFIG,
     *,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read the file whole and compare its SHA-256.")
+        bool, typer.Option("--verify", help="Read it whole; compare SHA-256 and manifest.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show one, and what its file's header says."""
 
     def work() -> None:
-        store = _store(load_config(config))
+        loaded = load_config(config)
+        store = _store(loaded)
         model = store.verify(name) if verify else store.get(name)
+        if verify:
+            require_vouched(model.file, load_signers(loaded.model_signers, field="model_signers"))
         data = _data(model) | _header(model.file) | {"verified": verify}
         rows = [(key, "-" if value is None else value) for key, value in data.items()]
         show(data, make_table(("field", "value"), rows), as_json=as_json)

@@ -315,6 +315,8 @@ def _local_files(source: FileSource, manifest: ModelManifest | None) -> Sequence
 def _already(present: StoredModel, request: PullRequest) -> StoredModel:
     """Return the model that is there, if it is known to be the one that is asked for."""
     if present.record is not None and present.record.sha256 == request.sha256:
+        if request.signers is not None:  # it may have come before anybody asked who vouches
+            require_vouched(present.file, request.signers)
         return present
     reason = "is stored already; take another --name, or --replace it"
     raise RequestInvalid(f"a model {request.name} {reason}")

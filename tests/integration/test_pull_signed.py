@@ -234,6 +234,18 @@ def test_the_quota_is_asked_before_the_download(device: Device, hub: Hub) -> Non
     assert device.files() == []
 
 
+def test_what_is_stored_unsigned_does_not_pass_for_the_signed_one(
+    device: Device, hub: Hub, published: Path
+) -> None:
+    alone = Path(shutil.copyfile(published / "tern-s.gguf", published / "alone.gguf"))
+    stored = device.pull(FileSource(alone), hub, signers=None)
+    assert stored.record is not None
+
+    assert device.pull(GGUF, hub, signers=None, sha256=stored.record.sha256) == stored
+    with pytest.raises(SignatureInvalid, match="is not signed"):
+        device.pull(GGUF, hub, sha256=stored.record.sha256)
+
+
 def test_a_replaced_model_keeps_no_manifest_of_the_old_one(
     device: Device, hub: Hub, published: Path, tmp_path: Path
 ) -> None:
