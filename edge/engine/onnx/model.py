@@ -23,7 +23,7 @@ from edge.engine.onnx.vocabulary_file import Tokens, read_tokens, vocabulary_fil
 from edge.models.onnx_check import onnx_file
 from runtime.errors import ModelInvalid, RequestInvalid
 
-__all__ = ["OnnxModel", "load_onnx"]
+__all__ = ["OnnxModel", "load_onnx", "read_vocabulary"]
 
 _TOKENIZER: Final = "tokenizer.json"
 
@@ -98,7 +98,7 @@ def load_onnx(load: Load, log: LoadLog) -> tuple[OnnxModel, OnnxContext]:
     notes = read_notes(file, graph.metadata)
     beside = next((one for one in folders_of(file) if (one / _TOKENIZER).is_file()), file.parent)
     tokens = read_tokens(read_json(beside / _TOKENIZER))
-    text = (beside / _TOKENIZER).read_text(encoding="utf-8")
+    text = (beside / _TOKENIZER).read_bytes().decode("utf-8", "replace")
     traits = probe(graph, tokens=len(tokens.by_id))
     if not (trained := notes.context_tokens or load.context_tokens):
         raise ModelInvalid("no file beside it says how long its context is; set `context_tokens`")
@@ -130,10 +130,19 @@ def _vocabulary(
         bos=bos,
         adds_bos=bos is not None and _adds_bos(notes, bos, text),
     )
-    return _read_vocabulary(data, log)
+    return read_vocabulary(data, log)
 
 
-def _read_vocabulary(data: bytes, log: LoadLog) -> Any:
+def read_vocabulary(data: bytes, log: LoadLog) -> Any:
+    """Have libllama read a file that holds a vocabulary alone; return its handle.
+
+    Args:
+        data: The file.
+        log: Says why libllama refuses it.
+
+    Raises:
+        ModelInvalid: It does.
+    """
     libc = ctypes.CDLL(None)
     libc.fmemopen.restype = ctypes.c_void_p
     libc.fmemopen.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p]
@@ -154,7 +163,10 @@ def _read_vocabulary(data: bytes, log: LoadLog) -> Any:
 def _adds_bos(notes: ModelNotes, bos: int, text: str) -> bool:
     if notes.adds_bos is not None:
         return notes.adds_bos
-    first: list[int] = _tokenizer(text).encode("", add_special_tokens=True).ids[:1]
+    try:
+        first: list[int] = _tokenizer(text).encode("", add_special_tokens=True).ids[:1]
+    except Exception:  # noqa: BLE001 - its errors have no base of their own
+        raise ModelInvalid(f"{_TOKENIZER} does not take an empty text") from None
     return first == [bos]
 
 
