@@ -58,6 +58,7 @@ def _status(engine: LlamaEngine) -> list[dict[str, Any]]:
             "name": one.name,
             "open_calls": one.open_calls,
             "restarts": one.restarts,
+            "running": one.traffic.running,
             "pid": one.pid,
             "guessed": one.traffic.guessed_tokens,
             "right": one.traffic.right_guesses,

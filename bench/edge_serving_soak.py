@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import sys
 from collections import Counter
@@ -36,6 +37,7 @@ _KINDS: Final = (
     "late",
     "oversize",
     "hung_up",
+    "disconnected",
     "grammar",
 )
 
@@ -46,7 +48,10 @@ class _Log:
 
     ends: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
-    resident: list[tuple[float, int]] = field(default_factory=list)
+    resident: dict[str, list[tuple[float, int]]] = field(
+        default_factory=lambda: {"engine": [], "daemon": []}
+    )
+    """Bytes in memory of the model's process and of the daemon's, and when."""
 
 
 async def soak(world: World, seconds: float) -> dict[str, object]:
@@ -63,13 +68,16 @@ async def soak(world: World, seconds: float) -> dict[str, object]:
     async with world.callers(_CALLERS) as clients:
         await asyncio.gather(
             *(
-                _caller(client, seeds[number], log, started_s + seconds)
+                _caller(world, client, seeds[number], log, started_s + seconds)
                 for number, client in enumerate(clients)
             )
         )
-    open_calls, restarts = await _settled(world)
+    open_calls, slots, restarts = await _settled(world)
     watching.cancel()
-    steady = [size for at_s, size in log.resident if at_s >= seconds * _STEADY_SHARE]
+    steady = {
+        name: [size for at_s, size in sizes if at_s >= seconds * _STEADY_SHARE]
+        for name, sizes in log.resident.items()
+    }
     return {
         "soak_s": round(seconds),
         "soak_calls": sum(log.ends.values()),
@@ -77,16 +85,21 @@ async def soak(world: World, seconds: float) -> dict[str, object]:
         "soak_unexpected": dict(sorted(log.failures.items())),
         "soak_crashes": restarts,
         "soak_leaked_calls": open_calls,
-        "soak_resident_growth": round(_growth(steady), 4),
-        "soak_resident_mb": round(max(steady, default=0) / 1e6, 1),
+        "soak_leaked_slots": slots,
+        "soak_resident_growth": round(_growth(steady["engine"]), 4),
+        "soak_resident_mb": round(max(steady["engine"], default=0) / 1e6, 1),
+        "soak_daemon_resident_growth": round(_growth(steady["daemon"]), 4),
+        "soak_daemon_resident_mb": round(max(steady["daemon"], default=0) / 1e6, 1),
     }
 
 
-async def _caller(client: InferenceClient, rng: random.Random, log: _Log, until_s: float) -> None:
+async def _caller(
+    world: World, client: InferenceClient, rng: random.Random, log: _Log, until_s: float
+) -> None:
     while perf_counter() < until_s:
         kind = rng.choice(_KINDS)
         try:
-            log.ends[f"{kind}: {await _one(client, kind, rng)}"] += 1
+            log.ends[f"{kind}: {await _one(world, client, kind, rng)}"] += 1
         except LeewardError as error:
             log.ends[f"{kind}: {type(error).__name__}"] += 1
             if (kind, type(error).__name__) not in _EXPECTED:
@@ -100,8 +113,10 @@ _EXPECTED: Final = {
 }
 
 
-async def _one(client: InferenceClient, kind: str, rng: random.Random) -> str:
+async def _one(world: World, client: InferenceClient, kind: str, rng: random.Random) -> str:
     """Make one call of a kind; return how it ended."""
+    if kind == "disconnected":
+        return await _disconnected(world, rng)
     tokens = rng.randrange(4, 60)
     prompt = prompt_of(rng.choice((12, 60, 300, 900)), rng.randrange(10_000))
     if kind == "repeated":
@@ -128,33 +143,43 @@ async def _one(client: InferenceClient, kind: str, rng: random.Random) -> str:
     return "answered"
 
 
+async def _disconnected(world: World, rng: random.Random) -> str:
+    """Call over a connection of its own and close that, in the middle of the answer or before."""
+    async with world.callers(1) as (client,):
+        prompt = prompt_of(rng.choice((12, 300)), rng.randrange(10_000))
+        task = asyncio.create_task(ask_node(client, RANDOM, prompt, max_tokens=500))
+        await asyncio.wait([task], timeout=rng.uniform(0, 1.0))
+    await asyncio.gather(task, return_exceptions=True)
+    return "disconnected"
+
+
 async def _watch_memory(world: World, log: _Log, started_s: float) -> None:
-    pid = world.engine_pids[RANDOM]
-    statm = Path(f"/proc/{pid}/statm")
-    while True:
+    pids = {"engine": world.engine_pids[RANDOM], "daemon": world.node.pid}
+    for sample in itertools.count(1):
         await asyncio.sleep(_SAMPLE_S)
-        try:
-            pages = _resident_pages(statm)
-        except OSError:
-            return  # it crashed, and the count of restarts says so
-        log.resident.append((perf_counter() - started_s, pages * _PAGE_BYTES))
-        if len(log.resident) % 10 == 0:
-            print(f"{len(log.resident)} s, {sum(log.ends.values())} calls", file=sys.stderr)
+        for name, pid in pids.items():
+            try:
+                pages = _resident_pages(Path(f"/proc/{pid}/statm"))
+            except OSError:
+                return  # it crashed, and the count of restarts says so
+            log.resident[name].append((perf_counter() - started_s, pages * _PAGE_BYTES))
+        if sample % 10 == 0:
+            print(f"{sample} s, {sum(log.ends.values())} calls", file=sys.stderr)
 
 
 def _resident_pages(statm: Path) -> int:
     return int(statm.read_text(encoding="ascii").split()[1])
 
 
-async def _settled(world: World) -> tuple[int, int]:
-    """Wait until no call is open; return those that stay open, and all restarts."""
+async def _settled(world: World) -> tuple[int, int, int]:
+    """Wait until no call is open; return those that stay open, slots still held, all restarts."""
     until_s = perf_counter() + _SETTLE_LIMIT_S
     while True:
         await world.node.say("status")
         models = await world.node.hear()
-        open_calls = sum(one["open_calls"] for one in models)
+        open_calls, slots = (sum(one[key] for one in models) for key in ("open_calls", "running"))
         if not open_calls or perf_counter() > until_s:
-            return open_calls, sum(one["restarts"] for one in models)
+            return open_calls, slots, sum(one["restarts"] for one in models)
         await asyncio.sleep(0.1)
 
 

@@ -44,6 +44,11 @@ class LineProcess:
                 process.kill()
                 await process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     async def say(self, line: str) -> None:
         """Send a line."""
         if self._process.stdin is None:

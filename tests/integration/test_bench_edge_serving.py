@@ -39,3 +39,6 @@ async def test_a_soak_loses_nothing() -> None:
     assert figures["soak_calls"] > 20
     assert figures["soak_unexpected"] == {}
     assert figures["soak_crashes"] == figures["soak_leaked_calls"] == 0
+    assert figures["soak_leaked_slots"] == 0
+    assert figures["soak_ends"]["disconnected: disconnected"] > 0
+    assert figures["soak_daemon_resident_mb"] > 10
