@@ -124,6 +124,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
     """
     clock = SystemClock()
     documents = load_documents(config)
+    token, tls = bearer_token(config), front_tls(config)
     async with AsyncExitStack() as stack:
         bound = bind_http(config.http)
         stack.callback(bound.close)
@@ -143,11 +144,11 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
             embedder=core.models,
             clock=clock,
             deadline_s=config.request_timeout_s,
-            bearer_token=bearer_token(config),
+            bearer_token=token,
             max_priority=config.max_priority,
             exposition=core.metrics.exposition,
         )
-        await stack.enter_async_context(serving_http(front.app(), bound, tls=front_tls(config)))
+        await stack.enter_async_context(serving_http(front.app(), bound, tls=tls))
         await health.set_all_serving()
         await core.models.observe(_model_health(health))
         host, http_port = bound.getsockname()[:2]

@@ -20,7 +20,7 @@ __all__ = ["EdgeDaemon", "running_edge", "write_certificates"]
 
 TERN = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
 SHAPE = Shape(
-    layers=2, width=64, heads=2, kv_heads=1, ffn_width=128, vocabulary=512, context_tokens=4096
+    layers=2, width=64, heads=2, kv_heads=1, ffn_width=128, vocabulary=512, context_tokens=32768
 )
 VECTORS = Shape(
     layers=1, width=64, heads=2, kv_heads=1, ffn_width=128, vocabulary=512, context_tokens=256,
@@ -84,6 +84,7 @@ async def running_edge(root: Path, changes: Mapping[str, Any]) -> AsyncIterator[
                 "file": "endless.gguf",
                 "threads": 1,
                 "slots": 1,
+                "context_tokens": 32768,
                 "adapters": {"other": "other.gguf"},
             },
             "vectors": {"file": "vectors.gguf", "threads": 1},

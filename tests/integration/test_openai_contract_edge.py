@@ -50,6 +50,10 @@ DOSE: Any = {
     },
 }
 QUEUE = 4
+LONG = 30_000
+"""Tokens that no test waits for."""
+TURN = 500
+"""Tokens that take longer than a front needs to say that an answer ended."""
 
 
 class Dose(BaseModel):
@@ -267,7 +271,7 @@ async def test_an_adapter_is_a_model_of_its_own(client: AsyncOpenAI) -> None:
 async def test_a_full_queue_is_told_with_a_time_over_both_fronts(
     client: AsyncOpenAI, inference: InferenceClient
 ) -> None:
-    tasks = [asyncio.create_task(_endless(client, 3000)) for _ in range(QUEUE)]
+    tasks = [asyncio.create_task(_endless(client, LONG)) for _ in range(QUEUE)]
     await _wait_open(client, QUEUE)
     try:
         with pytest.raises(openai.RateLimitError) as over_http:
@@ -289,7 +293,7 @@ async def test_a_prompt_beyond_the_context_is_a_typed_error_over_grpc(
     inference: InferenceClient,
 ) -> None:
     with pytest.raises(ContextOverflow):
-        await _generate(inference, "endless", content="x" * 9000)
+        await _generate(inference, "endless", content="x" * 40_000)
 
 
 async def test_who_has_priority_is_answered_first_over_both_fronts(
@@ -301,16 +305,20 @@ async def test_who_has_priority_is_answered_first_over_both_fronts(
         await answer
         ended.append(name)
 
+    holder = asyncio.create_task(_endless(client, LONG))
+    await _wait_open(client, 1)
     async with asyncio.TaskGroup() as group:
-        group.create_task(ask("holder", _endless(client, 3000)))
-        await _wait_open(client, 1)
-        group.create_task(ask("back", _endless(client, 1, priority=-1)))
+        group.create_task(ask("back", _endless(client, TURN, priority=-1)))
         await _wait_open(client, 2)
-        group.create_task(ask("ordinary", _generate(inference, "endless", max_tokens=1)))
+        group.create_task(ask("ordinary", _generate(inference, "endless", max_tokens=TURN)))
         await _wait_open(client, 3)
-        group.create_task(ask("first", _generate(inference, "endless", max_tokens=1, priority=3)))
+        group.create_task(
+            ask("first", _generate(inference, "endless", max_tokens=TURN, priority=3))
+        )
+        await _wait_open(client, 4)
+        holder.cancel()
 
-    assert ended == ["holder", "first", "ordinary", "back"]
+    assert ended == ["first", "ordinary", "back"]
     with pytest.raises(openai.BadRequestError):
         await _endless(client, 1, priority=4)
     with pytest.raises(RequestInvalid, match="priority"):
