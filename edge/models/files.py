@@ -70,7 +70,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 def _beside(graph: Path) -> Iterator[Path]:
     """Yield where its weights and notes may lie; of each note, the nearest that is there."""
     yield from (graph.with_name(name) for name in data_names(graph.name))
+    is_below = parent_folder(graph.parent.name)
     for name in COMPANIONS:
-        above = graph.parent.with_name(name)
-        is_above = parent_folder(graph.parent.name) and not graph.with_name(name).is_file()
-        yield above if is_above else graph.with_name(name)
+        near = graph.with_name(name)
+        yield graph.parent.parent / name if is_below and not near.is_file() else near

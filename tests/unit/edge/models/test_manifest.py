@@ -169,6 +169,23 @@ def test_a_graph_is_vouched_for_with_what_lies_beside_it(folder: Path) -> None:
         require_vouched(graph, SIGNERS)
 
 
+@pytest.mark.parametrize(
+    ("start", "model"), [("onnx", "model.onnx"), ("", "onnx/model.onnx"), ("", "."), ("..", "tern")]
+)
+def test_a_model_may_be_named_from_where_one_stands(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, start: str, model: str
+) -> None:
+    monkeypatch.chdir(folder / start)
+    if start == "onnx":
+        (folder / "tokenizer.json").rename(folder / "onnx" / "tokenizer.json")
+
+    written(Path(model))
+    vouched = require_vouched(Path(model), SIGNERS)
+
+    assert vouched is not None
+    assert len(vouched.files) == 2
+
+
 def test_a_name_that_no_manifest_can_list_is_refused_at_signing(folder: Path) -> None:
     (folder / "read me.txt").touch()
 
