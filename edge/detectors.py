@@ -1,5 +1,7 @@
 """The detectors that an edge's configuration and policy ask for."""
 
+from typing import Final
+
 from edge.config import SentinelConfig
 from runtime.errors import ConfigInvalid
 from runtime.ids import Category
@@ -9,6 +11,9 @@ from runtime.sentinel.detector import Detector
 from runtime.sentinel.detectors.dictionary import Term
 
 __all__ = ["edge_detectors"]
+
+_REMEMBERED: Final = 512
+"""Texts: some conversations' turns; 100 kB at most of positions and digests."""
 
 
 def edge_detectors(config: SentinelConfig, policy: Policy) -> list[Detector]:
@@ -25,7 +30,11 @@ def edge_detectors(config: SentinelConfig, policy: Policy) -> list[Detector]:
     ]
     try:
         return default_detectors(
-            dictionary=terms, regions=config.regions, model=config.model, asked=policy.categories
+            dictionary=terms,
+            regions=config.regions,
+            model=config.model,
+            asked=policy.categories,
+            remembered=_REMEMBERED,
         )
     except ValueError as error:
         raise ConfigInvalid(str(error), field="sentinel") from error

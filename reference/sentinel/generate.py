@@ -31,6 +31,7 @@ _WEIGHT: Final = 8.0
 _FRAMED: Final = 0.22
 _CLEAN: Final = 0.16
 _GOES_ON: Final = 0.25
+_RELEASED: Final = 0.12
 _WIDE: Final = 0.12
 _QUOTED: Final = 0.06
 _QUOTES: Final = ("> ", "# ", "// ", "* ", "| ", "- ", "?? ", "    ", "-- ", "=20")
@@ -68,6 +69,8 @@ def generate(seed: int, *, templates: str = "train") -> Iterator[Marked]:
             marked = _joined(marked, more, dice.choice((" ", "\n", "\n\n", " ")))
         if "\n" in marked.text and dice.random() < _QUOTED:
             marked = _quoted(marked, dice.choice(_QUOTES))
+        if marked.spans and dice.random() < _RELEASED:
+            marked = _released(marked, dice.choice((1.0, 1.0, 0.7)), values)
         form = dice.random()
         if form < 0.10:
             marked = Marked(_same_length(marked.text, marked.text.lower()), marked.spans)
@@ -150,6 +153,29 @@ def _joined(first: Marked, second: Marked, between: str) -> Marked:
     shift = len(first.text) + len(between)
     moved = tuple((start + shift, end + shift, kind) for start, end, kind in second.spans)
     return Marked(first.text + between + second.text, first.spans + moved)
+
+
+def _released(marked: Marked, share: float, values: Values) -> Marked:
+    """Return it as a release leaves it: placeholders, which are nothing to mark, for most spans."""
+    parts: list[str] = []
+    spans: list[tuple[int, int, str]] = []
+    numbers: dict[tuple[str, str], int] = {}
+    at = length = 0
+    for start, end, kind in marked.spans:
+        if start < at:
+            continue
+        before, value = marked.text[at:start], marked.text[start:end]
+        if values.random.random() < share:
+            number = numbers.setdefault((kind, value), len(numbers) + 1)
+            value = f"<{kind.upper()}_{number}>"
+        else:
+            first = length + len(before)
+            spans.append((first, first + len(value), kind))
+        parts += [before, value]
+        length += len(before) + len(value)
+        at = end
+    parts.append(marked.text[at:])
+    return Marked("".join(parts), tuple(spans))
 
 
 def _quoted(marked: Marked, mark: str) -> Marked:

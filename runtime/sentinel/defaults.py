@@ -21,6 +21,7 @@ from runtime.sentinel.detectors.secrets import (
     PrivateKeyDetector,
 )
 from runtime.sentinel.detectors.tagger import TaggerDetector
+from runtime.sentinel.tagger.model import SentinelModel
 
 __all__ = ["default_detectors"]
 
@@ -33,6 +34,7 @@ def default_detectors(
     treatments: Iterable[str] = (),
     model: Path | None = None,
     asked: Iterable[Category] = (),
+    remembered: int = 0,
 ) -> list[Detector]:
     """Build the shipped detectors, the operator's dictionary first.
 
@@ -45,6 +47,8 @@ def default_detectors(
             ``None`` for patterns alone.
         asked: Of the ``QUASI_IDENTIFIERS``, those that the model is to look for: what the policy
             names. Others in here change nothing.
+        remembered: Texts that the model reads only once while they are remembered; for a node that
+            serves one party alone (``tagger.memory``).
 
     Raises:
         ValueError: A region is unknown.
@@ -71,6 +75,7 @@ def default_detectors(
         PersonDetector(),
     ]
     if model is not None:
-        detectors.append(TaggerDetector.load(model, asked=frozenset(asked)))
+        reader = SentinelModel(model)
+        detectors.append(TaggerDetector(reader, asked=frozenset(asked), remembered=remembered))
     terms = tuple(dictionary)
     return [DictionaryDetector(terms), *detectors] if terms else detectors

@@ -1,10 +1,9 @@
 """What the sentinel's model finds: names, firms, places, numbers that only context tells."""
 
-from pathlib import Path
-
 from runtime.ids import Category
 from runtime.sentinel.categories import QUASI_IDENTIFIERS, category_of
 from runtime.sentinel.span import Span
+from runtime.sentinel.tagger.memory import SpanMemory
 from runtime.sentinel.tagger.model import SentinelModel
 
 __all__ = ["TaggerDetector"]
@@ -17,12 +16,16 @@ class TaggerDetector:
         model: Loaded.
         asked: Of the categories that tell somebody apart only together with others
             (``QUASI_IDENTIFIERS``), those to look for.
+        remembered: Texts whose spans are kept; see ``SpanMemory`` for where not to.
     """
 
     name = "tagger"
 
-    def __init__(self, model: SentinelModel, *, asked: frozenset[Category]) -> None:
+    def __init__(
+        self, model: SentinelModel, *, asked: frozenset[Category], remembered: int = 0
+    ) -> None:
         self._model = model
+        self._memory = SpanMemory(remembered)
         self.kinds = frozenset(
             kind
             for kind in model.kinds
@@ -32,18 +35,14 @@ class TaggerDetector:
         lighter = [kind for kind in self.kinds if category_of(kind) in QUASI_IDENTIFIERS]
         self._focus = model.focus(self.kinds, lighter=lighter)
 
-    @classmethod
-    def load(cls, directory: Path, *, asked: frozenset[Category]) -> "TaggerDetector":
-        """Return the detector of the model in ``directory``.
-
-        Raises:
-            ModelInvalid: Its files cannot be used.
-        """
-        return cls(SentinelModel(directory), asked=asked)
-
     def detect(self, text: str) -> list[Span]:
         """Return what the model reads in ``text``."""
-        return [
-            Span(item.start, item.end, item.kind, category_of(item.kind), item.score, self.name)
-            for item in self._model.read(text, self._focus)
-        ]
+        digest = self._memory.digest(text)
+        spans = self._memory.recall(digest)
+        if spans is None:
+            spans = [
+                Span(item.start, item.end, item.kind, category_of(item.kind), item.score, self.name)
+                for item in self._model.read(text, self._focus)
+            ]
+            self._memory.keep(digest, spans)
+        return spans

@@ -63,6 +63,29 @@ def test_a_kind_that_nobody_declared_is_unsure() -> None:
     assert Sentinel([tagger]).scan_now("Ann sailed.").label.categories == {UNSURE}
 
 
+def test_a_text_that_comes_again_is_read_once_where_that_is_wanted() -> None:
+    class Counts:
+        kinds = frozenset({"person"})
+        count = 0
+
+        def focus(self, kinds: Collection[str], *, lighter: Collection[str]) -> None: ...
+
+        def read(self, *_: object) -> list[Reading]:
+            self.count += 1
+            return [Reading(0, 3, "person", 0.9)]
+
+    model = Counts()
+    for remembered, reads in ((0, 2), (8, 3)):
+        tagger = TaggerDetector(
+            model,  # type: ignore[arg-type] # no ONNX file
+            asked=frozenset(),
+            remembered=remembered,
+        )
+        first, second = tagger.detect("Ann sailed."), tagger.detect("Ann sailed.")
+        assert first == second
+        assert model.count == reads
+
+
 def test_a_detector_without_its_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid):
         default_detectors(model=tmp_path / "none")
