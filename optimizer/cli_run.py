@@ -25,7 +25,7 @@ from optimizer.cli_views import (
 from optimizer.engines.model import Engine
 from optimizer.study.agent_estimate import AgentEstimate, estimate_agent
 from optimizer.study.estimate import Amounts, Estimate, agent_alone, breaks, estimate_study
-from optimizer.study.front import front_of
+from optimizer.study.front import ahead_of, front_of
 from optimizer.study.opening import OpenStudy
 from optimizer.study.running import RunPlace, RunResult, run_study
 from optimizer.study.scorers import count_scorers
@@ -293,6 +293,10 @@ def _show_result(
         lines.append(f"{watcher.failed} attempts failed; none counts as a wrong answer")
     if chosen:
         lines.append(f"recommended: {chosen.name} {chosen.candidate.key}")
+        if (ahead := ahead_of(chosen, front)) is not None:
+            lines.append(
+                f"{ahead.name} did as well or better in every objective; look at both before export"
+            )
     else:
         lines.append("recommended: none yet; the front shows what was measured")
     show(data, "\n".join(lines), measured_table(front.members), as_json=as_json)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from optimizer.study.archive import Measured
 from optimizer.study.model import ACCURACY, Objective
 
-__all__ = ["Front", "front_of", "hypervolume"]
+__all__ = ["Front", "ahead_of", "front_of", "hypervolume"]
 
 _ENOUGH = 0.5
 """Share of the most questions asked of any graph that a graph must have been asked."""
@@ -67,6 +67,12 @@ def front_of(
         broken=len(asked) - len(possible),
         too_few=len(measured) - len(asked),
     )
+
+
+def ahead_of(one: Measured, front: Front) -> Measured | None:
+    """Return a member that is better than ``one`` in an objective and worse in none, if one is."""
+    point = _point(one, front.objectives)
+    return next((m for m in front.members if _beats(_point(m, front.objectives), point)), None)
 
 
 def hypervolume(points: Sequence[Sequence[float]], reference: Sequence[float]) -> float:

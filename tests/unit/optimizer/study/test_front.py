@@ -10,7 +10,7 @@ from optimizer.evaluation.model import Answered
 from optimizer.search.model import Candidate, CandidateKey, Constraint, Measure
 from optimizer.study.archive import Measured, measured_of
 from optimizer.study.compare import compare
-from optimizer.study.front import front_of, hypervolume
+from optimizer.study.front import ahead_of, front_of, hypervolume
 from optimizer.study.keeping import Keeping
 
 
@@ -47,6 +47,14 @@ def test_a_beaten_graph_is_not_on_the_front_and_equals_are() -> None:
     front = front_of(graphs, ["accuracy", "cost_usd"])
 
     assert [one.number for one in front.members] == [2, 3, 4]
+
+
+def test_a_graph_beside_the_front_is_told_which_member_is_ahead_of_it() -> None:
+    beaten, cheaper = measured(1, right=80, usd=2.0), measured(2, right=80, usd=1.0)
+    front = front_of([beaten, cheaper, measured(3, right=90, usd=3.0)], ["accuracy", "cost_usd"])
+
+    assert ahead_of(beaten, front) is cheaper
+    assert ahead_of(cheaper, front) is None
 
 
 def test_a_constraint_must_hold_on_new_questions_too() -> None:
