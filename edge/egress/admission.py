@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from edge.egress.outgoing import strings_of
 from runtime.errors import GateRefused, PolicyViolation
-from runtime.ids import NodeName, is_minted
+from runtime.ids import Category, NodeName, is_minted
 from runtime.labels import Label, join
 from runtime.ledger.record import is_identifier
 from runtime.policy.model import Policy, Zone
@@ -57,14 +57,33 @@ class Admission:
             raise GateRefused("logit_bias names tokens, which cannot be scanned; drop it")
         if not self._policy.may_receive(self._node, self._zone, request.label):
             raise PolicyViolation(f"{request.label} is above the clearance of {self._node}")
-        for release in where.releases:
-            allowed = allowed_categories(self._policy, release, self._node, zone=self._zone)
-            if not allowed.issuperset(release.categories):
-                names = Label(frozenset(release.categories) - allowed)
-                raise PolicyViolation(
-                    f"no rule allows to release {names} by {release.by} to {self._node}"
-                )
+        self._check_releases(where.releases)
         return where
+
+    def _check_releases(self, releases: Sequence[ReleaseRecord]) -> None:
+        """Refuse a release of what this node may neither receive nor have released for it.
+
+        A request is released once for all nodes that read it, so what another node's rule removed
+        is fine here where the node could have had it as it was, or by a rule of its own.
+        """
+        ruled = frozenset[Category]().union(
+            *(
+                allowed_categories(self._policy, release, self._node, zone=self._zone)
+                for release in releases
+            )
+        )
+        for release in releases:
+            refused = frozenset(
+                category
+                for category in frozenset(release.categories) - ruled
+                if not self._policy.may_receive(
+                    self._node, self._zone, Label(frozenset({category}))
+                )
+            )
+            if refused:
+                raise PolicyViolation(
+                    f"no rule allows to release {Label(refused)} by {release.by} to {self._node}"
+                )
 
     async def check_strings(self, message: Message, releases: Sequence[ReleaseRecord]) -> Label:
         """Scan everything in ``message`` that is written; return what was found and may pass.
