@@ -24,6 +24,7 @@ def test_every_string_of_the_contract_is_looked_at() -> None:
         "messages.tool_calls.name",
         "messages.tool_calls.arguments_json",
         "messages.tool_call_id",
+        "provenance.releases.approver",
         "sampling.stop",
         "sampling.grammar",
         "sampling.json_schema",
