@@ -75,7 +75,7 @@ def _joins(graph: DecoderGraph, long: Held, short: Ids) -> bool:
         both = [long, _held(past, len(short))]
         alone = [_next(graph, [one])[0] for one in both]
         joined = _next(graph, both)
-    except EngineCrashed:
+    except (EngineCrashed, ModelInvalid):
         return False
     return all(_is_same(one, other) for one, other in zip(alone, joined, strict=True))
 
