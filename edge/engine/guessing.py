@@ -35,6 +35,8 @@ _MARGIN: Final = 1.05
 """What guessing must win at least."""
 _FIRST_REST: Final = 32
 _LONGEST_REST: Final = 1024
+_PLAIN_FIRST: Final = 3
+"""Steps without guesses before the first one of a model."""
 _PLAIN_EVERY: Final = 64
 """Guesses, after which a step goes without one, to know what it would have cost."""
 
@@ -72,13 +74,21 @@ class GuessOdds:
         self.price = _FIRST_PRICE
         """Of a guessed token, as a share of a step without any."""
         self._plain_s = 0.0
+        self._plain_steps = 0
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is known how long a step takes without guesses."""
+        return self._plain_steps >= _PLAIN_FIRST
 
     def note(self, *, guesses: int, took_s: float) -> None:
         """Take the time of a step with so many guesses."""
         if not guesses:
+            self._plain_steps += 1
+            weight = max(_PRICE_WEIGHT, 1 / self._plain_steps)
             most_s = self._plain_s * _JUMP or took_s
-            self._plain_s = _moved(self._plain_s or took_s, min(took_s, most_s), _PRICE_WEIGHT)
-        elif self._plain_s:
+            self._plain_s = _moved(self._plain_s, min(took_s, most_s), weight)
+        elif self.is_measured:
             price = (took_s / self._plain_s - 1) / guesses
             highest = min(max(self.price * _JUMP, _FIRST_PRICE), _HIGHEST_PRICE)
             self.price = _moved(self.price, min(max(price, 0.0), highest), _PRICE_WEIGHT)
@@ -183,7 +193,8 @@ class Guesser:
             most: Never more than this.
         """
         self._last, self._last_count, self._is_timed = None, 0, True
-        if most <= 0 or self._since_plain >= _PLAIN_EVERY:
+        is_due = self._since_plain >= _PLAIN_EVERY or not self._by_draft.odds.is_measured
+        if most <= 0 or is_due:
             self._since_plain = 0
             return []
         most = min(most, _MOST)

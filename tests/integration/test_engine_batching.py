@@ -163,3 +163,12 @@ async def test_cancelled_and_refused_calls_leave_every_slot_free() -> None:
         done = await asyncio.gather(*(finish(engine, ask(max_tokens=9)) for _ in range(4)))
 
     assert [one.usage.completion_tokens for one in done] == [9] * 4
+
+
+async def test_calls_that_end_with_the_step_they_begin_in_all_end() -> None:
+    async with serving(slots=1) as engine:
+        calls = (finish(engine, ask(f"Hello {number}", max_tokens=1)) for number in range(12))
+        async with asyncio.timeout(30.0):
+            ends = await asyncio.gather(*calls)
+
+    assert [end.usage.completion_tokens for end in ends] == [1] * 12

@@ -99,8 +99,10 @@ class Scheduler:
         """
         try:
             while True:
-                if not self._running and not self._ready:
-                    self._preparing.wait()
+                if not self._running:
+                    self._have_ready()
+                    if not self._ready:
+                        self._preparing.wait()
                 self.step()
         except EngineCrashed as error:
             for sequence in [*self._running, *self._ready]:
@@ -116,17 +118,21 @@ class Scheduler:
         self._drop_abandoned()
         self._take_in()
         self._make_room()
-        alone = self._running[0] if len(self._running) == 1 else None
-        is_plain = alone is not None and alone.is_answering
+        alone = self._alone()
         with self._inbox.decoding():
             batches = self._plan.batches(self._running)
         for batch in batches:
             if batch:
                 self._decode(batch)
         now_s = self._clock.monotonic_s()
-        if is_plain and alone is not None and alone.guesser is not None:
+        if alone is not None and alone.guesser is not None:
             alone.guesser.note(now_s - since_s)
         self._news.flush(now_s=now_s, next_s=now_s - since_s)
+
+    def _alone(self) -> Sequence | None:
+        """Return the answer whose token is all that the next step computes, if it is so."""
+        is_one = len(self._running) == 1 and self._running[0].is_answering
+        return self._running[0] if is_one else None
 
     def _drop_abandoned(self) -> None:
         for sequence in [*self._running, *self._ready]:

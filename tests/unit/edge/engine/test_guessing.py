@@ -128,6 +128,8 @@ def test_where_a_guess_costs_more_than_a_decode_none_is_made_but_to_see_whether_
 
 def test_once_in_a_while_a_step_goes_without_a_guess_to_be_measured() -> None:
     guessing = Guessing(Oracle(new_words, wrong_every=10**6))
+    for _ in range(3):
+        guessing.draft_odds.note(guesses=0, took_s=0.01)
     guesser, answer = Guesser([1], guessing), [101]
     counts = []
     for _ in range(200):
@@ -140,6 +142,19 @@ def test_once_in_a_while_a_step_goes_without_a_guess_to_be_measured() -> None:
     plain = [at for at, count in enumerate(counts) if not count]
     assert plain[0] == 0  # the draft caught up
     assert 2 <= len(plain) - 1 <= 4
+
+
+def test_a_new_model_is_measured_before_anything_is_guessed() -> None:
+    guesser, answer = Guesser([1], Guessing(Oracle(new_words, wrong_every=10**6))), [101]
+    counts = []
+    for _ in range(6):
+        guess = guesser.guess(answer, most=100)
+        counts.append(len(guess))
+        guesser.note(0.01)
+        answer += [*guess, 0]
+
+    assert counts[:4] == [0, 0, 0, 0]  # in the fourth the draft caught up
+    assert counts[4] > 0
 
 
 @pytest.mark.parametrize("spike", [3.0, 50.0])

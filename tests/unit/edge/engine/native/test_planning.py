@@ -19,7 +19,10 @@ def answering(number: int) -> Sequence:
     """Return a call whose text repeats itself."""
     answer: Any = SimpleNamespace(tokens=PROMPT[:1], limit_tokens=99, finish_reason=None)
     start = Start(number, (), Sampling(), 9.0)
-    one = Sequence(Ticket(start, 0.0), PROMPT, answer, Guesser(PROMPT, Guessing()))
+    guessing = Guessing()
+    for _ in range(3):
+        guessing.draft_odds.note(guesses=0, took_s=0.01)
+    one = Sequence(Ticket(start, 0.0), PROMPT, answer, Guesser(PROMPT, guessing))
     one.number, one.computed = number, len(PROMPT)
     return one
 
