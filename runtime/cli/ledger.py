@@ -192,7 +192,8 @@ def _row(entry: Entry) -> tuple[object, ...]:
     match entry.record:
         case ContentPassage() as passage:
             releases = ", ".join(
-                f"{release.by} {{{', '.join(release.categories)}}} x{release.spans}"
+                f"{release.by} {{{', '.join(release.categories)}}} "
+                + (f"by {release.approver}" if release.approver else f"x{release.spans}")
                 for release in passage.releases
             )
             what = f"{passage.request_id} {passage.step_id} {passage.model}"

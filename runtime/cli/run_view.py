@@ -116,8 +116,11 @@ def _totals(receipt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _release(record: Mapping[str, Any]) -> str:
+    what = f"{record['by']} {_label(record['categories'])}"
+    if record.get("approver"):
+        return f"{what} by {record['approver']}"
     spans = "span" if record["spans"] == 1 else "spans"
-    return f"{record['by']} {_label(record['categories'])}, {record['spans']} {spans}"
+    return f"{what}, {record['spans']} {spans}"
 
 
 def _label(categories: Sequence[str]) -> str:

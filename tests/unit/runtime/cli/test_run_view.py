@@ -54,6 +54,14 @@ def test_a_receipt_fits_eighty_columns_and_says_everything() -> None:
     assert "content left the edge" in text
 
 
+def test_a_receipt_names_who_approved() -> None:
+    approval = {"by": "approval", "categories": ["health"], "spans": 0, "approver": "dr.may"}
+
+    text = shown(lambda console: show_receipt(console, RECEIPT | {"releases": [approval]}))
+
+    assert "released  approval {health} by dr.may" in text
+
+
 def test_what_happened_on_the_way_is_told() -> None:
     outcome = RunOutcome()
     outcome.take(StepFellBack(StepId("far"), "CloudAway", NodeName("edge"), ModelName("tern-s")))

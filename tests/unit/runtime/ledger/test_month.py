@@ -241,6 +241,16 @@ def test_an_altered_ledger_is_reported_as_such_on_the_page_and_by_the_exit_code(
     assert "The ledger is intact" not in page
 
 
+def test_what_was_asked_and_approved_is_in_the_tables_of_entries_and_of_a_request(
+    ledger: Path,
+) -> None:
+    for arguments in (["show", str(ledger), "--last", "99"], ["receipt", str(ledger), "r3"]):
+        output = CliRunner().invoke(app, ["ledger", *arguments]).output
+
+        assert "r3 approved by dr.may" in " ".join(output.split())
+        assert "{health} by dr.may" in " ".join(output.split())
+
+
 def test_a_month_without_entries_and_no_month_at_all(ledger: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
 
