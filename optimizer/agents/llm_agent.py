@@ -117,7 +117,10 @@ class LLMAgent:
         self._transcript = transcript
         self._pause = pause
         past = past or Past()
-        self._takes_schema = settings.structure is not Structure.TEXT and past.takes_schema
+        # Only `auto` learns from refusals: the others ask after a kill as they would have without.
+        self._takes_schema = settings.structure is Structure.SCHEMA or (
+            settings.structure is Structure.AUTO and past.takes_schema
+        )
         self._calls = past.calls
 
     @property

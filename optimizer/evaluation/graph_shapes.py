@@ -2,7 +2,7 @@
 
 A shape is connected (every step has a way to the sink) and, once canonical, numbered in the one
 order that makes its codes smallest, so that isomorphic graphs are one shape. Lists all shapes
-within limits; knows no policy and no runtime.
+within limits; knows no policy and no document.
 """
 
 from __future__ import annotations

@@ -265,6 +265,25 @@ async def test_an_endpoint_that_refuses_schemas_is_asked_without_for_good_also_a
     assert not any("response_format" in call for call in provider.calls[1:])
 
 
+async def test_a_schema_that_is_insisted_on_is_asked_for_also_after_a_refusal_and_a_kill(
+    provider: Provider, tmp_path: Path
+) -> None:
+    provider.queue = [Script(status=400)]
+    provider.script = FIRST
+    study = write_study(tmp_path, provider.base_url, agent={"structure": "schema"})
+    whole = await run(study)
+    journal = whole.journal
+    second = journal.index(b'"event":"advised","number":1')
+    (whole.directory / "journal.jsonl").write_bytes(journal[:second])
+    whole.transcript.write_bytes(b"".join(whole.transcript.read_bytes().splitlines(True)[:2]))
+
+    again = await run(study)
+
+    assert whole.advised[0].reply.fell_back is FailureKind.SCHEMA_REFUSED
+    assert again.journal == journal
+    assert all("response_format" in call for call in provider.calls)
+
+
 async def test_an_endpoint_that_is_not_there_costs_nothing_and_the_study_ends_well(
     tmp_path: Path,
 ) -> None:
