@@ -23,6 +23,8 @@ __all__ = ["DraftModel"]
 _SEQUENCE: Final = 0
 _BEHIND_TOKENS: Final = 16
 """Further behind its text than this, it catches up and guesses nothing."""
+_CATCH_UP_TOKENS: Final = 64
+"""Most of its text that it reads at once: the stream that it is to help waits meanwhile."""
 _PADDING_TOKENS: Final = 256
 """Models of one family round the size of their vocabulary up differently."""
 
@@ -55,6 +57,7 @@ class DraftModel:
         self._vocabulary_size = min(model.vocabulary_size, self._model.vocabulary_size)
         self.cache_bytes = self._context.cache_bytes
         """Memory that its text may come to take, where it is not taken yet."""
+        self._most_behind = min(_CATCH_UP_TOKENS, self._context.batch_tokens)
         self._owner: object = None
         self._held: list[int] = []
         """The tokens in its context: the text, and guesses behind it."""
@@ -72,7 +75,7 @@ class DraftModel:
         if most <= 0:
             return []
         self._agree(text)
-        behind = text[self._sure : self._sure + self._context.batch_tokens]
+        behind = text[self._sure : self._sure + self._most_behind]
         row = self._decode(behind)
         self._sure = len(self._held)
         if self._sure < len(text) or len(behind) > _BEHIND_TOKENS:
