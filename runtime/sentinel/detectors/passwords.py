@@ -34,6 +34,8 @@ _STRONG: Final = (
 )
 _WEAK: Final = r"keys?|auth|cookie|session(?:[ _-]?id)?|sig(?:nature)?|code"
 _WORD: Final = re.compile(rf"(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))", re.IGNORECASE)
+_LOOSE: Final = frozenset({"token", "secret", "clave", "parola", "parole", "passe", "bearer"})
+"""Words that mean other things, too: after these a bare word is none. ``secret: restricted``"""
 _NAMED_KEY: Final = re.compile(
     r"(?:api|access|private|encryption|signing|account|secret|client|master|license|shared|service"
     r"|auth|consumer|webhook|recovery|activation|verification|security|one-time|door|gate|alarm"
@@ -190,6 +192,9 @@ def _assigned(text: str, word: re.Match[str], is_strong: bool) -> tuple[int, int
     before = text[max(0, word.start() - _LONGEST_OPTION) : word.start()]
     is_option = before.rpartition(" ")[2].startswith("--")
     found = _Value(text[start:end], how, is_quoted=is_quoted, is_option=is_option)
+    is_bare = all(character.isalpha() or character in "_." for character in text[start:end])
+    if word[0] in _LOOSE and is_bare and not is_quoted:
+        return None
     return (start, end) if found.is_secret(is_strong=is_strong) else None
 
 

@@ -360,6 +360,9 @@ CLEAN = (
     "if (token == null) throw new IllegalArgumentException();",
     "type Token = string; type Password = string;",
     "password VARCHAR(255) NOT NULL,",
+    "token: pieces of a word; secret: restricted",
+    "La clave: practicar todos los días.",
+    "Sa parole: honnête et claire",
 )
 
 
