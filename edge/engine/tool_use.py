@@ -11,7 +11,7 @@ from edge.engine.tool_format import ToolFormat
 from edge.engine.tool_grammar import calls_grammar
 from edge.engine.tool_reading import ToolCallReader
 from runtime.errors import RequestInvalid
-from runtime.ports import FinishReason, GenerateRequest, TextDelta, TokenLogprob, ToolCall
+from runtime.ports import FinishReason, GenerateRequest, TextDelta, ToolCall
 
 __all__ = ["ReadAnswer", "constrained", "new_call_id", "read", "reader_of"]
 
@@ -75,21 +75,14 @@ async def read(
 ) -> AsyncGenerator[TextDelta | ReadAnswer, None]:
     """Pass an answer on without the calls in it; they come with its end.
 
-    Tokens whose text is held back are counted with the next piece.
+    Where text is held back the piece is empty: its reader sees that the model is alive.
     """
-    tokens = 0
-    logprobs: tuple[TokenLogprob, ...] = ()
     async with aclosing(items):
         async for item in items:
             if isinstance(item, TextDelta):
-                text = reader.feed(item.text)
-                tokens += item.tokens
-                logprobs += item.logprobs
-                if text:
-                    yield TextDelta(text, tokens, logprobs)
-                    tokens, logprobs = 0, ()
+                yield TextDelta(reader.feed(item.text), item.tokens, item.logprobs)
                 continue
             rest, calls = reader.finish(is_cut=item.finish_reason is FinishReason.LENGTH)
-            if rest or tokens:
-                yield TextDelta(rest, tokens, logprobs)
+            if rest:
+                yield TextDelta(rest, 0)
             yield ReadAnswer(item, calls)

@@ -281,6 +281,7 @@ class _Run:
         self._tracker.check(step.id)
         records = await self._release_step(step.id)
         planned = self._plan.by_step[step.id]
+        tools = self._inputs.tools(step.id)
         job = StepJob(
             step=step,
             planned=planned,
@@ -290,8 +291,8 @@ class _Run:
             provenance=self._inputs.provenance_of(step.id, records),
             is_sink=step is self._graph.sink,
             is_restored=planned.form is Form.RELEASED and bool(self._inputs.records),
-            tools=self._inputs.tools(step.id),
-            tool_choice=self._tool_choice,
+            tools=tools,
+            tool_choice=self._tool_choice if tools else "auto",
             restores_tool_arguments=self._restores_tool_arguments,
             check_fallback=lambda node, zone: self._check_fallback(step.id, node, zone),
         )

@@ -3,10 +3,9 @@
 import ssl
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 from runtime.errors import BackendUnavailable
 from tests.integration.edge_daemon import running_edge, write_certificates
@@ -39,7 +38,7 @@ async def test_a_token_and_a_certificate_are_both_asked_for(tmp_path: Path) -> N
 
         async def models(token: str, context: ssl.SSLContext) -> list[str]:
             async with (
-                httpx.AsyncClient(verify=context) as http,
+                DefaultAsyncHttpxClient(verify=context) as http,
                 AsyncOpenAI(base_url=url, api_key=token, max_retries=0, http_client=http) as client,
             ):
                 return [model.id async for model in client.models.list()]

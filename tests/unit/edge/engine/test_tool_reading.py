@@ -1,15 +1,18 @@
 """Finding calls of tools in answers: every format, whatever the borders of the pieces."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import count
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from edge.engine.frames import Finished
 from edge.engine.tool_reading import ToolCallReader
-from runtime.ports import ToolCall
+from edge.engine.tool_use import ReadAnswer
+from edge.engine.tool_use import read as read_answer
+from runtime.ports import FinishReason, TextDelta, Timings, ToolCall, Usage
 
 NAMES = frozenset({"weather", "now"})
 ARGUMENTS = '{"city": "Łódź", "days": [1, 2.5]}'
@@ -150,3 +153,21 @@ def test_nothing_is_lost_unless_it_became_a_call(
     else:
         assert shown + rest == whole
     assert read([whole], only_at_start=only_at_start, is_cut=is_cut)[2] == calls
+
+
+async def test_a_call_that_is_held_back_still_shows_that_the_model_is_alive() -> None:
+    pieces = [TextDelta(piece) for piece in ("<tool_call>", CALL, "</tool_call>")]
+    usage = Usage(completion_tokens=3)
+
+    async def answer() -> AsyncGenerator[TextDelta | Finished, None]:
+        for piece in pieces:
+            yield piece
+        yield Finished(1, FinishReason.STOP, usage, Timings())
+
+    reader = ToolCallReader(NAMES, new_id=lambda: "call_1")
+    *deltas, end = [item async for item in read_answer(answer(), reader)]
+
+    assert deltas == [TextDelta("", 1)] * 3
+    assert isinstance(end, ReadAnswer)
+    assert end.finish_reason is FinishReason.TOOL_CALLS
+    assert end.tool_calls == (ToolCall("call_1", "weather", ARGUMENTS),)

@@ -1,12 +1,14 @@
 """What a plan may know of a request's text: its label, and a size that tells no secret."""
 
+import json
+
 import pytest
 
 from runtime.collaboration.intake import Intake, take_in
 from runtime.errors import DetectionFailed, RequestInvalid
 from runtime.labels import PUBLIC, UNSURE, Label
 from runtime.policy.document import parse_policy
-from runtime.ports import ChatMessage
+from runtime.ports import ChatMessage, ToolCall, ToolDefinition
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Sentinel
 from runtime.sentinel.span import Span
@@ -41,6 +43,34 @@ async def test_the_label_is_what_was_found_in_any_turn_and_what_was_declared() -
     )
 
     assert intake.label == Label.of("person", "contact", "health")
+
+
+MAIL = "anna.kowalska@example.org"
+CALL = ToolCall("call_1", "note", json.dumps({"to": MAIL}))
+
+
+@pytest.mark.parametrize(
+    ("call", "tool"),
+    [
+        (CALL, ToolDefinition("note")),
+        (ToolCall("call_1", "note", "{}"), ToolDefinition("note", f"Writes to {MAIL}.")),
+        (
+            ToolCall("call_1", "note", "{}"),
+            ToolDefinition("note", parameters=json.dumps({"properties": {"to": {"const": MAIL}}})),
+        ),
+    ],
+    ids=["arguments", "description", "schema"],
+)
+async def test_what_is_in_tools_alone_is_found_too(call: ToolCall, tool: ToolDefinition) -> None:
+    intake = await take_in(
+        [ChatMessage("user", "Write."), ChatMessage("assistant", "", (call,))],
+        PUBLIC,
+        sentinel=SENTINEL,
+        policy=parse_policy(POLICY),
+        tools=[tool],
+    )
+
+    assert intake.label == Label.of("contact")
 
 
 async def test_the_size_does_not_depend_on_how_long_a_secret_is() -> None:
