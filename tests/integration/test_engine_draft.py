@@ -12,6 +12,14 @@ from edge.engine.native.draft import DraftModel
 from edge.engine.native.model import LlamaModel, LoadLog
 
 WEIGHTS = Path(__file__).parents[2] / "reference" / "weights"
+WORDS = [
+    " linh.nasser@",
+    " The email of Linh",
+    " 12 * 3 = ",
+    " Answer: ",
+    " is 4 + 17 =",
+    " phone +44 77",
+]
 LOAD = Load(
     path=str(WEIGHTS / "tern-s.gguf"),
     context_tokens=0,
@@ -56,14 +64,18 @@ def test_a_guess_depends_on_the_text_alone_and_not_on_what_was_guessed_before(
 ) -> None:
     rng = random.Random(3)
     model, _ = loaded
-    text = model.tokenize("A ward has 4 beds. How many sheets are needed? " * 3, is_plain=True)
+    text = model.tokenize("Linh Nasser: email linh.nasser@example.net. ", is_plain=True)
     following = made(loaded)
-    for _ in range(12):
+    is_same = []
+    for _ in range(24):
         guess = asked(following, "one", text)
-
-        assert guess == asked(made(loaded), "fresh", text)
+        is_same.append(guess[:1] == asked(made(loaded), "fresh", text, 1))
         # The text goes on as guessed for a while, then otherwise.
-        text = [*text, *guess[: rng.randrange(len(guess) + 1)], rng.randrange(5, 200)]
+        otherwise = model.tokenize(rng.choice(WORDS), is_plain=True)[: rng.randrange(1, 6)]
+        text = [*text, *guess[: rng.randrange(len(guess) + 1)], *otherwise]
+
+    # Read in other stretches, two nearly equal tokens may change places.
+    assert sum(is_same) >= 23
 
 
 def test_what_was_read_for_one_text_does_not_show_in_another(
@@ -77,6 +89,16 @@ def test_what_was_read_for_one_text_does_not_show_in_another(
 
     assert asked(draft, "other", other) == asked(made(loaded), "fresh", other)
     assert asked(draft, "one", one) == first
+
+
+def test_what_was_read_for_one_call_saves_another_no_time(
+    loaded: tuple[LlamaModel, LoadLog],
+) -> None:
+    draft = made(loaded)
+    text = [5, 6, 7] * 15
+    asked(draft, "one", text)
+
+    assert draft.guess("other", text, 4, least_chance=0.0) is None
 
 
 def test_a_long_text_is_read_in_stretches_and_one_too_long_is_left_alone(
