@@ -80,6 +80,12 @@ class SentinelModel:
         self._tokenizer.no_padding()
         self._card = card
         self._everything = focus_on(card, card.kinds)
+        try:
+            self._chances([card.end], [0])
+        except ModelInvalid:
+            raise
+        except Exception as error:  # ONNX Runtime's own, for inputs of another form
+            raise ModelInvalid(f"{directory} holds a graph that its card does not fit") from error
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -137,6 +143,9 @@ class SentinelModel:
         import numpy as np  # comes with ONNX Runtime
 
         scores = self._pass(ids, shapes, self._card.scores)
+        if scores.shape != (len(ids) + 2, len(self._card.labels)) or not np.isfinite(scores).all():
+            # Nothing would be over the threshold, and the text would pass for clean.
+            raise ModelInvalid("the sentinel's model gives scores that fit neither text nor card")
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         return scores / scores.sum(-1, keepdims=True)
 

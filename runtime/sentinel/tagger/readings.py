@@ -40,6 +40,8 @@ class Token:
     begins: bool
     """Whether it begins a span of its own."""
     score: float
+    is_heavy: bool = True
+    """Whether its kind is one of those that weigh more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def tokens_of(
             if focus.heavy and chances[at, focus.heavy].sum() >= card.neighbour_threshold:
                 label = focus.heavy[chances[at, focus.heavy].argmax()]
             kind, begins = card.labels[label]
-            tokens.append(Token(start, end, kind, begins, float(inside[at])))
+            is_heavy = label in focus.heavy
+            tokens.append(Token(start, end, kind, begins, float(inside[at]), is_heavy))
     return tokens
 
 
@@ -104,20 +107,23 @@ def readings(text: str, tokens: Sequence[Token]) -> list[Reading]:
     """Join sensitive tokens to spans, each grown to whole words and rid of marks at its ends.
 
     A label that begins a span starts a new one only at a word's start: the pieces of one word
-    belong together, whatever the model thinks of them one by one.
+    belong together, whatever the model thinks of them one by one, and the kind that weighs more
+    has the word.
     """
     found: list[Reading] = []
+    is_heavy = True
     for token in tokens:
         start, end = _whole_word(text, token.start, token.end)
         last = found[-1] if found else None
         if last is not None and (
             start < last.end or (last.kind == token.kind and _joins(text[last.end : start], token))
         ):
-            found[-1] = Reading(
-                last.start, max(end, last.end), last.kind, max(last.score, token.score)
-            )
+            kind = token.kind if token.is_heavy and not is_heavy else last.kind
+            found[-1] = Reading(last.start, max(end, last.end), kind, max(last.score, token.score))
+            is_heavy = is_heavy or token.is_heavy
         else:
             found.append(Reading(start, end, token.kind, token.score))
+            is_heavy = token.is_heavy
     return [trimmed for item in found if (trimmed := _trimmed(text, item)) is not None]
 
 

@@ -3,8 +3,10 @@
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runtime.errors import ModelInvalid
@@ -136,6 +138,23 @@ def test_an_altered_file_is_refused(folder: Path, name: str) -> None:
     (folder / name).write_bytes(content)
     with pytest.raises(ModelInvalid, match=f"{name} is not the file"):
         SentinelModel(folder)
+
+
+def test_a_card_with_fewer_labels_than_the_graph_is_refused(folder: Path) -> None:
+    labels = json.loads((folder / "model.json").read_text())["labels"]
+    with pytest.raises(ModelInvalid, match="fit neither text nor card"):
+        SentinelModel(with_card(folder, labels=labels[:-1]))
+
+
+def test_scores_that_are_no_numbers_are_a_failure_and_no_clean_text(model: SentinelModel) -> None:
+    class NoNumbers:
+        def run(self, *_: object) -> list[np.ndarray]:
+            return [np.full((1, 3, len(model._card.labels)), np.nan, np.float32)]
+
+    broken = copy(model)
+    broken._session = NoNumbers()
+    with pytest.raises(ModelInvalid, match="fit neither text nor card"):
+        broken.read("Ann")
 
 
 def test_a_card_of_another_graph_is_refused(folder: Path) -> None:

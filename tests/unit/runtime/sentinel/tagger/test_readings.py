@@ -80,6 +80,13 @@ def test_what_may_be_either_is_the_weightier_kind() -> None:
     assert found(*rows, card=card, focus=focus) == [("Ann", "person"), ("Paris", "place")]
 
 
+def test_the_weightier_kind_of_a_piece_has_the_word() -> None:
+    rows: tuple[Row, ...] = ({}, {}, {3: 0.9}, {1: 0.9}, {}, {})
+    focus = focus_on(CARD, CARD.kinds, lighter={"place"})
+    assert found(*rows, focus=focus) == [("Smithson", "person")]
+    assert found(*rows) == [("Smithson", "place")]
+
+
 def test_beside_a_sure_token_less_is_enough() -> None:
     card = replace(CARD, neighbour_threshold=0.2)
     assert found({}, {1: 0.9}, {2: 0.3}, {}, {}, {3: 0.3}, card=card) == [
