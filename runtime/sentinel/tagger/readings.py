@@ -129,11 +129,11 @@ def readings(text: str, tokens: Sequence[Token]) -> list[Reading]:
 
 def _trimmed(text: str, item: Reading) -> Reading | None:
     """Without the quotation mark before a name and the comma after it; nothing if that is all."""
-    if item.kind in _ANY_MARKS:
-        return item
     start, end = item.start, item.end
     if not any(mark.isalnum() for mark in text[start:end]):
         return None
+    if item.kind in _ANY_MARKS:
+        return item
     while not text[start].isalnum() and text[start] not in _OPENING:
         start += 1
     while not text[end - 1].isalnum() and text[end - 1] not in _CLOSING:
