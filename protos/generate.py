@@ -2,7 +2,8 @@
 
 Usage: ``python protos/generate.py [--check]``. With ``--check`` nothing is written: the code is
 generated into a temporary folder, and the exit status is 1 when it differs from what is committed.
-Knows paths and plugins only; what the contract says is in ``leeward/v1/*.proto``, and what others' says in ``inference_v2``.
+Knows paths and plugins only; what the contract says is in ``leeward/v1/*.proto``, and what others'
+says in ``inference_v2``.
 """
 
 from __future__ import annotations
