@@ -184,12 +184,16 @@ class Scheduler:
         return min(prompts, self._chunks.tokens(answers=answers)) + answers
 
     def _have_ready(self) -> None:
-        """Take over what is prepared: enough for the free slots, and one for the next."""
-        lacking = max(self._places.free_slots, 1) - len(self._ready)
+        """Take over what is prepared for the free slots.
+
+        Nothing is prepared ahead of them, nor behind a call that waits for room: whoever comes
+        meanwhile with a higher priority must find the others still in the queue.
+        """
+        lacking = 0 if self._ready else self._places.free_slots
         while lacking > 0 and (sequence := self._preparing.take()) is not None:
             self._ready.append(sequence)
             lacking -= 1
-        self._preparing.want(max(lacking, 0))
+        self._preparing.want(lacking)
 
     def _prepared(self, ticket: Ticket) -> Sequence:
         """Turn a call into tokens and a sampler; by the thread that prepares.
