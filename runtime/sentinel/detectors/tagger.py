@@ -1,12 +1,25 @@
 """What the sentinel's model finds: names, firms, places, numbers that only context tells."""
 
+from typing import Final
+
 from runtime.ids import Category
-from runtime.sentinel.categories import QUASI_IDENTIFIERS, category_of
+from runtime.sentinel.categories import (
+    DEMOGRAPHIC,
+    ORGANIZATION,
+    PLACE,
+    QUASI_IDENTIFIERS,
+    category_of,
+)
 from runtime.sentinel.span import Span
 from runtime.sentinel.tagger.memory import SpanMemory
 from runtime.sentinel.tagger.model import SentinelModel
+from runtime.sentinel.tagger.readings import Reading
 
 __all__ = ["TaggerDetector"]
+
+_WORDS: Final = frozenset({ORGANIZATION, PLACE, DEMOGRAPHIC})
+"""Quasi-identifiers that are words, and mostly written with a capital."""
+_SURE: Final = 0.9
 
 
 class TaggerDetector:
@@ -43,6 +56,16 @@ class TaggerDetector:
             spans = [
                 Span(item.start, item.end, item.kind, category_of(item.kind), item.score, self.name)
                 for item in self._model.read(text, self._focus)
+                if not _is_guess(text, item)
             ]
             self._memory.keep(digest, spans)
         return spans
+
+
+def _is_guess(text: str, item: Reading) -> bool:
+    """Whether a town, firm or job in small letters, in a text that has capitals, is hardly one."""
+    if category_of(item.kind) not in _WORDS or item.score >= _SURE:
+        return False
+    word = text[item.start : item.end]
+    is_plain = word == word.lower() and not any(mark.isdigit() for mark in word)
+    return is_plain and text != text.lower()

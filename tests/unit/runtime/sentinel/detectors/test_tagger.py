@@ -8,7 +8,7 @@ import pytest
 from runtime.errors import ModelInvalid
 from runtime.ids import Category
 from runtime.labels import UNSURE
-from runtime.sentinel.categories import DATE, PERSON, PLACE
+from runtime.sentinel.categories import DATE, PERSON, PLACE, QUASI_IDENTIFIERS
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detectors.tagger import TaggerDetector
 from runtime.sentinel.scan import Scan, Sentinel
@@ -84,6 +84,34 @@ def test_a_text_that_comes_again_is_read_once_where_that_is_wanted() -> None:
         first, second = tagger.detect("Ann sailed."), tagger.detect("Ann sailed.")
         assert first == second
         assert model.count == reads
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "score", "is_found"),
+    [
+        ("Ask at the mint.", "organization", 0.8, False),
+        ("Ask at the mint.", "organization", 0.95, True),
+        ("Ask at the mint.", "person", 0.8, True),
+        ("ask at the mint.", "organization", 0.8, True),
+        ("Ask at the Mint.", "organization", 0.8, True),
+    ],
+)
+def test_small_letters_among_capitals_need_more_to_be_a_firm(
+    text: str, kind: str, score: float, *, is_found: bool
+) -> None:
+    class Guesses:
+        kinds = frozenset({"organization", "person"})
+
+        def focus(self, kinds: Collection[str], *, lighter: Collection[str]) -> None: ...
+
+        def read(self, *_: object) -> list[Reading]:
+            return [Reading(11, 15, kind, score)]
+
+    tagger = TaggerDetector(
+        Guesses(),  # type: ignore[arg-type] # no ONNX file
+        asked=QUASI_IDENTIFIERS,
+    )
+    assert bool(tagger.detect(text)) is is_found
 
 
 def test_a_detector_without_its_files_is_refused(tmp_path: Path) -> None:
