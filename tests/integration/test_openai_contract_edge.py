@@ -49,11 +49,11 @@ DOSE: Any = {
         },
     },
 }
-QUEUE = 4
+QUEUE = 5
 LONG = 30_000
 """Tokens that no test waits for."""
-TURN = 500
-"""Tokens that take longer than a front needs to say that an answer ended."""
+TURN = 300
+"""Tokens that take longer than a front needs to say that another answer ended."""
 
 
 class Dose(BaseModel):
@@ -296,29 +296,34 @@ async def test_a_prompt_beyond_the_context_is_a_typed_error_over_grpc(
         await _generate(inference, "endless", content="x" * 40_000)
 
 
-async def test_who_has_priority_is_answered_first_over_both_fronts(
-    client: AsyncOpenAI, inference: InferenceClient
+@pytest.mark.parametrize("front", ["http", "grpc"])
+async def test_who_has_priority_is_answered_first(
+    client: AsyncOpenAI, inference: InferenceClient, front: str
 ) -> None:
-    ended: list[str] = []
+    ended: list[int] = []
+    waiting = (1, -1, 0, 3)  # the first is made ready for the next slot, and keeps it
 
-    async def ask(name: str, answer: Any) -> None:
-        await answer
-        ended.append(name)
+    async def ask(priority: int) -> None:
+        if front == "http":
+            await _endless(client, TURN, priority=priority)
+        else:
+            await _generate(inference, "endless", max_tokens=TURN, priority=priority)
+        ended.append(priority)
 
     holder = asyncio.create_task(_endless(client, LONG))
     await _wait_open(client, 1)
     async with asyncio.TaskGroup() as group:
-        group.create_task(ask("back", _endless(client, TURN, priority=-1)))
-        await _wait_open(client, 2)
-        group.create_task(ask("ordinary", _generate(inference, "endless", max_tokens=TURN)))
-        await _wait_open(client, 3)
-        group.create_task(
-            ask("first", _generate(inference, "endless", max_tokens=TURN, priority=3))
-        )
-        await _wait_open(client, 4)
+        for open_calls, priority in enumerate(waiting, start=2):
+            group.create_task(ask(priority))
+            await _wait_open(client, open_calls)
         holder.cancel()
 
-    assert ended == ["first", "ordinary", "back"]
+    assert ended == [1, 3, 0, -1]
+
+
+async def test_a_priority_beyond_the_configurations_is_refused_over_both_fronts(
+    client: AsyncOpenAI, inference: InferenceClient
+) -> None:
     with pytest.raises(openai.BadRequestError):
         await _endless(client, 1, priority=4)
     with pytest.raises(RequestInvalid, match="priority"):
