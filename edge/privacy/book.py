@@ -13,6 +13,7 @@ from typing import Final
 
 from edge.privacy.placeholders import MAX_FORMS, MAX_ORDINAL, Grammar, Placeholder
 from runtime.errors import CapacityExhausted
+from runtime.sentinel.coreference import TITLES
 
 __all__ = ["Book", "Entry"]
 
@@ -117,4 +118,7 @@ class Book:
 def _identity(name: str, value: str) -> str:
     """Return what two forms of one value have in common."""
     folded = unicodedata.normalize("NFC", value).casefold()
-    return _NOT_ALNUM.sub("" if name in _COMPACT else " ", folded).strip() or folded
+    plain = _NOT_ALNUM.sub("" if name in _COMPACT else " ", folded).strip() or folded
+    if name != _PERSON:
+        return plain
+    return " ".join(word for word in plain.split() if word not in TITLES) or plain

@@ -12,7 +12,7 @@ from runtime.sentinel.categories import PERSON
 from runtime.sentinel.span import Span
 from runtime.sentinel.terms import TermTrie, Token, tokens
 
-__all__ = ["mentions", "name_parts", "spread_people"]
+__all__ = ["TITLES", "mentions", "name_parts", "spread_people"]
 
 _DETECTOR: Final = "coreference"
 _MIN_PART_CHARACTERS: Final = 3
@@ -22,6 +22,26 @@ _PARTICLES: Final = frozenset(
         *("ten", "zum", "zur", "and", "the", "for", "jr", "sr"),
     }
 )
+TITLES: Final = frozenset(
+    {
+        *("mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "doctor", "sir", "madam"),
+        *(
+            "lady",
+            "lord",
+            "dame",
+            "rev",
+            "reverend",
+            "father",
+            "sister",
+            "judge",
+            "captain",
+            "nurse",
+        ),
+        *("herr", "frau", "fru", "hr", "mme", "mlle", "monsieur", "madame", "sr", "sra", "señor"),
+        *("señora", "sig", "dott", "pan", "pani", "captain"),
+    }
+)
+"""What stands before a name and is none: a model marks both together, but many share the title."""
 _GAP: Final = re.compile(r"[ \u00a0]{1,2}")
 
 
@@ -65,6 +85,7 @@ def name_parts(name: str) -> list[str]:
         for token in tokens(name)
         if len(token.key) >= _MIN_PART_CHARACTERS
         and token.key not in _PARTICLES
+        and token.key not in TITLES
         and token.key.isalpha()
     ]
 

@@ -89,3 +89,12 @@ def test_a_kind_that_nobody_declared_is_called_sensitive() -> None:
 def test_a_placeholder_is_read_back_as_it_was_written() -> None:
     for placeholder in (Placeholder("PERSON", 1), Placeholder("API_KEY", 27, 1)):
         assert Placeholder.parse(str(placeholder)) == placeholder
+
+
+def test_a_title_is_no_part_of_who_somebody_is() -> None:
+    book = Book(GRAMMAR)
+    assert book.placeholder_for("person", "Dr. Xylo Brant") == "<PERSON_1>"
+    assert book.placeholder_for("person", "Xylo Brant") == "<PERSON_1b>"
+    assert book.placeholder_for("person", "Brant") == "<PERSON_1c>"
+    assert book.placeholder_for("person", "Dr. Ann Jones") == "<PERSON_2>"
+    assert book.placeholder_for("person", "Dr.") == "<PERSON_3>"
