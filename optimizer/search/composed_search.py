@@ -96,6 +96,8 @@ class ComposedReinforce:
         shape = (len(parts.inputs), self._total)
         self._seen = Seen(np.zeros(shape, np.float32), np.zeros(shape, np.bool_))
         self._rows: dict[int, Row] = {}
+        self._counts = np.zeros(len(pool.candidates), np.int64)
+        """By graph, the questions that it was run on; side by side, to be sorted by."""
         self._version = -1
         self._narrowed = _NARROWS_FROM
         """Version of the archive when the pool was narrowed last."""
@@ -167,7 +169,7 @@ class ComposedReinforce:
         self._seen = Seen(self._seen.right[told], self._seen.seen[told])
         self._parts = self._parts.only(kept)
         self._wiring = Wiring.of(self._parts)
-        self._exposing = self._exposing[kept]
+        self._exposing, self._counts = self._exposing[kept], self._counts[kept]
         self._rows = {place[row]: known for row, known in self._rows.items() if row in place}
         candidates = tuple(self._pool.candidates[row] for row in kept)
         self._pool = Pool(candidates, self._pool.decisions)
@@ -339,7 +341,7 @@ class ComposedReinforce:
             number = self._pool.index.get(row.candidate.key)
             if number is None:
                 continue
-            self._rows[number] = row
+            self._rows[number], self._counts[number] = row, row.count
             sink = self._parts.sinks[number]
             self._seen.seen[sink] |= row.seen
             self._seen.right[sink] = np.where(row.seen, row.right, self._seen.right[sink])
@@ -356,11 +358,13 @@ class ComposedReinforce:
 
         Those that were run on all are among them, for nothing about them is to be expected.
         """
-        rows = list(self._rows.items())
-        if len(rows) > _MOST_TELLING:
-            rows.sort(key=lambda one: -one[1].count)
-        whole = sum(row.count >= self._total for _, row in rows)
-        return rows[: max(_MOST_TELLING, whole)]
+        if len(self._rows) <= _MOST_TELLING:
+            return list(self._rows.items())
+        numbers = np.fromiter(self._rows, np.int64, len(self._rows))
+        counts = self._counts[numbers]
+        most = max(_MOST_TELLING, int((counts >= self._total).sum()))
+        kept = numbers[np.argsort(-counts, kind="stable")[:most]]
+        return [(number, self._rows[number]) for number in kept.tolist()]
 
     def _form(self) -> _View:
         sinks = self._parts.sinks
