@@ -7,6 +7,7 @@ stands for its price. Caps are on bounds, so what a bound adds to a mean is lear
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,18 +69,22 @@ class MeasuredAmounts:
 
     def __init__(self, rule: CapRule, questions: int) -> None:
         self.rule, self.questions = rule, questions
-        self._known: dict[tuple[Measure, CandidateKey], _Amount] = {}
+        self._known: dict[Measure, dict[CandidateKey, _Amount]] = {}
 
-    def of(self, one: Constraint, row: Row) -> _Amount:
-        """Return what a cap on an amount is about."""
-        known = self._known.get((one.measure, row.candidate.key))
-        if known is None or known.count != row.count:  # outcomes of a graph only grow in number
-            told = self.rule.amount(one, row)
-            values = np.zeros(self.questions)
-            values[row.seen] = told
-            known = _Amount(row.count, values, self.rule.bound(one, told))
-            self._known[one.measure, row.candidate.key] = known
-        return known
+    def of(self, one: Constraint, rows: Sequence[Row]) -> list[_Amount]:
+        """Return what a cap on an amount is about, by graph."""
+        known = self._known.setdefault(one.measure, {})
+        for row in rows:
+            amount = known.get(row.candidate.key)
+            if amount is None or amount.count != row.count:  # outcomes only grow in number
+                known[row.candidate.key] = self._worked_out(one, row)
+        return [known[row.candidate.key] for row in rows]
+
+    def _worked_out(self, one: Constraint, row: Row) -> _Amount:
+        told = self.rule.amount(one, row)
+        values = np.zeros(self.questions)
+        values[row.seen] = told
+        return _Amount(row.count, values, self.rule.bound(one, told))
 
 
 def expected_excess(
@@ -117,7 +122,7 @@ def _expected_bounds(
     loads = parts.path_loads if is_latency else parts.loads
     graphs = np.array([graph for graph, _ in rows])
     counts = np.array([row.count for _, row in rows], np.float64)
-    told = [amounts.of(constraint, row) for _, row in rows]
+    told = amounts.of(constraint, [row for _, row in rows])
     means, size = _fair(
         np.stack([one.values for one in told]), np.stack([row.seen for _, row in rows])
     )

@@ -104,13 +104,11 @@ def test_the_bound_of_a_graph_is_worked_out_once_however_often_it_is_asked_for(
     amounts = MeasuredAmounts(rule, world.half.questions)
 
     for _ in range(5):
-        for row in archive:
-            amounts.of(rule.amounts[0], row)
+        amounts.of(rule.amounts[0], list(archive))
     assert rule.bounds == 20
 
     run_on(world, archive, [3], [9])
-    for row in archive:
-        amounts.of(rule.amounts[0], row)
+    amounts.of(rule.amounts[0], list(archive))
     assert rule.bounds == 21
 
 
@@ -123,6 +121,6 @@ def test_an_amount_is_worked_out_anew_once_more_was_run(world: ComposedWorld) ->
     for upto in (4, 9, world.half.questions):
         run_on(world, archive, [7], range(upto))
         row = next(iter(archive))
-        known = amounts.of(cap, row)
+        (known,) = amounts.of(cap, [row])
         assert known.bound == rule.bounded(cap, row)
         assert np.array_equal(known.values[row.seen], rule.amount(cap, row))
