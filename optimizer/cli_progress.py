@@ -20,6 +20,7 @@ from optimizer.cli_views import spend_line
 from optimizer.study.advised import Advised
 from optimizer.study.budget import Budget
 from optimizer.study.events import Asked, Done, Event, Failed, Outcome, Recommended
+from optimizer.study.virtual import Virtual
 
 __all__ = ["RunWatcher", "two_lines", "watching"]
 
@@ -45,6 +46,8 @@ class RunWatcher:
         self.trials = 0
         self.answered = 0
         self.failed = 0
+        self.virtual = 0
+        """Graphs scored from others' calls, for nothing."""
         self.advised: list[Advised] = []
 
     def phase(self, name: str) -> None:
@@ -62,6 +65,8 @@ class RunWatcher:
                 self._progress.update(self._bar, advance=1)
             case Failed():
                 self.failed += 1
+            case Virtual():
+                self.virtual += len(event.graphs)
             case Advised():
                 self.advised.append(event)
             case Done():

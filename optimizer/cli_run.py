@@ -272,6 +272,7 @@ def _show_result(
         "study": one.study.name,
         "ended": result.reason,
         "trials": watcher.trials,
+        "virtual_graphs": watcher.virtual,
         "graphs": len(archive.measured),
         "answered": watcher.answered,
         "failed": watcher.failed,
@@ -285,7 +286,8 @@ def _show_result(
     }
     spent = spend_line(budget.spent, budget.caps)
     summary = (
-        f"{result.reason}: {watcher.trials} trials, {len(archive.measured)} graphs, {spent};"
+        f"{result.reason}: {watcher.trials} trials, {watcher.virtual} virtual ones for nothing,"
+        f" {len(archive.measured)} graphs, {spent};"
         f" cache {result.cache_hits} hits, {result.cache_misses} misses"
     )
     lines = [summary, *(agent_lines(agent) if agent else ())]

@@ -53,6 +53,7 @@ def measured_data(one: Measured) -> dict[str, Any]:
         "graph": one.name,
         "key": one.candidate.key,
         "questions": len(one.outcomes.questions),
+        "virtual_questions": one.virtual,
         "accuracy": one.accuracy,
         "accuracy_interval": list(one.interval),
         "values": {str(name): value for name, value in one.values.items()},
@@ -212,7 +213,7 @@ def _cells(one: Measured) -> Sequence[str]:
     low, high = one.interval
     keeps = "yes" if one.is_proven else "unproven" if one.is_possible else "no"
     return (
-        f"{one.accuracy:.1%} of {len(one.outcomes.questions)}",
+        f"{one.accuracy:.1%} of {len(one.outcomes.questions)}{_free(one)}",
         f"{low:.1%} to {high:.1%}",
         usd(one.values["cost_usd"]),
         f"{one.values['flops']:.3g}",
@@ -220,6 +221,14 @@ def _cells(one: Measured) -> Sequence[str]:
         f"{one.values['cloud_share']:.0%}",
         keeps if one.kept else "-",
     )
+
+
+def _free(one: Measured) -> str:
+    """Say on how many questions a graph was scored from others' calls, for nothing."""
+    if not one.virtual:
+        return ""
+    is_all = one.virtual == len(one.outcomes.questions)
+    return ", free" if is_all else f", {one.virtual} free"
 
 
 def _difference(name: str, found: Resampled) -> tuple[str, str, str, str]:

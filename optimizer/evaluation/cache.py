@@ -104,14 +104,19 @@ class CallCache:
 
     def get(self, key: CallKey | GraphKey) -> Stored | None:
         """Return what is stored under ``key``, and count the hit or the miss."""
+        stored = self.peek(key)
+        if stored is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return stored
+
+    def peek(self, key: CallKey | GraphKey) -> Stored | None:
+        """Return what is stored under ``key`` and count nothing: nobody was about to pay."""
         query = "SELECT study, value FROM paid WHERE key = ?"
         with closing(self._database.execute(query, (key.digest(),))) as cursor:
             row = cursor.fetchone()
-        if row is None:
-            self.misses += 1
-            return None
-        self.hits += 1
-        return Stored(json.loads(row[1]), str(row[0]))
+        return None if row is None else Stored(json.loads(row[1]), str(row[0]))
 
     def put(self, key: CallKey | GraphKey, value: Mapping[str, object]) -> None:
         """Store durably; what was stored first stays.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 
 from optimizer.evaluation.cache import CallCache, CallKey
@@ -119,13 +119,27 @@ class Calls:
         in_vain = tuple(wasted[step] for step in tasks if step in wasted)
         return CallsRun(made, is_complete=len(made) == len(found), wasted=in_vain)
 
+    def made(
+        self, graph: Graph, request: tuple[ChatMessage, ...], paid: Set[int]
+    ) -> Mapping[StepId, PaidCall] | None:
+        """Return a graph's calls where all were made before and are among ``paid``, by id."""
+        if not _is_plain(graph):
+            return None
+        found: dict[StepId, PaidCall] = {}
+        for step in graph.topological:
+            texts = [found[edge.source].result.text for edge in graph.incoming[step.id]]
+            key = self._key(step, compose(step.role, request, texts))
+            call_id = _id(key.digest())
+            stored = self._cache.peek(key) if call_id in paid else None
+            if stored is None:
+                return None
+            found[step.id] = PaidCall(call_id, _result(stored.value), stored.study)
+        return found
+
     async def _call(self, step: Step, chat: tuple[ChatMessage, ...]) -> PaidCall:
-        model = str(step.model)
-        if step.instruction:
-            chat = (ChatMessage("system", step.instruction), *chat)
-        key = CallKey(model, self._revisions.get(model, ""), chat, step.sampling)
+        key = self._key(step, chat)
         digest = key.digest()
-        call_id = int(digest[:16], 16) >> (64 - _ID_BITS)
+        call_id = _id(digest)
         async with self._locks[digest]:  # the same call of two graphs at once is made once
             stored = self._cache.get(key)
             if stored is not None:
@@ -133,6 +147,12 @@ class Calls:
             result = await self._make(step, chat)
             self._cache.put(key, asdict(result))
             return PaidCall(call_id, result, self._cache.study)
+
+    def _key(self, step: Step, chat: tuple[ChatMessage, ...]) -> CallKey:
+        model = str(step.model)
+        if step.instruction:
+            chat = (ChatMessage("system", step.instruction), *chat)
+        return CallKey(model, self._revisions.get(model, ""), chat, step.sampling)
 
     async def _make(self, step: Step, chat: tuple[ChatMessage, ...]) -> CallResult:
         only = Step(StepId("call"), Role.ASSISTANT, step.model, sampling=step.sampling)
@@ -151,6 +171,10 @@ class Calls:
         if run.receipt.label.categories:
             raise _NotAlone(result)
         return result
+
+
+def _id(digest: str) -> int:
+    return int(digest[:16], 16) >> (64 - _ID_BITS)
 
 
 def _is_plain(graph: Graph) -> bool:

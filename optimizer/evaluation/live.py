@@ -8,7 +8,7 @@ answer that cost nothing, a failure is no answer at all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 
 from optimizer.evaluation.cache import CallCache, GraphKey
@@ -119,6 +119,20 @@ class LiveEvaluator:
         """
         return self._purchases.settled(await self._run(self._space.graph(candidate), question))
 
+    async def decide(self, candidate: Candidate, question: int, paid: Set[int]) -> Answered | None:
+        """Return what a run would give, where the calls that were paid for say so; asks nobody.
+
+        Such a call was made on this question alone, so the edge found nothing sensitive in it.
+        """
+        task, graph = self._tasks[question], self._space.graph(candidate)
+        if not self._scoring.is_by_rule(task):
+            return None
+        calls = self._calls.made(graph, (ChatMessage("user", task.question),), paid)
+        if calls is None:
+            return None
+        answer = calls[graph.sink.id].result.text
+        return _answered_by(graph, calls, await self._scoring.score(task, answer, PUBLIC))
+
     async def _run(self, graph: Graph, question: int) -> Evaluated:
         """Run one graph on one question; say apart what it shares and what it does not."""
         request = (ChatMessage("user", self._tasks[question].question),)
@@ -148,22 +162,8 @@ class LiveEvaluator:
     async def _by_calls(
         self, graph: Graph, question: int, calls: Mapping[StepId, PaidCall]
     ) -> Evaluated:
-        results = [call.result for call in calls.values()]
         scored = await self._score(question, graph, calls[graph.sink.id].result.text, PUBLIC)
-        answered = Answered(
-            right=scored.right,
-            exposed=any(result.is_cloud for result in results),
-            cost_usd=sum(result.cost_usd for result in results),
-            flops=sum(result.flops for result in results),
-            latency_s=critical_path_s(
-                graph, {step: call.result.latency_s for step, call in calls.items()}
-            ),
-            tokens=sum(result.tokens for result in results),
-            calls=len(results),
-            cloud_calls=sum(result.is_cloud for result in results),
-            call_ids=tuple(call.id for call in calls.values()),
-            judged_by=tuple(vote.id for vote in scored.votes),
-        )
+        answered = _answered_by(graph, calls, scored)
         self._take_votes(question, scored.votes)
         if not any(map(self._is_own, calls.values())):
             return Evaluated(question, answered, Source.CACHE)
@@ -263,6 +263,25 @@ async def check_models(runs: Runs, models: Sequence[str], task: Task) -> None:
             raise StudyInvalid(reason, field="graphs.models") from None
         except REFUSALS:
             continue  # known, and refused for this question only
+
+
+def _answered_by(graph: Graph, calls: Mapping[StepId, PaidCall], scored: Scored) -> Answered:
+    """Return what a graph did by what its calls did."""
+    results = [call.result for call in calls.values()]
+    return Answered(
+        right=scored.right,
+        exposed=any(result.is_cloud for result in results),
+        cost_usd=sum(result.cost_usd for result in results),
+        flops=sum(result.flops for result in results),
+        latency_s=critical_path_s(
+            graph, {step: call.result.latency_s for step, call in calls.items()}
+        ),
+        tokens=sum(result.tokens for result in results),
+        calls=len(results),
+        cloud_calls=sum(result.is_cloud for result in results),
+        call_ids=tuple(call.id for call in calls.values()),
+        judged_by=tuple(vote.id for vote in scored.votes),
+    )
 
 
 def _sum_of(question: int, results: Sequence[CallResult]) -> Spend:

@@ -6,7 +6,7 @@ copy of the record and answers from it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,7 +15,7 @@ from optimizer.engines.model import Do
 from optimizer.evaluation.model import Answered, Evaluated, QuestionEvaluator, Spend
 from optimizer.search.model import Candidate, Trial
 
-__all__ = ["Record", "RecordWork", "WorkerAnswers"]
+__all__ = ["Record", "RecordDecider", "RecordWork", "WorkerAnswers"]
 
 
 class Record(QuestionEvaluator, Protocol):
@@ -40,6 +40,18 @@ class RecordWork:
             return self.answered(*request)
 
         yield do
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDecider:
+    """Says what calls decide: what the record holds, once every call that it rests on was made."""
+
+    record: Record
+
+    async def decide(self, candidate: Candidate, question: int, paid: Set[int]) -> Answered | None:
+        """Return the recorded answer, ``None`` where it rests on a call that was not made."""
+        answered = self.record.answered(candidate, question)
+        return answered if answered.call_ids and set(answered.call_ids) <= paid else None
 
 
 class WorkerAnswers:

@@ -74,6 +74,10 @@ class Scoring:
         judge = self._judge
         return task.scorer is Scorer.JUDGE and judge is not None and not judge.settings.is_edge
 
+    def is_by_rule(self, task: Task) -> bool:
+        """Say whether scoring an answer to ``task`` asks nobody and starts nothing."""
+        return task.scorer in _RULES
+
     def expectation(self, task: Task) -> str:
         """Return everything that a verdict on an answer to ``task`` depends on."""
         if task.scorer is Scorer.JUDGE and self._judge is not None:

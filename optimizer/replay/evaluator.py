@@ -31,6 +31,11 @@ class TeamEvaluator:
         self.violations = 0
 
     @property
+    def space(self) -> TeamSpace:
+        """The teams."""
+        return self._space
+
+    @property
     def questions(self) -> int:
         """How many questions the search half has."""
         return len(self._table.search)
@@ -62,8 +67,17 @@ class TeamEvaluator:
 
     def decided(self, candidates: Sequence[Candidate], questions: Sequence[int]) -> Decided:
         """Say for free what the calls already made decide (accounting B only)."""
+        return self.decided_by(self.accounts.paid, candidates, questions)
+
+    def decided_by(
+        self,
+        made: npt.NDArray[np.bool_],
+        candidates: Sequence[Candidate],
+        questions: Sequence[int],
+    ) -> Decided:
+        """Say what some calls decide, by model (those of the edge first) and question."""
         where = self._table.search[np.array(questions, np.int64)]
-        paid = self.accounts.paid[:, np.array(questions, np.int64)]
+        paid = made[:, np.array(questions, np.int64)]
         edge = len(self._table.edge_right)
         choices = np.array([one.choices for one in candidates], np.int64)
         masks = (choices[:, :edge] << np.arange(edge)).sum(axis=1)

@@ -21,6 +21,7 @@ from optimizer.study.events import Done, Ended, Event, Failed, Outcome
 from optimizer.study.front import Front, front_of
 from optimizer.study.model import Study
 from optimizer.study.search_cost import AgentCost, agent_cost, total_cost
+from optimizer.study.virtual import Virtual
 from runtime.catalog.model import Catalog
 
 __all__ = ["ReportSource", "render_page"]
@@ -56,6 +57,7 @@ class _Totals:
     cloud_calls: int
     cached: int
     known: int
+    virtual: int
     failed: int
     elapsed_s: float | None
     ended: str
@@ -160,7 +162,7 @@ def _graph_table(front: Front) -> str:
             f" {front.unproven} kept them so far without proof.</p>"
         )
     rows = [
-        f"<tr><td>{one.name}</td><td class=n>{one.accuracy:.1%}</td>"
+        f"<tr><td>{one.name}{_free(one)}</td><td class=n>{one.accuracy:.1%}</td>"
         f"<td class=n>{one.interval[0]:.1%} to {one.interval[1]:.1%}</td>"
         f"<td class=n>${one.values['cost_usd']:.3g}</td>"
         f"<td class=n>{one.values['latency_p95_s']:.3g}</td>"
@@ -176,6 +178,13 @@ def _graph_table(front: Front) -> str:
         f" unproven, {front.broken} broke a constraint, {front.too_few} asked too few questions."
         "</p>"
     )
+
+
+def _free(one: Measured) -> str:
+    if not one.virtual:
+        return ""
+    is_all = one.virtual == len(one.outcomes.questions)
+    return " (free)" if is_all else f" ({one.virtual} questions free)"
 
 
 def _cost_table(study: Study, totals: _Totals) -> str:
@@ -207,7 +216,9 @@ def _cost_table(study: Study, totals: _Totals) -> str:
         f"<tbody>{''.join(rows)}</tbody></table>"
         f'<p class="soft">{totals.trials} graph evaluations; of the model calls'
         f" {totals.cloud_calls:,} left the edge. {totals.cached:,} outcomes were another study's"
-        f" and {totals.known:,} this study's own from before, both free. {totals.failed:,}"
+        f" and {totals.known:,} this study's own from before, both free. {totals.virtual:,} more"
+        " were scored, free as well, from calls made for other graphs (virtual trials; no graph"
+        f" evaluation, no question execution, no call). {totals.failed:,}"
         " attempts failed; they are charged their worst case and count as no answer.</p>"
     )
 
@@ -249,6 +260,12 @@ def _totals(events: Sequence[Event]) -> _Totals:
         cloud_calls=spent.cloud_calls,
         cached=sum(one.source is Source.CACHE for one in outcomes),
         known=sum(one.source is Source.KNOWN for one in outcomes),
+        virtual=sum(
+            len(one.answers)
+            for event in events
+            if isinstance(event, Virtual)
+            for one in event.graphs
+        ),
         failed=len(failures),
         elapsed_s=done[-1].elapsed_s if done else None,
         ended=ends[-1] if ends and isinstance(events[-1], Ended) else "not ended",

@@ -86,6 +86,10 @@ class Search:
             self.archive.add(one.candidate, self._told[one.number])
         self._batch, self._told = [], {}
 
+    def learn(self, candidate: Candidate, outcomes: Outcomes) -> None:
+        """Take outcomes of a graph that was not asked for: calls made for others decide them."""
+        self.archive.add(candidate, outcomes)
+
     def recommend(self) -> Recommendation | None:
         """Return the strategy's choice."""
         return self._strategy.recommend(self.archive)

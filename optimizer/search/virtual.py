@@ -6,14 +6,14 @@ The port that makes calls the currency: where an evaluator has it, a search may 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.search.model import Candidate
+from optimizer.search.model import Candidate, Outcomes
 
-__all__ = ["Decided", "VirtualTrials"]
+__all__ = ["Decided", "Learns", "VirtualTrials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +35,11 @@ class VirtualTrials(Protocol):
 
     def decided(self, candidates: Sequence[Candidate], questions: Sequence[int]) -> Decided:
         """Return everything that follows from the calls made so far."""
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A searcher that also takes outcomes of graphs that it did not ask for."""
+
+    def learn(self, candidate: Candidate, outcomes: Outcomes) -> None:
+        """Take them as if they had been asked for; between batches only."""

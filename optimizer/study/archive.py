@@ -6,7 +6,7 @@ Every reader of a study (front, best, show, diff, report, export) starts here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optimizer.evaluation.model import Answered, Evaluated, Source, outcomes_of
 from optimizer.search.model import Candidate, CandidateKey, Measure, Outcomes
@@ -14,6 +14,7 @@ from optimizer.study.bounds import share_interval
 from optimizer.study.events import Asked, Event, Header, Outcome, Recommended
 from optimizer.study.keeping import Keeping, Kept, measured_value
 from optimizer.study.model import ACCURACY, Objective
+from optimizer.study.virtual import Virtual
 from runtime.errors import NotFound, StudyInvalid
 
 __all__ = ["Archive", "Measured", "archive_of", "measured_of"]
@@ -32,6 +33,8 @@ class Measured:
     values: Mapping[Objective, float]
     """Every objective, accuracy included."""
     kept: tuple[Kept, ...]
+    virtual: int = 0
+    """On how many of the questions it was not run: calls made for other graphs decide it there."""
 
     @property
     def name(self) -> str:
@@ -93,6 +96,7 @@ def archive_of(events: Iterable[Event], *, keeping: Keeping, file: str = "") -> 
     candidates: dict[int, Candidate] = {}
     answers: dict[CandidateKey, dict[int, Answered]] = {}
     by_key: dict[CandidateKey, Candidate] = {}
+    ran: set[tuple[CandidateKey, int]] = set()
     for event in events:
         match event:
             case Header():
@@ -104,6 +108,13 @@ def archive_of(events: Iterable[Event], *, keeping: Keeping, file: str = "") -> 
                 by_key.setdefault(candidate.key, candidate)
                 found = answers.setdefault(candidate.key, {})
                 found.setdefault(evaluated.question, evaluated.answered)
+                ran.add((candidate.key, evaluated.question))
+            case Virtual(_, graphs):
+                for one in graphs:
+                    by_key.setdefault(one.candidate.key, one.candidate)
+                    found = answers.setdefault(one.candidate.key, {})
+                    for question, answered in one.answers:
+                        found.setdefault(question, answered)
             case Recommended():
                 recommended = event
             case _:
@@ -111,7 +122,10 @@ def archive_of(events: Iterable[Event], *, keeping: Keeping, file: str = "") -> 
     if header is None:
         raise StudyInvalid("is empty; `leeward optimizer run` begins it", file=file)
     measured = tuple(
-        measured_of(number, by_key[key], found, keeping=keeping)
+        replace(
+            measured_of(number, by_key[key], found, keeping=keeping),
+            virtual=sum((key, question) not in ran for question in found),
+        )
         for number, (key, found) in enumerate(answers.items(), start=1)
     )
     return Archive(header, measured, recommended)

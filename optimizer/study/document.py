@@ -31,6 +31,7 @@ from optimizer.study.model import (
 )
 from optimizer.study.scorers import check_scorers, judge_of, judge_problems, sandbox_of
 from optimizer.study.shape import (
+    DEFAULT_VIRTUAL,
     BudgetShape,
     GraphsShape,
     LiveShape,
@@ -97,6 +98,7 @@ def load_study(path: Path) -> Study:
         seed=shape.seed,
         workers=shape.workers,
         warm_start=None if shape.warm_start is None else root / shape.warm_start,
+        virtual=shape.virtual_trials,
     )
 
 
@@ -308,6 +310,8 @@ def _searched(shape: StudyShape) -> dict[str, object]:
     data["searcher"]["agent"] = searched_part(shape.searcher.agent)
     if data["searcher"]["agent"] is None:
         del data["searcher"]["agent"]
+    if shape.virtual_trials == DEFAULT_VIRTUAL:
+        del data["virtual_trials"]  # a study that says nothing of it is the one it was before
     if shape.evaluation.live is not None:
         revisions = dict(shape.evaluation.live.revisions)
         data["evaluation"] = {"live": {"revisions": revisions, "graph_form": _GRAPH_FORM}}

@@ -11,6 +11,7 @@ from typing import Final
 from optimizer.evaluation.model import NOTHING, Answered, Evaluated, JudgeSpend, Source, Spend
 from optimizer.search.model import Candidate, CandidateKey, Recommendation, Trial
 from optimizer.study.advised import Advised, advised_data, advised_of
+from optimizer.study.virtual import Virtual, virtual_data, virtual_of
 
 __all__ = [
     "JOURNAL_VERSION",
@@ -42,6 +43,8 @@ class Header:
     searcher: str
     seed: int
     questions: int
+    virtual: int = 0
+    """Most graphs per batch that calls made for others decide; 0 in journals of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Ended:
     reason: str
 
 
-Event = Header | Asked | Outcome | Failed | Done | Recommended | Learned | Advised | Ended
+Event = Header | Asked | Outcome | Failed | Done | Recommended | Learned | Advised | Virtual | Ended
 
 
 def encode_line(event: Event) -> bytes:
@@ -131,16 +134,7 @@ def decode_line(line: bytes) -> Event:
 def _data(event: Event) -> dict[str, object]:
     match event:
         case Header():
-            return {
-                "event": "study",
-                "leeward": JOURNAL_VERSION,
-                "name": event.name,
-                "study": event.study,
-                "outcomes": event.outcomes,
-                "searcher": event.searcher,
-                "seed": event.seed,
-                "questions": event.questions,
-            }
+            return _header_data(event)
         case Asked(trial):
             return {
                 "event": "asked",
@@ -176,10 +170,17 @@ def _data(event: Event) -> dict[str, object]:
             }
         case Learned(after, state):
             return {"event": "learned", "after": after, "state": dict(state)}
-        case Advised():
-            return advised_data(event)
+        case Advised() | Virtual():
+            return advised_data(event) if isinstance(event, Advised) else virtual_data(event)
         case Ended(reason):
             return {"event": "ended", "reason": reason}
+
+
+def _header_data(event: Header) -> dict[str, object]:
+    data = {"event": "study", "leeward": JOURNAL_VERSION, **asdict(event)}
+    if not event.virtual:
+        del data["virtual"]  # headers of before have none, and are written again as they were
+    return data
 
 
 def _outcome_data(event: Outcome) -> dict[str, object]:
@@ -247,6 +248,7 @@ def _header(data: Mapping[str, object]) -> Header:
         _text(data, "searcher"),
         _whole(data, "seed"),
         _whole(data, "questions"),
+        _whole(data, "virtual") if "virtual" in data else 0,
     )
 
 
@@ -391,6 +393,7 @@ _DECODERS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = Mappin
         "recommended": _recommended,
         "learned": _learned,
         "advised": advised_of,
+        "virtual": virtual_of,
         "ended": _ended,
     }
 )

@@ -128,6 +128,8 @@ class Study:
     seed: int
     workers: int
     warm_start: Path | None
+    virtual: int = 0
+    """Most graphs per batch that are scored from the calls of others; 0 for none."""
 
     @property
     def directory(self) -> Path:

@@ -13,11 +13,14 @@ from pathlib import Path
 
 from optimizer.engines.local import LocalEngine
 from optimizer.engines.model import Engine
-from optimizer.evaluation.record_work import Record, RecordWork, WorkerAnswers
+from optimizer.evaluation.part_nominator import PartNominator
+from optimizer.evaluation.record_work import Record, RecordDecider, RecordWork, WorkerAnswers
 from optimizer.evaluation.replayed import ReplayedEvaluator
+from optimizer.evaluation.virtual import Nominator, VirtualTrials
 from optimizer.replay.evaluator import TeamEvaluator
 from optimizer.replay.matrix import load_matrix
 from optimizer.replay.space_document import load_space
+from optimizer.replay.team_nominator import TeamNominator
 from optimizer.replay.team_space import TeamSpace
 from optimizer.replay.team_table import build_table
 from optimizer.search.model import Space
@@ -107,7 +110,18 @@ class OpenStudy:
         async with (engine or LocalEngine()).opened(
             RecordWork(record.answered), workers=count, progress=progress
         ) as do:
-            yield OpenEvaluator(WorkerAnswers(record, do), is_free=True)
+            virtual = self._virtual(record)
+            yield OpenEvaluator(WorkerAnswers(record, do), virtual=virtual, is_free=True)
+
+    def _virtual(self, record: Record) -> VirtualTrials:
+        """Return what scores graphs of a replay from calls made for others."""
+        if self.replay is not None:
+            nominator: Nominator = TeamNominator(self.replay)
+        else:
+            assert self.tabulated is not None  # noqa: S101 - a replay is one of the two
+            space = self.tabulated.space
+            nominator = PartNominator(space.candidates(), space.composition)
+        return VirtualTrials(nominator, RecordDecider(record))
 
     @property
     def _record(self) -> Record:

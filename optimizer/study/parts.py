@@ -58,7 +58,13 @@ def live_parts(study: Study, source: LiveSource, *, today: date) -> LiveParts:
 def header_of(study: Study, questions: int) -> Header:
     """Return what the study's journal begins with."""
     return Header(
-        study.name, study.hash, study.outcomes_hash, study.searcher.name, study.seed, questions
+        study.name,
+        study.hash,
+        study.outcomes_hash,
+        study.searcher.name,
+        study.seed,
+        questions,
+        study.virtual,
     )
 
 

@@ -21,11 +21,12 @@ from optimizer.study.events import (
     Outcome,
     Recommended,
 )
+from optimizer.study.virtual import Virtual
 from runtime.errors import StudyInvalid
 
 __all__ = ["Record", "Recorded", "Step", "check_header"]
 
-Step = Asked | Done | Recommended | Learned | Advised
+Step = Asked | Done | Recommended | Learned | Advised | Virtual
 """Events that a run comes to again in the same order."""
 
 
@@ -50,8 +51,8 @@ def check_header(found: Header, header: Header, *, file: str) -> None:
     Raises:
         StudyInvalid: It belongs to another study.
     """
-    if found == header:
-        return
+    if found == replace(header, virtual=found.virtual):
+        return  # a journal says itself whether it has virtual trials
     differing = [
         name
         for name in ("name", "searcher", "seed", "questions", "study", "outcomes")
@@ -72,6 +73,7 @@ class Record:
         self._followed = 0
         self._script: list[Step] = []
         self._advice: list[Advised] = []
+        self._virtual: dict[int, Virtual] = {}
         self._found: dict[tuple[int, int], Recorded] = {}
         self._header: Header | None = None
         self.elapsed_s = 0.0
@@ -94,6 +96,14 @@ class Record:
             return False
         check_header(self._header, header, file=self._file)
         return True
+
+    def header_for(self, header: Header) -> Header:
+        """Return the header that a run goes on under: the record's, or its own at the start."""
+        return self._header or header
+
+    def virtual(self, after: int) -> Virtual | None:
+        """Return what calls were found to decide after a trial, if it was written down."""
+        return self._virtual.get(after)
 
     def of(self, trial: int, question: int) -> Recorded:
         """Return what is known of one question of one trial."""
@@ -149,6 +159,9 @@ class Record:
                 self.elapsed_s = event.elapsed_s or self.elapsed_s
                 self._script.append(event)
             case Asked() | Recommended() | Learned():
+                self._script.append(event)
+            case Virtual():
+                self._virtual[event.after] = event
                 self._script.append(event)
             case Advised():
                 self._advice.append(event)

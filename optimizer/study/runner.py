@@ -14,8 +14,16 @@ from typing import Final
 
 import numpy as np
 
-from optimizer.evaluation.model import Answered, Evaluated, QuestionEvaluator, outcomes_of
-from optimizer.search.model import Searcher, Trial
+from optimizer.evaluation.model import (
+    Answered,
+    Evaluated,
+    QuestionEvaluator,
+    Source,
+    outcomes_of,
+)
+from optimizer.evaluation.virtual import FreeGraph, VirtualTrials
+from optimizer.search.model import Outcomes, Searcher, Trial
+from optimizer.search.virtual import Learns
 from optimizer.study.advisor import Advisor
 from optimizer.study.budget import Budget
 from optimizer.study.events import Asked, Ended, Header, Learned, Recommended
@@ -23,6 +31,7 @@ from optimizer.study.execution import Executions, ExecutionSettings, Stopped
 from optimizer.study.jobs import InOrder, Job, Observer, Pair, Recorder
 from optimizer.study.journal import Journal
 from optimizer.study.record import Record
+from optimizer.study.virtual import Virtual
 from runtime.executor.step import first_failure
 
 __all__ = ["FINISHED", "RunSettings", "Runner"]
@@ -58,6 +67,7 @@ class Runner:
         observer: Is shown every event.
         pause: Waits between attempts, seconds.
         advisor: Answers for the searcher's agent, where it has one that must be asked.
+        virtual: Scores graphs that calls made for others decide, where the evaluator can.
     """
 
     def __init__(
@@ -74,6 +84,7 @@ class Runner:
         observer: Observer = lambda _event, _budget: None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         advisor: Advisor | None = None,
+        virtual: VirtualTrials | None = None,
     ) -> None:
         self._journal = journal
         self._header = header
@@ -83,6 +94,7 @@ class Runner:
         self._settings = settings
         self._observer = observer
         self._advisor = advisor
+        self._virtual = virtual
         self._record = Record(journal.recorded, file=str(journal.path))
         self._recorder = Recorder(
             journal,
@@ -139,6 +151,7 @@ class Runner:
             for trial, evaluated in zip(trials, answers, strict=True):
                 # Also when nothing could be answered: a searcher may wait for every trial it asked.
                 self._searcher.tell(trial, outcomes_of(evaluated))
+            await self._learn_virtual(trials, answers)
             found = self._searcher.recommend()
             if found != recommended:
                 recommended = found
@@ -156,6 +169,24 @@ class Runner:
                 break
             self._recorder.emit(advised)
         return trials
+
+    async def _learn_virtual(
+        self, trials: Sequence[Trial], answers: Sequence[Sequence[Evaluated]]
+    ) -> None:
+        """Tell the searcher what the calls made so far decide; nothing runs, nothing is charged."""
+        most = self._record.header_for(self._header).virtual
+        if self._virtual is None or not most or not isinstance(self._searcher, Learns):
+            return
+        for trial, evaluated in zip(trials, answers, strict=True):
+            self._virtual.note(trial.candidate, evaluated)
+        after = trials[-1].number
+        event = self._record.virtual(after) or Virtual(after, await self._virtual.found(most))
+        if not event.graphs:
+            return
+        self._recorder.emit(event)
+        self._virtual.told(event.graphs)
+        for one in event.graphs:
+            self._searcher.learn(one.candidate, _outcomes(one))
 
     async def _run_batch(self, trials: Sequence[Trial]) -> list[list[Evaluated]]:
         """Run all questions of all trials; return the answers of each trial.
@@ -186,6 +217,10 @@ class Runner:
             [job.evaluated for job in jobs if job.trial is trial and job.evaluated is not None]
             for trial in trials
         ]
+
+
+def _outcomes(one: FreeGraph) -> Outcomes:
+    return outcomes_of(Evaluated(question, told, Source.KNOWN) for question, told in one.answers)
 
 
 def _plain(value: object) -> object:

@@ -11,10 +11,13 @@ from optimizer.engines.local import LocalEngine
 from optimizer.engines.model import Engine
 from optimizer.evaluation.cache import CallCache
 from optimizer.evaluation.edge_work import EdgeWork, WorkerRuns
+from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.local_edge import running_edge
 from optimizer.evaluation.model import Answered, NotKept, QuestionEvaluator
+from optimizer.evaluation.part_nominator import PartNominator
 from optimizer.evaluation.scoring import Scoring
+from optimizer.evaluation.virtual import VirtualTrials
 from optimizer.scoring.code.examine import check_sandbox
 from optimizer.scoring.model import Scorer
 from optimizer.search.model import Searcher
@@ -86,6 +89,8 @@ class OpenEvaluator:
     cache: CallCache | None = None
     timeout_s: float = 120.0
     retries: int = 0
+    virtual: VirtualTrials | None = None
+    """Scores graphs from calls made for others, where their calls are known one by one."""
     is_free: bool = False
     """Outcomes come from a record and can be had again for nothing."""
 
@@ -147,6 +152,7 @@ async def run_study(
             is_stopping=place.stop.exists,
             observer=observer,
             advisor=advisor,
+            virtual=opened.virtual,
         )
         try:
             reason = await runner.run()
@@ -222,7 +228,16 @@ async def open_live(
             settings=LiveSettings(source.policy_hash, source.revisions),
             scoring=Scoring(sandbox=source.sandbox, judge=judge),
         )
-        yield OpenEvaluator(evaluator, cache, source.timeout_s, source.retries)
+        virtual = _live_virtual(parts.space, evaluator)
+        yield OpenEvaluator(evaluator, cache, source.timeout_s, source.retries, virtual)
+
+
+def _live_virtual(space: GraphSpace, evaluator: LiveEvaluator) -> VirtualTrials | None:
+    """Return what scores graphs from the calls of others, ``None`` where none can be listed."""
+    listed = space.candidates()
+    if listed is None:
+        return None
+    return VirtualTrials(PartNominator(listed, space.composition), evaluator)
 
 
 def _make(directory: Path) -> None:

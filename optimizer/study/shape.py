@@ -5,7 +5,7 @@ Knows the form of the file; what must hold between its parts is in ``document``.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ __all__ = [
     "LiveShape",
     "ReplayShape",
     "CodeScoringShape",
+    "DEFAULT_VIRTUAL",
     "ScoringShape",
     "SearcherShape",
     "SensitiveShape",
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
+DEFAULT_VIRTUAL: Final = 8
+"""Virtual trials per batch, where a study says nothing."""
 OptionValue = bool | int | float | str
 
 
@@ -282,6 +285,8 @@ class StudyShape(Shape):
     """Most trials."""
     questions: int | None = Field(default=None, ge=2, le=100_000)
     """Search on this many of the tasks, drawn by the seed; `watch` can be given the others."""
+    virtual_trials: int = Field(default=DEFAULT_VIRTUAL, ge=0, le=1024)
+    """Most graphs per batch that are scored, for nothing, from calls made for others; 0: none."""
     batch: int = Field(default=1, ge=1, le=1024)
     """Trials that are proposed together; does not depend on how many workers there are."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)

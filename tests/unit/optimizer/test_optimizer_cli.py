@@ -65,13 +65,31 @@ def write(directory: Path, **changes: Any) -> Path:
 
 
 def test_a_run_says_how_it_ended_what_it_spent_and_what_it_found(study: Path) -> None:
+    write(study.parent, virtual_trials=0)
     data = as_json("run", str(study))
 
     assert data["ended"] == "finished"
-    assert data["trials"] == 8
+    assert (data["trials"], data["virtual_graphs"]) == (8, 0)
     assert data["spent"]["executions"] > 0
     assert all(graph["proven"] for graph in data["front"]["graphs"])
     assert Path(data["journal"]).exists()
+
+
+def test_what_calls_of_other_teams_decide_is_not_run_and_is_on_the_front(
+    study: Path, tmp_path: Path
+) -> None:
+    free = as_json("run", str(study), "--dir", str(tmp_path / "free"))
+    write(study.parent, virtual_trials=0, trials=200, searcher={"name": "exhaustive"})
+
+    whole = as_json("run", str(study), "--dir", str(tmp_path / "whole"))
+
+    def scores(data: dict[str, Any]) -> set[tuple[str, float]]:
+        return {(graph["key"], graph["accuracy"]) for graph in data["front"]["graphs"]}
+
+    assert free["trials"] < 8 < free["virtual_graphs"]
+    assert scores(free) == scores(whole)
+    assert any(graph["virtual_questions"] for graph in free["front"]["graphs"])
+    assert free["spent"]["calls"] < whole["spent"]["calls"]
 
 
 def test_running_again_changes_nothing_and_resume_needs_a_beginning(study: Path) -> None:

@@ -6,6 +6,7 @@ Graphs share calls here, so who pays for one must not depend on who ended first.
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from optimizer.evaluation.graph_shapes import SpaceLimits
 from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.model import NotKept
+from optimizer.evaluation.part_nominator import PartNominator
 from optimizer.evaluation.rules import GraphRules
 from optimizer.evaluation.tasks import Task
+from optimizer.evaluation.virtual import VirtualTrials
 from optimizer.scoring.model import Scorer
 from optimizer.search.caps import CapRule
 from optimizer.search.model import Candidate, Constraint, Measure, Searcher
@@ -31,6 +34,7 @@ from optimizer.study.execution import ExecutionSettings
 from optimizer.study.journal import Journal, read_journal
 from optimizer.study.model import Caps
 from optimizer.study.runner import Runner, RunSettings
+from optimizer.study.virtual import Virtual
 from optimizer.testing import DrawingSearcher, ScriptedEdge, label_of_anna
 from runtime.labels import PUBLIC, Label
 from runtime.testing.fakes import ManualClock
@@ -103,6 +107,7 @@ def run_study(
     seed: int = 7,
     searcher: Callable[[int], Searcher] = drawing,
     cache_rows: int = 1000,
+    virtual: int = 4,
 ) -> tuple[str, Budget, ScriptedEdge]:
     draw = random.Random(turns)
     edge = ScriptedEdge(
@@ -117,14 +122,15 @@ def run_study(
     evaluator = LiveEvaluator(
         edge, SPACE, TASKS, rules=RULES, cache=cache, settings=LiveSettings("policy", {})
     )
-    clock = ManualClock()
+    clock, listed = ManualClock(), SPACE.candidates()
+    assert listed is not None
 
     async def run() -> tuple[str, Budget]:
         budget = Budget(caps, clock=clock)
         with Journal(directory / "journal.jsonl") as journal:
             runner = Runner(
                 journal=journal,
-                header=Header("live", "hash", "outcomes", "drawing", seed, len(TASKS)),
+                header=Header("live", "hash", "outcomes", "drawing", seed, len(TASKS), virtual),
                 searcher=searcher(seed),
                 evaluator=evaluator,
                 budget=budget,
@@ -132,6 +138,7 @@ def run_study(
                     trials=8, batch=4, executions=ExecutionSettings(workers=workers)
                 ),
                 pause=clock.sleep,
+                virtual=VirtualTrials(PartNominator(listed, SPACE.composition), evaluator),
             )
             return await runner.run(), budget
 
@@ -173,6 +180,59 @@ def test_the_study_under_test_shares_calls_and_meets_what_can_only_run_as_a_whol
     assert any(one.spent.calls < one.answered.calls for one in fresh)
     assert any(one.in_vain for one in fresh)
     assert any(one.question == 2 for one in fresh)
+
+
+def virtual_of(directory: Path) -> list[Virtual]:
+    found = read_journal(directory / "journal.jsonl")
+    return [event for event in found if isinstance(event, Virtual)]
+
+
+def test_a_virtual_trial_says_what_a_run_of_the_graph_says_and_calls_nobody(
+    tmp_path: Path,
+) -> None:
+    _, budget, edge = run_study(tmp_path, searcher=by_habits)
+    made = len(edge.runs)
+    told = [graph for event in virtual_of(tmp_path) for graph in event.graphs]
+    paid = sum(len(graph.steps) for graph in edge.runs)
+    cache = CallCache(tmp_path / "calls.sqlite", study="this")
+    evaluator = LiveEvaluator(
+        edge, SPACE, TASKS, rules=RULES, cache=cache, settings=LiveSettings("policy", {})
+    )
+
+    ran = [
+        asyncio.run(evaluator.evaluate(one.candidate, question))
+        for one in told
+        for question, _ in one.answers
+    ]
+
+    assert told
+    assert [replace(one.answered, call_ids=()) for one in ran] == [
+        answered for one in told for _, answered in one.answers
+    ]
+    assert len(edge.runs) == made  # all of it was in the cache
+    assert budget.spent.calls == paid
+    cache.close()
+
+
+def test_virtual_trials_change_nothing_that_is_spent_by_those_who_do_not_look_at_them(
+    tmp_path: Path,
+) -> None:
+    _, budget, _ = run_study(tmp_path / "with", searcher=drawing)
+    _, without, _ = run_study(tmp_path / "without", searcher=drawing, virtual=0)
+
+    assert budget.spent == without.spent
+    assert not virtual_of(tmp_path / "without")
+
+
+def test_a_journal_of_before_virtual_trials_goes_on_without_them(tmp_path: Path) -> None:
+    run_study(tmp_path, searcher=by_habits, virtual=0)
+    whole = lines_of(tmp_path)
+    (tmp_path / "journal.jsonl").write_bytes(whole[: len(whole) // 2])
+
+    run_study(tmp_path, searcher=by_habits, virtual=4)
+
+    assert b'"virtual"' not in whole
+    assert lines_of(tmp_path) == whole
 
 
 def test_what_the_journal_says_was_spent_is_what_the_budget_and_the_edge_say(
