@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,7 @@ from bench.noninterference_secrets import (
 )
 from runtime.labels import Label
 from runtime.planner.model import Plan
+from runtime.policy.model import PlaceholderStyle
 from runtime.sentinel.categories import KINDS
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Sentinel
@@ -65,10 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK_PAIRS} pairs")
     parser.add_argument("--pairs", type=int, help="another number of pairs")
     parser.add_argument("--seed", type=int, default=0, help="of the secrets")
+    parser.add_argument(
+        "--placeholders",
+        choices=[style.value for style in PlaceholderStyle],
+        default=PlaceholderStyle.TAGS.value,
+        help="how every policy has redaction write them",
+    )
     options = parser.parse_args(arguments)
     pairs = options.pairs or (_QUICK_PAIRS if options.quick else _PAIRS)
     metered = _QUICK_METERED_SECRETS if options.quick else _METERED_SECRETS
-    values = asyncio.run(_measured(pairs, metered, seed=options.seed))
+    style = PlaceholderStyle(options.placeholders)
+    values = asyncio.run(_measured(pairs, metered, seed=options.seed, style=style))
     values["machine"] = describe_machine(("leeward",))
     if options.json:
         print(json.dumps(values))
@@ -94,11 +102,13 @@ class _Tally:
     violated: list[str] = field(default_factory=list)
 
 
-async def _measured(pairs: int, metered: int, *, seed: int) -> dict[str, object]:
+async def _measured(
+    pairs: int, metered: int, *, seed: int, style: PlaceholderStyle
+) -> dict[str, object]:
     rng = random.Random(seed)  # noqa: S311 - the same secrets every time
     source = SecretSource(rng)
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
-        houses = _Houses(Path(folder))
+        houses = _Houses(Path(folder), style)
         told = [(case, told_releases(case, _RELEASED)) for case in shipped_cases()]
         covered = [case for case, releases in told if not releases]
         tally = await _compared(houses, covered, source, pairs, rng=rng)
@@ -106,6 +116,7 @@ async def _measured(pairs: int, metered: int, *, seed: int) -> dict[str, object]
         apart += apart_cases(next(case for case, _ in told if case.name == _LENDER))
         meter = [await _metered(houses, one, source, secrets=metered) for one in apart]
     return {
+        "placeholders": style.value,
         "violations": tally.violations,
         "pairs": tally.pairs,
         "undetected_pairs": tally.undetected,
@@ -126,20 +137,23 @@ async def _measured(pairs: int, metered: int, *, seed: int) -> dict[str, object]
 class _Houses:
     """Fresh edges, one after the other, with one set of ledger keys."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, style: PlaceholderStyle) -> None:
         self._folder = folder
+        self._style = style
         self.sentinel = Sentinel(default_detectors())
 
     async def run(
         self, case: Case, session: Session, secret: Secret, plan: Plan | None = None
     ) -> Outcome:
+        world = case.world
+        policy = replace(world.policy, placeholders=self._style)
         with tempfile.TemporaryDirectory(dir=self._folder) as root:
             return await run_once(
                 Path(root),
                 self._folder / "keys",
                 case.graph,
                 filled(session, secret),
-                world=case.world,
+                world=replace(world, policy=policy),
                 plan=plan,
             )
 

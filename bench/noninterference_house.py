@@ -37,7 +37,7 @@ from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.planner.model import Plan
 from runtime.policy.document import parse_policy, policy_hash
-from runtime.policy.model import ApprovalRules, Policy
+from runtime.policy.model import ApprovalRules, PlaceholderStyle, Policy
 from runtime.ports import (
     ChatMessage,
     Chunk,
@@ -193,6 +193,13 @@ async def opened_house(
     rules, catalog = world.policy, world.catalog
     detectors = [*default_detectors(), *world.detectors]
     sentinel = Sentinel(detectors, timeout_s=world.scan_timeout_s)
+    releases = EdgeReleases(
+        sentinel,
+        vault,
+        clock=clock,
+        sketcher=world.sketcher,
+        has_surrogates=rules.placeholders is PlaceholderStyle.SURROGATES,
+    )
     recorder = Recorder()
     gate = Gate(
         recorder,  # type: ignore[arg-type]  # all that the gate uses of a client
@@ -203,8 +210,8 @@ async def opened_house(
         sentinel=sentinel,
         ledger=ledger,
         clock=clock,
+        issued=releases.issued,
     )
-    releases = EdgeReleases(sentinel, vault, clock=clock, sketcher=world.sketcher)
     executor = Executor(
         {EDGE: SwayedModel(fails), CLOUD: gate},
         releases,

@@ -61,7 +61,7 @@ from runtime.ids import ModelName, NodeName
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.document import policy_hash
-from runtime.policy.model import ApprovalRules
+from runtime.policy.model import ApprovalRules, PlaceholderStyle
 from runtime.ports import ModelPort
 from runtime.rpc.inference_client import InferenceClient
 from runtime.rpc.ready import announce, wait_stop_signal
@@ -195,7 +195,13 @@ async def _core(
     )
     await models.start()
     sketcher = ModelSketcher(models, config.sketch_model) if config.sketch_model else None
-    releases = EdgeReleases(sentinel, vault, clock=clock, sketcher=sketcher)
+    releases = EdgeReleases(
+        sentinel,
+        vault,
+        clock=clock,
+        sketcher=sketcher,
+        has_surrogates=documents.policy.placeholders is PlaceholderStyle.SURROGATES,
+    )
     await stack.enter_async_context(_purging(releases))
     rules = documents.policy.approvals or ApprovalRules()
     approvals = Approvals(
@@ -220,6 +226,7 @@ async def _core(
             sentinel=sentinel,
             ledger=ledger,
             clock=clock,
+            issued=releases.issued,
         )
     healthy = _healthy(config, cloud)
     tracer = tracing.get_tracer("leeward.edge")

@@ -22,6 +22,7 @@ from runtime.ids import Category
 from runtime.labels import UNSURE, Label
 from runtime.ports import ReleaseRecord
 from runtime.sentinel.scan import Scan, Sentinel
+from runtime.sentinel.surrogate import as_tags
 from runtime.telemetry.metrics import Metrics
 
 __all__ = ["ContentInspector"]
@@ -101,7 +102,8 @@ class ContentInspector:
                 unknown.append((digest, text))
             else:
                 found.append(remembered)
-        scans = await self._scans([text for _, text in unknown])
+        # Which surrogates an edge has issued is not known here; nobody has any of them.
+        scans = await self._scans([as_tags(text) for _, text in unknown])
         for (digest, _), scan in zip(unknown, scans, strict=True):
             finding = _finding(scan)
             self._memory.keep(digest, finding)

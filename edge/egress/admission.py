@@ -7,7 +7,7 @@ policy once more. Opens nothing and records nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from google.protobuf.message import Message
 
@@ -20,6 +20,7 @@ from runtime.policy.model import Policy, Zone
 from runtime.policy.released import allowed_categories, categories_left_in_place
 from runtime.ports import GenerateRequest, Provenance, ReleaseRecord
 from runtime.sentinel.scan import Sentinel
+from runtime.sentinel.surrogate import as_tags
 
 __all__ = ["Admission"]
 
@@ -85,8 +86,16 @@ class Admission:
                     f"no rule allows to release {Label(refused)} by {release.by} to {self._node}"
                 )
 
-    async def check_strings(self, message: Message, releases: Sequence[ReleaseRecord]) -> Label:
+    async def check_strings(
+        self, message: Message, releases: Sequence[ReleaseRecord], *, issued: Collection[str] = ()
+    ) -> Label:
         """Scan everything in ``message`` that is written; return what was found and may pass.
+
+        Args:
+            message: What would leave.
+            releases: What was done to it.
+            issued: Surrogates that stand for something released. They are scanned as the
+                placeholders that they are, so that what stands around them is judged as ever.
 
         Raises:
             GateRefused: A detector failed, or something was found that is above the node's
@@ -96,7 +105,8 @@ class Admission:
         if not all(is_identifier(name) for name in outgoing.names):
             raise GateRefused("a name in the call could be content")
         names = "\n".join(name for name in outgoing.names if not is_minted(name))
-        texts = (*outgoing.texts, names) if names else outgoing.texts
+        texts = [as_tags(text, issued) for text in outgoing.texts] if issued else outgoing.texts
+        texts = (*texts, names) if names else texts
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._sentinel.scan(text)) for text in texts]
         scans = [task.result() for task in tasks]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -33,6 +33,11 @@ __all__ = ["Gate"]
 _logger: Final = logging.getLogger("leeward.edge.gate")
 
 
+def _nothing(where: Provenance) -> Collection[str]:
+    """Return what a request without surrogates has issued."""
+    return ()
+
+
 class Gate:
     """The ``ModelPort`` of a cloud node, as the edge's executor sees it.
 
@@ -45,6 +50,8 @@ class Gate:
         sentinel: Scans what would leave.
         ledger: Records it first.
         clock: Times the calls.
+        issued: Tells which surrogates stand for originals of the request that a call belongs to.
+            Those strings are read as the placeholders that they are; no others.
     """
 
     def __init__(
@@ -58,12 +65,14 @@ class Gate:
         sentinel: Sentinel,
         ledger: LedgerWriter,
         clock: Clock,
+        issued: Callable[[Provenance], Collection[str]] = _nothing,
     ) -> None:
         self._client = client
         self._destination = destination
         self._policy_hash = policy_hash
         self._ledger = ledger
         self._clock = clock
+        self._issued = issued
         self._admission = Admission(destination.node, zone, policy=policy, sentinel=sentinel)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
@@ -76,10 +85,11 @@ class Gate:
             LeewardError: Whatever the node reported; the content has left then.
         """
         where = self._admission.check_claims(request)
+        issued = self._issued(where)
         # Whom the caller goes before on this device is nobody's business elsewhere.
         request = replace(request, provenance=self._without_chosen_name(where), priority=0)
         message = encode_generate_request(request)
-        found = await self._admission.check_strings(message, where.releases)
+        found = await self._admission.check_strings(message, where.releases, issued=issued)
         # The client encodes the same request again, and adds the ledger reference alone.
         payload = message.SerializeToString(deterministic=True)
         head = await self._record(request, found, payload)

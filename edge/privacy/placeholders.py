@@ -5,7 +5,8 @@ same person. The *tolerant grammar* is what restoration recognises:
 
 * in brackets, ``<`` ``>`` or their HTML and JSON escapes, in any case, with up to two spaces
   at the borders and ``_``, ``-``, a space or ``\_`` in the middle: ``< person 1 >``;
-* bare, in capitals, with ``_`` or ``\_``, as a whole word: ``PERSON_1``.
+* bare, in capitals, with ``_`` or ``\_``, as a whole word: ``PERSON_1``;
+* where a policy asks for surrogates, those of ``runtime.sentinel.surrogate``: ``Quellimar``.
 
 Redaction escapes everything in the input that this same grammar matches, so the two cannot
 disagree about what a placeholder is.
@@ -17,6 +18,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from runtime.sentinel.placeholder import LITERAL, SENSITIVE, placeholder_name
+from runtime.sentinel.surrogate import (
+    BEGINNING,
+    MAX_SURROGATE_CHARACTERS,
+    WHOLE,
+    canonical_surrogate,
+)
 
 __all__ = ["MAX_FORMS", "MAX_ORDINAL", "Grammar", "Placeholder"]
 
@@ -62,9 +69,10 @@ class Grammar:
 
     Args:
         kinds: Kinds that spans may have, ``Sentinel.kinds`` in practice.
+        has_surrogates: Whether surrogates are placeholders too, or words like any other.
     """
 
-    def __init__(self, kinds: Iterable[str]) -> None:
+    def __init__(self, kinds: Iterable[str], *, has_surrogates: bool = False) -> None:
         names = {placeholder_name(kind) for kind in kinds} | {LITERAL, SENSITIVE}
         self.names: frozenset[str] = frozenset(names)
         """How placeholders call the kinds."""
@@ -76,10 +84,14 @@ class Grammar:
             rf"(?P<number>[0-9]{{1,5}})(?P<suffix>{_SUFFIX}?){spaces}{_either(_CLOSE)})"
             rf"|(?<![A-Za-z0-9_])(?P<bare_name>{alternatives})\\?_"
             rf"(?P<bare_number>[0-9]{{1,5}})(?P<bare_suffix>{_SUFFIX}?)(?![A-Za-z0-9_])"
+            + (f"|{WHOLE}" if has_surrogates else "")
         )
-        self._beginning = re.compile(_beginnings(ordered))
-        self.max_characters: Final = (
-            max(map(len, names)) + max(map(len, _OPEN)) + max(map(len, _CLOSE)) + 14
+        self._beginning = re.compile(_beginnings(ordered, BEGINNING if has_surrogates else None))
+        self.has_surrogates: Final = has_surrogates
+        """Whether surrogates are recognised."""
+        self.max_characters: Final = max(
+            max(map(len, names)) + max(map(len, _OPEN)) + max(map(len, _CLOSE)) + 14,
+            MAX_SURROGATE_CHARACTERS if has_surrogates else 0,
         )
         """Longest text that the grammar can match, and so the most that a stream holds back."""
 
@@ -94,6 +106,8 @@ class Grammar:
 
     def canonical(self, match: re.Match[str]) -> str:
         """Return the canonical form of what ``find`` matched."""
+        if match["name"] is None and match["bare_name"] is None:
+            return canonical_surrogate(match[0]) or match[0]
         kind = "" if match["name"] is not None else "bare_"
         name, number, suffix = match.group(f"{kind}name", f"{kind}number", f"{kind}suffix")
         return f"<{name.upper()}_{int(number)}{suffix.lower()}>"
@@ -116,7 +130,7 @@ def _either(options: Iterable[str]) -> str:
     return "(?:" + "|".join(map(re.escape, options)) + ")"
 
 
-def _beginnings(names: list[str]) -> str:
+def _beginnings(names: list[str], surrogates: str | None) -> str:
     """Build the pattern of every beginning of a placeholder that reaches the end of the text.
 
     A bare placeholder at the very end is one too: a further digit would change it.
@@ -130,7 +144,8 @@ def _beginnings(names: list[str]) -> str:
         f"(?:{partial_name}|{name}[ ]?(?:\\\\|(?:\\\\?_|[ \\-])[ ]?(?:{number_tail}{close})?)?)?"
     )
     bare = f"(?<![A-Za-z0-9_])(?:{partial_name}|{name}(?:\\\\|\\\\?_(?:{number_tail})?)?)"
-    return rf"(?:(?i:{_partial_of(_OPEN)}|{in_brackets})|{bare})\Z"
+    others = f"|{surrogates}" if surrogates else ""
+    return rf"(?:(?i:{_partial_of(_OPEN)}|{in_brackets})|{bare}{others})\Z"
 
 
 def _partial_of(words: Iterable[str]) -> str:

@@ -89,7 +89,8 @@ class Redactor:
         """Keep a stretch between spans, its look-alikes apart.
 
         A gap is judged by itself: its neighbours are placeholders, which end with a bracket on
-        either side and so can neither lengthen nor border a look-alike.
+        either side and so can neither lengthen nor border a look-alike. Where a surrogate takes
+        a placeholder's place, ``edge.privacy.disguise`` looks again.
         """
         position = 0
         while found := self._next_look_alike(gap, position):

@@ -6,11 +6,12 @@ The edge's ``ReleasePort``. Which spans go is decided in ``settle``, the text wo
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
+from edge.privacy.disguise import disguised
 from edge.privacy.generalise import generalise
 from edge.privacy.placeholders import Grammar
 from edge.privacy.redact import Redacted, Redactor
@@ -25,6 +26,7 @@ from runtime.ids import Category, RequestId, SessionId
 from runtime.ports import ChatMessage, Provenance, ReleaseRecord
 from runtime.sentinel.coreference import mentions
 from runtime.sentinel.scan import Sentinel
+from runtime.sentinel.surrogate import as_tags
 
 __all__ = ["EdgeReleases"]
 
@@ -57,6 +59,7 @@ class EdgeReleases:
         vault: Keeps originals; its calls block.
         clock: Tells when a session in memory has expired, and from when ages are counted.
         sketcher: Writes the abstracts of ``sketch``; without one there are none.
+        has_surrogates: Whether ``redact`` writes surrogates where there are any.
         executor: Where the vault's calls run; ``None`` is the loop's own pool.
         max_sessions: Sessions whose entries are kept in memory besides the vault.
         max_requests: Requests whose placeholders can still be restored; beyond it the oldest
@@ -70,6 +73,7 @@ class EdgeReleases:
         *,
         clock: Clock,
         sketcher: Sketcher | None = None,
+        has_surrogates: bool = False,
         executor: Executor | None = None,
         max_sessions: int = 256,
         max_requests: int = 1024,
@@ -77,7 +81,7 @@ class EdgeReleases:
         self._sentinel = sentinel
         self._clock = clock
         self._sketcher = sketcher
-        self._grammar = Grammar(sentinel.kinds)
+        self._grammar = Grammar(sentinel.kinds, has_surrogates=has_surrogates)
         self._redactor = Redactor(self._grammar)
         self._sessions = Sessions(
             vault, self._grammar, clock=clock, executor=executor, max_sessions=max_sessions
@@ -105,10 +109,11 @@ class EdgeReleases:
         removed = tuple(sorted(categories))
         if by == _APPROVAL:
             return tuple(messages), ReleaseRecord(by, removed)
-        if by == _SKETCH:
-            return await self._sketch(messages, categories, provenance)
-        if by == _GENERALISE:
-            return await self._generalise(messages, categories, provenance)
+        if by in (_SKETCH, _GENERALISE):
+            # What an earlier release of this request wrote is known to these as placeholders only.
+            plain = self._with_tags(messages, provenance)
+            release = self._sketch if by == _SKETCH else self._generalise
+            return await release(plain, categories, provenance)
         if by != _REDACT:
             raise NotImplementedYet(f"release {by!r} is not available yet")
         texts = [message.content for message in messages]
@@ -120,6 +125,8 @@ class EdgeReleases:
                 self._redactor.redact(text, found, categories, book.placeholder_for)
                 for text, found in zip(texts, spans, strict=True)
             ]
+        if self._grammar.has_surrogates:
+            redacted = [disguised(item, self._grammar) for item in redacted]
         self._remember(provenance, redacted)
         released = tuple(
             ChatMessage(message.role, item.text)
@@ -178,6 +185,16 @@ class EdgeReleases:
                 return (ChatMessage("user", text),), record
         raise GateRefused(f"{_SKETCHES} abstracts in turn still showed what they should leave out")
 
+    def issued(self, provenance: Provenance) -> Collection[str]:
+        """Return the surrogates that this request has released so far, among its placeholders.
+
+        Nothing once the request has finished, and for a policy that has no surrogates.
+        """
+        if not self._grammar.has_surrogates:
+            return ()  # placeholders in brackets are known by their form
+        key = (_session_of(provenance), provenance.request_id)
+        return self._released.get(key, {}).keys()
+
     async def people_of(self, session: SessionId) -> tuple[str, ...]:
         """Return the names of people that have been replaced in a session so far.
 
@@ -222,6 +239,14 @@ class EdgeReleases:
     async def purge(self) -> int:
         """Delete expired originals; return how many. To be called now and then."""
         return await self._sessions.purge()
+
+    def _with_tags(
+        self, messages: Sequence[ChatMessage], provenance: Provenance
+    ) -> Sequence[ChatMessage]:
+        if not self._grammar.has_surrogates:
+            return messages
+        issued = self.issued(provenance)
+        return [ChatMessage(message.role, as_tags(message.content, issued)) for message in messages]
 
     def _mapping(self, provenance: Provenance) -> dict[str, str]:
         """Return what this request has released so far; grows as it releases more."""

@@ -23,7 +23,7 @@ from runtime.labels import Label
 from runtime.policy.check import Finding, check_policy
 from runtime.policy.document import dump_policy, load_policy, policy_hash, policy_schema
 from runtime.policy.explain import Passage, is_refused, passage_to
-from runtime.policy.model import Policy, Zone
+from runtime.policy.model import PlaceholderStyle, Policy, Zone
 from runtime.sentinel.categories import KINDS, QUASI_IDENTIFIERS
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Scan, Sentinel
@@ -109,6 +109,7 @@ def show_policy(file: PolicyFile, *, as_json: JsonOption = False) -> None:
         notes = (
             f"\nunsure content: {'refused' if unsure.refuse else unsure.level.name.lower()}; "
             f"cloud away: {policy.cloud_away.value.replace('_', ' ')}; "
+            f"placeholders: {policy.placeholders.value}; "
             f"hash {policy_hash(policy)[:12]}"
         )
         show(dump_policy(policy), make_table(headings, rows), notes, as_json=as_json)
@@ -150,6 +151,7 @@ def explain(
             "detectors_failed": list(scan.failed),
             "spans": _spans_data(scan),
             "passages": {node: _passage_data(passage) for node, passage in passages.items()},
+            "placeholders": policy.placeholders.value,
         }
         rows = [
             (
@@ -163,6 +165,8 @@ def explain(
         ]
         headings = ("kind", "category", "level", "characters", "text")
         verdicts = [f"{node}: {_passage_text(passage)}" for node, passage in passages.items()]
+        if policy.placeholders is PlaceholderStyle.SURROGATES:
+            verdicts.append("redact writes surrogates where a kind has any, tags elsewhere")
         if is_refused(policy, label):
             verdicts = ["refused: the policy does not serve what it cannot judge"]
         summary = f"label {label}, level {policy.level_of(label).name.lower()}"

@@ -12,7 +12,7 @@ from typing import Literal
 from runtime.documents.document import Path
 from runtime.documents.suggest import did_you_mean, listed
 from runtime.labels import UNSURE, Level
-from runtime.policy.model import Policy, ReleaseKind, ReleaseRule
+from runtime.policy.model import PlaceholderStyle, Policy, ReleaseKind, ReleaseRule
 
 __all__ = ["Finding", "check_policy"]
 
@@ -40,6 +40,7 @@ def check_policy(policy: Policy) -> list[Finding]:
         *_release_findings(policy),
         *_unsure_findings(policy),
         *_approval_findings(policy),
+        *_placeholder_findings(policy),
     ]
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
@@ -140,6 +141,13 @@ def _approval_findings(policy: Policy) -> Iterator[Finding]:
     if policy.approvals and not any(rule.by is ReleaseKind.APPROVAL for rule in policy.releases):
         reason = "asks nobody: no release is `by: approval`"
         yield Finding("warning", ("approvals",), reason)
+
+
+def _placeholder_findings(policy: Policy) -> Iterator[Finding]:
+    is_asked = policy.placeholders is not PlaceholderStyle.TAGS
+    if is_asked and not any(rule.by is ReleaseKind.REDACT for rule in policy.releases):
+        reason = f"is {policy.placeholders.value}, but no release is `by: redact`"
+        yield Finding("warning", ("placeholders",), reason)
 
 
 def _name(level: Level) -> str:

@@ -13,7 +13,13 @@ from runtime.errors import PolicyInvalid
 from runtime.ids import Category
 from runtime.labels import Level
 from runtime.policy.check import check_policy
-from runtime.policy.model import ApprovalRules, Policy, ReleaseRule, WhenUnsure
+from runtime.policy.model import (
+    ApprovalRules,
+    PlaceholderStyle,
+    Policy,
+    ReleaseRule,
+    WhenUnsure,
+)
 from runtime.policy.shape import ApprovalsShape, LevelName, PolicyShape, WhenUnsureName
 
 __all__ = [
@@ -72,6 +78,8 @@ def dump_policy(policy: Policy) -> dict[str, object]:
     # What is left out is left out of the hash as well: policies of before keep theirs.
     if policy.approvals is not None:
         data["approvals"] = _approvals_data(policy.approvals)
+    if policy.placeholders is not PlaceholderStyle.TAGS:
+        data["placeholders"] = policy.placeholders.value
     if policy.revision is not None:
         data["revision"] = policy.revision
     return data
@@ -109,6 +117,7 @@ def _policy(document: Document) -> Policy:
         restore_tool_arguments=shape.restore_tool_arguments,
         version=shape.leeward,
         approvals=_approvals(shape.approvals),
+        placeholders=shape.placeholders,
         revision=shape.revision,
     )
     document.refuse(

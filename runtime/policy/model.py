@@ -16,6 +16,7 @@ from runtime.labels import UNSURE, Label, Level
 __all__ = [
     "ApprovalRules",
     "CloudAway",
+    "PlaceholderStyle",
     "Policy",
     "ReleaseKind",
     "ReleaseRule",
@@ -56,6 +57,15 @@ class CloudAway(Enum):
     EDGE_ONLY = "edge_only"
     QUEUE = "queue"
     REFUSE = "refuse"
+
+
+class PlaceholderStyle(Enum):
+    """How ``redact`` writes what stands for a span."""
+
+    TAGS = "tags"
+    """``<PERSON_1>``."""
+    SURROGATES = "surrogates"
+    """An invented name, number or address where the kind has any: ``Quellimar``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,7 @@ class Policy:
     version: str = "policy/v1"
     approvals: ApprovalRules | None = None
     """``None``: nobody is asked, so no ``approval`` ever counts."""
+    placeholders: PlaceholderStyle = PlaceholderStyle.TAGS
     revision: int | None = None
     """Counts up with every change; a device does not go back to a lower one."""
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from runtime.documents.names import CategoryName, Name
 from runtime.documents.shape import Shape
-from runtime.policy.model import CloudAway, ReleaseKind, Unapproved
+from runtime.policy.model import CloudAway, PlaceholderStyle, ReleaseKind, Unapproved
 
 __all__ = ["ApprovalsShape", "LevelName", "PolicyShape", "ReleaseShape", "WhenUnsureName"]
 
@@ -74,6 +74,8 @@ class PolicyShape(Shape):
     """Whether originals are put back into the arguments of tool calls."""
     approvals: ApprovalsShape | None = None
     """Left out, nobody is asked, and no release ``by: approval`` ever counts."""
+    placeholders: PlaceholderStyle = PlaceholderStyle.TAGS
+    """How `redact` writes what stands for a span: `<PERSON_1>`, or an invented name."""
     revision: int | None = Field(default=None, ge=1, le=2**31)
     """Counts up with every change; a device with ``policy_signers`` does not go back to a lower
     one."""

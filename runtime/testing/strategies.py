@@ -23,6 +23,7 @@ from runtime.labels import UNSURE, Label, Level
 from runtime.planner.model import PlanRequest
 from runtime.policy.model import (
     CloudAway,
+    PlaceholderStyle,
     Policy,
     ReleaseKind,
     ReleaseRule,
@@ -95,6 +96,7 @@ def policies(draw: st.DrawFn) -> Policy:
         releases=tuple(draw(_rules()) for _ in range(draw(st.sampled_from((0, 1, 2, 3, 4))))),
         when_unsure=WhenUnsure(level=draw(levels)),
         cloud_away=draw(st.sampled_from(CloudAway)),
+        placeholders=draw(st.sampled_from(PlaceholderStyle)),
     )
 
 

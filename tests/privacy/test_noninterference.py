@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from bench.noninterference_house import Outcome, run_once
+from bench.noninterference_house import RULES, Outcome, World, run_once
 from runtime.graph.document import load_graph, parse_graph
 from runtime.graph.model import Graph
 from runtime.ids import ModelName
+from runtime.policy.model import PlaceholderStyle
 from runtime.testing.strategies import graphs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,15 +159,24 @@ def random_graphs(draw: st.DrawFn) -> Graph:
 Runs = tuple[Outcome, Outcome]
 
 
+SURROGATES = replace(RULES, policy=replace(RULES.policy, placeholders=PlaceholderStyle.SURROGATES))
+
+
 def run_both(
-    graph: Graph, templates: Sequence[str], one: Secret, other: Secret, *, fails: bool = False
+    graph: Graph,
+    templates: Sequence[str],
+    one: Secret,
+    other: Secret,
+    *,
+    world: World = RULES,
+    fails: bool = False,
 ) -> Runs:
     async def both(folder: Path) -> Runs:
         keys = folder / "keys"
         texts = [[template.format(secret) for template in templates] for secret in (one, other)]
         return (
-            await run_once(folder / "one", keys, graph, texts[0], fails=fails),
-            await run_once(folder / "other", keys, graph, texts[1], fails=fails),
+            await run_once(folder / "one", keys, graph, texts[0], world=world, fails=fails),
+            await run_once(folder / "other", keys, graph, texts[1], world=world, fails=fails),
         )
 
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
@@ -175,8 +185,10 @@ def run_both(
         return asyncio.run(both(Path(folder)))
 
 
-def check(graph: Graph, templates: Sequence[str], one: Secret, other: Secret) -> Runs:
-    first, second = run_both(graph, templates, one, other)
+def check(
+    graph: Graph, templates: Sequence[str], one: Secret, other: Secret, *, world: World = RULES
+) -> Runs:
+    first, second = run_both(graph, templates, one, other, world=world)
 
     assert first.passages == second.passages
     assert first.failure == second.failure
@@ -193,6 +205,19 @@ def test_two_secrets_pass_the_gate_alike(name: str, template: str) -> None:
     other = Secret("Bartholomew", "Ng", PHONES[1], "b.featherstone-x@example.com", IBANS[1])
 
     check(GRAPHS[name], [template], one, other)
+
+
+@pytest.mark.parametrize("name", ["ask-cloud", "two cloud steps in sequence, a raw fuser last"])
+@pytest.mark.parametrize("template", TEMPLATES, ids=range(len(TEMPLATES)))
+def test_two_secrets_pass_the_gate_alike_behind_surrogates(name: str, template: str) -> None:
+    one = Secret("Anna", "Vandoveth", PHONES[0], "contact1.a@example.org", IBANS[0])
+    other = Secret("Bartholomew", "Ng", "+1 312-555-0101", "b.c-x@example.com", IBANS[1])
+
+    first, _ = check(GRAPHS[name], [template], one, other, world=SURROGATES)
+
+    written = (b"Quellimar", b"contact1@example.com", b"+1 202-555-0101", b"TEST 0000")
+    assert any(surrogate in first.passages[0] for surrogate in written)
+    assert not any(tag in b"".join(first.passages) for tag in (b"<PERSON", b"<EMAIL", b"<IBAN"))
 
 
 def test_a_person_whom_the_session_knows_does_not_leave_by_family_name_alone() -> None:

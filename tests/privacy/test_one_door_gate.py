@@ -143,7 +143,9 @@ def _is_content(record: object) -> bool:
     return isinstance(record, ContentPassage)
 
 
-def _gate(channel: grpc.aio.Channel, ledger: LedgerWriter, sentinel: Sentinel) -> Gate:
+def _gate(
+    channel: grpc.aio.Channel, ledger: LedgerWriter, sentinel: Sentinel, *issued: str
+) -> Gate:
     return Gate(
         InferenceClient(channel),
         Destination(NODE, "127.0.0.1:1"),
@@ -153,6 +155,7 @@ def _gate(channel: grpc.aio.Channel, ledger: LedgerWriter, sentinel: Sentinel) -
         sentinel=sentinel,
         ledger=ledger,
         clock=SystemClock(),
+        issued=lambda where: issued,
     )
 
 
@@ -345,6 +348,41 @@ async def test_a_redaction_does_not_excuse_what_it_left_behind(house: House) -> 
     request = _from(_request(f"Call {SECRETS['phone']}"), releases=(release,))
 
     assert isinstance(await house.refusal(request), GateRefused)
+
+
+@pytest.mark.parametrize(
+    ("content", "passes"),
+    [
+        ("Patient Quellimar (contact1@example.com) takes 2.", True),
+        ("Patient B. Quellimar takes 2.", False),
+        ("Patient QUELLIMAR's mother takes 2.", True),
+        ("Patient Vandoveth takes 2.", False),
+        ("Write to contact2@example.com.", False),
+        ("Patient Quellimar Kowalska, anna.kowalska@example.com", False),
+        ("Write to anna.contact1@example.com", False),
+    ],
+)
+async def test_surrogates_pass_where_they_were_issued_in_this_request_and_no_others(
+    house: House, content: str, passes: bool
+) -> None:
+    house.gate = _gate(
+        house.channel,
+        house.ledger,
+        Sentinel(default_detectors()),
+        *("Quellimar", "contact1@example.com"),
+    )
+
+    if passes:
+        await house.call(_request(content))
+        assert house.server.seen
+    else:
+        assert isinstance(await house.refusal(_request(content)), GateRefused)
+
+
+async def test_without_surrogates_in_the_request_their_form_is_no_pass(house: House) -> None:
+    refused = await house.refusal(_request("Patient Quellimar (contact1@example.com) takes 2."))
+
+    assert isinstance(refused, GateRefused)
 
 
 async def test_a_failing_detector_is_refused(house: House) -> None:

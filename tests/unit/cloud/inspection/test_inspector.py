@@ -209,6 +209,17 @@ async def test_clear_content_passes_and_is_counted() -> None:
     assert b'leeward_inspections_total{outcome="clear"} 1.0' in generate_latest(metrics.registry)
 
 
+async def test_surrogates_pass_and_what_stands_beside_them_is_found() -> None:
+    released = "Patient Quellimar, contact1@example.com, takes 3 tablets."
+
+    with inspecting(Alarms()) as inspector:
+        await inspector.inspect(asking(released))
+        with pytest.raises(ContentRefused) as refused:
+            await inspector.inspect(asking(f"{released} {MAIL}"))
+
+    assert refused.value.found == {"contact": 1}
+
+
 async def test_a_declared_label_above_the_clearance_is_refused_though_nothing_is_found() -> None:
     with inspecting(Alarms()) as inspector, pytest.raises(ContentRefused) as refused:
         await inspector.inspect(asking("nothing to see", label=Label.of("health")))

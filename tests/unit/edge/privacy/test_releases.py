@@ -12,7 +12,7 @@ from runtime.clock import SystemClock
 from runtime.errors import DetectionFailed, GateRefused, NotImplementedYet, VaultLocked
 from runtime.ids import Category, PlanId, RequestId, SessionId, StepId
 from runtime.ports import ChatMessage, Provenance
-from runtime.sentinel.categories import CONTACT, PERSON
+from runtime.sentinel.categories import CONTACT, IDENTITY, PERSON
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detector import Detector
 from runtime.sentinel.detectors.dictionary import Term
@@ -59,6 +59,71 @@ async def test_a_request_leaves_as_placeholders_and_its_answer_comes_back(vault:
     )
     assert (record.by, record.categories, record.spans) == ("redact", (CONTACT, PERSON), 2)
     assert answer == "Anna Kowalska takes 3. Call +48 601 234 567."
+
+
+def with_surrogates(vault: Vault) -> EdgeReleases:
+    return EdgeReleases(Sentinel(DETECTORS), vault, clock=SystemClock(), has_surrogates=True)
+
+
+async def test_with_surrogates_a_request_leaves_as_invented_data_and_comes_back(
+    vault: Vault,
+) -> None:
+    releases = with_surrogates(vault)
+    text = "Patient Anna Kowalska (phone +48 601 234 567) takes 3 tablets. Mail: a.k@here.org."
+
+    (left,), record = await releases.release(user(text), REMOVED, provenance())
+    again, _ = await releases.release(user("Is Kowalska well?"), REMOVED, provenance("r2"))
+    stream = releases.restorer(provenance())
+    answer = "Ms. QUELLIMAR takes 3. Call (202) 555-0101, or write to contact1@example.com."
+    shown = "".join(map(stream.feed, answer)) + stream.finish()
+
+    assert left.content == (
+        "Patient Quellimar (phone +1 202-555-0101) takes 3 tablets. Mail: contact1@example.com."
+    )
+    assert record.spans == 3
+    assert await releases.restore(left.content, provenance()) == text
+    assert again[0].content == "Is B. Quellimar well?"
+    assert shown == "Ms. Anna Kowalska takes 3. Call +48 601 234 567, or write to a.k@here.org."
+
+
+async def test_only_surrogates_of_this_request_are_issued_and_restored(vault: Vault) -> None:
+    releases = with_surrogates(vault)
+    await releases.release(user("Patient Anna Kowalska"), REMOVED, provenance())
+    await releases.release(user("Patient Xylo Brant"), REMOVED, provenance("r2"))
+
+    assert "Quellimar" in releases.issued(provenance())
+    assert "Vandoveth" not in releases.issued(provenance())
+    assert "Quellimar" not in releases.issued(provenance(session="s2"))
+    assert await releases.restore("Vandoveth", provenance()) == "Vandoveth"
+    releases.finish(SessionId("s1"), RequestId("r1"))
+    assert "Quellimar" not in releases.issued(provenance())
+
+
+async def test_who_really_bears_a_surrogate_is_replaced_like_anybody(vault: Vault) -> None:
+    releases = with_surrogates(vault)
+    text = "Patient Anna Kowalska, then patient Bob Quellimar; Vandoveth Road."
+
+    (left,), _ = await releases.release(user(text), REMOVED, provenance())
+
+    assert left.content.startswith("Patient Quellimar, then patient Vandoveth; <LITERAL_1>")
+    assert await releases.restore(left.content, provenance()) == text
+
+
+async def test_a_further_release_of_the_same_request_reads_surrogates_as_tags(
+    vault: Vault,
+) -> None:
+    releases = with_surrogates(vault)
+    text = "Patient Anna Kowalska, born 1984-03-02."
+    left, _ = await releases.release(user(text), frozenset({PERSON}), provenance())
+
+    (further,), record = await releases.release(
+        left, frozenset({IDENTITY}), provenance(), by="generalise"
+    )
+
+    assert left[0].content.startswith("Patient Quellimar, born ")
+    assert further.content.startswith("Patient <PERSON_1>, born [a date of birth")
+    assert record.spans == 1
+    assert (await releases.restore("<PERSON_1>", provenance())) == "Anna Kowalska"
 
 
 async def test_all_turns_are_redacted_alike_whatever_their_role(vault: Vault) -> None:

@@ -198,6 +198,15 @@ def test_policy_explain_judges_a_text(text: str, verdict: str) -> None:
     assert verdict in leeward("policy", "explain", POLICY, "--text", "-", stdin=text)
 
 
+def test_policy_show_and_explain_say_that_surrogates_are_written(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(f"{Path(POLICY).read_text()}\nplaceholders: surrogates\n")
+
+    assert "placeholders: surrogates" in leeward("policy", "show", str(policy))
+    assert "writes surrogates" in leeward("policy", "explain", str(policy), "--text", "Hi")
+    assert "surrogates" not in leeward("policy", "explain", POLICY, "--text", "Hi")
+
+
 def test_policy_explain_takes_declared_categories() -> None:
     explained = leeward_json("policy", "explain", POLICY, "--text", "Hi", "--declare", "unheard_of")
 

@@ -18,7 +18,14 @@ from runtime.policy.document import (
     policy_hash,
     policy_schema,
 )
-from runtime.policy.model import CloudAway, Policy, ReleaseKind, ReleaseRule, WhenUnsure
+from runtime.policy.model import (
+    CloudAway,
+    PlaceholderStyle,
+    Policy,
+    ReleaseKind,
+    ReleaseRule,
+    WhenUnsure,
+)
 from runtime.testing.strategies import policies
 
 CLINIC = Path(__file__).parents[4] / "deploy" / "policies" / "clinic.yaml"
@@ -212,6 +219,24 @@ def test_the_hash_ignores_order_and_sees_every_change() -> None:
         ("edge_only", "queue"),
     ]:
         assert policy_hash(parse_policy(DESIGN.replace(old, new, 1))) != policy_hash(policy)
+
+
+def test_surrogates_are_asked_for_by_name_and_change_the_hash() -> None:
+    policy = parse_policy(DESIGN)
+    asking = parse_policy(f"{DESIGN}placeholders: surrogates\n")
+
+    assert policy.placeholders is PlaceholderStyle.TAGS
+    assert asking.placeholders is PlaceholderStyle.SURROGATES
+    assert policy_hash(asking) != policy_hash(policy)
+    assert policy_hash(parse_policy(f"{DESIGN}placeholders: tags\n")) == policy_hash(policy)
+
+
+def test_surrogates_without_a_redaction_are_found() -> None:
+    text = DESIGN.replace("by: redact", "by: generalise")
+
+    (finding,) = check_policy(parse_policy(f"{text}placeholders: surrogates\n"))
+
+    assert (finding.severity, finding.path) == ("warning", ("placeholders",))
 
 
 def test_findings_can_be_placed_in_the_document() -> None:
