@@ -175,6 +175,15 @@ def test_ordinary_prose_reads_naturally_and_comes_back() -> None:
     assert restore(released.text, released.released, GRAMMAR).text == text
 
 
+def test_only_what_cannot_be_told_from_its_neighbours_keeps_its_tag() -> None:
+    text = "Anna met xZoe, and B. Omar; then Ruth"
+
+    released = redacted(text, people(text, "Anna", "Zoe", "Omar", "Ruth"))
+
+    assert released.text == "Quellimar met x<PERSON_2>, and B. <PERSON_3>; then Tharnandry"
+    assert restore(released.text, released.released, GRAMMAR).text == text
+
+
 @pytest.mark.parametrize(
     ("answer", "shown"),
     [
