@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Final
 
@@ -50,6 +51,7 @@ _OBJECTIVES: Final[Mapping[str, Objective]] = {
     "cost_usd": "cost_usd",
     "cloud_share": "cloud_share",
     "flops": "flops",
+    "egress_bytes": "egress_bytes",
 }
 _WHERE: Final = re.compile(r"\s*([a-z0-9_]+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+)\s*")
 _SIGNS: Final[Mapping[str, Callable[[float, float], bool]]] = {
@@ -82,6 +84,7 @@ def front(
         one = opened(study)
         archive = one.archive(place_of(one, directory))
         wanted = _objectives(objectives) or one.study.objectives
+        _check_known(archive.measured, wanted)
         found = front_of(archive.measured, wanted, with_unproven=unproven)
         summary = _left_out(found)
         show(front_data(found), measured_table(found.members), summary, as_json=as_json)
@@ -107,7 +110,11 @@ def best(
         archive = one.archive(place_of(one, directory))
         objective = _objective(by)
         # The best under extra wishes need not be on the study's own front: look at every graph.
-        every = front_of(archive.measured, tuple(_OBJECTIVES.values()), with_unproven=unproven)
+        known = tuple(
+            name for name in _OBJECTIVES.values() if not _is_unknown(archive.measured, name)
+        )
+        _check_known(archive.measured, [objective])
+        every = front_of(archive.measured, known, with_unproven=unproven)
         tests = [_wish(text) for text in where or ()]
         fitting = [graph for graph in every.members if all(test(graph) for test in tests)]
         if not fitting:
@@ -186,6 +193,17 @@ def diff(
         show(comparison_data(found), table, comparison_table(found), line, as_json=as_json)
 
     run_command(work, as_json=as_json)
+
+
+def _check_known(measured: Sequence[Measured], objectives: Sequence[Objective]) -> None:
+    for name in objectives:
+        if _is_unknown(measured, name):
+            reason = f"{name} is not known of every graph of this study; leave it out"
+            raise RequestInvalid(reason)
+
+
+def _is_unknown(measured: Sequence[Measured], name: Objective) -> bool:
+    return any(math.isnan(one.values[name]) for one in measured)
 
 
 def _rank(graph: Measured, objective: Objective) -> tuple[float, float, float, int]:

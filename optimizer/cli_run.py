@@ -14,6 +14,7 @@ from optimizer.cli_options import CacheOption, DirectoryOption, StudyArgument, o
 from optimizer.cli_progress import RunWatcher, watching
 from optimizer.cli_views import (
     amounts_table,
+    egress_line,
     estimate_data,
     front_data,
     measured_data,
@@ -80,7 +81,8 @@ def plan(study: StudyArgument, *, as_json: JsonOption = False) -> None:
             f"{one.study.name}: {estimate.combinations:,} combinations, {size} different allowed"
             f" graphs, {estimate.questions} questions, searcher {one.study.searcher.title}"
         )
-        first = f"{first}\n{scorers_line(source, estimate)}"
+        sent = egress_line(estimate.egress_bytes, estimate.most_egress_bytes)
+        first = f"{first}\n{scorers_line(source, estimate)}\n{sent}, expected"
         tables = [amounts_table(estimate, one.study.caps)]
         if agent is not None:
             tables.append(agent_plan_table(agent))
@@ -231,16 +233,26 @@ def _refusal(broken: list[str]) -> str:
     )
 
 
+def _recorded_egress(one: OpenStudy) -> tuple[float, float] | None:
+    """Return the mean and the most bytes of a question that leave, where the record knows it."""
+    if one.tabulated is None:
+        return None
+    sent = one.tabulated.egress_bytes()
+    return float(sent.mean()), float(sent.max())
+
+
 def _show_replay_plan(one: OpenStudy, *, as_json: bool) -> None:
     listed = one.space.candidates()
     agent = _agent_estimate(one)
     broken = breaks(_worst(one), one.study.caps)
+    sent = _recorded_egress(one)
     data: dict[str, Any] = {
         "study": one.study.name,
         "searcher": one.study.searcher.title,
         "graphs": None if listed is None else len(listed),
         "questions": one.questions,
         "executions": one.study.trials * one.questions,
+        "egress_bytes": None if sent is None else {"mean": sent[0], "most": sent[1]},
         "usd": 0.0 if agent is None else agent.worst_usd,
         "agent": agent_plan_data(agent),
         "caps_that_the_worst_case_breaks": broken,
@@ -251,6 +263,7 @@ def _show_replay_plan(one: OpenStudy, *, as_json: bool) -> None:
         f" executions from a record, searcher {one.study.searcher.title};"
         f" no graph is run{', and nothing is spent' if agent is None else ''}"
     )
+    line += f"\n{egress_line(*sent)}, as recorded" if sent else ""
     if agent is None:
         show(data, line, as_json=as_json)
     else:

@@ -25,6 +25,7 @@ __all__ = [
     "amounts_table",
     "comparison_data",
     "comparison_table",
+    "egress_line",
     "estimate_data",
     "front_data",
     "measured_data",
@@ -37,6 +38,7 @@ __all__ = [
 
 _WIDE = 110
 """Characters from which on a line has room for what a graph is made of."""
+_NOTES = ("bytes out", "free")
 _CAP_NAMES = ("executions", "calls", "tokens", "usd", "exposed_questions", "flops")
 
 
@@ -56,7 +58,9 @@ def measured_data(one: Measured) -> dict[str, Any]:
         "virtual_questions": one.virtual,
         "accuracy": one.accuracy,
         "accuracy_interval": list(one.interval),
-        "values": {str(name): value for name, value in one.values.items()},
+        "values": {
+            str(name): None if math.isnan(value) else value for name, value in one.values.items()
+        },
         "constraints": [
             {
                 "measure": kept.constraint.measure.value,
@@ -80,16 +84,28 @@ class _MeasuredTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table for the width that there is."""
         headings = ("graph", "right", "interval", "cost", "FLOPs", "p95 s", "cloud", "keeps")
+        notes = [_notes(one) for one in self.graphs]
         cells = [(name, *_cells(one)) for name, one in zip(self.names, self.graphs, strict=True)]
         keys = [str(one.candidate.key) for one in self.graphs]
         if options.max_width >= _WIDE:
-            rows = [(*row, key) for row, key in zip(cells, keys, strict=True)]
-            yield make_table((*headings, "made of"), rows)
+            more = [
+                (heading, column)
+                for heading, column in zip(_NOTES, zip(*notes, strict=True), strict=False)
+                if any(column)
+            ]
+            rows = [
+                (*row, *(column[place] for _, column in more), key)
+                for place, (row, key) in enumerate(zip(cells, keys, strict=True))
+            ]
+            yield make_table((*headings, *(heading for heading, _ in more), "made of"), rows)
             return
         yield make_table(headings, cells)
         for key in dict.fromkeys(keys):
-            one = self.graphs[keys.index(key)]
-            yield Text(f"{one.name} is {key}")
+            place = keys.index(key)
+            sent, free = notes[place]
+            told = f"; {sent} bytes of a question leave" if sent else ""
+            told += f"; scored for nothing on {free}" if free else ""
+            yield Text(f"{self.graphs[place].name} is {key}{told}")
 
 
 def measured_table(
@@ -159,6 +175,7 @@ def estimate_data(estimate: Estimate, broken: Sequence[str]) -> dict[str, Any]:
             "worst": asdict(estimate.judge_worst.judge),
         },
         "calls_by_model": dict(estimate.calls_by_model),
+        "egress_bytes": {"mean": estimate.egress_bytes, "most": estimate.most_egress_bytes},
         "agent": None if estimate.agent is None else asdict(estimate.agent),
         "caps_that_the_worst_case_breaks": list(broken),
     }
@@ -180,6 +197,14 @@ def scorers_line(source: LiveSource, estimate: Estimate) -> str:
             " in the amounts below"
         )
     return text
+
+
+def egress_line(mean: float, most: float) -> str:
+    """Say how much content of a question graphs send out."""
+    return (
+        f"of a question {mean:,.0f} bytes leave the edge on average over the graphs,"
+        f" {most:,.0f} with the one that sends most"
+    )
 
 
 def amounts_table(estimate: Estimate, caps: Caps) -> Table:
@@ -206,6 +231,8 @@ def comparison_table(found: Comparison) -> Table:
         _difference("latency, s", found.latency_s),
         _difference("share that leaves", found.cloud_share),
     ]
+    if found.egress_bytes is not None:
+        rows.append(_difference("bytes that leave", found.egress_bytes))
     return make_table(("B minus A", "mean", "95 % interval", ""), rows)
 
 
@@ -213,7 +240,7 @@ def _cells(one: Measured) -> Sequence[str]:
     low, high = one.interval
     keeps = "yes" if one.is_proven else "unproven" if one.is_possible else "no"
     return (
-        f"{one.accuracy:.1%} of {len(one.outcomes.questions)}{_free(one)}",
+        f"{one.accuracy:.1%} of {len(one.outcomes.questions)}",
         f"{low:.1%} to {high:.1%}",
         usd(one.values["cost_usd"]),
         f"{one.values['flops']:.3g}",
@@ -223,12 +250,16 @@ def _cells(one: Measured) -> Sequence[str]:
     )
 
 
-def _free(one: Measured) -> str:
-    """Say on how many questions a graph was scored from others' calls, for nothing."""
-    if not one.virtual:
-        return ""
-    is_all = one.virtual == len(one.outcomes.questions)
-    return ", free" if is_all else f", {one.virtual} free"
+def _notes(one: Measured) -> tuple[str, str]:
+    """Say how much leaves, and on which of its questions it was scored from others' calls.
+
+    Nothing where it is not known, and where there are none.
+    """
+    sent = one.values["egress_bytes"]
+    return (
+        "" if math.isnan(sent) else f"{sent:,.0f}",
+        f"{one.virtual} of {len(one.outcomes.questions)}" if one.virtual else "",
+    )
 
 
 def _difference(name: str, found: Resampled) -> tuple[str, str, str, str]:

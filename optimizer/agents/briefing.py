@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -19,9 +20,16 @@ _Z: Final = 1.959963984540054
 _P95: Final = 0.95
 
 
-def scored(space: Space, candidate: Candidate, outcomes: Outcomes) -> Scored:
-    """Summarise what one graph did."""
+def scored(
+    space: Space,
+    candidate: Candidate,
+    outcomes: Outcomes,
+    *,
+    capped: Collection[Measure] = (),
+) -> Scored:
+    """Summarise what one graph did; bytes that leave are told only where they are ``capped``."""
     latency = _p95_estimate(outcomes.latency_s)
+    sent = outcomes.egress_bytes if Measure.EGRESS_BYTES in capped else None
     return Scored(
         choices=candidate.choices,
         questions=len(outcomes.questions),
@@ -34,6 +42,7 @@ def scored(space: Space, candidate: Candidate, outcomes: Outcomes) -> Scored:
             (Measure.COST_USD, _mean_estimate(outcomes.cost_usd)),
             (Measure.FLOPS, _mean_estimate(outcomes.flops)),
             (Measure.LATENCY_P95_S, latency),
+            *(() if sent is None else ((Measure.EGRESS_BYTES, _mean_estimate(sent)),)),
         ),
         shape=shape_of(space.graph(candidate)),
     )

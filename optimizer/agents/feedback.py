@@ -65,7 +65,8 @@ class Feedback:
         row = archive.get(candidate.key)
         if row is None or not row.count:
             return None
-        return scored(self._problem.space, row.candidate, _outcomes(row))
+        capped = {cap.measure for cap in self.ground.caps}
+        return scored(self._problem.space, row.candidate, _outcomes(row), capped=capped)
 
     def leader(self, archive: Archive) -> Row | None:
         """Return the graph that would be recommended if its caps held on the rest as well."""
@@ -98,4 +99,5 @@ def _outcomes(row: Row) -> Outcomes:
         cost_usd=row.amount("cost_usd").astype(np.float64),
         flops=row.amount("flops").astype(np.float64),
         latency_s=row.amount("latency_s").astype(np.float64),
+        egress_bytes=row.amount("egress_bytes").astype(np.float64),
     )

@@ -151,6 +151,7 @@ class Ground:
             Measure.COST_USD: Aim.COST,
             Measure.FLOPS: Aim.COST,
             Measure.CLOUD_SHARE: Aim.PRIVACY,
+            Measure.EGRESS_BYTES: Aim.PRIVACY,
         }
         aims = {by_measure[cap.measure] for cap in self.caps}
         return frozenset(aims | ({Aim.PRIVACY} if self.forbidden else set()))

@@ -214,7 +214,7 @@ def _burden(measure: Measure, scene: Scene, choices: tuple[int, ...], graph: Gra
         return shape.depth + 0.5 * shape.in_degree
     models = {model.name: model for model in ground.pool}
     used = [models[str(step.model)] for step in graph.steps if str(step.model) in models]
-    if measure is Measure.CLOUD_SHARE:
+    if measure in (Measure.CLOUD_SHARE, Measure.EGRESS_BYTES):
         return float(sum(model.zone == "cloud" for model in used))
     return len(graph.steps) + sum(model.unit_cost for model in used)
 

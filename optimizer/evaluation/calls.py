@@ -47,6 +47,13 @@ class PaidCall:
     id: int
     result: CallResult
     study: str
+    read_bytes: int
+    """Text that the model was given, UTF-8."""
+
+    @property
+    def egress_bytes(self) -> int:
+        """Text that left the edge."""
+        return self.read_bytes if self.result.is_cloud else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ class Calls:
             stored = self._cache.peek(key) if call_id in paid else None
             if stored is None:
                 return None
-            found[step.id] = PaidCall(call_id, _result(stored.value), stored.study)
+            found[step.id] = PaidCall(call_id, _result(stored.value), stored.study, _bytes(key))
         return found
 
     async def _call(self, step: Step, chat: tuple[ChatMessage, ...]) -> PaidCall:
@@ -143,10 +150,10 @@ class Calls:
         async with self._locks[digest]:  # the same call of two graphs at once is made once
             stored = self._cache.get(key)
             if stored is not None:
-                return PaidCall(call_id, _result(stored.value), stored.study)
+                return PaidCall(call_id, _result(stored.value), stored.study, _bytes(key))
             result = await self._make(step, chat)
             self._cache.put(key, asdict(result))
-            return PaidCall(call_id, result, self._cache.study)
+            return PaidCall(call_id, result, self._cache.study, _bytes(key))
 
     def _key(self, step: Step, chat: tuple[ChatMessage, ...]) -> CallKey:
         model = str(step.model)
@@ -171,6 +178,10 @@ class Calls:
         if run.receipt.label.categories:
             raise _NotAlone(result)
         return result
+
+
+def _bytes(key: CallKey) -> int:
+    return sum(len(turn.content.encode("utf-8", "surrogatepass")) for turn in key.chat)
 
 
 def _id(digest: str) -> int:

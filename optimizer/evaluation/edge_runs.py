@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from optimizer.evaluation.rules import GraphRules, flops_of_call
+from optimizer.search.costs import text_bytes
 from runtime.catalog.model import Model
 from runtime.codec.collaboration import CollaborationCall
 from runtime.errors import (
@@ -50,6 +51,12 @@ class EdgeRun:
     def cloud_calls(self) -> int:
         """Model calls that left the edge."""
         return sum(step.calls for step in self.receipt.steps if step.zone == "cloud")
+
+    @property
+    def egress_bytes(self) -> float:
+        """About how much text left the edge: receipts count the tokens of it, not the bytes."""
+        steps = [step for step in self.receipt.steps if step.zone == "cloud"]
+        return text_bytes(sum(step.usage.prompt_tokens for step in steps))
 
 
 class Runs(Protocol):

@@ -21,6 +21,7 @@ from optimizer.evaluation.scoring import Scored, Scoring
 from optimizer.evaluation.tasks import Task
 from optimizer.judging.judge import PaidVote
 from optimizer.judging.privacy import check_public
+from optimizer.search.costs import text_bytes
 from optimizer.search.model import Candidate, Space, Trial
 from runtime.codec.collaboration import CollaborationCall
 from runtime.errors import CloudAway, NotFound, StudyInvalid
@@ -37,7 +38,9 @@ __all__ = ["LiveEvaluator", "LiveSettings", "check_models"]
 _TURN_TOKENS = 64
 """Room for what a chat template puts around a question."""
 _ID_BITS = 52
-_REFUSED = Answered(right=0.0, exposed=False, cost_usd=0.0, flops=0.0, latency_s=0.0)
+_REFUSED = Answered(
+    right=0.0, exposed=False, cost_usd=0.0, flops=0.0, latency_s=0.0, egress_bytes=0.0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,7 @@ class LiveEvaluator:
                 cloud_calls=run.cloud_calls,
                 call_ids=_whole_ids(key, graph),
                 judged_by=tuple(vote.id for vote in votes),
+                egress_bytes=run.egress_bytes,
             )
             study = self._cache.study
             self._cache.put(key, {**asdict(answered), "votes": [vote.as_json() for vote in votes]})
@@ -281,6 +285,7 @@ def _answered_by(graph: Graph, calls: Mapping[StepId, PaidCall], scored: Scored)
         cloud_calls=sum(result.is_cloud for result in results),
         call_ids=tuple(call.id for call in calls.values()),
         judged_by=tuple(vote.id for vote in scored.votes),
+        egress_bytes=float(sum(call.egress_bytes for call in calls.values())),
     )
 
 
@@ -313,7 +318,11 @@ def _answered(value: Mapping[str, object]) -> Answered:
     assert isinstance(votes, list)  # noqa: S101 - as above
     fields = {**value, "call_ids": tuple(ids), "judged_by": tuple(votes)}
     fields.pop("votes", None)
-    return Answered(**fields)  # type: ignore[arg-type]
+    found = Answered(**fields)  # type: ignore[arg-type]
+    if found.egress_bytes is None:  # a row of before: no more than all that was read and written
+        return replace(found, egress_bytes=text_bytes(found.tokens) if found.exposed else 0.0)
+    # Canonical JSON writes 4.0 as 4, a journal does not: both must say the same.
+    return replace(found, egress_bytes=float(found.egress_bytes))
 
 
 def _votes(value: Mapping[str, object], study: str) -> tuple[PaidVote, ...]:

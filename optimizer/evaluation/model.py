@@ -121,6 +121,8 @@ class Answered:
     """The calls that the answer rests on, where the evaluator knows them."""
     judged_by: tuple[int, ...] = ()
     """The judge's votes, where a judge said how right it is; no part of what the graph costs."""
+    egress_bytes: float | None = None
+    """Content that left the edge; ``None`` where the record does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ def outcomes_of(evaluated: Iterable[Evaluated]) -> Outcomes:
     """Put single outcomes side by side, as searchers take them."""
     every: Sequence[Evaluated] = tuple(evaluated)
     answers = [one.answered for one in every]
+    sent = [one.egress_bytes for one in answers if one.egress_bytes is not None]
     return Outcomes(
         questions=np.array([one.question for one in every], dtype=np.int64),
         right=np.array([one.right for one in answers], dtype=np.float64),
@@ -197,4 +200,5 @@ def outcomes_of(evaluated: Iterable[Evaluated]) -> Outcomes:
         flops=np.array([one.flops for one in answers], dtype=np.float64),
         latency_s=np.array([one.latency_s for one in answers], dtype=np.float64),
         calls=tuple(one.call_ids for one in answers),
+        egress_bytes=np.array(sent, dtype=np.float64) if len(sent) == len(answers) else None,
     )

@@ -63,6 +63,7 @@ class ReplayedEvaluator:
 def _answered(outcomes: Outcomes, place: int) -> Answered:
     call_ids = outcomes.calls[place] if outcomes.calls else ()
     exposed = bool(outcomes.exposed[place])
+    sent = outcomes.egress_bytes
     return Answered(
         right=float(outcomes.right[place]),
         exposed=exposed,
@@ -71,4 +72,5 @@ def _answered(outcomes: Outcomes, place: int) -> Answered:
         latency_s=float(outcomes.latency_s[place]),
         calls=len(call_ids),
         call_ids=tuple(int(one) for one in call_ids),
+        egress_bytes=None if sent is None else float(sent[place]),
     )

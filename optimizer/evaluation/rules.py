@@ -255,6 +255,9 @@ class GraphRules:
             )
         if measure is Measure.FLOPS:
             return math.fsum(flops_of_call(model, prompt, 1) for model in models.values())
+        if measure is Measure.EGRESS_BYTES:  # every step reads the request, a byte a token or more
+            seats = [self._seat(label, str(step.model)) for step in graph.steps]
+            return float(prompt * sum(seat.zone == "cloud" for seat in seats))
         return self._fastest_s(graph, models)
 
     def _fastest_s(self, graph: Graph, models: dict[StepId, Model]) -> float:

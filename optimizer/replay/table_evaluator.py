@@ -81,6 +81,11 @@ class TableHalf:
         return np.ascontiguousarray(self.table.latency_s[:, self.columns])
 
     @cached_property
+    def egress_bytes(self) -> _Floats:
+        """Text that leaves the edge; the table counts its characters, mostly a byte each."""
+        return np.ascontiguousarray(self.table.chars_out[:, self.columns]).astype(np.float64)
+
+    @cached_property
     def step_calls(self) -> npt.NDArray[np.int32]:
         """The call of every step, shape ``(graphs, steps, questions)``."""
         return self.table.step_calls(self.columns)
@@ -191,6 +196,7 @@ class TableEvaluator:
             cost_usd=half.cost_usd[row, asked],
             flops=half.flops[row, asked],
             latency_s=half.latency_s[row, asked],
+            egress_bytes=half.egress_bytes[row, asked],
         )
 
     def decided(self, candidates: Sequence[Candidate], questions: Sequence[int]) -> Decided:

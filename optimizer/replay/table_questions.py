@@ -79,6 +79,7 @@ class TableQuestions:
             calls=len(calls),
             cloud_calls=int(table.passages[place]),
             call_ids=tuple(sorted(set(calls))),
+            egress_bytes=float(table.chars_out[place]),
         )
 
     def _calls(self, candidate: Candidate, question: int) -> tuple[int, ...]:

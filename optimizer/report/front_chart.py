@@ -17,6 +17,7 @@ _NAMES: dict[Objective, str] = {
     "cost_usd": "mean cost of a question, US dollars",
     "cloud_share": "share of questions that leave the edge",
     "flops": "mean FLOPs of a question",
+    "egress_bytes": "mean bytes of a question that leave the edge",
 }
 _LABELLED = 12
 

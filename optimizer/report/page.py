@@ -131,6 +131,7 @@ def _head(source: ReportSource, totals: _Totals, chosen: Measured | None) -> Ite
         yield _card(f"${chosen.values['cost_usd']:.3g}", "a question, recommended graph")
         yield _card(f"{chosen.values['latency_p95_s']:.3g} s", "95th percentile of latency")
         yield _card(f"{chosen.values['cloud_share']:.0%}", "of questions leave the edge")
+        yield _card(_bytes(chosen), "bytes of a question leave the edge")
     yield _card(f"{len(source.archive.measured)}", f"graphs in {totals.trials} trials")
     yield _card(f"${totals.spent.usd:.3g}", "spent on the search")
     yield "</div>"
@@ -166,18 +167,25 @@ def _graph_table(front: Front) -> str:
         f"<td class=n>{one.interval[0]:.1%} to {one.interval[1]:.1%}</td>"
         f"<td class=n>${one.values['cost_usd']:.3g}</td>"
         f"<td class=n>{one.values['latency_p95_s']:.3g}</td>"
-        f"<td class=n>{one.values['cloud_share']:.0%}</td>"
+        f"<td class=n>{one.values['cloud_share']:.0%}</td><td class=n>{_bytes(one)}</td>"
         f"<td class=key>{escape(str(one.candidate.key))}</td></tr>"
         for one in front.members
     ]
     return (
         '<div class="scroll"><table><thead><tr><th>graph</th><th class=n>right</th>'
         "<th class=n>interval</th><th class=n>cost</th><th class=n>p95 s</th><th class=n>cloud"
-        f"</th><th>made of</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        "</th><th class=n>bytes out</th><th>made of</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
         f'<p class="soft">Hypervolume {front.hypervolume:.3f}; left out: {front.unproven}'
         f" unproven, {front.broken} broke a constraint, {front.too_few} asked too few questions."
         "</p>"
     )
+
+
+def _bytes(one: Measured) -> str:
+    """Write the mean bytes that leave; a record may not know them."""
+    sent = one.values["egress_bytes"]
+    return "unknown" if math.isnan(sent) else f"{sent:,.0f}"
 
 
 def _free(one: Measured) -> str:

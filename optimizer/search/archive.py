@@ -27,7 +27,8 @@ class Row:
     right_sum: float = 0.0
     exposed_sum: int = 0
     amounts: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
-    """``cost_usd``, ``flops``, ``latency_s``, each only where it is not all zero."""
+    """``cost_usd``, ``flops``, ``latency_s``, ``egress_bytes``, each only where it is not all
+    zero."""
 
     @property
     def accuracy(self) -> float:
@@ -101,6 +102,8 @@ class Archive:
         row.exposed_sum += int(outcomes.exposed[fresh].sum())
         for name in ("cost_usd", "flops", "latency_s"):
             self._add_amount(row, name, where, getattr(outcomes, name)[fresh])
+        if outcomes.egress_bytes is not None:
+            self._add_amount(row, "egress_bytes", where, outcomes.egress_bytes[fresh])
         self._changes.append(candidate.key)
 
     def take(self, row: Row) -> None:

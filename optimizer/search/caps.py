@@ -24,6 +24,7 @@ _AMOUNTS = {
     Measure.COST_USD: "cost_usd",
     Measure.FLOPS: "flops",
     Measure.LATENCY_P95_S: "latency_s",
+    Measure.EGRESS_BYTES: "egress_bytes",
 }
 
 

@@ -1,4 +1,4 @@
-"""FLOPs of one model call by the paper's formula.
+"""FLOPs of one model call by the paper's formula, and the bytes of what it reads.
 
 One multiply-add is 2 FLOPs; attention is causal; keys and values are kept while decoding. A graph
 costs the sum of its calls; a call reads the question and each predecessor's answer.
@@ -6,7 +6,10 @@ costs the sum of its calls; a call reads the question and each predecessor's ans
 
 from dataclasses import dataclass
 
-__all__ = ["ModelShape", "call_flops"]
+__all__ = ["BYTES_PER_TOKEN", "ModelShape", "call_flops", "text_bytes"]
+
+BYTES_PER_TOKEN = 4
+"""Rule of thumb for English, in any common vocabulary; used where the text itself is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,11 @@ class ModelShape:
     parameters: float
     layers: int
     hidden: int
+
+
+def text_bytes(tokens: float) -> float:
+    """Return about how many bytes of text so many tokens are."""
+    return float(BYTES_PER_TOKEN * tokens)
 
 
 def call_flops(model: ModelShape, *, prompt_tokens: float, answer_tokens: float) -> float:

@@ -67,6 +67,8 @@ class Measure(Enum):
     COST_USD = "cost_usd"
     FLOPS = "flops"
     LATENCY_P95_S = "latency_p95_s"
+    EGRESS_BYTES = "egress_bytes"
+    """Content that leaves the edge; a call that leaves twice counts twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Outcomes:
     flops: npt.NDArray[np.float64]
     latency_s: npt.NDArray[np.float64]
     calls: tuple[tuple[int, ...], ...] = ()
+    egress_bytes: npt.NDArray[np.float64] | None = None
+    """``None`` where it is not known of every question."""
 
 
 @dataclass(frozen=True, slots=True)

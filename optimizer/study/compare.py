@@ -26,6 +26,8 @@ class Comparison:
     cost_usd: Resampled
     latency_s: Resampled
     cloud_share: Resampled
+    egress_bytes: Resampled | None
+    """``None`` where it is not known of both."""
     only_a_right: tuple[int, ...]
     """Questions that only A got right."""
     only_b_right: tuple[int, ...]
@@ -45,6 +47,8 @@ def compare(a: Measured, b: Measured, *, confidence: float = 0.95) -> Comparison
         apart = y[second].astype(np.float64) - x[first].astype(np.float64)
         return mean_interval(apart, confidence=confidence)
 
+    a_sent, b_sent = a.outcomes.egress_bytes, b.outcomes.egress_bytes
+    sent = None if a_sent is None or b_sent is None else (a_sent, b_sent)
     right_a, right_b = a.outcomes.right[first], b.outcomes.right[second]
     return Comparison(
         questions=len(common),
@@ -52,6 +56,7 @@ def compare(a: Measured, b: Measured, *, confidence: float = 0.95) -> Comparison
         cost_usd=difference(a.outcomes.cost_usd, b.outcomes.cost_usd),
         latency_s=difference(a.outcomes.latency_s, b.outcomes.latency_s),
         cloud_share=difference(a.outcomes.exposed, b.outcomes.exposed),
+        egress_bytes=None if sent is None else difference(*sent),
         only_a_right=tuple(int(q) for q in places[right_a > right_b]),
         only_b_right=tuple(int(q) for q in places[right_b > right_a]),
     )

@@ -20,6 +20,7 @@ from optimizer.replay.sensitive_table import with_sensitive
 from optimizer.replay.space_document import HashClass
 from optimizer.replay.table_file import TableUnusable, read_table
 from optimizer.search.model import Constraint, Measure
+from optimizer.search.registry import ABLATIONS
 from optimizer.study.agent_choice import agent_problems, llm_choice, searched_part
 from optimizer.study.model import (
     Caps,
@@ -36,6 +37,7 @@ from optimizer.study.shape import (
     GraphsShape,
     LiveShape,
     ReplayShape,
+    SearcherShape,
     SensitiveShape,
     StudyShape,
 )
@@ -98,7 +100,7 @@ def load_study(path: Path) -> Study:
         seed=shape.seed,
         workers=shape.workers,
         warm_start=None if shape.warm_start is None else root / shape.warm_start,
-        virtual=shape.virtual_trials,
+        virtual=_virtual(shape.searcher, shape.virtual_trials),
     )
 
 
@@ -159,6 +161,11 @@ def _record_problems(replay: ReplayShape | None, shape: StudyShape) -> Iterator[
         yield Problem(here, "must name `table`, or both `matrix` and `space`")
     if replay.sensitive is not None:
         yield Problem((*here, "sensitive"), "is said in the space file; leave it out")
+    unknown = "is not known in a replay of a matrix, which has no prompts; leave it out"
+    if shape.constraints.egress_bytes is not None:
+        yield Problem(("constraints", "egress_bytes"), unknown)
+    if "egress_bytes" in shape.objectives:
+        yield Problem(("objectives", shape.objectives.index("egress_bytes")), unknown)
     for part in ("budget", "constraints"):
         if getattr(shape, part).flops_units is not None:
             reason = "cannot be kept in a replay of a matrix, which has no FLOPs"
@@ -288,6 +295,12 @@ def _unit_flops(source: LiveSource) -> float:
     return min(flops_of_call(model, prompt_tokens, source.limits.max_tokens) for model in models)
 
 
+def _virtual(searcher: SearcherShape, most: int) -> int:
+    """Return how many virtual trials a batch may have; none in the ablation that is without."""
+    is_without = searcher.name in ABLATIONS and not ABLATIONS[searcher.name].has_virtual_trials
+    return 0 if is_without or searcher.options.get("has_virtual_trials") is False else most
+
+
 def _constraints(shape: StudyShape, unit_flops: float | None) -> tuple[Constraint, ...]:
     caps, flops = shape.constraints, shape.constraints.flops
     if caps.flops_units is not None and unit_flops is not None:
@@ -297,6 +310,7 @@ def _constraints(shape: StudyShape, unit_flops: float | None) -> tuple[Constrain
         (Measure.COST_USD, caps.cost_usd),
         (Measure.FLOPS, flops),
         (Measure.LATENCY_P95_S, caps.latency_p95_s),
+        (Measure.EGRESS_BYTES, caps.egress_bytes),
     )
     return tuple(Constraint(measure, limit) for measure, limit in limits if limit is not None)
 
@@ -310,6 +324,8 @@ def _searched(shape: StudyShape) -> dict[str, object]:
     data["searcher"]["agent"] = searched_part(shape.searcher.agent)
     if data["searcher"]["agent"] is None:
         del data["searcher"]["agent"]
+    if shape.constraints.egress_bytes is None:
+        del data["constraints"]["egress_bytes"]  # as below
     if shape.virtual_trials == DEFAULT_VIRTUAL:
         del data["virtual_trials"]  # a study that says nothing of it is the one it was before
     if shape.evaluation.live is not None:

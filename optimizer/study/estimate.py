@@ -16,6 +16,7 @@ from statistics import fmean
 from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.model import NOTHING, Spend
 from optimizer.evaluation.rules import GraphRules
+from optimizer.search.costs import text_bytes
 from optimizer.search.model import Candidate, Space
 from optimizer.study.agent_estimate import AgentEstimate
 from optimizer.study.document import CHARACTERS_PER_TOKEN
@@ -61,6 +62,10 @@ class Estimate:
     """Expected, without the agent's and the judge's."""
     agent: AgentEstimate | None = None
     """The LLM agent's part of both, where there is one."""
+    egress_bytes: float = 0.0
+    """Content of a question that is expected to leave, mean over the graphs that were drawn."""
+    most_egress_bytes: float = 0.0
+    """The same of the graph among them of which most leaves."""
     judge_expected: Spend = NOTHING
     """The judge's part of what is expected."""
     judge_worst: Spend = NOTHING
@@ -83,6 +88,7 @@ def estimate_study(
     drawn = draw_candidates(space, study.seed) or space.single_steps()
     graphs = [space.graph(candidate) for candidate in drawn]
     judging = estimate_judging(source, rules, executions=executions)
+    sent = [_egress_bytes(_with_answers(graph, _ANSWER_SHARE), source, rules) for graph in graphs]
     models = Counter(str(step.model) for graph in graphs for step in graph.steps)
     return Estimate(
         combinations=space.combinations,
@@ -98,6 +104,8 @@ def estimate_study(
             judging.worst,
             exposed=judging.exposed,
         ),
+        egress_bytes=fmean(sent),
+        most_egress_bytes=max(sent),
         judge_expected=judging.expected,
         judge_worst=judging.worst,
         calls_by_model={
@@ -229,6 +237,23 @@ def _with_answers(graph: Graph, share: float) -> Graph:
         for step in graph.steps
     )
     return Graph(graph.name, steps, graph.edges)
+
+
+def _egress_bytes(graph: Graph, source: LiveSource, rules: GraphRules) -> float:
+    """Return what the cloud steps read of the mean question and of the answers before them."""
+    cloud = [
+        step
+        for step in graph.steps
+        if rules.catalog.node_of(rules.catalog.model_by_name[ModelName(str(step.model))]).zone
+        == "cloud"
+    ]
+    question = fmean(len(task.question.encode()) for task in source.tasks)
+    read = sum(
+        graph.by_id[edge.source].sampling.max_tokens
+        for step in cloud
+        for edge in graph.incoming[step.id]
+    )
+    return len(cloud) * question + text_bytes(read)
 
 
 def _latency_s(graph: Graph, rules: GraphRules, prompt_tokens: int) -> float:

@@ -200,6 +200,8 @@ def _outcome_data(event: Outcome) -> dict[str, object]:
         "call_ids": list(one.call_ids),
         "source": event.evaluated.source.value,
     }
+    if one.egress_bytes is not None:
+        data["egress_bytes"] = one.egress_bytes
     if event.evaluated.in_vain:
         data["in_vain"] = list(event.evaluated.in_vain)
     if one.judged_by:
@@ -268,6 +270,7 @@ def _outcome(data: Mapping[str, object]) -> Outcome:
         cloud_calls=_whole(data, "cloud_calls"),
         call_ids=_wholes(data, "call_ids"),
         judged_by=_wholes(data, "judged_by") if "judged_by" in data else (),
+        egress_bytes=_number(data, "egress_bytes") if "egress_bytes" in data else None,
     )
     evaluated = Evaluated(
         _whole(data, "question"),
@@ -281,10 +284,7 @@ def _outcome(data: Mapping[str, object]) -> Outcome:
 
 def _failed(data: Mapping[str, object]) -> Failed:
     return Failed(
-        _whole(data, "trial"),
-        _whole(data, "question"),
-        _text(data, "error"),
-        _spent(data["spent"]),
+        _whole(data, "trial"), _whole(data, "question"), _text(data, "error"), _spent(data["spent"])
     )
 
 

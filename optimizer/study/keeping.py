@@ -6,6 +6,7 @@ verdicts into bounds that people can read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -112,7 +113,10 @@ class Keeping:
 
 
 def measured_value(measure: Measure, outcomes: Outcomes) -> float:
-    """Return a measure on the questions that were asked: a mean, a share or a percentile."""
+    """Return a measure on the questions that were asked: a mean, a share or a percentile.
+
+    Not a number where it is not known.
+    """
     match measure:
         case Measure.CLOUD_SHARE:
             return float(outcomes.exposed.mean())
@@ -122,6 +126,10 @@ def measured_value(measure: Measure, outcomes: Outcomes) -> float:
             return float(outcomes.flops.mean())
         case Measure.LATENCY_P95_S:
             return percentile(outcomes.latency_s, _P95)
+        case Measure.EGRESS_BYTES:
+            return (
+                math.nan if outcomes.egress_bytes is None else float(outcomes.egress_bytes.mean())
+            )
 
 
 _P95 = 0.95
@@ -131,4 +139,5 @@ _AMOUNTS = {
     Measure.COST_USD: "cost_usd",
     Measure.FLOPS: "flops",
     Measure.LATENCY_P95_S: "latency_s",
+    Measure.EGRESS_BYTES: "egress_bytes",
 }

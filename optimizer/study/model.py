@@ -29,7 +29,7 @@ __all__ = [
     "TableSource",
 ]
 
-Objective = Literal["accuracy", "latency_p95_s", "cost_usd", "cloud_share", "flops"]
+Objective = Literal["accuracy", "latency_p95_s", "cost_usd", "cloud_share", "flops", "egress_bytes"]
 ACCURACY: Objective = "accuracy"
 
 

@@ -20,7 +20,7 @@ from optimizer.evaluation.scoring import Scoring
 from optimizer.evaluation.virtual import VirtualTrials
 from optimizer.scoring.code.examine import check_sandbox
 from optimizer.scoring.model import Scorer
-from optimizer.search.model import Searcher
+from optimizer.search.model import Measure, Searcher
 from optimizer.study.agent_opening import open_advisor
 from optimizer.study.budget import Budget
 from optimizer.study.events import Asked, Event, Outcome
@@ -272,10 +272,15 @@ def foreign_outcomes(study: Study) -> dict[Pair, Answered]:
     if getattr(header, "outcomes", None) != study.outcomes_hash:
         reason = "asked other questions, on other models or in another space; it cannot warm this"
         raise StudyInvalid(reason, file=str(path), field="warm_start")
-    return _outcomes(events)
+    return _outcomes(events, needs_egress=_needs_egress(study))
 
 
-def _outcomes(events: tuple[Event, ...]) -> dict[Pair, Answered]:
+def _needs_egress(study: Study) -> bool:
+    is_capped = any(one.measure is Measure.EGRESS_BYTES for one in study.constraints)
+    return is_capped or "egress_bytes" in study.objectives
+
+
+def _outcomes(events: tuple[Event, ...], *, needs_egress: bool) -> dict[Pair, Answered]:
     candidates = {
         event.trial.number: event.trial.candidate for event in events if isinstance(event, Asked)
     }
@@ -283,4 +288,6 @@ def _outcomes(events: tuple[Event, ...]) -> dict[Pair, Answered]:
         (candidates[event.trial].key, event.evaluated.question): event.evaluated.answered
         for event in events
         if isinstance(event, Outcome)
+        # Journals of before do not say how much left, and silence would look like a kept cap.
+        and not (needs_egress and event.evaluated.answered.egress_bytes is None)
     }

@@ -138,6 +138,8 @@ class ConstraintShape(Shape):
     """Mean FLOPs of a question."""
     flops_units: float | None = Field(default=None, gt=0, le=1e15)
     """The same in calls of the space's smallest model."""
+    egress_bytes: float | None = Field(default=None, ge=0, le=1e12)
+    """Mean bytes of a question's content that leave the edge, every passage counted."""
 
 
 class AgentBudgetShape(Shape):
@@ -275,9 +277,9 @@ class StudyShape(Shape):
     """Caps on the graph."""
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     """How sure it must be that a constraint holds on new questions."""
-    objectives: list[Literal["accuracy", "latency_p95_s", "cost_usd", "cloud_share", "flops"]] = (
-        Field(default=["accuracy", "cost_usd"], min_length=1, max_length=5)
-    )
+    objectives: list[
+        Literal["accuracy", "latency_p95_s", "cost_usd", "cloud_share", "flops", "egress_bytes"]
+    ] = Field(default=["accuracy", "cost_usd"], min_length=1, max_length=6)
     """What the front is over; accuracy is raised, all else lowered."""
     searcher: SearcherShape = Field(default_factory=SearcherShape)
     """How graphs are proposed."""

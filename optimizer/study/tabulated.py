@@ -73,6 +73,10 @@ class TableParts:
                 )
                 raise StudyInvalid(reason, file=str(self.study.file), field="constraints")
 
+    def egress_bytes(self) -> npt.NDArray[np.float64]:
+        """Return the mean bytes of a question that leave, by graph of the table."""
+        return self._values(Measure.EGRESS_BYTES)
+
     def _values(self, measure: Measure) -> npt.NDArray[np.float64]:
         """Return a measure of every graph on the questions that are asked."""
         if measure is Measure.LATENCY_P95_S:
@@ -82,6 +86,7 @@ class TableParts:
             Measure.CLOUD_SHARE: self.table.exposed,
             Measure.COST_USD: self.table.cost_usd,
             Measure.FLOPS: self.table.flops,
+            Measure.EGRESS_BYTES: self.table.chars_out,
         }[measure]
         return np.asarray(matrix[:, self.columns].mean(axis=1), dtype=np.float64)
 

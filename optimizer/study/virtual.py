@@ -6,7 +6,7 @@ them from there and needs neither a cache nor a record for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,30 +57,46 @@ def _graph_data(one: FreeGraph) -> dict[str, object]:
         "questions": [question for question, _ in one.answers],
         "exposed": [int(answered.exposed) for answered in answers],
         **{name: [getattr(one, name) for one in answers] for name in (*_NUMBERS, *_COUNTS)},
+        "egress_bytes": [answered.egress_bytes for answered in answers],
     }
 
 
 def _graph(data: Mapping[str, object]) -> FreeGraph:
     candidate = Candidate(CandidateKey(_text(data["graph"])), _wholes(data["choices"]))
     questions, exposed = _wholes(data["questions"]), _wholes(data["exposed"])
-    right, cost_usd, flops, latency_s = (_numbers(data[name]) for name in _NUMBERS)
-    tokens, calls, cloud_calls = (_wholes(data[name]) for name in _COUNTS)
-    rows = zip(
-        questions,
-        right,
-        exposed,
-        cost_usd,
-        flops,
-        latency_s,
-        tokens,
-        calls,
-        cloud_calls,
-        strict=True,
-    )
+    sent = _list(data["egress_bytes"]) if "egress_bytes" in data else [None] * len(questions)
+    numbers = zip(*(_numbers(data[name]) for name in _NUMBERS), strict=True)
+    counts = zip(*(_wholes(data[name]) for name in _COUNTS), strict=True)
+    rows = zip(questions, exposed, numbers, counts, map(_number_or_none, sent), strict=True)
     return FreeGraph(
         candidate,
-        tuple((question, Answered(r, bool(e), *amounts)) for question, r, e, *amounts in rows),
+        tuple(
+            (question, _answered(bool(is_exposed), amounts, calls, bytes_out))
+            for question, is_exposed, amounts, calls, bytes_out in rows
+        ),
     )
+
+
+def _answered(
+    is_exposed: bool, amounts: Sequence[float], calls: Sequence[int], sent: float | None
+) -> Answered:
+    right, cost_usd, flops, latency_s = amounts
+    tokens, made, cloud_calls = calls
+    return Answered(
+        right=right,
+        exposed=is_exposed,
+        cost_usd=cost_usd,
+        flops=flops,
+        latency_s=latency_s,
+        tokens=tokens,
+        calls=made,
+        cloud_calls=cloud_calls,
+        egress_bytes=sent,
+    )
+
+
+def _number_or_none(value: object) -> float | None:
+    return None if value is None else _numbers([value])[0]
 
 
 def _text(value: object) -> str:

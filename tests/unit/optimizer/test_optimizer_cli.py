@@ -92,6 +92,22 @@ def test_what_calls_of_other_teams_decide_is_not_run_and_is_on_the_front(
     assert free["spent"]["calls"] < whole["spent"]["calls"]
 
 
+def test_virtual_trials_of_teams_are_the_same_wherever_a_run_was_cut(
+    study: Path, tmp_path: Path
+) -> None:
+    call("run", str(study), "--dir", str(tmp_path / "whole"))
+    whole = (tmp_path / "whole" / "journal.jsonl").read_bytes()
+
+    for place in range(0, len(whole), len(whole) // 9):
+        cut = tmp_path / f"cut-{place}"
+        cut.mkdir()
+        (cut / "journal.jsonl").write_bytes(whole[:place])
+        call("run", str(study), "--dir", str(cut), "--workers", "8" if place % 2 else "2")
+        assert (cut / "journal.jsonl").read_bytes() == whole
+
+    assert whole.count(b'{"event":"virtual"') > 1
+
+
 def test_running_again_changes_nothing_and_resume_needs_a_beginning(study: Path) -> None:
     missing = as_json("resume", str(study), exit_code=17)
     first = as_json("run", str(study))

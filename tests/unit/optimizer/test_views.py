@@ -47,6 +47,18 @@ def test_a_wide_table_says_it_in_its_last_column() -> None:
     assert lines[1].endswith(KEY)
 
 
+@pytest.mark.parametrize("width", [80, 160])
+def test_what_leaves_and_what_was_free_is_said_where_there_is_room(width: int) -> None:
+    one = graph_of(7, "short")
+    sent = replace(one, values={**one.values, "egress_bytes": 1234.4}, virtual=12)
+
+    told = " ".join(printed(measured_table([sent]), width=width))
+
+    assert "1,234" in told
+    assert "12 of 100" in told
+    assert ("bytes out" in told) == ("free" in told) == (width == 160)
+
+
 def test_two_measurements_of_one_graph_are_told_apart() -> None:
     lines = printed(measured_table([graph_of(7), graph_of(0)], names=("g7", "now")), width=80)
 

@@ -80,7 +80,6 @@ def test_the_commands_mark_what_was_free(tmp_path: Path, table_file: Path) -> No
 
     assert shown["virtual_questions"] >= len(first.answers)
     assert "virtual trials; no graph evaluation, no question execution, no call" in page
-    assert ", free" in call("show", str(study), str(first.candidate.key)).stdout
 
 
 @pytest.mark.parametrize("searcher", ["random", "agent_reinforce"])
@@ -110,6 +109,21 @@ def test_a_study_can_do_without_and_is_another_one_then(tmp_path: Path, table_fi
 
     assert "another study" in refused["error"]["reason"]
     assert '"virtual"' not in Path(data["journal"]).read_text()
+
+
+@pytest.mark.parametrize(
+    "searcher",
+    [
+        {"name": "agent_reinforce_without_virtual_trials"},
+        {"name": "agent_reinforce", "options": {"has_virtual_trials": False}},
+    ],
+)
+def test_the_ablation_without_virtual_trials_is_without_them(
+    tmp_path: Path, table_file: Path, searcher: dict[str, Any]
+) -> None:
+    data = as_json("run", str(write(tmp_path, table_file, searcher=searcher)))
+
+    assert data["virtual_graphs"] == 0
 
 
 def test_a_journal_of_before_can_be_read(tmp_path: Path, table_file: Path) -> None:

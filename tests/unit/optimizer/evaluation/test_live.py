@@ -73,6 +73,35 @@ async def test_calls_one_by_one_come_to_what_the_whole_graph_comes_to(tmp_path: 
     assert found.answered.cost_usd == pytest.approx(whole.cost_usd)
 
 
+async def test_the_bytes_that_leave_are_those_that_cloud_models_read(tmp_path: Path) -> None:
+    call = CollaborationCall(SPACE.graph(WIDE), (ChatMessage("user", TASKS[0].question),))
+    whole = await ScriptedEdge().run(call)
+    # The scripted edge counts every character that a model reads as a token.
+    read = sum(s.usage.prompt_tokens for s in whole.receipt.steps if s.zone == "cloud")
+
+    live = evaluator(ScriptedEdge(), tmp_path)
+    by_calls, labelled = await live.evaluate(WIDE, 0), await live.evaluate(WIDE, 1)
+    at_home = await live.evaluate(candidate(), 0)
+
+    assert by_calls.answered.egress_bytes == read > 0
+    more = len(TASKS[1].question) - len(TASKS[0].question)
+    assert labelled.answered.egress_bytes == 4 * (read + more)  # of a receipt's tokens, about
+    assert at_home.answered.egress_bytes == 0
+
+
+async def test_bytes_are_bytes_and_not_characters(tmp_path: Path) -> None:
+    task = Task("umlaut", "Gr\u00fc\u00dfe?", "42", Scorer.NUMERIC, PUBLIC)
+    cache = CallCache(tmp_path / "calls.sqlite", study="one")
+    settings = LiveSettings("policy", {})
+    live = LiveEvaluator(
+        ScriptedEdge(), SPACE, (task,), rules=RULES, cache=cache, settings=settings
+    )
+
+    found = await live.evaluate(SINGLE, 0)
+
+    assert found.answered.egress_bytes == len(task.question.encode()) == 8
+
+
 async def test_a_call_that_another_graph_made_is_free(tmp_path: Path) -> None:
     live = evaluator(ScriptedEdge(), tmp_path)
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optimizer.evaluation.model import Answered, Evaluated, Source, Spend
+from optimizer.evaluation.virtual import FreeGraph
 from optimizer.search.model import Candidate, CandidateKey, Recommendation, Trial
 from optimizer.study.events import (
     Asked,
@@ -22,6 +23,7 @@ from optimizer.study.events import (
     encode_line,
 )
 from optimizer.study.journal import Journal, read_journal
+from optimizer.study.virtual import Virtual
 from runtime.errors import StudyInvalid
 
 HEADER = Header("one", "hash", "outcomes", "random", 3, 10)
@@ -41,12 +43,27 @@ ANSWERED = st.builds(
     WHOLE,
     WHOLE,
     st.lists(WHOLE, max_size=3).map(tuple),
+    egress_bytes=st.none() | NUMBER,
 )
+UNTRACED = st.builds(  # of a virtual trial: its calls are known from the graphs that paid for them
+    Answered,
+    NUMBER,
+    st.booleans(),
+    NUMBER,
+    NUMBER,
+    NUMBER,
+    WHOLE,
+    WHOLE,
+    WHOLE,
+    egress_bytes=st.none() | NUMBER,
+)
+FREE = st.builds(FreeGraph, CANDIDATE, st.lists(st.tuples(WHOLE, UNTRACED), max_size=3).map(tuple))
 SPEND = st.builds(
     Spend, NUMBER, WHOLE, WHOLE, WHOLE, NUMBER, st.frozensets(WHOLE, max_size=3), WHOLE
 )
 EVENT: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Header, st.text(), st.text(), st.text(), st.text(), WHOLE, WHOLE),
+    st.builds(Header, st.text(), st.text(), st.text(), st.text(), WHOLE, WHOLE, WHOLE),
+    st.builds(Virtual, WHOLE, st.lists(FREE, max_size=3).map(tuple)),
     st.builds(Asked, st.builds(Trial, WHOLE, CANDIDATE, st.lists(WHOLE, max_size=4).map(tuple))),
     st.builds(
         Outcome, WHOLE, st.builds(Evaluated, WHOLE, ANSWERED, st.sampled_from(Source), SPEND)
