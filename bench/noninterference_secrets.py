@@ -67,7 +67,8 @@ class SecretSource:
             "iban": self._iban,
             "card": self._card,
             "birth": lambda: f"{rng.randint(1, 28):02}.{rng.randint(1, 12):02}.{self._year()}",
-            "ip": lambda: f"192.0.2.{rng.randint(1, 254)}",
+            # Not of a network that surrogates are of: one could not be told from the other.
+            "ip": lambda: f"198.18.7.{rng.randint(1, 254)}",
             "record": lambda: self._digits("#" * rng.randint(6, 9)),
         }
 

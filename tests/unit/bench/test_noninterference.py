@@ -37,6 +37,15 @@ def test_no_two_secrets_make_a_difference_and_the_meter_moves(capsys) -> None:
 
 
 @pytest.mark.slow
+def test_surrogates_make_no_difference_either(capsys) -> None:
+    code, values = figures(capsys, "--pairs", "30", "--placeholders", "surrogates")
+
+    assert (code, values["violations"], values["quoted_passages"]) == (0, 0, 0)
+    assert values["placeholders"] == "surrogates"
+    assert values["swayed_pairs"]
+
+
+@pytest.mark.slow
 def test_a_placeholder_that_counts_the_letters_of_what_it_hides_is_a_violation(
     capsys, monkeypatch
 ) -> None:
