@@ -67,6 +67,7 @@ def timeless(journal: Path) -> list[dict[str, Any]]:
     """Return a journal's events without what a clock measured: runs differ in nothing else."""
     events = [json.loads(line) for line in journal.read_text().splitlines()]
     for event in events:
-        event.pop("latency_s", None)
+        for measured in (event, *event.get("graphs", ())):  # of virtual trials, by graph
+            measured.pop("latency_s", None)
         event.pop("elapsed_s", None)
     return events
