@@ -102,6 +102,20 @@ async def test_bytes_are_bytes_and_not_characters(tmp_path: Path) -> None:
     assert found.answered.egress_bytes == len(task.question.encode()) == 8
 
 
+async def test_a_graph_is_decided_by_calls_of_the_journal_and_not_by_what_else_is_cached(
+    tmp_path: Path,
+) -> None:
+    live = evaluator(ScriptedEdge(), tmp_path)
+    ran = (await live.evaluate(WIDE, 0)).answered
+    paid = set(ran.call_ids)
+
+    assert await live.decide(WIDE, 0, paid) == ran
+    for missing in paid:
+        assert await live.decide(WIDE, 0, paid - {missing}) is None
+    assert await live.decide(CHAIN, 0, paid) is None  # its second step was never asked
+    assert await live.decide(WIDE, 1, paid) is None
+
+
 async def test_a_call_that_another_graph_made_is_free(tmp_path: Path) -> None:
     live = evaluator(ScriptedEdge(), tmp_path)
 
