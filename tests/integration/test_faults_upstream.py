@@ -147,7 +147,7 @@ async def test_a_provider_that_was_never_there_falls_back_or_is_named(house: Fau
     ("script", "status", "code"),
     [
         pytest.param(SLOW, 503, "UpstreamUnavailable", id="slow"),
-        pytest.param(LIMITED, 429, "CapacityExhausted", id="rate-limited"),
+        pytest.param(LIMITED, 429, "rate_limit_exceeded", id="rate-limited"),
         pytest.param(WRONG_KEY, 503, "UpstreamUnavailable", id="wrong-key"),
         pytest.param(CUT, 502, "StreamBroken", id="cut"),
     ],
