@@ -122,18 +122,28 @@ async def latency(world: World, size: Size) -> dict[str, object]:
             ]
             await _until(running, _STEADY_TOKENS)
             since_s = perf_counter()
-            await _until(running, 3 * _STEADY_TOKENS)
+            tokens = 3 * _STEADY_TOKENS
+            await _until(running, tokens)
+            # Tokens of a fast model travel together: one message is no gap yet.
+            while not any(stream.gaps_s(since_s, perf_counter()) for stream in running):
+                tokens += _STEADY_TOKENS
+                await _until(running, tokens)
             arrived_s = perf_counter()
             prompt = prompt_of(_NEWCOMER_TOKENS, next(_numbers))
             newcomer = await ask_node(clients[-1], RANDOM, prompt, max_tokens=4)
             first_s = newcomer.first_s
+            # The pieces that were on their way when it came through count as well.
+            until_s = arrived_s + first_s
+            while not any(stream.gaps_s(arrived_s, until_s) for stream in running):
+                await asyncio.sleep(0.005)
+                until_s = perf_counter()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             firsts.append(first_s)
             for stream in running:
                 steady += stream.gaps_s(since_s, arrived_s)
-                meanwhile += stream.gaps_s(arrived_s, arrived_s + first_s)
+                meanwhile += stream.gaps_s(arrived_s, until_s)
     bare = await world.loops.ask(
         loop="stall",
         sequences=_RUNNING,
