@@ -10,6 +10,7 @@ import typer
 from edge.app import serve
 from edge.cli_approvals import approvals_app
 from edge.cli_models import models_app, pull
+from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.cli_top import top
 from edge.config import EdgeConfig, load_config
 from edge.detectors import edge_detectors
@@ -37,13 +38,11 @@ app.command()(pull)
 app.add_typer(models_app)
 app.add_typer(approvals_app)
 app.command()(top)
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
-_DEFAULT_CONFIG = Path("edge.yaml")
 
 
 @app.command(name="serve")
 def serve_command(
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     ready_file: Annotated[
         Path | None, typer.Option(help="Write the addresses here once serving.")
     ] = None,
@@ -58,7 +57,7 @@ def serve_command(
 
 
 @app.command()
-def check(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+def check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
     """Check configuration, policy, catalog, graphs and the sentinel's model; start nothing."""
 
     def work() -> None:
@@ -77,7 +76,7 @@ def check(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False
 @app.command()
 def enroll(
     token: Annotated[Path, typer.Option(help="Token file from `leeward cloud token`.")],
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace the present identity.")] = False,
     as_json: JsonOption = False,
@@ -96,7 +95,7 @@ def enroll(
 
 
 @app.command()
-def identity(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+def identity(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
     """Show who this device is, without dialling anybody."""
 
     def work() -> None:
@@ -117,15 +116,15 @@ def identity(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = Fa
 
 @app.command()
 def status(
-    config: ConfigOption = _DEFAULT_CONFIG,
-    address: Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    address: AddressOption = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Show how the running daemon stands."""
 
     def work() -> None:
-        data = asyncio.run(read_status(address or load_config(config).listen))
+        data = asyncio.run(read_status(daemon_address(config, address)))
         show(data, *_status_texts(data), as_json=as_json)
 
     run_command(work, as_json=as_json)

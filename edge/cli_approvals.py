@@ -6,12 +6,13 @@ Only ``show`` prints content, to standard output; nothing of it is kept or logge
 import asyncio
 import os
 import pwd
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from edge.config import load_config
+from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.egress.local_approvals import decide_approval, read_approvals
 from runtime.cli.exit_codes import FINDINGS
 from runtime.cli.output import JsonOption, make_table, run_command, show
@@ -22,19 +23,16 @@ __all__ = ["approvals_app"]
 approvals_app = typer.Typer(
     name="approvals", no_args_is_help=True, help="Requests that wait for a person's yes."
 )
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
-AddressOption = Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")]
 IdArgument = Annotated[str, typer.Argument(help="Its id, or the beginning of it.")]
 ByOption = Annotated[
     str, typer.Option("--as", help="Who decides, for the record; default: this account's name.")
 ]
-_DEFAULT_CONFIG = Path("edge.yaml")
 _SHORT_ID = 8
 
 
 @approvals_app.command("list")
 def list_command(
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     address: AddressOption = "",
     *,
     as_json: JsonOption = False,
@@ -44,7 +42,7 @@ def list_command(
     def work() -> None:
         waiting = [
             {name: value for name, value in item.items() if name != "content"}
-            for item in asyncio.run(read_approvals(_listen(config, address)))
+            for item in asyncio.run(read_approvals(daemon_address(config, address)))
         ]
         rows = [
             (
@@ -65,7 +63,7 @@ def list_command(
 @approvals_app.command("show")
 def show_command(
     approval: IdArgument,
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     address: AddressOption = "",
     *,
     as_json: JsonOption = False,
@@ -73,7 +71,7 @@ def show_command(
     """Show the very text that would leave."""
 
     def work() -> None:
-        item = asyncio.run(_one(_listen(config, address), approval))
+        item = asyncio.run(_one(daemon_address(config, address), approval))
         head = (
             f"{item['id']}: {', '.join(item['categories'])} would go to {item['node']}"
             f" (step {item['step']}); waits until {item['expires_at']}"
@@ -87,44 +85,35 @@ def show_command(
 def approve(
     approval: IdArgument,
     by: ByOption = "",
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     address: AddressOption = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Let it leave."""
-    _decide(approval, by, _Target(config, address), approved=True, as_json=as_json)
+    _decide(approval, by, partial(daemon_address, config, address), approved=True, as_json=as_json)
 
 
 @approvals_app.command()
 def deny(
     approval: IdArgument,
     by: ByOption = "",
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     address: AddressOption = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Keep it here."""
-    _decide(approval, by, _Target(config, address), approved=False, as_json=as_json)
+    _decide(approval, by, partial(daemon_address, config, address), approved=False, as_json=as_json)
 
 
-class _Target:
-    """Which daemon is meant; the configuration is read only where it is needed."""
-
-    def __init__(self, config: Path, address: str) -> None:
-        self._config = config
-        self._address = address
-
-    def listen(self) -> str:
-        return _listen(self._config, self._address)
-
-
-def _decide(approval: str, by: str, target: _Target, *, approved: bool, as_json: bool) -> None:
+def _decide(
+    approval: str, by: str, address: Callable[[], str], *, approved: bool, as_json: bool
+) -> None:
     def work() -> None:
         decided_by = by or pwd.getpwuid(os.getuid()).pw_name
         stands, approval_id = asyncio.run(
-            _decided(target.listen(), approval, approved=approved, by=decided_by)
+            _decided(address(), approval, approved=approved, by=decided_by)
         )
         word = "approved" if stands else "refused"
         data = {"id": approval_id, "approved": stands, "decided_by": decided_by}
@@ -153,7 +142,3 @@ async def _one(listen: str, beginning: str) -> dict[str, Any]:
     if len(found) > 1:
         raise RequestInvalid("several requests begin with that; give more of the id", field="id")
     return found[0]
-
-
-def _listen(config: Path, address: str) -> str:
-    return address or load_config(config).listen

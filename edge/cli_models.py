@@ -21,6 +21,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.config import EdgeConfig, load_config
 from edge.egress.fetch import Progress as ProgressSink
 from edge.egress.local import load_model, unload_model
@@ -44,8 +45,6 @@ models_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")]
-_DEFAULT_CONFIG = Path("edge.yaml")
 _CHECKS: Final = {
     "given": "equals the SHA-256 that was given",
     "hub": "equals the SHA-256 that the hub gives",
@@ -59,7 +58,7 @@ def pull(
     source: Annotated[
         str, typer.Argument(help="owner/repo/file.gguf, hf:owner/repo:file.gguf, a URL or a file.")
     ],
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     name: Annotated[str, typer.Option(help="Name to store it under; default: the file's.")] = "",
     sha256: Annotated[str, typer.Option(help="Refuse the file unless this is its SHA-256.")] = "",
     endpoint: Annotated[
@@ -115,7 +114,7 @@ def pull(
 
 
 @models_app.command(name="list")
-def list_models(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
+def list_models(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
     """List them."""
 
     def work() -> None:
@@ -140,7 +139,7 @@ def list_models(config: ConfigOption = _DEFAULT_CONFIG, *, as_json: JsonOption =
 @models_app.command(name="show")
 def show_model(
     name: Annotated[str, typer.Argument(help="The model.")],
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     *,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read it whole; compare SHA-256 and manifest.")
@@ -165,7 +164,7 @@ def show_model(
 @models_app.command(name="remove")
 def remove_model(
     name: Annotated[str, typer.Argument(help="The model.")],
-    config: ConfigOption = _DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -223,15 +222,15 @@ def sign_models(
 @models_app.command(name="load")
 def load(
     name: Annotated[str, typer.Argument(help="The model, as the configuration names it.")],
-    config: ConfigOption = _DEFAULT_CONFIG,
-    address: Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    address: AddressOption = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Bring one into the memory of the running daemon."""
 
     def work() -> None:
-        status = asyncio.run(load_model(address or load_config(config).listen, name))
+        status = asyncio.run(load_model(daemon_address(config, address), name))
         line = f"{name} is {status['state']}, {status['memory_bytes'] / 1e6:,.0f} MB"
         show(status, line, as_json=as_json)
 
@@ -241,15 +240,15 @@ def load(
 @models_app.command(name="unload")
 def unload(
     name: Annotated[str, typer.Argument(help="The model, as the configuration names it.")],
-    config: ConfigOption = _DEFAULT_CONFIG,
-    address: Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    address: AddressOption = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Let its calls end and free its memory; the next call loads it again."""
 
     def work() -> None:
-        status = asyncio.run(unload_model(address or load_config(config).listen, name))
+        status = asyncio.run(unload_model(daemon_address(config, address), name))
         show(status, f"{name} is {status['state']}", as_json=as_json)
 
     run_command(work, as_json=as_json)

@@ -3,20 +3,18 @@
 import asyncio
 import time
 from itertools import count
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.live import Live
 from rich.table import Table
 
-from edge.config import load_config
+from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.egress.local import read_status
 from runtime.cli.output import JsonOption, make_table, run_command, show, stdout_console
 
 __all__ = ["rates", "top"]
 
-_DEFAULT_CONFIG: Final = Path("edge.yaml")
 _COLUMNS: Final = (
     "model",
     "state",
@@ -60,10 +58,8 @@ def rates(before: Status, now: Status, *, passed_s: float) -> list[dict[str, Any
 
 
 def top(
-    config: Annotated[
-        Path, typer.Option("--config", "-c", help="Configuration (edge/v1).")
-    ] = _DEFAULT_CONFIG,
-    address: Annotated[str, typer.Option(help="The daemon's gRPC; default: `listen`.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    address: AddressOption = "",
     interval_s: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds.")] = 1.0,
     looks: Annotated[int, typer.Option(min=0, help="Stop after so many; 0 goes on.")] = 0,
     *,
@@ -72,7 +68,7 @@ def top(
     """Watch the models of the running daemon: calls, tokens per second, first token."""
 
     def work() -> None:
-        target = address or load_config(config).listen
+        target = daemon_address(config, address)
         if as_json:
             asyncio.run(_print_once(target, interval_s))
         else:
