@@ -1,8 +1,6 @@
 """What the commands of ``leeward cloud`` that look into the gateway's store have in common."""
 
 import asyncio
-import os
-import pwd
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -13,6 +11,7 @@ from cloud.config import CloudConfig
 from cloud.environment import opened_state
 from cloud.state import GatewayState
 from cloud.stores.audit import Act
+from runtime.cli.account import account_name
 from runtime.clock import SystemClock
 
 __all__ = ["DEFAULT_CONFIG", "ConfigOption", "in_state", "operator"]
@@ -34,8 +33,4 @@ def in_state(config: CloudConfig, work: Callable[[GatewayState], Awaitable[_Resu
 
 def operator() -> Act:
     """Return who runs this command, now, for the audit trail."""
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user has a number and no name
-        user = str(os.getuid())
-    return Act(f"operator:{user}", SystemClock().now())
+    return Act(f"operator:{account_name()}", SystemClock().now())

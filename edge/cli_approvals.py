@@ -4,8 +4,6 @@ Only ``show`` prints content, to standard output; nothing of it is kept or logge
 """
 
 import asyncio
-import os
-import pwd
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
@@ -14,6 +12,7 @@ import typer
 
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.egress.local_approvals import decide_approval, read_approvals
+from runtime.cli.account import account_name
 from runtime.cli.exit_codes import FINDINGS
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.errors import NotFound, RequestInvalid
@@ -111,7 +110,7 @@ def _decide(
     approval: str, by: str, address: Callable[[], str], *, approved: bool, as_json: bool
 ) -> None:
     def work() -> None:
-        decided_by = by or pwd.getpwuid(os.getuid()).pw_name
+        decided_by = by or account_name()
         stands, approval_id = asyncio.run(
             _decided(address(), approval, approved=approved, by=decided_by)
         )
