@@ -11,7 +11,7 @@ from runtime.collaboration.graph_files import load_graphs, unknown_models
 from runtime.errors import ConfigInvalid
 from runtime.graph.model import Graph
 from runtime.identity.policy_signature import load_signed_policy
-from runtime.identity.signing_keys import load_signer
+from runtime.identity.signing_keys import load_signers
 from runtime.policy.model import Policy
 
 __all__ = ["EdgeDocuments", "load_documents"]
@@ -50,8 +50,7 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
 
 
 def _policy(config: EdgeConfig) -> Policy:
-    files = config.policy_signers
-    signers = None if files is None else [load_signer(f, field="policy_signers") for f in files]
+    signers = load_signers(config.policy_signers, field="policy_signers")
     policy, _ = load_signed_policy(config.policy, signers=signers)
     if signers is not None:
         refuse_older(policy, config.policy, config.state)
