@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from edge.egress.door import open_local
@@ -37,12 +38,9 @@ async def load_model(listen: str, model: str) -> dict[str, Any]:
     Raises:
         LeewardError: As the daemon refuses; its reason, where it gives one in its status.
     """
-
-    async def load(stub: admin_pb2_grpc.AdminAsyncStub) -> dict[str, Any]:
+    async with _explained(listen, model) as stub:
         call = stub.LoadModel(pb.LoadModelRequest(model=model), timeout=_LOAD_TIMEOUT_S)
         return await read_answer(call, lambda answer: _model(answer.status))
-
-    return await _explained(listen, model, load)
 
 
 async def unload_model(listen: str, model: str) -> dict[str, Any]:
@@ -52,28 +50,19 @@ async def unload_model(listen: str, model: str) -> dict[str, Any]:
         NotFound: It is not loaded.
         LeewardError: As the daemon refuses.
     """
-
-    async def unload(stub: admin_pb2_grpc.AdminAsyncStub) -> dict[str, Any]:
+    async with _explained(listen, model) as stub:
         call = stub.UnloadModel(pb.UnloadModelRequest(model=model), timeout=_LOAD_TIMEOUT_S)
         return await read_answer(call, lambda answer: _model(answer.status))
 
-    return await _explained(listen, model, unload)
 
-
-async def _explained(
-    listen: str,
-    model: str,
-    ask: Callable[[admin_pb2_grpc.AdminAsyncStub], Awaitable[dict[str, Any]]],
-) -> dict[str, Any]:
-    """Ask; a refusal gets the reason that the daemon's status gives: a refusal carries none."""
+@asynccontextmanager
+async def _explained(listen: str, model: str) -> AsyncIterator[admin_pb2_grpc.AdminAsyncStub]:
+    """Reach the daemon; a refusal gets the reason that its status gives: a refusal carries none."""
     async with open_local(listen) as channel:
-        stub = admin_pb2_grpc.AdminStub(channel)
         try:
-            return await ask(stub)
+            yield admin_pb2_grpc.AdminStub(channel)
         except (ModelInvalid, ModelTooLarge, CapacityExhausted) as error:
-            status = await read_answer(
-                stub.GetStatus(pb.GetStatusRequest(), timeout=_TIMEOUT_S), _plain
-            )
+            status = await read_status(listen)
             reasons = [one["last_error"] for one in status["models"] if one["model"] == model]
             raise type(error)(next(filter(None, reasons), str(error))) from None
 
