@@ -45,7 +45,7 @@ class RemoteFile:
 
     url: str
     source: str
-    """How people call it; goes into errors and the manifest."""
+    """How people call it; goes into errors and the record."""
     sha256: str = ""
     """Expected digest, when one is known."""
     size_bytes: int = 0

@@ -15,10 +15,13 @@ from typing import Final, Self
 from runtime.errors import CapacityExhausted
 from runtime.private_files import ensure_private_directory, write_private_file
 
-__all__ = ["Incoming", "Part"]
+__all__ = ["Incoming", "Part", "gathered_bytes"]
 
 _MODE: Final = 0o600
 _MAX_RECORD_BYTES: Final = 1 << 16
+_SUFFIX: Final = ".part"
+_OF_PART: Final = "~"
+"""Between a model's name and which of its files it is; no model's name holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,13 @@ class Part:
     """Of the whole file; 0 when the source does not say."""
 
 
+def gathered_bytes(directory: Path, model: str) -> int:
+    """Return how much is in ``directory`` of a model's files, all together."""
+    parts = directory.glob(f"{model}*{_SUFFIX}")
+    named = [part for part in parts if part.name.removesuffix(_SUFFIX).split(_OF_PART)[0] == model]
+    return sum(part.stat().st_size for part in named)
+
+
 class Incoming:
     """The partial file of one name, locked; use it as a context.
 
@@ -44,10 +54,9 @@ class Incoming:
 
     def __init__(self, directory: Path, model: str, *, part: str = "") -> None:
         self.model = model
-        # No model's name holds a tilde.
-        name = f"{model}~{part}" if part else model
-        self.path = directory / f"{name}.part"
-        self._record = directory / f"{name}.part.json"
+        name = f"{model}{_OF_PART}{part}" if part else model
+        self.path = directory / f"{name}{_SUFFIX}"
+        self._record = directory / f"{name}{_SUFFIX}.json"
         self._descriptor = -1
         self._is_ours = False
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from edge.models.gguf_check import check_gguf, sha256_of
-from edge.models.incoming import Incoming
-from edge.models.manifest import MANIFEST_SUFFIX
+from edge.models.incoming import Incoming, gathered_bytes
+from edge.models.manifest import MANIFEST_SUFFIX, manifest_file_of
 from edge.models.onnx_structure import check_onnx_structure
 from edge.models.quota import over_quota
 from edge.models.record import CheckedBy, PullRecord, StoredModel, read_record, write_record
@@ -169,7 +169,7 @@ class ModelStore:
         """
         found = self.get(name)
         if found.record is None:
-            raise ModelInvalid(f"{found.file}: has no manifest that fits it; pull it again")
+            raise ModelInvalid(f"{found.file}: has no record that fits it; pull it again")
         if found.file.is_file():
             check_gguf(found.file, sha256=found.record.sha256)
             return found
@@ -219,7 +219,7 @@ class ModelStore:
         if self._quota_bytes is None:
             return
         others = [model for model in self.all() if model.name != name]
-        whole_bytes = needed_bytes + self._gathered_bytes(name)
+        whole_bytes = needed_bytes + gathered_bytes(self._directory / _INCOMING, name)
         if sum(model.size_bytes for model in others) + whole_bytes > self._quota_bytes:
             raise over_quota(self._quota_bytes, whole_bytes, others)
 
@@ -260,7 +260,7 @@ class ModelStore:
 
     def _place_file(self, name: str, file: GatheredFile, manifest: str) -> None:
         target = self._file_path(name)
-        beside = _manifest_of(target)
+        beside = manifest_file_of(target)
         # Never a model beside another one's manifest: without any it is merely unsigned.
         beside.unlink(missing_ok=True)
         file.incoming.move_to(target)
@@ -277,7 +277,7 @@ class ModelStore:
         for file in others:
             file.incoming.move_to(fresh / file.name)
         if manifest:
-            write_private_file(_manifest_of(fresh / _GRAPH), manifest.encode())
+            write_private_file(manifest_file_of(fresh / _GRAPH), manifest.encode())
         sync_directory(fresh)
         self._discard(self._directory / name)
         fresh.rename(self._directory / name)
@@ -293,7 +293,7 @@ class ModelStore:
             shutil.rmtree(gone, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-            _manifest_of(path).unlink(missing_ok=True)
+            manifest_file_of(path).unlink(missing_ok=True)
 
     def _prepare(self) -> None:
         """Make the store, unless it is somebody else's, whose daemon could not read our files."""
@@ -301,11 +301,6 @@ class ModelStore:
             if directory.exists() and directory.stat().st_uid != os.geteuid():
                 raise NotPermitted(f"{directory} belongs to another user; run this as that user")
             ensure_private_directory(directory)
-
-    def _gathered_bytes(self, name: str) -> int:
-        parts = (self._directory / _INCOMING).glob(f"{name}*.part")
-        named = [part for part in parts if part.name.removesuffix(".part").split("~")[0] == name]
-        return sum(part.stat().st_size for part in named)
 
     def _last_use(self, name: str) -> datetime | None:
         try:
@@ -333,10 +328,6 @@ class ModelStore:
 
 def _models_of(state: Path) -> Path:
     return state / "models"
-
-
-def _manifest_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}{MANIFEST_SUFFIX}")
 
 
 def _files_in(path: Path) -> list[Path]:
