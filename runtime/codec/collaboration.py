@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from leeward.v1 import collaboration_pb2 as pb
 from runtime.codec import bounds
@@ -87,7 +87,7 @@ def decode_plan_request(message: pb.PlanRequest) -> CollaborationCall:
         RequestInvalid: A field is missing, too large, or not of its kind.
         GraphInvalid: The graph in the message cannot run.
     """
-    return _decode_call(message, idempotency_key="")
+    return _decode_call(message)
 
 
 @bounds.encodable()
@@ -112,7 +112,7 @@ def decode_run_request(message: pb.RunRequest) -> CollaborationCall:
         GraphInvalid: The graph in the message cannot run.
     """
     key = bounds.optional_name(message.idempotency_key, "idempotency_key")
-    return replace(_decode_call(message, idempotency_key=key), priority=message.priority)
+    return _decode_call(message, idempotency_key=key, priority=message.priority)
 
 
 @bounds.encodable()
@@ -127,7 +127,7 @@ def decode_plan_response(message: pb.PlanResponse) -> Plan:
 
 
 def _decode_call(
-    message: pb.PlanRequest | pb.RunRequest, *, idempotency_key: str
+    message: pb.PlanRequest | pb.RunRequest, *, idempotency_key: str = "", priority: int = 0
 ) -> CollaborationCall:
     messages = decode_chat(message.messages)
     if not any(turn.role == "user" for turn in messages):
@@ -140,6 +140,7 @@ def _decode_call(
         session_id=SessionId(session_id) if session_id else None,
         sampling=decode_overrides(message.sampling),
         idempotency_key=idempotency_key,
+        priority=priority,
     )
 
 
