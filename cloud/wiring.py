@@ -120,11 +120,12 @@ async def wired(
             tracer=tracer,
             clock=clock,
         )
+        policy = gateway_policy(config.inspection)
         graphs = GatewayGraphs(
             serving,
             library=await asyncio.to_thread(load_library, config.graphs),
-            policy=gateway_policy(config.inspection),
-            sentinel=stack.enter_context(opened_sentinel(config.inspection)),
+            policy=policy,
+            sentinel=stack.enter_context(opened_sentinel(config.inspection, policy)),
             node=config.name,
             clock=clock,
             rng=Random(),  # noqa: S311 - spreads retries, keeps no secret

@@ -73,11 +73,11 @@ def opened_inspector(
     if config.action == "off":
         yield NoInspection()
         return
-    clearance = Clearance(gateway_policy(config), node)
+    policy = gateway_policy(config)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="leeward-scan") as threads:
         yield ContentInspector(
-            _sentinel(config, threads),
-            clearance,
+            _sentinel(config, policy, threads),
+            Clearance(policy, node),
             action=config.action,
             memory=ScanMemory(secrets.token_bytes(_KEY_BYTES), max_entries=config.remembered),
             alarms=alarms,
@@ -88,15 +88,19 @@ def opened_inspector(
 
 
 @contextmanager
-def opened_sentinel(config: InspectionConfig) -> Iterator[Sentinel]:
+def opened_sentinel(config: InspectionConfig, policy: Policy) -> Iterator[Sentinel]:
     """Run the second line's detectors alone until the block ends, for the labels of graphs.
+
+    Args:
+        config: How to scan.
+        policy: What it says of categories; from ``gateway_policy``.
 
     Raises:
         ConfigInvalid: A region is unknown.
         ModelInvalid: The sentinel's model cannot be used.
     """
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="leeward-label") as threads:
-        yield _sentinel(config, threads)
+        yield _sentinel(config, policy, threads)
 
 
 def gateway_policy(config: InspectionConfig) -> Policy:
@@ -114,7 +118,7 @@ def gateway_policy(config: InspectionConfig) -> Policy:
     )
 
 
-def _sentinel(config: InspectionConfig, threads: ThreadPoolExecutor) -> Sentinel:
+def _sentinel(config: InspectionConfig, policy: Policy, threads: ThreadPoolExecutor) -> Sentinel:
     terms = [
         Term(text, kind=category, category=Category(category))
         for category, texts in config.dictionaries.items()
@@ -125,7 +129,7 @@ def _sentinel(config: InspectionConfig, threads: ThreadPoolExecutor) -> Sentinel
             dictionary=terms,
             regions=config.regions,
             model=config.model,
-            asked=gateway_policy(config).categories,
+            asked=policy.categories,
         )
     except ValueError as error:
         raise ConfigInvalid(str(error), field="inspection.regions") from error
