@@ -33,8 +33,8 @@ async def exchange(address: str, data: bytes) -> bytes:
         writer.close()
 
 
-def post(path: str, body: bytes, *, more: str = "") -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{more}"
+def post(path: str, body: bytes) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
