@@ -22,7 +22,8 @@ _MAX_TEXTS: Final = 2048
 _LOWEST_PRIORITY: Final = 9
 _MAX_TOOLS: Final = 128
 _MAX_TOOLS_BYTES: Final = 512 << 10
-_JSON_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_JSON_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*("?)', re.DOTALL)
+"""Also one that never ends, once: looking again at each quote in it would take hours."""
 _TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_TEXT_BYTES: Final = 4 << 20
 _MAX_STOPS: Final = 16
@@ -96,7 +97,7 @@ def _check_tools(request: GenerateRequest) -> None:
 def _depth_of(text: str) -> int:
     """Return how deep brackets nest in a JSON text."""
     depth = deepest = 0
-    for character in _JSON_STRING.sub("", text):
+    for character in _JSON_STRING.sub(lambda found: "" if found[1] else found[0], text):
         if character in "[{":
             depth += 1
             deepest = max(deepest, depth)

@@ -6,6 +6,7 @@ a call and is none, or asks for a tool that was not offered, is shown as the tex
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -16,7 +17,11 @@ from runtime.ports import ToolCall
 __all__ = ["ToolCallReader"]
 
 _MARKS: Final = (OPENING_TAG, CALLS_MARK, PYTHON_TAG)
-_PASSED: Final = (*_MARKS, CLOSING_TAG, ",", ";")
+_PASSED: Final = re.compile(
+    rf"(?:[\s,;]|{re.escape(CLOSING_TAG)}|({'|'.join(map(re.escape, _MARKS))}))++"
+)
+"""What may stand before a call; the group is a mark."""
+_CLOSED: Final = re.compile(rf"\s*{re.escape(CLOSING_TAG)}")
 _KEYS: Final = tuple(
     f'"{key}"' for key in ("name", "arguments", "parameters", "type", "function", "id")
 )
@@ -119,8 +124,9 @@ def _calls_in(text: str, names: frozenset[str]) -> tuple[list[tuple[str, str]], 
     at = 0
     is_marked = False
     while True:
-        begin, has_mark = _passed(text, at)
-        is_marked |= has_mark
+        passed = _PASSED.match(text, at)
+        begin = passed.end() if passed else at
+        is_marked |= bool(passed and passed[1])
         if begin == len(text):
             return calls, ""
         try:
@@ -131,25 +137,8 @@ def _calls_in(text: str, names: frozenset[str]) -> tuple[list[tuple[str, str]], 
         if not found:
             return (calls, text[at:].strip()) if is_marked else ([], text)
         calls += found
-        at = _closed(text, end)
-
-
-def _closed(text: str, at: int) -> int:
-    """Return where a call ends, its closing tag included if it has one."""
-    behind = text[at:].lstrip()
-    return len(text) - len(behind) + len(CLOSING_TAG) if behind.startswith(CLOSING_TAG) else at
-
-
-def _passed(text: str, at: int) -> tuple[int, bool]:
-    """Return where the next value begins, and whether a mark was passed on the way."""
-    has_mark = False
-    while True:
-        at += len(text[at:]) - len(text[at:].lstrip())
-        passed = next((one for one in _PASSED if text.startswith(one, at)), "")
-        if not passed:
-            return at, has_mark
-        has_mark |= passed in _MARKS
-        at += len(passed)
+        closed = _CLOSED.match(text, end)
+        at = closed.end() if closed else end
 
 
 def _calls_of(value: Any, names: frozenset[str], *, is_marked: bool) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,8 @@
 """Grammars of calls: what an answer can be where a call is asked for, or a tool is strict."""
 
 import json
+from contextlib import nullcontext
+from time import process_time
 from typing import Any
 
 import pytest
@@ -128,9 +130,27 @@ def test_tools_outside_the_bounds_are_refused(more: dict[str, Any]) -> None:
 
 
 def test_brackets_inside_texts_of_arguments_do_not_count_as_depth() -> None:
-    call = ToolCall("c", "dose", json.dumps({"note": "[" * 100}))
+    call = _call(json.dumps({"note": "[" * 100}))
 
     check_request(_request(tools=(DOSE,), messages=(ChatMessage("assistant", "", (call,)),)))
+
+
+@pytest.mark.parametrize(("brackets", "is_refused"), [(32, False), (33, True)])
+def test_arguments_whose_text_never_ends_are_judged_at_once(
+    brackets: int, is_refused: bool
+) -> None:
+    arguments = '"' + '\\"' * 20_000 + "[" * brackets
+    request = _request(tools=(DOSE,), messages=(ChatMessage("assistant", "", (_call(arguments),)),))
+    since_s = process_time()
+
+    with pytest.raises(RequestInvalid) if is_refused else nullcontext():
+        check_request(request)
+
+    assert process_time() - since_s < 2.0
+
+
+def _call(arguments: str) -> ToolCall:
+    return ToolCall("c", "dose", arguments)
 
 
 def _request(**more: Any) -> GenerateRequest:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Sequence
 from itertools import count
+from time import process_time
 
 import pytest
 from hypothesis import example, given
@@ -109,6 +110,14 @@ def test_an_ordinary_answer_is_not_held_back() -> None:
     assert read(["The sum", " is <b>5</b>."])[0] == "The sum is <b>5</b>."
     assert read(['{"answer": 5', "}"])[0] == '{"answer": 5}'
     assert read(["[1, 2]"])[0] == "[1, 2]"
+
+
+def test_an_answer_of_commas_is_read_at_once() -> None:
+    answer = "<tool_call>" + "," * 300_000
+    since_s = process_time()
+
+    assert read([answer]) == ("", answer, ())
+    assert process_time() - since_s < 2.0
 
 
 def test_a_call_that_the_limit_cut_is_none() -> None:
