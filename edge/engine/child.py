@@ -112,7 +112,7 @@ class _Server:
         with LoadLog() as log:
             model, context = _loaded(load, log)
             draft = _draft(model, context, load, log) if load.draft else None
-        self.cache_bytes = context.cache_bytes + (draft.cache_bytes if draft else 0)
+        self.cache_bytes = context.cache_bytes
         template = ChatTemplate(
             "" if isinstance(context, EmbeddingContext) else model.chat_template,
             bos=model.bos_text,

@@ -55,8 +55,6 @@ class DraftModel:
         if not _is_same_vocabulary(model, self._model):
             raise ModelInvalid(f"its draft {load.draft} has another vocabulary")
         self._vocabulary_size = min(model.vocabulary_size, self._model.vocabulary_size)
-        self.cache_bytes = self._context.cache_bytes
-        """Memory that its text may come to take, where it is not taken yet."""
         self._most_behind = min(_CATCH_UP_TOKENS, self._context.batch_tokens)
         self._owner: object = None
         self._held: list[int] = []
