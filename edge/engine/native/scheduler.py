@@ -68,6 +68,7 @@ class Scheduler:
         self._context = context
         self._template = template
         self._inbox = inbox
+        self._send = send
         self._clock = clock
         self._rng = rng
         self._guessing = Guessing(draft)
@@ -86,7 +87,7 @@ class Scheduler:
         self._preparing = Preparing(
             inbox,
             prepare=self._prepared,
-            refuse=lambda ticket, error: self._refuse(ticket, error, send),
+            refuse=self._refuse,
             wanted=context.slots,
             warm_up=self._refuse_a_grammar,
         )
@@ -227,12 +228,10 @@ class Scheduler:
         with suppress(RequestInvalid):
             Answer(self._model, self._context, undefined, prompt=[0], rng=self._rng).close()
 
-    def _refuse(
-        self, ticket: Ticket, error: LeewardError, send: Callable[[list[Frame]], None]
-    ) -> None:
+    def _refuse(self, ticket: Ticket, error: LeewardError) -> None:
         """End a call that never got ready; by the thread that prepares."""
         self._inbox.done(ticket)
-        send([failure(ticket, error)])
+        self._send([failure(ticket, error)])
 
     def _decode(self, batch: Batch) -> None:
         tokens = sum(len(part.tokens) for _, part in batch)
