@@ -19,6 +19,7 @@ from runtime.ports import ChatMessage, ToolCall, ToolDefinition
 __all__ = [
     "CALLS_MARK",
     "CLOSING_TAG",
+    "NO_PARAMETERS",
     "OPENING_TAG",
     "PYTHON_TAG",
     "ToolFormat",
@@ -34,6 +35,8 @@ OPENING_TAG: Final = "<tool_call>"
 CLOSING_TAG: Final = "</tool_call>"
 CALLS_MARK: Final = "[TOOL_CALLS]"
 PYTHON_TAG: Final = "<|python_tag|>"
+NO_PARAMETERS: Final = '{"type": "object", "properties": {}}'
+"""What a model reads of a tool that was defined without any."""
 
 _BLOCK: Final = """\
 You can ask for these tools:
@@ -99,7 +102,7 @@ def plain_turns(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
 def _defined(tool: ToolDefinition) -> str:
     name = json.dumps(tool.name)
     description = json.dumps(tool.description, ensure_ascii=False)
-    schema = tool.parameters or '{"type": "object", "properties": {}}'
+    schema = tool.parameters or NO_PARAMETERS
     return f'{{"name": {name}, "description": {description}, "parameters": {schema}}}'
 
 

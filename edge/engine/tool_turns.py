@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from edge.engine.tool_format import ToolFormat
+from edge.engine.tool_format import NO_PARAMETERS, ToolFormat
 from runtime.ports import ChatMessage, ToolCall, ToolDefinition
 
 __all__ = ["tool_data", "turn_data"]
@@ -62,10 +62,7 @@ def tool_data(tools: Sequence[ToolDefinition], *, change: Change = str) -> list[
             "function": {
                 "name": tool.name,
                 "description": change(tool.description),
-                "parameters": _each_text(
-                    _object_or_text(tool.parameters or '{"type": "object", "properties": {}}'),
-                    change,
-                ),
+                "parameters": _each_text(_object_or_text(tool.parameters or NO_PARAMETERS), change),
             },
         }
         for tool in tools
