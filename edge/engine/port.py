@@ -9,12 +9,12 @@ from edge.engine.options import EngineOptions
 from edge.engine.process import ModelStatus
 from edge.tensors.tensor import Tensor
 from runtime.ids import ModelName
-from runtime.ports import Chunk, Embeddings, GenerateRequest
+from runtime.ports import Chunk, EmbeddingPort, GenerateRequest
 
 __all__ = ["LoadingEngine", "LocalModels", "TensorModels"]
 
 
-class LocalModels(Protocol):
+class LocalModels(EmbeddingPort, Protocol):
     """The models of this node."""
 
     def models(self) -> tuple[ModelStatus, ...]:
@@ -25,17 +25,6 @@ class LocalModels(Protocol):
         self, request: GenerateRequest, *, caller: str = ""
     ) -> AsyncGenerator[Chunk, None]:
         """Stream an answer: any number of deltas, then exactly one completion."""
-        ...
-
-    async def embed(
-        self,
-        model: ModelName,
-        texts: Sequence[str],
-        *,
-        timeout_s: float = 60.0,
-        caller: str = "",
-    ) -> Embeddings:
-        """Turn texts into vectors of length 1."""
         ...
 
 
