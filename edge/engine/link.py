@@ -45,7 +45,7 @@ from runtime.errors import (
 )
 from runtime.ports import GenerateRequest, TextDelta
 
-__all__ = ["EngineLink"]
+__all__ = ["Answer", "EngineLink"]
 
 _DEADLINE_GRACE_S: Final = 0.25
 """The child reports an expired deadline itself; this much later the daemon stops waiting."""
@@ -60,7 +60,8 @@ _ERRORS: Final[dict[ErrorName, type[LeewardError]]] = {
     "RequestInvalid": RequestInvalid,
 }
 
-_Answer = TextDelta | Begun | Finished | Embedded | Inferred
+Answer = TextDelta | Begun | Finished | Embedded | Inferred
+"""What a child says of a call, piece by piece."""
 _Ending = Finished | Embedded | Inferred | LeewardError
 
 
@@ -119,7 +120,7 @@ class EngineLink:
                 self._end(number, EngineCrashed(f"the model's process died: {death}"))
         return death
 
-    def generate(self, request: GenerateRequest, *, caller: str) -> AsyncGenerator[_Answer, None]:
+    def generate(self, request: GenerateRequest, *, caller: str) -> AsyncGenerator[Answer, None]:
         """Have a request answered in its caller's turn; closing the iterator cancels it.
 
         Raises:
@@ -141,7 +142,7 @@ class EngineLink:
 
     def embed(
         self, texts: tuple[str, ...], *, timeout_s: float, caller: str
-    ) -> AsyncGenerator[_Answer, None]:
+    ) -> AsyncGenerator[Answer, None]:
         """Have texts turned into vectors; closing the iterator cancels it.
 
         Raises:
@@ -152,7 +153,7 @@ class EngineLink:
 
     def infer(
         self, inputs: tuple[Tensor, ...], outputs: tuple[str, ...], *, timeout_s: float, caller: str
-    ) -> AsyncGenerator[_Answer, None]:
+    ) -> AsyncGenerator[Answer, None]:
         """Have outputs computed; closing the iterator cancels it.
 
         Raises:
@@ -161,7 +162,7 @@ class EngineLink:
         """
         return self._call(Infer(next(self._numbers), inputs, outputs, timeout_s, caller=caller))
 
-    async def _call(self, start: Start | Embed | Infer) -> AsyncGenerator[_Answer, None]:
+    async def _call(self, start: Start | Embed | Infer) -> AsyncGenerator[Answer, None]:
         number = start.call
         items = Mailbox[Begun | _Ending]()
         late = DeadlineExceeded("the caller's time ran out")

@@ -11,10 +11,10 @@ from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from edge.engine.frames import Embedded, Finished, Inferred, ModelFacts
-from edge.engine.link import EngineLink
+from edge.engine.link import Answer, EngineLink
 from edge.engine.options import EngineOptions
 from edge.engine.spawn import spawn
 from edge.engine.traffic import CallAccount, Traffic, TrafficBook
@@ -38,6 +38,8 @@ _LEAST_RETRY_S: Final = 0.25
 _MOST_RETRY_S: Final = 60.0
 _HEALTHY_S: Final = 60.0
 """A child that lived this long is started again without a pause."""
+
+_Ending = TypeVar("_Ending", Embedded, Inferred)
 
 logger = logging.getLogger("leeward.edge.engine")
 
@@ -189,12 +191,7 @@ class EngineProcess:
         with self._account() as account:
             link, left_s = await self._admitted(timeout_s)
             call = link.embed(texts, timeout_s=left_s, caller=caller)
-            async with aclosing(call) as items:
-                async for item in items:
-                    self._traffic.note(account, item)
-                    if isinstance(item, Embedded):
-                        return item
-            raise EngineCrashed("the model's process answered with something else")
+            return await self._ending(account, call, Embedded)
 
     async def infer(
         self, inputs: tuple[Tensor, ...], outputs: tuple[str, ...], *, timeout_s: float, caller: str
@@ -207,12 +204,21 @@ class EngineProcess:
         with self._account() as account:
             link, left_s = await self._admitted(timeout_s)
             call = link.infer(inputs, outputs, timeout_s=left_s, caller=caller)
-            async with aclosing(call) as items:
-                async for item in items:
-                    self._traffic.note(account, item)
-                    if isinstance(item, Inferred):
-                        return item.tensors
-            raise EngineCrashed("the model's process answered with something else")
+            return (await self._ending(account, call, Inferred)).tensors
+
+    async def _ending(
+        self,
+        account: CallAccount,
+        call: AsyncGenerator[Answer, None],
+        kind: type[_Ending],
+    ) -> _Ending:
+        """Return how a call ends that is answered with one thing alone."""
+        async with aclosing(call) as items:
+            async for item in items:
+                self._traffic.note(account, item)
+                if isinstance(item, kind):
+                    return item
+        raise EngineCrashed("the model's process answered with something else")
 
     @contextmanager
     def _account(self) -> Iterator[CallAccount]:
