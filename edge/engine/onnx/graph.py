@@ -63,7 +63,7 @@ class DecoderGraph:
         _refuse_others(inputs, {one.name for one in self._caches})
         self._kinds = {
             name: _kind(inputs[name], _WHOLE_NUMBERS)
-            for name in (_IDS, _MASK, _POSITIONS)
+            for name in (_IDS, _MASK, _POSITIONS, *_ROWS)
             if name in inputs
         }
         self._has_branch = _BRANCH in inputs
@@ -122,8 +122,8 @@ class DecoderGraph:
         if self._has_branch:
             values[_BRANCH] = value_of(np.array([mask.shape[1] > length]))
         if self._rows is not None:
-            kind = _kind(self._rows, _WHOLE_NUMBERS)
             shape = (1,) * len(self._rows.shape)
+            kind = self._kinds[self._rows.name]
             values[self._rows.name] = value_of(np.full(shape, rows or length, kind))
         values |= {cache.name: held for cache, held in zip(self._caches, past, strict=True)}
         try:
