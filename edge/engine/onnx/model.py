@@ -36,11 +36,19 @@ class OnnxModel(LlamaVocabulary):
         graph: Who computes.
         file: Where the graph lies.
         notes: What is known beside it.
-        tokenizer: The text of its ``tokenizer.json``.
+        marked: Its tokenizer, to which spellings of control tokens are such tokens.
+        plain: The same, to which they are ordinary text.
     """
 
     def __init__(
-        self, handle: Any, *, graph: DecoderGraph, file: Path, notes: ModelNotes, tokenizer: str
+        self,
+        handle: Any,
+        *,
+        graph: DecoderGraph,
+        file: Path,
+        notes: ModelNotes,
+        marked: Any,
+        plain: Any,
     ) -> None:
         super().__init__(handle)
         self.parameters = 0
@@ -53,9 +61,8 @@ class OnnxModel(LlamaVocabulary):
         self.description = f"onnx decoder, cache {graph.cache_kind.__name__}"
         self._ends = dict.fromkeys(notes.end_ids, True)
         self._notes = notes
-        self._marked = _tokenizer(tokenizer)
-        self._plain = _tokenizer(tokenizer)
-        self._plain.encode_special_tokens = True
+        self._marked = marked
+        self._plain = plain
 
     @property
     def bos_text(self) -> str:
@@ -102,18 +109,21 @@ def load_onnx(load: Load, log: LoadLog) -> tuple[OnnxModel, OnnxContext]:
     traits = probe(graph, tokens=len(tokens.by_id))
     if not (trained := notes.context_tokens or load.context_tokens):
         raise ModelInvalid("no file beside it says how long its context is; set `context_tokens`")
+    marked, plain = _tokenizer(text), _tokenizer(text)
+    plain.encode_special_tokens = True
     model = OnnxModel(
-        _vocabulary(tokens, notes, traits, text=text, log=log),
+        _vocabulary(tokens, notes, traits, tokenizer=marked, log=log),
         graph=graph,
         file=file,
         notes=notes,
-        tokenizer=text,
+        marked=marked,
+        plain=plain,
     )
     return model, OnnxContext(graph, traits, load, trained_tokens=trained)
 
 
 def _vocabulary(
-    tokens: Tokens, notes: ModelNotes, traits: GraphTraits, *, text: str, log: LoadLog
+    tokens: Tokens, notes: ModelNotes, traits: GraphTraits, *, tokenizer: Any, log: LoadLog
 ) -> Any:
     """Have libllama read the vocabulary; return its handle."""
     eos = tokens.id_of(notes.eos) if notes.eos else None
@@ -128,7 +138,7 @@ def _vocabulary(
         size=traits.vocabulary_size,
         ends=ends,
         bos=bos,
-        adds_bos=bos is not None and _adds_bos(notes, bos, text),
+        adds_bos=bos is not None and _adds_bos(notes, bos, tokenizer),
     )
     return read_vocabulary(data, log)
 
@@ -160,11 +170,11 @@ def read_vocabulary(data: bytes, log: LoadLog) -> Any:
     return handle
 
 
-def _adds_bos(notes: ModelNotes, bos: int, text: str) -> bool:
+def _adds_bos(notes: ModelNotes, bos: int, tokenizer: Any) -> bool:
     if notes.adds_bos is not None:
         return notes.adds_bos
     try:
-        first: list[int] = _tokenizer(text).encode("", add_special_tokens=True).ids[:1]
+        first: list[int] = tokenizer.encode("", add_special_tokens=True).ids[:1]
     except Exception:  # noqa: BLE001 - its errors have no base of their own
         raise ModelInvalid(f"{_TOKENIZER} does not take an empty text") from None
     return first == [bos]
