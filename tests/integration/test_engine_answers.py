@@ -40,9 +40,9 @@ NAME = ModelName("tern-s")
 OPTIONS = EngineOptions(threads=1, queue_limit=3)
 QUESTION = "A ward has 4 beds. Each bed needs 3 sheets. How many sheets are needed?"
 RAMBLE = "Hello"
+"""Not what the model was trained on: it goes on until the limit."""
 ENDLESS = "root ::= [a-z] root"
 """A model that is good at its task would stop too soon for what is tested here."""
-"""Not what the model was trained on: it goes on until the limit."""
 
 
 @pytest_asyncio.fixture(
