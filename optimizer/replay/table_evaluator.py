@@ -24,7 +24,7 @@ from runtime.errors import PolicyViolation
 
 __all__ = ["CallAccounts", "TableEvaluator", "TableHalf"]
 
-_Any = TypeVar("_Any", bound=np.generic)
+_Cell = TypeVar("_Cell", bound=np.generic)
 _Bools = npt.NDArray[np.bool_]
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -208,7 +208,7 @@ class TableEvaluator:
         rows = np.array([half.table.index[one.key] for one in candidates], np.int64)
         is_all = len(where) == half.questions and bool((where[1:] > where[:-1]).all())
 
-        def part(table: npt.NDArray[_Any]) -> npt.NDArray[_Any]:
+        def part(table: npt.NDArray[_Cell]) -> npt.NDArray[_Cell]:
             taken = table[rows]
             return taken if is_all else taken[:, where]
 
