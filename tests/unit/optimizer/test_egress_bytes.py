@@ -6,24 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
-from bench.search_reference_synthetic import made_up_table
 from optimizer.replay.graph_table import GraphTable
 from optimizer.replay.table_file import read_table
-from reference.tabulated.store import write_table
 from tests.unit.optimizer.commands import as_json, call
+from tests.unit.optimizer.studies import write_live_study, write_table_study
 
-ROOT = Path(__file__).parents[3]
 QUESTIONS = 32
 """Of the search half."""
-
-
-@pytest.fixture(scope="module")
-def table_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("table") / "table.bin"
-    write_table(path, made_up_table(("tern-s", "gannet-m"), questions=64))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -34,42 +24,8 @@ def sent(table_file: Path) -> dict[str, float]:
 
 
 def write(directory: Path, table: Path, **changes: Any) -> Path:
-    data = {
-        "leeward": "study/v1",
-        "name": "sent",
-        "evaluation": {"replay": {"table": str(table)}},
-        "objectives": ["accuracy", "egress_bytes"],
-        "searcher": {"name": "random"},
-        "trials": 20,
-        "seed": 3,
-        **changes,
-    }
-    path = directory / "study.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
-    return path
-
-
-def write_live(directory: Path, **changes: Any) -> Path:
-    rows = [
-        json.dumps({"id": f"q{n}", "question": f"How much is {n} and 1?", "answer": n + 1})
-        for n in range(20)
-    ]
-    (directory / "tasks.jsonl").write_text("\n".join(rows))
-    data = {
-        "leeward": "study/v1",
-        "name": "live",
-        "tasks": "tasks.jsonl",
-        "catalog": str(ROOT / "deploy/catalogs/reference.yaml"),
-        "policy": str(ROOT / "deploy/policies/clinic.yaml"),
-        "evaluation": {"live": {"edge": "127.0.0.1:1"}},
-        "graphs": {"models": ["tern-s", "gannet-m"], "max_steps": 1, "max_tokens": 40},
-        "searcher": {"name": "random"},
-        "trials": 6,
-        **changes,
-    }
-    path = directory / "study.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
-    return path
+    asked = {"objectives": ["accuracy", "egress_bytes"], "trials": 20, **changes}
+    return write_table_study(directory, table, **asked)
 
 
 def test_what_left_is_what_the_table_says_in_every_command(
@@ -171,8 +127,8 @@ def _warm(directory: Path, table_file: Path) -> Path:
 def test_it_is_foreseen_for_live_graphs_and_those_that_cannot_keep_the_cap_are_not_built(
     tmp_path: Path,
 ) -> None:
-    free = as_json("plan", str(write_live(tmp_path)))
-    capped = as_json("plan", str(write_live(tmp_path, constraints={"egress_bytes": 0.5})))
+    free = as_json("plan", str(write_live_study(tmp_path)))
+    capped = as_json("plan", str(write_live_study(tmp_path, constraints={"egress_bytes": 0.5})))
 
     # One step in the cloud reads the question (22 bytes or so), two read an answer besides.
     assert 20 < free["egress_bytes"]["mean"] < free["egress_bytes"]["most"]

@@ -1,12 +1,9 @@
 """The commands of a live study that need no edge: plan, refusals, export."""
 
 import asyncio
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from optimizer.cli_options import opened, place_of
 from optimizer.study.running import OpenEvaluator, run_study
@@ -18,36 +15,14 @@ from runtime.graph.hash import graph_hash
 from runtime.identity.graph_signature import load_signed_graph
 from runtime.identity.signing_keys import load_signer
 from tests.unit.optimizer.commands import as_json
+from tests.unit.optimizer.studies import write_live_study
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    rows = [
-        json.dumps({"id": f"q{n}", "question": f"How much is {n} and 1?", "answer": n + 1})
-        for n in range(20)
-    ]
-    (tmp_path / "tasks.jsonl").write_text("\n".join(rows))
-    return write(tmp_path)
-
-
-def write(directory: Path, **changes: Any) -> Path:
-    data = {
-        "leeward": "study/v1",
-        "name": "live",
-        "tasks": "tasks.jsonl",
-        "catalog": str(ROOT / "deploy/catalogs/reference.yaml"),
-        "policy": str(ROOT / "deploy/policies/clinic.yaml"),
-        "evaluation": {"live": {"edge": "127.0.0.1:1", "retries": 0, "timeout_s": 2}},
-        "graphs": {"models": ["tern-s", "gannet-m"], "max_steps": 1, "max_tokens": 40},
-        "searcher": {"name": "random"},
-        "trials": 6,
-        **changes,
-    }
-    path = directory / "study.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
-    return path
+    return write_live_study(tmp_path)
 
 
 def search(study: Path) -> None:
@@ -79,7 +54,7 @@ def test_a_plan_prints_size_calls_tokens_money_and_time(study: Path) -> None:
 
 
 def test_a_plan_and_a_run_refuse_a_worst_case_beyond_a_cap(study: Path, tmp_path: Path) -> None:
-    write(tmp_path, budget={"usd": 0.0005, "calls": 100_000})
+    write_live_study(tmp_path, budget={"usd": 0.0005, "calls": 100_000})
 
     planned = as_json("plan", str(study), exit_code=3)
     run = as_json("run", str(study), exit_code=3)
@@ -96,7 +71,7 @@ def test_an_edge_that_is_not_there_is_told_before_anything_is_spent(study: Path)
 
 
 def test_an_impossible_study_is_refused_by_plan_and_run(study: Path, tmp_path: Path) -> None:
-    write(tmp_path, budget={"executions": 0})
+    write_live_study(tmp_path, budget={"executions": 0})
 
     for command in ("plan", "run"):
         data = as_json(command, str(study), exit_code=17)
@@ -125,7 +100,7 @@ def test_an_export_is_signed_loadable_and_says_where_it_came_from(
 
 
 def test_a_graph_that_breaks_a_constraint_is_not_exported(study: Path, tmp_path: Path) -> None:
-    write(tmp_path, constraints={"latency_p95_s": 0.6})
+    write_live_study(tmp_path, constraints={"latency_p95_s": 0.6})
     search(study)
 
     data = as_json("export", str(study), "g1", "--out", str(tmp_path / "graphs"), exit_code=33)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from optimizer.cli import app
 from optimizer.engines import ray_engine
 from tests.unit.optimizer.commands import RUNNER, as_json, call
+from tests.unit.optimizer.studies import write_study
 
 SPACE = """\
 leeward: space/v1
@@ -49,7 +49,6 @@ def study(tmp_path: Path) -> Path:
 
 def write(directory: Path, **changes: Any) -> Path:
     data = {
-        "leeward": "study/v1",
         "name": "tiny",
         "evaluation": {"replay": {"matrix": "matrix.json.gz", "space": "space.yaml"}},
         "constraints": {"cloud_share": 0.3},
@@ -59,9 +58,7 @@ def write(directory: Path, **changes: Any) -> Path:
         "seed": 3,
         **changes,
     }
-    path = directory / "study.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
-    return path
+    return write_study(directory, data)
 
 
 def test_a_run_says_how_it_ended_what_it_spent_and_what_it_found(study: Path) -> None:

@@ -5,24 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from bench.search_reference_synthetic import made_up_table
 from optimizer.cli import app
 from optimizer.replay.graph_table import GraphTable
 from optimizer.replay.table_file import read_table
 from reference.tabulated.documents import term_of
-from reference.tabulated.store import write_table
 from runtime.graph.document import graph_from_data
 from runtime.identity.graph_signature import load_signed_graph
 from tests.unit.optimizer.commands import RUNNER, as_json, call
-
-
-@pytest.fixture(scope="module")
-def table_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("table") / "table.bin"
-    write_table(path, made_up_table(("tern-s", "gannet-m"), questions=64))
-    return path
+from tests.unit.optimizer.studies import write_table_study
 
 
 @pytest.fixture
@@ -31,20 +22,7 @@ def study(tmp_path: Path, table_file: Path) -> Path:
 
 
 def write(directory: Path, table: Path, **changes: Any) -> Path:
-    data = {
-        "leeward": "study/v1",
-        "name": "tabulated",
-        "evaluation": {"replay": {"table": str(table)}},
-        "constraints": {"flops_units": 12},
-        "objectives": ["accuracy", "flops"],
-        "searcher": {"name": "random"},
-        "trials": 12,
-        "seed": 3,
-        **changes,
-    }
-    path = directory / "study.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
-    return path
+    return write_table_study(directory, table, **{"constraints": {"flops_units": 12}, **changes})
 
 
 def journal_of(directory: Path) -> bytes:

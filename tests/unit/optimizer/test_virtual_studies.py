@@ -5,40 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from bench.search_reference_synthetic import made_up_table
 from optimizer.replay.graph_table import GraphTable
 from optimizer.replay.table_file import read_table
 from optimizer.study.events import Outcome
 from optimizer.study.journal import read_journal
 from optimizer.study.virtual import Virtual
-from reference.tabulated.store import write_table
 from tests.unit.optimizer.commands import as_json, call
-
-
-@pytest.fixture(scope="module")
-def table_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("table") / "table.bin"
-    write_table(path, made_up_table(("tern-s", "gannet-m"), questions=64))
-    return path
+from tests.unit.optimizer.studies import write_table_study
 
 
 def write(directory: Path, table: Path, **changes: Any) -> Path:
-    data = {
-        "leeward": "study/v1",
-        "name": "shared",
-        "evaluation": {"replay": {"table": str(table)}},
-        "objectives": ["accuracy", "flops"],
-        "searcher": {"name": "random"},
-        "trials": 12,
-        "batch": 3,
-        "seed": 3,
-        **changes,
-    }
-    path = directory / "study.yaml"
-    path.write_text(yaml.safe_dump(data, sort_keys=False))
-    return path
+    return write_table_study(directory, table, **{"batch": 3, **changes})
 
 
 def test_a_table_decides_parts_of_graphs_that_were_run_as_it_holds_them(
