@@ -16,6 +16,7 @@ from optimizer.agents.model import FailureKind
 from optimizer.agents.spend import Tokens
 from optimizer.evaluation.model import NotKept
 from runtime.documents.canonical import canonical_json, sha256_of
+from runtime.documents.os_reason import os_reason
 from runtime.private_files import sync_directory
 
 __all__ = [
@@ -126,8 +127,7 @@ class TranscriptFile:
                 view = view[self._file.write(view) :]
             os.fsync(self._file.fileno())
         except OSError as failure:
-            why = (failure.strerror or type(failure).__name__).lower()
-            raise NotKept(self._path, why) from None
+            raise NotKept(self._path, os_reason(failure)) from None
 
 
 def exchange_line(exchange: Exchange) -> bytes:

@@ -16,6 +16,7 @@ from typing import Final
 
 from optimizer.evaluation.model import NotKept
 from runtime.documents.canonical import canonical_json, sha256_of
+from runtime.documents.os_reason import os_reason
 from runtime.errors import StudyInvalid
 from runtime.ports import ChatMessage, Sampling
 
@@ -138,5 +139,6 @@ class CallCache:
 
 def _why(failure: sqlite3.Error | OSError) -> str:
     """Return the system's own words, which quote nothing that is stored."""
-    told = failure.strerror if isinstance(failure, OSError) else str(failure)
-    return (told or type(failure).__name__).lower()
+    if isinstance(failure, OSError):
+        return os_reason(failure)
+    return (str(failure) or type(failure).__name__).lower()

@@ -19,6 +19,7 @@ from optimizer.scoring.model import Scorer
 from runtime.documents.canonical import canonical_json
 from runtime.documents.document import Document
 from runtime.documents.names import CategoryName
+from runtime.documents.os_reason import os_reason
 from runtime.documents.shape import Shape, read_shape
 from runtime.errors import StudyInvalid
 from runtime.labels import Label
@@ -100,8 +101,7 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
     try:
         raw = path.read_bytes()
     except OSError as failure:
-        reason = (failure.strerror or type(failure).__name__).lower()
-        raise StudyInvalid(f"cannot be read: {reason}", file=str(path)) from None
+        raise StudyInvalid(f"cannot be read: {os_reason(failure)}", file=str(path)) from None
     if len(raw) > _MAX_BYTES:
         raise StudyInvalid(f"is larger than {_MAX_BYTES // 2**20} MiB", file=str(path))
     try:

@@ -29,6 +29,7 @@ from optimizer.study.journal import Journal
 from optimizer.study.model import Study
 from optimizer.study.study_meter import StudyMeter
 from runtime.clock import Clock
+from runtime.documents.os_reason import os_reason
 from runtime.errors import StudyInvalid
 
 __all__ = ["TRANSCRIPT_FILE", "open_advisor"]
@@ -138,7 +139,7 @@ def _opened(path: Path) -> Iterator[TranscriptFile]:
     try:
         file = TranscriptFile(path)
     except OSError as failure:
-        reason = f"cannot be written: {(failure.strerror or type(failure).__name__).lower()}"
+        reason = f"cannot be written: {os_reason(failure)}"
         raise StudyInvalid(reason, file=str(path)) from None
     except TranscriptMismatch as mismatch:
         raise StudyInvalid(str(mismatch), file=str(path)) from None

@@ -45,6 +45,7 @@ from runtime.catalog.document import dump_catalog, load_catalog
 from runtime.catalog.model import Catalog
 from runtime.documents.canonical import sha256_of
 from runtime.documents.document import Document, Problem
+from runtime.documents.os_reason import os_reason
 from runtime.documents.reader import read_document
 from runtime.documents.shape import read_shape, schema_of
 from runtime.documents.suggest import did_you_mean, listed
@@ -354,5 +355,4 @@ def _digest_of_file(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as failure:
-        reason = (failure.strerror or type(failure).__name__).lower()
-        raise StudyInvalid(f"cannot be read: {reason}", file=str(path)) from None
+        raise StudyInvalid(f"cannot be read: {os_reason(failure)}", file=str(path)) from None

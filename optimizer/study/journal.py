@@ -15,6 +15,7 @@ from typing import Self
 
 from optimizer.evaluation.model import NotKept
 from optimizer.study.events import Event, Header, decode_line, encode_line
+from runtime.documents.os_reason import os_reason
 from runtime.errors import StudyInvalid
 from runtime.private_files import sync_directory
 
@@ -41,7 +42,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as failure:
-            raise StudyInvalid(f"cannot be written: {_why(failure)}", file=str(path)) from None
+            raise StudyInvalid(f"cannot be written: {os_reason(failure)}", file=str(path)) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -99,7 +100,7 @@ class Journal:
                 view = view[os.write(self._descriptor, view) :]
             os.fsync(self._descriptor)
         except OSError as failure:
-            raise NotKept(self._path, _why(failure)) from None
+            raise NotKept(self._path, os_reason(failure)) from None
 
     def close(self) -> None:
         """Close the file and let others at it."""
@@ -118,12 +119,8 @@ def read_journal(path: Path) -> tuple[Event, ...]:
         reason = "does not exist; `leeward optimizer run` makes it"
         raise StudyInvalid(reason, file=str(path)) from None
     except OSError as failure:
-        raise StudyInvalid(f"cannot be read: {_why(failure)}", file=str(path)) from None
+        raise StudyInvalid(f"cannot be read: {os_reason(failure)}", file=str(path)) from None
     return _events(data[: data.rfind(b"\n") + 1], path)
-
-
-def _why(failure: OSError) -> str:
-    return (failure.strerror or type(failure).__name__).lower()
 
 
 def _events(data: bytes, path: Path) -> tuple[Event, ...]:

@@ -33,6 +33,7 @@ from optimizer.study.parts import LiveParts, header_of
 from optimizer.study.runner import Runner, RunSettings
 from optimizer.study.scorers import uses
 from runtime.clock import Clock
+from runtime.documents.os_reason import os_reason
 from runtime.errors import StudyInvalid
 
 __all__ = [
@@ -244,7 +245,7 @@ def _make(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as failure:
-        reason = f"cannot be made: {(failure.strerror or type(failure).__name__).lower()}"
+        reason = f"cannot be made: {os_reason(failure)}"
         raise StudyInvalid(reason, file=str(directory)) from None
 
 

@@ -17,6 +17,7 @@ from typing import Final
 import yaml
 
 from runtime.documents.document import Document, Path
+from runtime.documents.os_reason import os_reason
 from runtime.errors import DocumentInvalid
 
 __all__ = ["MAX_DOCUMENT_BYTES", "document_from_data", "parse_document", "read_document"]
@@ -50,8 +51,7 @@ def read_document(path: FilePath, *, error: type[DocumentInvalid]) -> Document:
         with path.open("rb") as stream:
             raw = stream.read(MAX_DOCUMENT_BYTES + 1)
     except OSError as failure:
-        reason = (failure.strerror or type(failure).__name__).lower()
-        raise error(f"cannot be read: {reason}", file=str(path)) from None
+        raise error(f"cannot be read: {os_reason(failure)}", file=str(path)) from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as failure:

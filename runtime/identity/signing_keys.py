@@ -12,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from runtime.documents.os_reason import os_reason
 from runtime.errors import CertificateInvalid, ConfigInvalid
 from runtime.identity.keys import private_key_pem
 from runtime.private_files import is_private, write_private_file
@@ -64,7 +65,7 @@ def load_signer(path: Path, *, field: str = "") -> Ed25519PublicKey:
     try:
         data = path.read_bytes()
     except OSError as failure:
-        reason = f"cannot be read: {(failure.strerror or type(failure).__name__).lower()}"
+        reason = f"cannot be read: {os_reason(failure)}"
         raise ConfigInvalid(reason, file=str(path), field=field) from None
     if b"PRIVATE KEY" in data:
         reason = "holds a private key; a device needs the public one only (openssl pkey -pubout)"
