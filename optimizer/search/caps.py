@@ -9,6 +9,7 @@ decides, as peers do. A cap of 0 is then a matter of the graph, not of statistic
 import math
 from dataclasses import dataclass, field
 from statistics import NormalDist
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +17,17 @@ import numpy.typing as npt
 from optimizer.search.archive import Row
 from optimizer.search.model import Constraint, Measure
 
-__all__ = ["CapRule"]
+__all__ = ["AMOUNTS", "CapRule"]
 
 _SLACK = 1e-9
 _PERCENTILE = 0.95
-_AMOUNTS = {
+AMOUNTS: Final = {
     Measure.COST_USD: "cost_usd",
     Measure.FLOPS: "flops",
     Measure.LATENCY_P95_S: "latency_s",
     Measure.EGRESS_BYTES: "egress_bytes",
 }
+"""By measure, the amount of a row that it is about; the cloud share is about none."""
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class CapRule:
 
     def amount(self, one: Constraint, row: Row) -> npt.NDArray[np.float64]:
         """Return what a cap is about on the questions seen, in their order."""
-        return row.amount(_AMOUNTS[one.measure]).astype(np.float64)
+        return row.amount(AMOUNTS[one.measure]).astype(np.float64)
 
     @property
     def amounts(self) -> tuple[Constraint, ...]:

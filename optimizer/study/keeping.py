@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from optimizer.search.archive import Archive as SearchArchive
 from optimizer.search.archive import Row
-from optimizer.search.caps import CapRule
+from optimizer.search.caps import AMOUNTS, CapRule
 from optimizer.search.model import Candidate, Constraint, Measure, Outcomes
 from optimizer.study.bounds import percentile
 
@@ -103,7 +103,7 @@ class Keeping:
 
     def _upper_amount(self, measure: Measure, row: Row) -> float:
         """Return an amount's bound: the rule says by how much it exceeds a limit that is lower."""
-        values = row.amount(_AMOUNTS[measure])
+        values = row.amount(AMOUNTS[measure])
         if not values.any():
             return 0.0
         limit = float(values[values > 0].min()) / (2 * row.count)
@@ -135,9 +135,3 @@ def measured_value(measure: Measure, outcomes: Outcomes) -> float:
 _P95 = 0.95
 _SLACK = 1e-9
 """Of the rule: limits below it are taken as this when excesses are made relative."""
-_AMOUNTS = {
-    Measure.COST_USD: "cost_usd",
-    Measure.FLOPS: "flops",
-    Measure.LATENCY_P95_S: "latency_s",
-    Measure.EGRESS_BYTES: "egress_bytes",
-}
