@@ -10,6 +10,7 @@ from typing import Final
 
 from optimizer.evaluation.model import NOTHING, Answered, Evaluated, JudgeSpend, Source, Spend
 from optimizer.search.model import Candidate, CandidateKey, Recommendation, Trial
+from optimizer.study import fields
 from optimizer.study.advised import Advised, advised_data, advised_of
 from optimizer.study.virtual import Virtual, virtual_data, virtual_of
 
@@ -237,54 +238,58 @@ def _recommendation_data(one: Recommendation | None) -> dict[str, object]:
 
 
 def _event(data: Mapping[str, object]) -> Event:
-    return _DECODERS[_text(data, "event")](data)
+    return _DECODERS[fields.text(data, "event")](data)
 
 
 def _header(data: Mapping[str, object]) -> Header:
     if data["leeward"] != JOURNAL_VERSION:
         raise ValueError("another version of the journal")
     return Header(
-        _text(data, "name"),
-        _text(data, "study"),
-        _text(data, "outcomes"),
-        _text(data, "searcher"),
-        _whole(data, "seed"),
-        _whole(data, "questions"),
-        _whole(data, "virtual") if "virtual" in data else 0,
+        fields.text(data, "name"),
+        fields.text(data, "study"),
+        fields.text(data, "outcomes"),
+        fields.text(data, "searcher"),
+        fields.whole(data, "seed"),
+        fields.whole(data, "questions"),
+        fields.whole(data, "virtual") if "virtual" in data else 0,
     )
 
 
 def _asked(data: Mapping[str, object]) -> Asked:
-    return Asked(Trial(_whole(data, "trial"), _candidate(data), _wholes(data, "questions")))
+    number, questions = fields.whole(data, "trial"), fields.wholes(data, "questions")
+    return Asked(Trial(number, _candidate(data), questions))
 
 
 def _outcome(data: Mapping[str, object]) -> Outcome:
     answered = Answered(
-        right=_number(data, "right"),
+        right=fields.number(data, "right"),
         exposed=bool(data["exposed"]),
-        cost_usd=_number(data, "cost_usd"),
-        flops=_number(data, "flops"),
-        latency_s=_number(data, "latency_s"),
-        tokens=_whole(data, "tokens"),
-        calls=_whole(data, "calls"),
-        cloud_calls=_whole(data, "cloud_calls"),
-        call_ids=_wholes(data, "call_ids"),
-        judged_by=_wholes(data, "judged_by") if "judged_by" in data else (),
-        egress_bytes=_number(data, "egress_bytes") if "egress_bytes" in data else None,
+        cost_usd=fields.number(data, "cost_usd"),
+        flops=fields.number(data, "flops"),
+        latency_s=fields.number(data, "latency_s"),
+        tokens=fields.whole(data, "tokens"),
+        calls=fields.whole(data, "calls"),
+        cloud_calls=fields.whole(data, "cloud_calls"),
+        call_ids=fields.wholes(data, "call_ids"),
+        judged_by=fields.wholes(data, "judged_by") if "judged_by" in data else (),
+        egress_bytes=fields.number(data, "egress_bytes") if "egress_bytes" in data else None,
     )
     evaluated = Evaluated(
-        _whole(data, "question"),
+        fields.whole(data, "question"),
         answered,
         Source(data["source"]),
         _spent(data["spent"]) if "spent" in data else NOTHING,
-        _wholes(data, "in_vain") if "in_vain" in data else (),
+        fields.wholes(data, "in_vain") if "in_vain" in data else (),
     )
-    return Outcome(_whole(data, "trial"), evaluated)
+    return Outcome(fields.whole(data, "trial"), evaluated)
 
 
 def _failed(data: Mapping[str, object]) -> Failed:
     return Failed(
-        _whole(data, "trial"), _whole(data, "question"), _text(data, "error"), _spent(data["spent"])
+        fields.whole(data, "trial"),
+        fields.whole(data, "question"),
+        fields.text(data, "error"),
+        _spent(data["spent"]),
     )
 
 
@@ -292,13 +297,13 @@ def _spent(data: object) -> Spend:
     if not isinstance(data, dict):
         raise TypeError("spent is not an object")
     return Spend(
-        _number(data, "usd"),
-        _whole(data, "tokens"),
-        _whole(data, "calls"),
-        _whole(data, "executions"),
-        _number(data, "flops"),
-        frozenset(_wholes(data, "exposed")),
-        _whole(data, "cloud_calls"),
+        fields.number(data, "usd"),
+        fields.whole(data, "tokens"),
+        fields.whole(data, "calls"),
+        fields.whole(data, "executions"),
+        fields.number(data, "flops"),
+        frozenset(fields.wholes(data, "exposed")),
+        fields.whole(data, "cloud_calls"),
         _judge_spent(data["judge"]) if "judge" in data else JudgeSpend(),
     )
 
@@ -306,81 +311,45 @@ def _spent(data: object) -> Spend:
 def _judge_spent(data: object) -> JudgeSpend:
     if not isinstance(data, dict):
         raise TypeError("judge is not an object")
-    return JudgeSpend(_number(data, "usd"), _whole(data, "tokens"), _whole(data, "calls"))
+    usd, tokens = fields.number(data, "usd"), fields.whole(data, "tokens")
+    return JudgeSpend(usd, tokens, fields.whole(data, "calls"))
 
 
 def _done(data: Mapping[str, object]) -> Done:
     return Done(
-        _whole(data, "trial"),
-        _whole(data, "answered"),
-        _whole(data, "failed"),
-        _number(data, "accuracy"),
-        _number(data, "elapsed_s") if "elapsed_s" in data else None,
+        fields.whole(data, "trial"),
+        fields.whole(data, "answered"),
+        fields.whole(data, "failed"),
+        fields.number(data, "accuracy"),
+        fields.number(data, "elapsed_s") if "elapsed_s" in data else None,
     )
 
 
 def _recommended(data: Mapping[str, object]) -> Recommended:
-    return Recommended(_whole(data, "after"), _recommendation(data))
+    return Recommended(fields.whole(data, "after"), _recommendation(data))
 
 
 def _learned(data: Mapping[str, object]) -> Learned:
     state = data["state"]
     if not isinstance(state, dict):
         raise TypeError("state is not an object")
-    return Learned(_whole(data, "after"), state)
+    return Learned(fields.whole(data, "after"), state)
 
 
 def _ended(data: Mapping[str, object]) -> Ended:
-    return Ended(_text(data, "reason"))
+    return Ended(fields.text(data, "reason"))
 
 
 def _recommendation(data: Mapping[str, object]) -> Recommendation | None:
     if data["graph"] is None:
         return None
-    low, high = _numbers(data, "interval")
-    return Recommendation(
-        _candidate(data), _number(data, "accuracy"), (low, high), _whole(data, "questions")
-    )
+    low, high = fields.numbers(data, "interval")
+    accuracy, questions = fields.number(data, "accuracy"), fields.whole(data, "questions")
+    return Recommendation(_candidate(data), accuracy, (low, high), questions)
 
 
 def _candidate(data: Mapping[str, object]) -> Candidate:
-    return Candidate(CandidateKey(_text(data, "graph")), _wholes(data, "choices"))
-
-
-def _text(data: Mapping[str, object], key: str) -> str:
-    value = data[key]
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is not a text")
-    return value
-
-
-def _whole(data: Mapping[str, object], key: str) -> int:
-    value = data[key]
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{key} is not a whole number")
-    return value
-
-
-def _number(data: Mapping[str, object], key: str) -> float:
-    value = data[key]
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{key} is not a number")
-    return float(value)
-
-
-def _list(data: Mapping[str, object], key: str) -> list[object]:
-    value = data[key]
-    if not isinstance(value, list):
-        raise TypeError(f"{key} is not a list")
-    return value
-
-
-def _wholes(data: Mapping[str, object], key: str) -> tuple[int, ...]:
-    return tuple(_whole({key: item}, key) for item in _list(data, key))
-
-
-def _numbers(data: Mapping[str, object], key: str) -> tuple[float, ...]:
-    return tuple(_number({key: item}, key) for item in _list(data, key))
+    return Candidate(CandidateKey(fields.text(data, "graph")), fields.wholes(data, "choices"))
 
 
 _DECODERS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = MappingProxyType(

@@ -13,6 +13,7 @@ from typing import Final
 from optimizer.evaluation.model import Answered
 from optimizer.evaluation.virtual import FreeGraph
 from optimizer.search.model import Candidate, CandidateKey
+from optimizer.study import fields
 
 __all__ = ["Virtual", "virtual_data", "virtual_of"]
 
@@ -43,10 +44,8 @@ def virtual_of(data: Mapping[str, object]) -> Virtual:
     Raises:
         ValueError: It is none of ours; so do ``KeyError`` and ``TypeError``.
     """
-    graphs = data["graphs"]
-    if not isinstance(graphs, list):
-        raise TypeError("graphs")
-    return Virtual(_whole(data["after"]), tuple(_graph(one) for one in graphs))
+    graphs = tuple(_graph(one) for one in fields.items(data, "graphs"))
+    return Virtual(fields.whole(data, "after"), graphs)
 
 
 def _graph_data(one: FreeGraph) -> dict[str, object]:
@@ -61,13 +60,15 @@ def _graph_data(one: FreeGraph) -> dict[str, object]:
     }
 
 
-def _graph(data: Mapping[str, object]) -> FreeGraph:
-    candidate = Candidate(CandidateKey(_text(data["graph"])), _wholes(data["choices"]))
-    questions, exposed = _wholes(data["questions"]), _wholes(data["exposed"])
-    sent = _list(data["egress_bytes"]) if "egress_bytes" in data else [None] * len(questions)
-    numbers = zip(*(_numbers(data[name]) for name in _NUMBERS), strict=True)
-    counts = zip(*(_wholes(data[name]) for name in _COUNTS), strict=True)
-    rows = zip(questions, exposed, numbers, counts, map(_number_or_none, sent), strict=True)
+def _graph(data: object) -> FreeGraph:
+    if not isinstance(data, dict):
+        raise TypeError("graphs holds something that is none")
+    candidate = Candidate(CandidateKey(fields.text(data, "graph")), fields.wholes(data, "choices"))
+    questions, exposed = fields.wholes(data, "questions"), fields.wholes(data, "exposed")
+    sent = _sent(data) if "egress_bytes" in data else [None] * len(questions)
+    numbers = zip(*(fields.numbers(data, name) for name in _NUMBERS), strict=True)
+    counts = zip(*(fields.wholes(data, name) for name in _COUNTS), strict=True)
+    rows = zip(questions, exposed, numbers, counts, sent, strict=True)
     return FreeGraph(
         candidate,
         tuple(
@@ -75,6 +76,14 @@ def _graph(data: Mapping[str, object]) -> FreeGraph:
             for question, is_exposed, amounts, calls, bytes_out in rows
         ),
     )
+
+
+def _sent(data: Mapping[str, object]) -> list[float | None]:
+    key = "egress_bytes"
+    return [
+        None if item is None else fields.number({key: item}, key)
+        for item in fields.items(data, key)
+    ]
 
 
 def _answered(
@@ -93,36 +102,3 @@ def _answered(
         cloud_calls=cloud_calls,
         egress_bytes=sent,
     )
-
-
-def _number_or_none(value: object) -> float | None:
-    return None if value is None else _numbers([value])[0]
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("not a whole number")
-    return value
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
-
-
-def _wholes(value: object) -> tuple[int, ...]:
-    return tuple(_whole(one) for one in _list(value))
-
-
-def _numbers(value: object) -> tuple[float, ...]:
-    found = _list(value)
-    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in found):
-        raise TypeError("not a number")
-    return tuple(float(one) for one in found)  # type: ignore[arg-type]  # checked above
