@@ -10,8 +10,8 @@ from datetime import date
 
 from edge.privacy.coarse import bare, coarse
 from edge.privacy.redact import Redactor
-from edge.privacy.settle import find_spans
-from runtime.errors import DetectionFailed, GateRefused
+from edge.privacy.settle import find_spans, scan_all
+from runtime.errors import GateRefused
 from runtime.ids import Category
 from runtime.sentinel.overlap import merge_overlaps
 from runtime.sentinel.scan import Sentinel
@@ -84,8 +84,5 @@ def _replaced(text: str, spans: Sequence[Span], today: date | None) -> str:
 
 
 async def _shows(sentinel: Sentinel, texts: Sequence[str], categories: frozenset[Category]) -> bool:
-    scans = [await sentinel.scan(text) for text in texts]
-    failed = sorted({name for scan in scans for name in scan.failed})
-    if failed:
-        raise DetectionFailed(f"detectors failed: {', '.join(failed)}")
+    scans = await scan_all(sentinel, texts)
     return any(span.category in categories for scan in scans for span in scan.spans)

@@ -17,11 +17,11 @@ from edge.privacy.placeholders import Grammar
 from edge.privacy.redact import Redacted, Redactor
 from edge.privacy.restore import Into, Restored, StreamRestorer, restore, restore_json
 from edge.privacy.sessions import Sessions
-from edge.privacy.settle import find_spans
+from edge.privacy.settle import find_spans, scan_all
 from edge.privacy.sketch import Sketcher, quotes
 from edge.privacy.vault import Vault
 from runtime.clock import Clock
-from runtime.errors import DetectionFailed, GateRefused, NotImplementedYet
+from runtime.errors import GateRefused, NotImplementedYet
 from runtime.ids import Category, RequestId, SessionId
 from runtime.ports import ChatMessage, Provenance, ReleaseRecord
 from runtime.sentinel.coreference import mentions
@@ -174,9 +174,7 @@ class EdgeReleases:
         people = await self.people_of(_session_of(provenance))
         for attempt in range(_SKETCHES):
             text = await self._sketcher.write(messages, categories, provenance, attempt=attempt)
-            scan = await self._sentinel.scan(text)
-            if scan.failed:
-                raise DetectionFailed(f"detectors failed: {', '.join(scan.failed)}")
+            (scan,) = await scan_all(self._sentinel, [text])
             found = {span.category for span in (*scan.spans, *mentions(text, people))}
             if text and not found & categories and not quotes(text, messages):
                 self._abstracts[key] = _Abstract((tuple(messages), categories), text)

@@ -15,7 +15,7 @@ from runtime.sentinel.placeholder import placeholder_name
 from runtime.sentinel.scan import Scan, Sentinel
 from runtime.sentinel.span import Span
 
-__all__ = ["find_spans"]
+__all__ = ["find_spans", "scan_all"]
 
 _MAX_ROUNDS = 5
 
@@ -44,7 +44,7 @@ async def find_spans(
     """
     found: list[list[Span]] = [
         [span for span in scan.spans if span.category in categories]
-        for scan in await _scan_all(sentinel, texts)
+        for scan in await scan_all(sentinel, texts)
     ]
     names = set(known_people)
     for text, spans in zip(texts, found, strict=True):
@@ -71,7 +71,7 @@ async def _add_late_spans(
         for text, spans in zip(texts, found, strict=True)
     ]
     changed = [index for index, trial in enumerate(trials) if trial.text != texts[index]]
-    scans = await _scan_all(sentinel, [trials[index].text for index in changed])
+    scans = await scan_all(sentinel, [trials[index].text for index in changed])
     is_late = False
     for index, scan in zip(changed, scans, strict=True):
         late = [_traced(trials[index], span) for span in scan.spans if span.category in categories]
@@ -80,7 +80,12 @@ async def _add_late_spans(
     return is_late
 
 
-async def _scan_all(sentinel: Sentinel, texts: Sequence[str]) -> list[Scan]:
+async def scan_all(sentinel: Sentinel, texts: Sequence[str]) -> list[Scan]:
+    """Scan texts side by side.
+
+    Raises:
+        DetectionFailed: A detector failed on any of them, so what is in it cannot be said.
+    """
     scans = await asyncio.gather(*(sentinel.scan(text) for text in texts))
     failed = sorted({name for scan in scans for name in scan.failed})
     if failed:
