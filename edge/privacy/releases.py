@@ -8,7 +8,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge.privacy.disguise import disguised
@@ -46,6 +46,18 @@ class _Abstract:
 
     of: tuple[tuple[ChatMessage, ...], frozenset[Category]]
     text: str
+
+
+@dataclass(slots=True)
+class _Released:
+    """What has been released in one request so far."""
+
+    originals: dict[str, str] = field(default_factory=dict)
+    """By placeholder; grows as the request releases more."""
+    abstract: _Abstract | None = None
+
+
+_Key = tuple[SessionId, RequestId]
 
 
 class EdgeReleases:
@@ -87,8 +99,7 @@ class EdgeReleases:
             vault, self._grammar, clock=clock, executor=executor, max_sessions=max_sessions
         )
         self._max_requests = max_requests
-        self._abstracts: OrderedDict[tuple[SessionId, RequestId], _Abstract] = OrderedDict()
-        self._released: OrderedDict[tuple[SessionId, RequestId], dict[str, str]] = OrderedDict()
+        self._released: OrderedDict[_Key, _Released] = OrderedDict()
 
     async def release(
         self,
@@ -165,8 +176,7 @@ class EdgeReleases:
     ) -> tuple[tuple[ChatMessage, ...], ReleaseRecord]:
         if self._sketcher is None:
             raise NotImplementedYet("nobody writes abstracts here; configure `sketch_model`")
-        key = (_session_of(provenance), provenance.request_id)
-        kept = self._abstracts.get(key)
+        kept = self._of(provenance).abstract
         record = ReleaseRecord(_SKETCH, tuple(sorted(categories)))
         if kept is not None and kept.of == (tuple(messages), categories):
             # What a person has read, and approved, is what leaves: no model writes it twice alike.
@@ -177,9 +187,7 @@ class EdgeReleases:
             (scan,) = await scan_all(self._sentinel, [text])
             found = {span.category for span in (*scan.spans, *mentions(text, people))}
             if text and not found & categories and not quotes(text, messages):
-                self._abstracts[key] = _Abstract((tuple(messages), categories), text)
-                while len(self._abstracts) > self._max_requests:
-                    self._abstracts.popitem(last=False)
+                self._of(provenance).abstract = _Abstract((tuple(messages), categories), text)
                 return (ChatMessage("user", text),), record
         raise GateRefused(f"{_SKETCHES} abstracts in turn still showed what they should leave out")
 
@@ -190,8 +198,8 @@ class EdgeReleases:
         """
         if not self._grammar.has_surrogates:
             return ()  # placeholders in brackets are known by their form
-        key = (_session_of(provenance), provenance.request_id)
-        return self._released.get(key, {}).keys()
+        released = self._released.get(_key(provenance))
+        return released.originals.keys() if released else ()
 
     async def people_of(self, session: SessionId) -> tuple[str, ...]:
         """Return the names of people that have been replaced in a session so far.
@@ -210,28 +218,26 @@ class EdgeReleases:
             provenance: Whose answer; placeholders of other requests stay literal.
             into: How originals are escaped for where they land.
         """
-        restored = restore(text, self._mapping(provenance), self._grammar, into=into)
+        restored = restore(text, self._of(provenance).originals, self._grammar, into=into)
         return self._reported(restored, provenance)
 
     async def restore_json(self, text: str, provenance: Provenance) -> str:
         """Return a whole JSON text with the originals put back inside its strings."""
-        restored = restore_json(text, self._mapping(provenance), self._grammar)
+        restored = restore_json(text, self._of(provenance).originals, self._grammar)
         return self._reported(restored, provenance)
 
     def restorer(self, provenance: Provenance, *, into: Into = "text") -> StreamRestorer:
         """Return a restorer for one stream of this request."""
-        return StreamRestorer(self._mapping(provenance), self._grammar, into=into)
+        return StreamRestorer(self._of(provenance).originals, self._grammar, into=into)
 
     def finish(self, session: SessionId, request: RequestId) -> None:
         """Drop what was released in this request; later answers to it stay as they are."""
         self._released.pop((_session(session, request), request), None)
-        self._abstracts.pop((_session(session, request), request), None)
 
     async def forget(self, session: SessionId) -> int:
         """Delete a session's originals everywhere; return how many the vault held."""
-        for kept in (self._released, self._abstracts):
-            for key in [key for key in kept if key[0] == session]:
-                del kept[key]
+        for key in [key for key in self._released if key[0] == session]:
+            del self._released[key]
         return await self._sessions.forget(session)
 
     async def purge(self) -> int:
@@ -246,19 +252,19 @@ class EdgeReleases:
         issued = self.issued(provenance)
         return [ChatMessage(message.role, as_tags(message.content, issued)) for message in messages]
 
-    def _mapping(self, provenance: Provenance) -> dict[str, str]:
-        """Return what this request has released so far; grows as it releases more."""
-        key = (_session_of(provenance), provenance.request_id)
-        mapping = self._released.setdefault(key, {})
+    def _of(self, provenance: Provenance) -> _Released:
+        """Return what this request has released so far."""
+        key = _key(provenance)
+        released = self._released.setdefault(key, _Released())
         self._released.move_to_end(key)
         while len(self._released) > self._max_requests:
             self._released.popitem(last=False)
-        return mapping
+        return released
 
     def _remember(self, provenance: Provenance, redacted: Sequence[Redacted]) -> None:
-        mapping = self._mapping(provenance)
+        originals = self._of(provenance).originals
         for item in redacted:
-            mapping.update(item.released)
+            originals.update(item.released)
 
     @staticmethod
     def _reported(restored: Restored, provenance: Provenance) -> str:
@@ -268,6 +274,10 @@ class EdgeReleases:
                 extra={"request_id": provenance.request_id, "count": restored.unknown},
             )
         return restored.text
+
+
+def _key(provenance: Provenance) -> _Key:
+    return _session_of(provenance), provenance.request_id
 
 
 def _session_of(provenance: Provenance) -> SessionId:
