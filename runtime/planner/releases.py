@@ -10,6 +10,7 @@ less. The flow check judges all of them, for plans made elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from runtime.catalog.model import Model, Node
 from runtime.flow.model import PlannedRelease
@@ -20,6 +21,10 @@ from runtime.policy.model import ReleaseKind
 
 __all__ = ["is_cleared", "reading_released", "request_releases", "unreleasable"]
 
+_AFTER_REDACTION: Final = (ReleaseKind.GENERALISE, ReleaseKind.SKETCH, ReleaseKind.APPROVAL)
+"""What takes the categories that must not arrive and may not be redacted, the first that may."""
+_PREFERRED: Final = (ReleaseKind.REDACT, *_AFTER_REDACTION)
+
 
 def is_cleared(request: PlanRequest, node: Node) -> bool:
     """Whether ``node`` may receive the request as it was sent."""
@@ -28,12 +33,8 @@ def is_cleared(request: PlanRequest, node: Node) -> bool:
 
 def unreleasable(request: PlanRequest, node: Node) -> frozenset[Category]:
     """Return the categories that keep the request from ``node`` in any form; empty for none."""
-    return (
-        _above_clearance(request, node)
-        - _redactable(request, node)
-        - _generalisable(request, node)
-        - _sketchable(request, node)
-        - _approved(request, node)
+    return _above_clearance(request, node).difference(
+        *(_releasable(request, node, kind) for kind in _PREFERRED)
     )
 
 
@@ -48,29 +49,24 @@ def request_releases(
     more, and a model writes it. A person's approval is used last, because it leaves the text as
     it is.
     """
-    redacted: frozenset[Category] = frozenset()
-    generalised: frozenset[Category] = frozenset()
-    sketched: frozenset[Category] = frozenset()
-    approved: frozenset[Category] = frozenset()
+    chosen = dict.fromkeys(_PREFERRED, frozenset[Category]())
     for model in models.values():
         node = request.catalog.node_of(model)
         if not is_cleared(request, node):
-            redactable = _redactable(request, node)
-            redacted |= redactable
+            redactable = _releasable(request, node, ReleaseKind.REDACT)
+            chosen[ReleaseKind.REDACT] |= redactable
             still_above = _above_clearance(request, node) - redactable
-            generalisable = still_above & _generalisable(request, node)
-            generalised |= generalisable
-            still_above -= generalisable
-            sketchable = still_above & _sketchable(request, node)
-            sketched |= sketchable
-            approved |= still_above & _approved(request, node) - sketchable
-    planned = (
-        PlannedRelease(ReleaseKind.REDACT, redacted),
-        PlannedRelease(ReleaseKind.GENERALISE, generalised),
-        PlannedRelease(ReleaseKind.SKETCH, sketched),
-        PlannedRelease(ReleaseKind.APPROVAL, approved, approver=request.approver),
+            for kind in _AFTER_REDACTION:
+                taken = still_above & _releasable(request, node, kind)
+                chosen[kind] |= taken
+                still_above -= taken
+    return tuple(
+        PlannedRelease(
+            kind, categories, approver=request.approver if kind is ReleaseKind.APPROVAL else ""
+        )
+        for kind, categories in chosen.items()
+        if categories
     )
-    return tuple(release for release in planned if release.categories)
 
 
 def reading_released(request: PlanRequest, models: Mapping[StepId, Model]) -> dict[StepId, StepId]:
@@ -103,21 +99,9 @@ def _above_clearance(request: PlanRequest, node: Node) -> frozenset[Category]:
     )
 
 
-def _redactable(request: PlanRequest, node: Node) -> frozenset[Category]:
-    return request.policy.releasable(request.label, node.name, node.zone, by=ReleaseKind.REDACT)
-
-
-def _generalisable(request: PlanRequest, node: Node) -> frozenset[Category]:
-    return request.policy.releasable(request.label, node.name, node.zone, by=ReleaseKind.GENERALISE)
-
-
-def _sketchable(request: PlanRequest, node: Node) -> frozenset[Category]:
-    if not request.can_sketch:
-        return frozenset()
-    return request.policy.releasable(request.label, node.name, node.zone, by=ReleaseKind.SKETCH)
-
-
-def _approved(request: PlanRequest, node: Node) -> frozenset[Category]:
-    return request.approved & request.policy.releasable(
-        request.label, node.name, node.zone, by=ReleaseKind.APPROVAL
-    )
+def _releasable(request: PlanRequest, node: Node, kind: ReleaseKind) -> frozenset[Category]:
+    """Return what may be released by ``kind``: the policy allows it, and somebody does it."""
+    allowed = request.policy.releasable(request.label, node.name, node.zone, by=kind)
+    if kind is ReleaseKind.APPROVAL:
+        return allowed & request.approved
+    return frozenset() if kind is ReleaseKind.SKETCH and not request.can_sketch else allowed
