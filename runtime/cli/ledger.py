@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from runtime.cli.exit_codes import exit_code_of
-from runtime.cli.ledger_options import parse_anchor
+from runtime.cli.ledger_options import AnchorOption, LedgerPath, PublicKeyOption, parse_anchor
 from runtime.cli.ledger_report import report_month
 from runtime.cli.output import JsonOption, diagnose, make_table, run_command, show
 from runtime.errors import LedgerCorrupt, NotFound
@@ -37,19 +37,13 @@ app = typer.Typer(no_args_is_help=True, help="Prove and show what left this edge
 
 app.command("report")(report_month)
 
-LedgerPath = Annotated[Path, typer.Argument(help="The ledger's directory, `<state>/ledger`.")]
-
 
 @app.command()
 def verify(
     path: LedgerPath,
     *,
-    public_key: Annotated[
-        Path | None, typer.Option(help="Public key from a source the device cannot alter.")
-    ] = None,
-    anchor: Annotated[
-        str, typer.Option(help="`position:mac` of a head that the gateway has seen.")
-    ] = "",
+    public_key: PublicKeyOption = None,
+    anchor: AnchorOption = "",
     every_signature: Annotated[
         bool, typer.Option("--every-signature", help="Check each one; about five times slower.")
     ] = False,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from runtime.cli.exit_codes import exit_code_of
-from runtime.cli.ledger_options import parse_anchor
+from runtime.cli.ledger_options import AnchorOption, LedgerPath, PublicKeyOption, parse_anchor
 from runtime.cli.output import JsonOption, diagnose, run_command, show
 from runtime.clock import SystemClock
 from runtime.errors import LedgerCorrupt, RequestInvalid
@@ -24,17 +24,13 @@ __all__ = ["report_month"]
 
 
 def report_month(
-    path: Annotated[Path, typer.Argument(help="The ledger's directory, `<state>/ledger`.")],
+    path: LedgerPath,
     *,
     month: Annotated[str, typer.Option(help="Which month (UTC), as in 2026-11.")],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     device: Annotated[str, typer.Option(help="What the page calls the device.")] = "this device",
-    public_key: Annotated[
-        Path | None, typer.Option(help="Public key from a source the device cannot alter.")
-    ] = None,
-    anchor: Annotated[
-        str, typer.Option(help="`position:mac` of a head that the gateway has seen.")
-    ] = "",
+    public_key: PublicKeyOption = None,
+    anchor: AnchorOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write what left in a month: by day, destination, category, release and policy.

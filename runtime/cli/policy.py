@@ -11,7 +11,7 @@ import typer
 
 from runtime.cli.exit_codes import FINDINGS
 from runtime.cli.output import JsonOption, make_table, run_command, show
-from runtime.cli.policy_cases import run_cases
+from runtime.cli.policy_cases import ModelOption, run_cases
 from runtime.cli.policy_sign import sign_policy
 from runtime.documents.document import dotted
 from runtime.documents.reader import read_document
@@ -125,9 +125,7 @@ def explain(
     declare: Annotated[
         list[str] | None, typer.Option(help="A category that the application adds.")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="What reads beside the patterns: builtin, none, or a folder.")
-    ] = BUILT_IN_NAME,
+    model: ModelOption = BUILT_IN_NAME,
     as_json: JsonOption = False,
 ) -> None:
     """Say what the detectors find in a text and where the policy lets it go."""

@@ -21,7 +21,12 @@ from runtime.sentinel.detectors.dictionary import Term
 from runtime.sentinel.scan import Sentinel
 from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
 
-__all__ = ["run_cases"]
+__all__ = ["ModelOption", "run_cases"]
+
+ModelOption = Annotated[
+    str, typer.Option(help="What reads beside the patterns: builtin, none, or a folder.")
+]
+"""Which model judges the text of a command, beside the patterns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,7 @@ def run_cases(
     policy: Annotated[
         Path | None, typer.Option(help="Policy to test, in place of the one that CASES name.")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="What reads beside the patterns: builtin, none, or a folder.")
-    ] = BUILT_IN_NAME,
+    model: ModelOption = BUILT_IN_NAME,
     every: Annotated[bool, typer.Option("--all", help="List cases that hold as well.")] = False,
     as_json: JsonOption = False,
 ) -> None:
