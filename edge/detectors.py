@@ -4,11 +4,10 @@ from typing import Final
 
 from edge.config import SentinelConfig
 from runtime.errors import ConfigInvalid
-from runtime.ids import Category
 from runtime.policy.model import Policy
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detector import Detector
-from runtime.sentinel.detectors.dictionary import Term
+from runtime.sentinel.detectors.dictionary import terms_of
 
 __all__ = ["edge_detectors"]
 
@@ -23,14 +22,9 @@ def edge_detectors(config: SentinelConfig, policy: Policy) -> list[Detector]:
         ConfigInvalid: A region is unknown.
         ModelInvalid: The model's files cannot be used.
     """
-    terms = [
-        Term(text, kind=category, category=Category(category))
-        for category, texts in config.dictionaries.items()
-        for text in texts
-    ]
     try:
         return default_detectors(
-            dictionary=terms,
+            dictionary=terms_of(config.dictionaries),
             regions=config.regions,
             model=config.model,
             asked=policy.categories,

@@ -31,7 +31,7 @@ from runtime.sentinel.categories import (
     SECRET,
 )
 from runtime.sentinel.defaults import default_detectors
-from runtime.sentinel.detectors.dictionary import Term
+from runtime.sentinel.detectors.dictionary import terms_of
 from runtime.sentinel.scan import Sentinel
 from runtime.telemetry.metrics import Metrics
 
@@ -119,14 +119,9 @@ def gateway_policy(config: InspectionConfig) -> Policy:
 
 
 def _sentinel(config: InspectionConfig, policy: Policy, threads: ThreadPoolExecutor) -> Sentinel:
-    terms = [
-        Term(text, kind=category, category=Category(category))
-        for category, texts in config.dictionaries.items()
-        for text in texts
-    ]
     try:
         detectors = default_detectors(
-            dictionary=terms,
+            dictionary=terms_of(config.dictionaries),
             regions=config.regions,
             model=config.model,
             asked=policy.categories,

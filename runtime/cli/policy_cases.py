@@ -11,13 +11,12 @@ import typer
 from runtime.cli.exit_codes import FINDINGS
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.errors import RequestInvalid
-from runtime.ids import Category
 from runtime.labels import Label
 from runtime.policy.cases import Case, Cases, Difference, compare, load_cases
 from runtime.policy.document import load_policy, policy_hash
 from runtime.policy.model import Policy
 from runtime.sentinel.defaults import default_detectors
-from runtime.sentinel.detectors.dictionary import Term
+from runtime.sentinel.detectors.dictionary import terms_of
 from runtime.sentinel.scan import Sentinel
 from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
 
@@ -81,12 +80,8 @@ def _run(file: Path, other: Path | None, model: str) -> tuple[Path, Policy, list
 
 
 def _sentinel(document: Cases, policy: Policy, model: str) -> Sentinel:
-    terms = [
-        Term(text, kind=category, category=Category(category))
-        for category, texts in document.dictionaries.items()
-        for text in texts
-    ]
     folder = model_folder(model, Path.cwd())
+    terms = terms_of(document.dictionaries)
     return Sentinel(default_detectors(dictionary=terms, model=folder, asked=policy.categories))
 
 

@@ -1,6 +1,6 @@
 """Terms that an operator lists: customers, project code names, host names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runtime.ids import Category
@@ -8,7 +8,7 @@ from runtime.sentinel.categories import DICTIONARY
 from runtime.sentinel.span import Span
 from runtime.sentinel.terms import TermTrie
 
-__all__ = ["DictionaryDetector", "Term"]
+__all__ = ["DictionaryDetector", "Term", "terms_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,15 @@ class Term:
     """What placeholders call it, such as ``project_name``."""
     category: Category
     """What policies call it; may be one that only this deployment knows."""
+
+
+def terms_of(dictionaries: Mapping[str, Iterable[str]]) -> list[Term]:
+    """Return the terms of dictionaries by category, as documents hold them."""
+    return [
+        Term(text, kind=category, category=Category(category))
+        for category, texts in dictionaries.items()
+        for text in texts
+    ]
 
 
 class DictionaryDetector:
