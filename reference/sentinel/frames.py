@@ -7,9 +7,10 @@ a program. Each slot has many labels; which of them are held out is a matter of 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["frame"]
+__all__ = ["frame", "part_of"]
 
 _LABELS: Final[dict[str, tuple[str, ...]]] = {
     "name": (
@@ -190,12 +191,14 @@ def frame(dice: random.Random, templates: str) -> str:
     )
 
 
+def part_of(items: Sequence[str], templates: str) -> list[str]:
+    """Return what of ``items`` is trained on, or held out: every eighth, by its place."""
+    return [item for at, item in enumerate(items) if (at % 8 == 7) == (templates == "held")]
+
+
 def _one_of(dice: random.Random, items: tuple[str, ...], templates: str) -> str:
-    """Every eighth is held out."""
-    chosen = [
-        item for at, item in enumerate(items) if (at % 8 == 7) == (templates == "held")
-    ] or list(items)
-    return dice.choice(chosen)
+    """One of the part; a list that is too short to hold anything out is a part whole."""
+    return dice.choice(part_of(items, templates) or items)
 
 
 def _label(dice: random.Random, slot: str, templates: str) -> str:

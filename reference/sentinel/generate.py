@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from reference.sentinel.clean import clean
-from reference.sentinel.frames import frame
+from reference.sentinel.frames import frame, part_of
 from reference.sentinel.kinds import KIND_OF_SLOT
 from reference.sentinel.noise import Noise
 from reference.sentinel.values import ENGLISH, LOCALES, Values
@@ -99,10 +99,9 @@ def _pools(templates: str) -> _Pools:
     for path in sorted(_TEMPLATES.glob("*.txt")):
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
         chosen = []
-        for number, line in enumerate(lines):
-            if (number % 8 == 7) == (templates == "held"):
-                language, _, rest = line.partition("\t")
-                chosen.append((language, rest) if path.name == _EUROPE else ("en", line))
+        for line in part_of(lines, templates):
+            language, _, rest = line.partition("\t")
+            chosen.append((language, rest) if path.name == _EUROPE else ("en", line))
         texts = [(language, text.replace("\\n", "\n")) for language, text in chosen]
         pools.append((_WEIGHTS.get(path.name, _WEIGHT), texts))
     return pools
