@@ -25,20 +25,9 @@ _PARTICLES: Final = frozenset(
 TITLES: Final = frozenset(
     {
         *("mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "doctor", "sir", "madam"),
-        *(
-            "lady",
-            "lord",
-            "dame",
-            "rev",
-            "reverend",
-            "father",
-            "sister",
-            "judge",
-            "captain",
-            "nurse",
-        ),
+        *("lady", "lord", "dame", "rev", "reverend", "father", "sister", "judge", "captain"),
         *("herr", "frau", "fru", "hr", "mme", "mlle", "monsieur", "madame", "sr", "sra", "señor"),
-        *("señora", "sig", "dott", "pan", "pani", "captain"),
+        *("nurse", "señora", "sig", "dott", "pan", "pani"),
     }
 )
 """What stands before a name and is none: a model marks both together, but many share the title."""
