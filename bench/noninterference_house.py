@@ -30,6 +30,7 @@ from runtime.collaboration.graphs import GraphBook, Inline
 from runtime.errors import ContextOverflow, LedgerUnavailable, LeewardError
 from runtime.executor.events import AnswerFinished, Event, Receipt, RunFinished
 from runtime.executor.executor import Executor
+from runtime.graph.document import parse_graph
 from runtime.graph.model import Graph
 from runtime.ids import NodeName, RequestId, SessionId
 from runtime.ledger.keys import load_or_create_keys
@@ -53,7 +54,17 @@ from runtime.sentinel.detector import Detector
 from runtime.sentinel.scan import Sentinel
 from runtime.testing.fakes import ManualClock, SeededIds
 
-__all__ = ["CLOUD", "EDGE", "RULES", "House", "Outcome", "World", "opened_house", "run_once"]
+__all__ = [
+    "ASK_CLOUD",
+    "CLOUD",
+    "EDGE",
+    "RULES",
+    "House",
+    "Outcome",
+    "World",
+    "opened_house",
+    "run_once",
+]
 
 EDGE, CLOUD = NodeName("edge"), NodeName("cloud")
 _SESSION = SessionId("a" * 32)
@@ -96,6 +107,12 @@ class World:
 
 RULES = World(parse_policy(_POLICY), parse_catalog(_CATALOG))
 """A small policy that redacts people, contacts and accounts; one model on either side."""
+ASK_CLOUD = parse_graph("""
+leeward: graph/v1
+name: ask-cloud
+steps: {answer: {role: assistant, model: gannet-m}}
+""")
+"""The shortest graph of which something leaves: one question to the far side's model."""
 
 
 def digest_of(request: GenerateRequest) -> int:

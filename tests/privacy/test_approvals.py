@@ -11,7 +11,7 @@ import grpc
 import pytest
 from typer.testing import CliRunner
 
-from bench.noninterference_house import RULES, House, World, opened_house
+from bench.noninterference_house import ASK_CLOUD, RULES, House, World, opened_house
 from edge.cli import app
 from edge.servicers.approvals import decide_approval, list_approvals
 from leeward.v1 import admin_pb2 as pb
@@ -20,7 +20,6 @@ from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.collaboration.graphs import Inline
 from runtime.errors import ApprovalRefused, NotFound, RequestInvalid
 from runtime.executor.events import Receipt, RunFinished
-from runtime.graph.document import parse_graph
 from runtime.ids import RequestId, SessionId
 from runtime.ledger.read import read_entries
 from runtime.ledger.record import ApprovalNote, ContentPassage
@@ -29,11 +28,6 @@ from runtime.ports import ChatMessage
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.servers import bind, new_server
 
-GRAPH = parse_graph("""
-leeward: graph/v1
-name: ask-cloud
-steps: {answer: {role: assistant, model: gannet-m}}
-""")
 POLICY = """
 leeward: policy/v1
 categories: {person: confidential, contact: confidential, health: restricted, secret: restricted}
@@ -73,7 +67,7 @@ class Run:
 
 async def run(house: House, text: str = TEXT, number: int = 1) -> Receipt:
     request = CollaborationRequest(
-        choice=Inline(GRAPH),
+        choice=Inline(ASK_CLOUD),
         messages=(ChatMessage("user", text),),
         session_id=SessionId("a" * 32),
         request_id=RequestId(f"{number:032x}"),

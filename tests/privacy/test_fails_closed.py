@@ -13,23 +13,25 @@ from pathlib import Path
 
 import pytest
 
-from bench.noninterference_house import RULES, House, Outcome, World, opened_house, run_once
+from bench.noninterference_house import (
+    ASK_CLOUD,
+    RULES,
+    House,
+    Outcome,
+    World,
+    opened_house,
+    run_once,
+)
 from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.collaboration.graphs import Inline
 from runtime.errors import LeewardError
 from runtime.executor.events import RunFinished
-from runtime.graph.document import parse_graph
 from runtime.ids import RequestId
 from runtime.labels import Level
 from runtime.policy.model import WhenUnsure
 from runtime.ports import ChatMessage
 from runtime.sentinel.span import Span
 
-GRAPH = parse_graph("""
-leeward: graph/v1
-name: ask-cloud
-steps: {answer: {role: assistant, model: gannet-m}}
-""")
 PERSONAL = "Patient Anna Kowalska takes 2 tablets. How many in a week?"
 PUBLIC = "How many hours has a week?"
 TEXTS = pytest.mark.parametrize("text", [PERSONAL, PUBLIC], ids=["personal", "public"])
@@ -70,7 +72,7 @@ def full_disk() -> Iterator[None]:
 async def answered(house: House, text: str, number: int = 1) -> str:
     """Run one request; return what failed, or nothing."""
     request = CollaborationRequest(
-        choice=Inline(GRAPH),
+        choice=Inline(ASK_CLOUD),
         messages=(ChatMessage("user", text),),
         request_id=RequestId(f"{number:032x}"),
         deadline_s=20.0,
@@ -87,7 +89,7 @@ async def answered(house: House, text: str, number: int = 1) -> str:
 async def through(tmp_path: Path, world: World, text: str) -> Outcome:
     root = tmp_path / "house"
     root.mkdir()
-    return await run_once(root, tmp_path / "keys", GRAPH, [text], world=world)
+    return await run_once(root, tmp_path / "keys", ASK_CLOUD, [text], world=world)
 
 
 @TEXTS

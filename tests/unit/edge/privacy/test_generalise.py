@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.noninterference_house import RULES, World, run_once
+from bench.noninterference_house import ASK_CLOUD, RULES, World, run_once
 from bench.noninterference_secrets import SESSIONS, SecretSource, Session, filled, look_alike
 from edge.privacy.coarse import coarse
 from edge.privacy.generalise import generalise
@@ -21,7 +21,6 @@ from edge.privacy.releases import EdgeReleases
 from edge.privacy.vault import Vault
 from runtime.clock import SystemClock
 from runtime.errors import DetectionFailed, GateRefused
-from runtime.graph.document import parse_graph
 from runtime.ids import Category, PlanId, RequestId, SessionId, StepId
 from runtime.policy.document import parse_policy
 from runtime.ports import ChatMessage, Provenance
@@ -35,11 +34,6 @@ TODAY = date(2026, 11, 29)
 EVERYTHING = frozenset(KINDS.values())
 SENTINEL = Sentinel(default_detectors())
 REDACTOR = Redactor(Grammar(SENTINEL.kinds))
-GRAPH = parse_graph("""
-leeward: graph/v1
-name: ask-cloud
-steps: {answer: {role: assistant, model: gannet-m}}
-""")
 POLICY = """
 leeward: policy/v1
 categories: {person: confidential, contact: confidential, identity: confidential}
@@ -206,7 +200,7 @@ async def test_a_generalised_request_passes_the_gate_and_the_receipt_says_so(
     text = "Patient Anna Kowalska, born on 12 March 1980, takes 2 tablets."
 
     outcome = await run_once(
-        root, tmp_path / "keys", GRAPH, [text, "And Kowalska tomorrow?"], world=world
+        root, tmp_path / "keys", ASK_CLOUD, [text, "And Kowalska tomorrow?"], world=world
     )
 
     first, second = outcome.passages

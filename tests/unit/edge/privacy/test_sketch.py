@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.noninterference_house import RULES, World, opened_house, run_once
+from bench.noninterference_house import ASK_CLOUD, RULES, World, opened_house, run_once
 from edge.config import parse_config
 from edge.documents import load_documents
 from edge.privacy.releases import EdgeReleases
@@ -17,7 +17,6 @@ from runtime.clock import SystemClock
 from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.collaboration.graphs import Inline, PlainModel
 from runtime.errors import ConfigInvalid, GateRefused, NotImplementedYet, StreamBroken
-from runtime.graph.document import parse_graph
 from runtime.ids import Category, ModelName, PlanId, RequestId, SessionId, StepId
 from runtime.policy.document import parse_policy
 from runtime.ports import (
@@ -39,11 +38,6 @@ from tests.unit.edge.test_documents import CONFIG, FILES
 TEXT = "Patient Anna Kowalska has diabetes since the heron sang. What may she eat on a long trip?"
 GOOD = "Which provisions suit a long trip under dietary limits, for <PERSON_1>?"
 PROVENANCE = Provenance(RequestId("r1"), SessionId("s1"), PlanId("p"), StepId("step"))
-GRAPH = parse_graph("""
-leeward: graph/v1
-name: ask-cloud
-steps: {answer: {role: assistant, model: gannet-m}}
-""")
 POLICY = """
 leeward: policy/v1
 categories: {person: confidential, health: restricted}
@@ -180,7 +174,7 @@ async def through(tmp_path: Path, sketcher: Scripted | None) -> tuple[bytes, str
     root = tmp_path / "house"
     root.mkdir()
     world = World(parse_policy(POLICY), RULES.catalog, sketcher=sketcher)
-    outcome = await run_once(root, tmp_path / "keys", GRAPH, [TEXT], world=world)
+    outcome = await run_once(root, tmp_path / "keys", ASK_CLOUD, [TEXT], world=world)
     records = outcome.receipt.releases if outcome.receipt else ()
     return b"".join(outcome.passages), outcome.failure, [record.by for record in records]
 
@@ -208,7 +202,7 @@ async def test_an_abstract_goes_in_place_of_a_long_chat_and_not_where_tools_are_
         ChatMessage("user", "And with diabetes in the mountains?"),
     )
     tool = ToolDefinition("look_up", "finds recipes", "{}")
-    chat = CollaborationRequest(Inline(GRAPH), messages, request_id=RequestId("1" * 32))
+    chat = CollaborationRequest(Inline(ASK_CLOUD), messages, request_id=RequestId("1" * 32))
     plain = PlainModel(ModelName("gannet-m"))
     with_tools = replace(chat, choice=plain, tools=(tool,), request_id=RequestId("2" * 32))
     world = World(parse_policy(POLICY), RULES.catalog, sketcher=Scripted([GOOD]))
