@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -33,9 +34,10 @@ from edge.models.record import StoredModel
 from edge.models.source import check_digest, check_model_name, name_for, parse_source
 from edge.models.store import ModelStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.cli.signing import KeyOption, sign_files
 from runtime.clock import SystemClock
 from runtime.errors import ConfigInvalid, RequestInvalid, SignatureInvalid
-from runtime.identity.signing_keys import load_or_create_key, load_signers, public_file_of
+from runtime.identity.signing_keys import load_signers
 
 __all__ = ["models_app", "pull"]
 
@@ -194,27 +196,18 @@ def sign_models(
         list[Path], typer.Argument(help="GGUF files, ONNX graphs, or folders of one.")
     ],
     *,
-    key: Annotated[Path, typer.Option(help="Ed25519 key (PEM); made when it is not there.")],
+    key: KeyOption,
     source: Annotated[str, typer.Option(help="Where they come from; signed with them.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Vouch for models as they are: write FILE.manifest beside each, over any that is there."""
 
     def work() -> None:
-        provenance = {"signed_at": SystemClock().now().isoformat(timespec="seconds")}
-        if source:
-            provenance["source"] = source
-        try:
-            signing, is_new = load_or_create_key(key)
-            written = [
-                str(write_manifest(model, key=signing, provenance=provenance)) for model in models
-            ]
-        except OSError as failure:
-            reason = f"{failure.filename or key} cannot be read or written: {failure.strerror}"
-            raise RequestInvalid(reason) from None
-        public = f"made a new signing key: {key}; its public half: {public_file_of(key)}"
-        lines = [*written, public] if is_new else written
-        show({"manifests": written, "key_made": is_new}, *lines, as_json=as_json)
+        signed = sign_files(
+            key, [partial(write_manifest, model) for model in models], source=source
+        )
+        data = {"manifests": signed.files, "key_made": signed.key_made}
+        show(data, *signed.lines, as_json=as_json)
 
     run_command(work, as_json=as_json)
 

@@ -2,19 +2,19 @@
 
 import json
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runtime.cli.output import JsonOption, run_command, show
-from runtime.clock import SystemClock
-from runtime.errors import RequestInvalid
+from runtime.cli.signing import KeyOption, sign_files
 from runtime.graph.document import dump_graph, graph_schema, load_graph
 from runtime.graph.hash import graph_hash
 from runtime.graph.render import render_mermaid, render_text
 from runtime.identity.graph_signature import load_signed_graph, write_graph_signature
-from runtime.identity.signing_keys import load_or_create_key, load_signer, public_file_of
+from runtime.identity.signing_keys import load_signer
 
 __all__ = ["app"]
 
@@ -73,27 +73,17 @@ def check(
 def sign_graphs(
     files: GraphFiles,
     *,
-    key: Annotated[Path, typer.Option(help="Ed25519 key (PEM); made when it is not there.")],
+    key: KeyOption,
     as_json: JsonOption = False,
 ) -> None:
     """Vouch for graphs as they are: write FILE.sig beside each, over any that is there."""
 
     def work() -> None:
         graphs = [(file, load_graph(file)) for file in files]
-        try:
-            signing, is_new = load_or_create_key(key)
-            provenance = {"signed_at": SystemClock().now().isoformat(timespec="seconds")}
-            signatures = [
-                str(write_graph_signature(graph, file, key=signing, provenance=provenance))
-                for file, graph in graphs
-            ]
-        except OSError as failure:
-            reason = f"{failure.filename or key} cannot be read or written: {failure.strerror}"
-            raise RequestInvalid(reason) from None
-        public = f"made a new signing key: {key}; its public half: {public_file_of(key)}"
-        lines = [*signatures, public] if is_new else signatures
-        data = {"signatures": signatures, "key_made": is_new}
-        show(data, "\n".join(lines), as_json=as_json)
+        writers = [partial(write_graph_signature, graph, file) for file, graph in graphs]
+        signed = sign_files(key, writers)
+        data = {"signatures": signed.files, "key_made": signed.key_made}
+        show(data, *signed.lines, as_json=as_json)
 
     run_command(work, as_json=as_json)
 
