@@ -284,7 +284,7 @@ class StudyShape(Shape):
     searcher: SearcherShape = Field(default_factory=SearcherShape)
     """How graphs are proposed."""
     trials: int = Field(default=100, ge=1, le=1_000_000)
-    """Most trials."""
+    """Most trials; the last batch is run whole all the same."""
     questions: int | None = Field(default=None, ge=2, le=100_000)
     """Search on this many of the tasks, drawn by the seed; `watch` can be given the others."""
     virtual_trials: int = Field(default=DEFAULT_VIRTUAL, ge=0, le=1024)
