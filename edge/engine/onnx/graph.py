@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from edge.engine.confinement import bound_loading
+from edge.models.files import data_names
 from runtime.errors import EngineCrashed, ModelInvalid
 
 __all__ = ["DecoderGraph", "Ids", "Logits", "Past", "session_of", "size_bytes", "value_of"]
@@ -136,7 +137,10 @@ class DecoderGraph:
 
 def size_bytes(path: Path) -> int:
     """Size of a graph and of the files in which it keeps its weights."""
-    files = (one for one in path.parent.glob("*") if one.name.startswith(path.name))
+    named = data_names(path.name)
+    files = (
+        one for one in path.parent.glob("*") if one.name.startswith(path.name) or one.name in named
+    )
     return sum(one.stat().st_size for one in files if one.is_file())
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from edge.models.files import parent_folder
 from runtime.errors import ModelInvalid
 
 __all__ = ["ModelNotes", "folders_of", "read_json", "read_notes"]
@@ -101,7 +102,7 @@ def _beside(graph: Path, name: str) -> dict[str, Any]:
 def folders_of(graph: Path) -> Iterator[Path]:
     """Yield where a graph's notes may lie; a hub keeps graphs in a folder ``onnx`` of their own."""
     yield graph.parent
-    if graph.parent.name == "onnx":
+    if parent_folder(graph.parent.name):
         yield graph.parent.parent
 
 
