@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from edge.servicers.inference import InferenceServicer
 from leeward.v1 import inference_pb2_grpc as pb_grpc
@@ -30,7 +30,7 @@ NODE = NodeName("bench-1")
 
 async def _serve(setup: dict[str, Any]) -> None:
     pem = {name: base64.b64decode(setup[name]) for name in ("ca", "certificate", "key")}
-    async with LlamaEngine(node=NODE, clock=SystemClock()) as engine:
+    async with NodeEngine(node=NODE, clock=SystemClock()) as engine:
         for model in setup["models"]:
             options = EngineOptions(**model["options"])
             if options.draft is not None:
@@ -52,7 +52,7 @@ async def _serve(setup: dict[str, Any]) -> None:
         await stop(server, None, grace_s=0.2)
 
 
-def _status(engine: LlamaEngine) -> list[dict[str, Any]]:
+def _status(engine: NodeEngine) -> list[dict[str, Any]]:
     return [
         {
             "name": one.name,

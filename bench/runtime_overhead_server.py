@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 import grpc
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.servicers.inference import InferenceServicer
 from leeward.v1 import inference_pb2_grpc as pb_grpc
 from runtime.ids import ModelName, NodeName
@@ -77,7 +77,7 @@ async def _serve(setup: dict[str, Any]) -> None:
     server = new_server(max_concurrent_rpcs=256)
     servicer = InferenceServicer(
         # The servicer asks its engine for nothing here but a stream.
-        cast("LlamaEngine", NoOpModel()),
+        cast("NodeEngine", NoOpModel()),
         catalog=CATALOG,
         node=NODE,
         default_timeout_s=60.0,

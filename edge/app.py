@@ -20,7 +20,7 @@ from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
 from edge.egress.gate import Gate
 from edge.egress.pulling import Pulls
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.http.access import bearer_token, front_tls
 from edge.http.front import HttpFront
 from edge.identity import DeviceIdentity, IdentityStore
@@ -179,7 +179,7 @@ async def _core(
     stack.callback(scanning.shutdown, wait=False, cancel_futures=True)
     detectors = await asyncio.to_thread(edge_detectors, config.sentinel, documents.policy)
     sentinel = Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=scanning)
-    engine = await stack.enter_async_context(LlamaEngine(node=config.name, clock=clock))
+    engine = await stack.enter_async_context(NodeEngine(node=config.name, clock=clock))
     signers = load_signers(config.model_signers, field="model_signers")
     store = ModelStore(config.state, clock=clock, quota_bytes=config.disk_quota_bytes)
     pulls = Pulls(store, control, hub=config.hub, signers=signers)

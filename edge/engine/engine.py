@@ -28,17 +28,15 @@ from runtime.errors import BackendUnavailable, NotFound, RequestInvalid
 from runtime.ids import ModelName, NodeName
 from runtime.ports import Chunk, Completion, Embeddings, GenerateRequest, TextDelta, Usage
 
-__all__ = ["CallObserver", "LlamaEngine"]
+__all__ = ["CallObserver", "NodeEngine"]
 
 CallObserver = Callable[[ModelName, CallAccount], None]
 
 
-class LlamaEngine:
-    """Serves GGUF models through llama.cpp, ONNX decoders through onnxruntime.
+class NodeEngine:
+    """Serves GGUF models through llama.cpp, ONNX decoders and tensor graphs through onnxruntime.
 
-    An asynchronous context manager.
-
-    Leaving the context unloads every model.
+    An asynchronous context manager: leaving it unloads every model.
 
     Args:
         node: Name of this node, for the completions.

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from edge.models.gguf_check import check_gguf
 from edge.models.memory import estimated_bytes
@@ -50,7 +50,7 @@ async def attack(folder: Path, *, seed: int, count: int, loads: int) -> None:
     good.write_bytes(MODEL)
     files = survivors(folder, seed, count)
     assert 0 < len(files) < count
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         await engine.load(GOOD, good)
         for file in files[:loads]:
             # Whatever else it raises fails the test.

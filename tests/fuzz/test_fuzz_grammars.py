@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 import pytest_asyncio
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.limits import check_schema
 from edge.engine.options import EngineOptions
 from edge.engine.schema import grammar_from_schema
@@ -34,8 +34,8 @@ EYE_S: Final = 1.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine() -> AsyncIterator[LlamaEngine]:
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+async def engine() -> AsyncIterator[NodeEngine]:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         await engine.load(NAME, MODEL)
         yield engine
 
@@ -45,7 +45,7 @@ def ask(**sampling: str) -> GenerateRequest:
     return GenerateRequest(NAME, (ChatMessage("user", "Hello"),), drawn, timeout_s=CALL_S)
 
 
-async def ended(engine: LlamaEngine, request: GenerateRequest) -> str:
+async def ended(engine: NodeEngine, request: GenerateRequest) -> str:
     """Return how a call ended; anything unnamed, or without end, fails the test."""
     try:
         async with asyncio.timeout(3 * CALL_S):
@@ -56,7 +56,7 @@ async def ended(engine: LlamaEngine, request: GenerateRequest) -> str:
     return "answered"
 
 
-async def attack(engine: LlamaEngine, requests: list[GenerateRequest]) -> None:
+async def attack(engine: NodeEngine, requests: list[GenerateRequest]) -> None:
     ends = [await ended(engine, request) for request in requests]
     async with asyncio.timeout(30):
         while await ended(engine, ask()) != "answered":  # noqa: ASYNC110 - it may be starting again
@@ -84,14 +84,14 @@ def converted(schema: str) -> str:
 
 
 @pytest.mark.parametrize("seed", [1])
-async def test_grammars_end_no_more_than_their_own_call(engine: LlamaEngine, seed: int) -> None:
+async def test_grammars_end_no_more_than_their_own_call(engine: NodeEngine, seed: int) -> None:
     texts = islice(grammars(random.Random(seed)), 70)
 
     await attack(engine, [ask(grammar='root ::= "a"'), *(ask(grammar=text) for text in texts)])
 
 
 @pytest.mark.parametrize("seed", [1])
-async def test_schemas_end_no_more_than_their_own_call(engine: LlamaEngine, seed: int) -> None:
+async def test_schemas_end_no_more_than_their_own_call(engine: NodeEngine, seed: int) -> None:
     texts = islice(schemas(random.Random(seed)), 120)
 
     await attack(
@@ -101,7 +101,7 @@ async def test_schemas_end_no_more_than_their_own_call(engine: LlamaEngine, seed
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 110))
-async def test_many_grammars_and_schemas(engine: LlamaEngine, seed: int) -> None:
+async def test_many_grammars_and_schemas(engine: NodeEngine, seed: int) -> None:
     rng = random.Random(seed)
     asked = [ask(grammar=text) for text in islice(grammars(rng), 1_000)]
     asked += [ask(json_schema=text) for text in islice(schemas(rng), 1_000)]

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import BackendUnavailable, ModelInvalid
@@ -33,7 +33,7 @@ async def attack(folder: Path, *, seed: int, loads: int) -> None:
     whole = write_toy(folder / "whole", counts_positions=True)
     good = summing(folder / "good.onnx")
     broken = folder / "broken"
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
         await engine.load(GOOD, good, options=TENSORS)
         for _ in range(loads):
             shutil.rmtree(broken, ignore_errors=True)

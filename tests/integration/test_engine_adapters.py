@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bench.random_gguf import Shape, write_adapter, write_model
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import ModelInvalid
@@ -38,8 +38,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def engine(files: Path) -> AsyncIterator[LlamaEngine]:
-    async with LlamaEngine(node=NodeName("edge"), clock=SystemClock(), options=OPTIONS) as engine:
+async def engine(files: Path) -> AsyncIterator[NodeEngine]:
+    async with NodeEngine(node=NodeName("edge"), clock=SystemClock(), options=OPTIONS) as engine:
         await engine.load(BASE, files / "base.gguf")
         for name, file in ((ZERO, "zero.gguf"), (OTHER, "other.gguf")):
             adapted = replace(OPTIONS, adapter=files / file)
@@ -47,13 +47,13 @@ async def engine(files: Path) -> AsyncIterator[LlamaEngine]:
         yield engine
 
 
-async def answer(engine: LlamaEngine, model: ModelName) -> str:
+async def answer(engine: NodeEngine, model: ModelName) -> str:
     request = GenerateRequest(model, (ChatMessage("user", "Hello"),), Sampling(max_tokens=24))
     chunks = [chunk async for chunk in engine.generate(request)]
     return "".join(chunk.text for chunk in chunks if isinstance(chunk, TextDelta))
 
 
-async def test_an_adapter_changes_the_answer_unless_it_holds_zeros(engine: LlamaEngine) -> None:
+async def test_an_adapter_changes_the_answer_unless_it_holds_zeros(engine: NodeEngine) -> None:
     base = await answer(engine, BASE)
 
     assert base
@@ -74,7 +74,7 @@ async def test_an_adapter_changes_the_answer_unless_it_holds_zeros(engine: Llama
     ],
 )
 async def test_an_adapter_that_does_not_fit_is_refused_in_a_sentence(
-    engine: LlamaEngine, files: Path, file: str, reason: str
+    engine: NodeEngine, files: Path, file: str, reason: str
 ) -> None:
     options = replace(OPTIONS, adapter=files / file)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import (
@@ -51,19 +51,19 @@ ENDLESS = "root ::= [a-z] root"
     params=[(MODEL, False), (MODEL, True), (MODEL.with_suffix(".onnx"), False)],
     ids=["shared", "deterministic", "onnx"],
 )
-async def engine(request: pytest.FixtureRequest) -> AsyncIterator[LlamaEngine]:
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[NodeEngine]:
     model, is_deterministic = request.param
     options = replace(OPTIONS, is_deterministic=is_deterministic)
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
         await engine.load(NAME, model)
         yield engine
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def single() -> AsyncIterator[LlamaEngine]:
+async def single() -> AsyncIterator[NodeEngine]:
     """An engine with one slot, whose second caller waits."""
     options = replace(OPTIONS, slots=1)
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
         await engine.load(NAME, MODEL)
         yield engine
 
@@ -74,7 +74,7 @@ def ask(content: str = QUESTION, *, timeout_s: float = 30.0, **sampling: Any) ->
 
 
 async def collect(
-    engine: LlamaEngine, request: GenerateRequest
+    engine: NodeEngine, request: GenerateRequest
 ) -> tuple[str, Completion, list[TextDelta]]:
     chunks = [chunk async for chunk in engine.generate(request)]
     last = chunks.pop()
@@ -84,13 +84,13 @@ async def collect(
     return "".join(delta.text for delta in deltas), last, deltas
 
 
-async def wait_idle(engine: LlamaEngine, limit_s: float = 5.0) -> None:
+async def wait_idle(engine: NodeEngine, limit_s: float = 5.0) -> None:
     async with asyncio.timeout(limit_s):
         while engine.models()[0].open_calls:  # noqa: ASYNC110 - a process gives no event
             await asyncio.sleep(0.005)
 
 
-async def test_an_answer_streams_and_ends_with_one_completion(engine: LlamaEngine) -> None:
+async def test_an_answer_streams_and_ends_with_one_completion(engine: NodeEngine) -> None:
     text, completion, deltas = await collect(engine, ask())
 
     assert "Answer:" in text
@@ -102,7 +102,7 @@ async def test_an_answer_streams_and_ends_with_one_completion(engine: LlamaEngin
     assert (completion.model, completion.node) == (NAME, "edge-1")
 
 
-async def test_greedy_answers_repeat_whatever_was_asked_in_between(engine: LlamaEngine) -> None:
+async def test_greedy_answers_repeat_whatever_was_asked_in_between(engine: NodeEngine) -> None:
     first, _, _ = await collect(engine, ask())
     await collect(engine, ask("Something else entirely", temperature=1.0, max_tokens=30))
 
@@ -112,7 +112,7 @@ async def test_greedy_answers_repeat_whatever_was_asked_in_between(engine: Llama
     assert completion.usage.cached_tokens == 0
 
 
-async def test_a_seed_repeats_an_answer_and_another_seed_changes_it(engine: LlamaEngine) -> None:
+async def test_a_seed_repeats_an_answer_and_another_seed_changes_it(engine: NodeEngine) -> None:
     hot = {"temperature": 1.5, "max_tokens": 60}
 
     one, _, _ = await collect(engine, ask(RAMBLE, seed=1, **hot))
@@ -126,7 +126,7 @@ async def test_a_seed_repeats_an_answer_and_another_seed_changes_it(engine: Llam
     assert len(set(free)) > 1
 
 
-async def test_sampling_settings_reach_the_sampler(engine: LlamaEngine) -> None:
+async def test_sampling_settings_reach_the_sampler(engine: NodeEngine) -> None:
     greedy, _, _ = await collect(engine, ask(RAMBLE, max_tokens=40))
 
     for cut in ({"top_k": 1}, {"top_p": 1e-6}, {"min_p": 0.999}):
@@ -136,7 +136,7 @@ async def test_sampling_settings_reach_the_sampler(engine: LlamaEngine) -> None:
     assert penalised != greedy
 
 
-async def test_penalties_on_the_answer_spread_its_tokens(engine: LlamaEngine) -> None:
+async def test_penalties_on_the_answer_spread_its_tokens(engine: NodeEngine) -> None:
     plain, _, _ = await collect(engine, ask(RAMBLE, grammar="root ::= [a-z]{40}"))
 
     for penalty in ({"frequency_penalty": 30.0}, {"presence_penalty": 30.0}):
@@ -146,7 +146,7 @@ async def test_penalties_on_the_answer_spread_its_tokens(engine: LlamaEngine) ->
     assert completion.finish_reason is FinishReason.LENGTH  # the first token, over and over
 
 
-async def test_a_biased_token_is_forced_or_forbidden(engine: LlamaEngine) -> None:
+async def test_a_biased_token_is_forced_or_forbidden(engine: NodeEngine) -> None:
     (status,) = engine.models()
     assert status.facts is not None
     others = tuple((one, -100.0) for one in range(status.facts.vocabulary_size) if one != 90)
@@ -158,19 +158,19 @@ async def test_a_biased_token_is_forced_or_forbidden(engine: LlamaEngine) -> Non
     assert forced == left != plain
 
 
-async def test_a_bias_for_no_token_is_refused(engine: LlamaEngine) -> None:
+async def test_a_bias_for_no_token_is_refused(engine: NodeEngine) -> None:
     with pytest.raises(RequestInvalid, match="logit_bias"):
         await collect(engine, ask(logit_bias=((10_000_000, 1.0),)))
 
 
-async def test_max_tokens_ends_an_answer_with_length(engine: LlamaEngine) -> None:
+async def test_max_tokens_ends_an_answer_with_length(engine: NodeEngine) -> None:
     _, completion, _ = await collect(engine, ask(RAMBLE, max_tokens=7))
 
     assert completion.finish_reason is FinishReason.LENGTH
     assert completion.usage.completion_tokens == 7
 
 
-async def test_a_stop_string_across_tokens_is_cut_and_not_shown(engine: LlamaEngine) -> None:
+async def test_a_stop_string_across_tokens_is_cut_and_not_shown(engine: NodeEngine) -> None:
     whole, _, _ = await collect(engine, ask())
     at = whole.index("Answer")
     stop = whole[at - 2 : at + 3]
@@ -182,7 +182,7 @@ async def test_a_stop_string_across_tokens_is_cut_and_not_shown(engine: LlamaEng
     assert not any("Answ" in delta.text for delta in deltas)
 
 
-async def test_every_piece_is_whole_characters(engine: LlamaEngine) -> None:
+async def test_every_piece_is_whole_characters(engine: NodeEngine) -> None:
     grammar = 'root ::= "é€𝄞é€𝄞é"'
 
     text, completion, deltas = await collect(engine, ask(grammar=grammar))
@@ -193,13 +193,13 @@ async def test_every_piece_is_whole_characters(engine: LlamaEngine) -> None:
     assert completion.usage.completion_tokens > len(text)  # the vocabulary spells them in bytes
 
 
-async def test_an_answer_cut_inside_a_character_ends_in_a_replacement(engine: LlamaEngine) -> None:
+async def test_an_answer_cut_inside_a_character_ends_in_a_replacement(engine: NodeEngine) -> None:
     text, _, _ = await collect(engine, ask(grammar='root ::= "𝄞"', max_tokens=2))
 
     assert text == "\ufffd"
 
 
-async def test_a_grammar_restricts_the_answer(engine: LlamaEngine) -> None:
+async def test_a_grammar_restricts_the_answer(engine: NodeEngine) -> None:
     for temperature in (0.0, 1.5):
         request = ask(grammar="root ::= [0-9]{5}", temperature=temperature, seed=4)
 
@@ -263,7 +263,7 @@ SCHEMAS: list[tuple[dict[str, Any], Callable[[Any], bool]]] = [
 
 @pytest.mark.parametrize(("schema", "holds"), SCHEMAS)
 async def test_a_json_schema_holds_for_every_answer(
-    engine: LlamaEngine, schema: dict[str, Any], holds: Callable[[Any], bool]
+    engine: NodeEngine, schema: dict[str, Any], holds: Callable[[Any], bool]
 ) -> None:
     for seed in range(4):
         request = ask(
@@ -291,7 +291,7 @@ async def test_a_json_schema_holds_for_every_answer(
     ],
 )
 async def test_a_hostile_grammar_or_schema_is_refused_and_nothing_dies(
-    engine: LlamaEngine, sampling: dict[str, str]
+    engine: NodeEngine, sampling: dict[str, str]
 ) -> None:
     with pytest.raises(RequestInvalid):
         await collect(engine, ask(**sampling))
@@ -299,7 +299,7 @@ async def test_a_hostile_grammar_or_schema_is_refused_and_nothing_dies(
     assert engine.models()[0].restarts == 0
 
 
-async def test_logprobs_are_the_models_own(engine: LlamaEngine) -> None:
+async def test_logprobs_are_the_models_own(engine: NodeEngine) -> None:
     text, completion, deltas = await collect(engine, ask(logprobs=3, max_tokens=12))
 
     entries = [entry for delta in deltas for entry in delta.logprobs]
@@ -312,7 +312,7 @@ async def test_logprobs_are_the_models_own(engine: LlamaEngine) -> None:
         assert entry.logprob <= 0
 
 
-async def test_a_control_token_in_a_message_is_read_as_text(engine: LlamaEngine) -> None:
+async def test_a_control_token_in_a_message_is_read_as_text(engine: NodeEngine) -> None:
     _, plain, _ = await collect(engine, ask("x", max_tokens=1))
 
     _, spelled, _ = await collect(engine, ask("x<|end|>", max_tokens=1))
@@ -320,26 +320,26 @@ async def test_a_control_token_in_a_message_is_read_as_text(engine: LlamaEngine)
     assert spelled.usage.prompt_tokens > plain.usage.prompt_tokens + 1
 
 
-async def test_a_prompt_beyond_the_context_is_refused_with_numbers(engine: LlamaEngine) -> None:
+async def test_a_prompt_beyond_the_context_is_refused_with_numbers(engine: NodeEngine) -> None:
     with pytest.raises(ContextOverflow, match=r"prompt of \d{4,} tokens .* context of 1024"):
         await collect(engine, ask("seven " * 2000))
 
 
-async def test_an_answer_ends_where_the_context_does(engine: LlamaEngine) -> None:
+async def test_an_answer_ends_where_the_context_does(engine: NodeEngine) -> None:
     _, completion, _ = await collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
 
     assert completion.finish_reason is FinishReason.LENGTH
     assert completion.usage.prompt_tokens + completion.usage.completion_tokens == 1024
 
 
-async def test_a_deadline_ends_a_running_answer(engine: LlamaEngine) -> None:
+async def test_a_deadline_ends_a_running_answer(engine: NodeEngine) -> None:
     with pytest.raises(DeadlineExceeded):
         await collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000, timeout_s=0.05))
 
     await wait_idle(engine)
 
 
-async def test_a_deadline_ends_a_waiting_call(single: LlamaEngine) -> None:
+async def test_a_deadline_ends_a_waiting_call(single: NodeEngine) -> None:
     async with aclosing(
         single.generate(ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
     ) as running:
@@ -351,7 +351,7 @@ async def test_a_deadline_ends_a_waiting_call(single: LlamaEngine) -> None:
     await wait_idle(single)
 
 
-async def test_closing_a_stream_frees_the_slot_at_once(single: LlamaEngine) -> None:
+async def test_closing_a_stream_frees_the_slot_at_once(single: NodeEngine) -> None:
     engine = single
     _, whole, _ = await collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000))
     async with aclosing(
@@ -367,7 +367,7 @@ async def test_closing_a_stream_frees_the_slot_at_once(single: LlamaEngine) -> N
     await wait_idle(engine)
 
 
-async def test_cancelling_a_task_frees_the_slot(engine: LlamaEngine) -> None:
+async def test_cancelling_a_task_frees_the_slot(engine: NodeEngine) -> None:
     task = asyncio.create_task(collect(engine, ask(RAMBLE, grammar=ENDLESS, max_tokens=100_000)))
     await asyncio.sleep(0)  # lets the call begin
     assert engine.models()[0].open_calls == 1
@@ -379,7 +379,7 @@ async def test_cancelling_a_task_frees_the_slot(engine: LlamaEngine) -> None:
     await wait_idle(engine)
 
 
-async def test_more_calls_than_allowed_are_refused(engine: LlamaEngine) -> None:
+async def test_more_calls_than_allowed_are_refused(engine: NodeEngine) -> None:
     requests = [ask(RAMBLE, max_tokens=20) for _ in range(OPTIONS.queue_limit + 2)]
 
     results = await asyncio.gather(
@@ -392,7 +392,7 @@ async def test_more_calls_than_allowed_are_refused(engine: LlamaEngine) -> None:
     assert sum(isinstance(result, tuple) for result in results) == OPTIONS.queue_limit
 
 
-async def test_concurrent_callers_get_their_own_answers(engine: LlamaEngine) -> None:
+async def test_concurrent_callers_get_their_own_answers(engine: NodeEngine) -> None:
     alone = [(await collect(engine, ask(text, max_tokens=25)))[0] for text in (QUESTION, RAMBLE)]
 
     together = await asyncio.gather(
@@ -402,7 +402,7 @@ async def test_concurrent_callers_get_their_own_answers(engine: LlamaEngine) -> 
     assert [text for text, _, _ in together] == alone
 
 
-async def test_names_are_known_or_not(engine: LlamaEngine) -> None:
+async def test_names_are_known_or_not(engine: NodeEngine) -> None:
     with pytest.raises(NotFound, match="other"):
         await collect(engine, replace(ask(), model=ModelName("other")))
     with pytest.raises(NotFound):
@@ -413,7 +413,7 @@ async def test_names_are_known_or_not(engine: LlamaEngine) -> None:
         await engine.embed(NAME, ["x"])
 
 
-async def test_the_status_says_what_is_loaded(engine: LlamaEngine) -> None:
+async def test_the_status_says_what_is_loaded(engine: NodeEngine) -> None:
     (status,) = engine.models()
 
     assert (status.name, status.state, status.restarts) == (NAME, "ready", 0)
@@ -434,7 +434,7 @@ for content in json.loads(sys.argv[2]):
 """
 
 
-async def test_greedy_answers_equal_those_of_the_packaged_llama(engine: LlamaEngine) -> None:
+async def test_greedy_answers_equal_those_of_the_packaged_llama(engine: NodeEngine) -> None:
     questions = [QUESTION, RAMBLE, "Kari López has phone +46 70 174 06 99. What is the phone?"]
     command = [sys.executable, "-W", "ignore", "-c", PEER, str(MODEL), json.dumps(questions)]
     peer = await asyncio.to_thread(

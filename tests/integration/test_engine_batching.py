@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import LeewardError, RequestInvalid
@@ -30,9 +30,9 @@ Answered = tuple[str, list[Any]]
 
 
 @asynccontextmanager
-async def serving(**options: Any) -> AsyncIterator[LlamaEngine]:
+async def serving(**options: Any) -> AsyncIterator[NodeEngine]:
     changed = replace(OPTIONS, **options)
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=changed) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=changed) as engine:
         await engine.load(NAME, MODEL)
         yield engine
 
@@ -42,20 +42,20 @@ def ask(content: str = "Hello", **sampling: Any) -> GenerateRequest:
     return GenerateRequest(NAME, messages, Sampling(**sampling), timeout_s=60.0)
 
 
-async def answered(engine: LlamaEngine, request: GenerateRequest) -> Answered:
+async def answered(engine: NodeEngine, request: GenerateRequest) -> Answered:
     """Return the text and every log-probability: equal ones mean equal logits."""
     deltas = [item async for item in engine.generate(request) if isinstance(item, TextDelta)]
     entries = [entry for delta in deltas for entry in delta.logprobs]
     return "".join(delta.text for delta in deltas), entries
 
 
-async def finish(engine: LlamaEngine, request: GenerateRequest) -> Completion:
+async def finish(engine: NodeEngine, request: GenerateRequest) -> Completion:
     *_, last = [item async for item in engine.generate(request)]
     assert isinstance(last, Completion)
     return last
 
 
-async def wait_idle(engine: LlamaEngine, limit_s: float = 5.0) -> None:
+async def wait_idle(engine: NodeEngine, limit_s: float = 5.0) -> None:
     async with asyncio.timeout(limit_s):
         while engine.models()[0].open_calls:  # noqa: ASYNC110 - a process gives no event
             await asyncio.sleep(0.005)

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from bench.random_gguf import SHAPE_135M, write_model
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import (
@@ -46,10 +46,10 @@ TEXTS = ["two cats", "two cats and a dog", "x" * 300, "two cats", "é€𝄞", "
 @pytest_asyncio.fixture(loop_scope="module", scope="module", params=[MEAN, LAST])
 async def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[LlamaEngine]:
+) -> AsyncIterator[NodeEngine]:
     path = tmp_path_factory.mktemp("model") / "vectors.gguf"
     write_model(path, replace(SMALL, pooling=request.param))
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         facts = await engine.load(NAME, path)
         assert facts.embeds
         yield engine
@@ -59,7 +59,7 @@ def cosine(one: list[float], other: list[float]) -> float:
     return sum(left * right for left, right in zip(one, other, strict=True))
 
 
-async def test_every_text_gets_a_vector_of_unit_length_in_its_place(engine: LlamaEngine) -> None:
+async def test_every_text_gets_a_vector_of_unit_length_in_its_place(engine: NodeEngine) -> None:
     found = await engine.embed(NAME, TEXTS)
 
     assert len(found.vectors) == len(TEXTS)
@@ -71,7 +71,7 @@ async def test_every_text_gets_a_vector_of_unit_length_in_its_place(engine: Llam
     assert found.usage.prompt_tokens >= sum(map(len, TEXTS))
 
 
-async def test_a_vector_does_not_depend_on_what_else_is_asked(engine: LlamaEngine) -> None:
+async def test_a_vector_does_not_depend_on_what_else_is_asked(engine: NodeEngine) -> None:
     alone = [(await engine.embed(NAME, [text])).vectors[0] for text in TEXTS]
 
     together = (await engine.embed(NAME, TEXTS)).vectors
@@ -83,7 +83,7 @@ async def test_a_vector_does_not_depend_on_what_else_is_asked(engine: LlamaEngin
 
 
 async def test_what_cannot_be_embedded_is_refused_and_the_rest_goes_on(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     restarts = engine.models()[0].restarts
     with pytest.raises(ContextOverflow, match=r"a text of 6.. tokens; .* at most 512"):
@@ -100,7 +100,7 @@ async def test_what_cannot_be_embedded_is_refused_and_the_rest_goes_on(
     assert engine.models()[0].restarts == restarts
 
 
-async def test_a_death_fails_the_call_and_the_next_one_works(engine: LlamaEngine) -> None:
+async def test_a_death_fails_the_call_and_the_next_one_works(engine: NodeEngine) -> None:
     call = asyncio.create_task(engine.embed(NAME, ["y" * 400] * 2000))
     async with asyncio.timeout(10.0):
         while not engine.models()[0].open_calls:  # noqa: ASYNC110 - a process gives no event
@@ -117,6 +117,6 @@ async def test_a_death_fails_the_call_and_the_next_one_works(engine: LlamaEngine
 
 async def test_a_ranking_model_is_refused_at_load(tmp_path: Path) -> None:
     write_model(tmp_path / "ranks.gguf", replace(SMALL, pooling=RANK))
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         with pytest.raises(ModelInvalid, match="ranks texts"):
             await engine.load(NAME, tmp_path / "ranks.gguf")

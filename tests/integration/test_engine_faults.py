@@ -14,7 +14,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from edge.engine.process import ModelStatus
 from runtime.clock import SystemClock
@@ -37,8 +37,8 @@ GLUTTONOUS = 'root ::= a{0,300}\na ::= b{0,300}\nb ::= "x"{0,300}'
 
 
 @pytest_asyncio.fixture
-async def engine() -> AsyncIterator[LlamaEngine]:
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+async def engine() -> AsyncIterator[NodeEngine]:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         await engine.load(NAME, MODEL)
         yield engine
 
@@ -48,17 +48,17 @@ def ask(content: str = RAMBLE, *, timeout_s: float = 30.0, **sampling: Any) -> G
     return GenerateRequest(NAME, messages, Sampling(**sampling), timeout_s=timeout_s)
 
 
-async def finish(engine: LlamaEngine, request: GenerateRequest) -> Completion:
+async def finish(engine: NodeEngine, request: GenerateRequest) -> Completion:
     *_, last = [chunk async for chunk in engine.generate(request)]
     assert isinstance(last, Completion)
     return last
 
 
-def status(engine: LlamaEngine) -> ModelStatus:
+def status(engine: NodeEngine) -> ModelStatus:
     return engine.models()[0]
 
 
-def pid_of(engine: LlamaEngine) -> int:
+def pid_of(engine: NodeEngine) -> int:
     pid = status(engine).pid
     assert pid is not None
     return pid
@@ -78,7 +78,7 @@ def is_gone(pid: int) -> bool:
 
 
 async def test_a_kill_fails_every_open_call_at_once_and_the_next_one_works(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     loop = asyncio.get_running_loop()
     async with aclosing(engine.generate(ask(grammar=ENDLESS, max_tokens=100_000))) as running:
@@ -100,7 +100,7 @@ async def test_a_kill_fails_every_open_call_at_once_and_the_next_one_works(
     assert status(engine).restarts == 1
 
 
-async def test_an_idle_child_that_dies_is_back_before_anyone_asks(engine: LlamaEngine) -> None:
+async def test_an_idle_child_that_dies_is_back_before_anyone_asks(engine: NodeEngine) -> None:
     first = pid_of(engine)
 
     os.kill(first, signal.SIGKILL)
@@ -110,7 +110,7 @@ async def test_an_idle_child_that_dies_is_back_before_anyone_asks(engine: LlamaE
 
 
 async def test_a_stopped_child_is_killed_and_its_call_gets_a_typed_error(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     async with aclosing(engine.generate(ask(grammar=ENDLESS, max_tokens=100_000))) as running:
         await anext(running)
@@ -124,7 +124,7 @@ async def test_a_stopped_child_is_killed_and_its_call_gets_a_typed_error(
 
 
 async def test_a_child_stopped_while_idle_is_found_out_by_the_next_call(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     os.kill(pid_of(engine), signal.SIGSTOP)
 
@@ -136,7 +136,7 @@ async def test_a_child_stopped_while_idle_is_found_out_by_the_next_call(
 
 
 async def test_a_stopped_child_cannot_hold_a_caller_beyond_its_deadline(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     os.kill(pid_of(engine), signal.SIGSTOP)
     loop = asyncio.get_running_loop()
@@ -149,7 +149,7 @@ async def test_a_stopped_child_cannot_hold_a_caller_beyond_its_deadline(
 
 
 async def test_a_grammar_that_explodes_ends_the_child_and_not_the_daemon(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     async with asyncio.timeout(10.0):
         with pytest.raises(EngineCrashed, match="one step took over"):
@@ -158,7 +158,7 @@ async def test_a_grammar_that_explodes_ends_the_child_and_not_the_daemon(
     assert (await finish(engine, ask(max_tokens=2))).usage.completion_tokens == 2
 
 
-async def test_a_grammar_that_eats_memory_meets_a_wall(engine: LlamaEngine) -> None:
+async def test_a_grammar_that_eats_memory_meets_a_wall(engine: NodeEngine) -> None:
     await engine.unload(NAME)
     options = replace(OPTIONS, memory_headroom_bytes=16 << 20, step_limit_s=60.0)
     await engine.load(NAME, MODEL, options=options)
@@ -175,7 +175,7 @@ async def test_a_crash_loop_fails_calls_instead_of_holding_them(tmp_path: Path) 
     model = tmp_path / "model.gguf"
     model.write_bytes(MODEL.read_bytes())
     options = replace(OPTIONS, restart_wait_s=0.3)
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
         await engine.load(NAME, model)
         model.unlink()
         os.kill(pid_of(engine), signal.SIGKILL)
@@ -189,7 +189,7 @@ async def test_a_crash_loop_fails_calls_instead_of_holding_them(tmp_path: Path) 
         assert (await finish(engine, ask(max_tokens=2))).usage.completion_tokens == 2
 
 
-async def test_unloading_lets_open_calls_end_and_leaves_no_process(engine: LlamaEngine) -> None:
+async def test_unloading_lets_open_calls_end_and_leaves_no_process(engine: NodeEngine) -> None:
     pid = pid_of(engine)
     call = asyncio.create_task(finish(engine, ask(grammar=ENDLESS, max_tokens=200)))
     await wait_until(lambda: status(engine).open_calls == 1)
@@ -205,7 +205,7 @@ async def test_unloading_lets_open_calls_end_and_leaves_no_process(engine: Llama
     await wait_until(lambda: is_gone(pid))
 
 
-async def test_a_call_that_outlives_the_drain_is_ended(engine: LlamaEngine) -> None:
+async def test_a_call_that_outlives_the_drain_is_ended(engine: NodeEngine) -> None:
     await engine.unload(NAME)
     await engine.load(NAME, MODEL, options=replace(OPTIONS, drain_limit_s=0.05))
     async with aclosing(engine.generate(ask(grammar=ENDLESS, max_tokens=100_000))) as running:
@@ -220,7 +220,7 @@ async def test_a_call_that_outlives_the_drain_is_ended(engine: LlamaEngine) -> N
 @pytest.mark.skipif(
     os.geteuid() != 0, reason="a child that hides from its peers; only root can look"
 )
-async def test_a_child_sees_no_secret_and_can_write_nothing(engine: LlamaEngine) -> None:
+async def test_a_child_sees_no_secret_and_can_write_nothing(engine: NodeEngine) -> None:
     child = psutil.Process(pid_of(engine))
 
     assert set(child.environ()) <= {
@@ -238,12 +238,12 @@ async def test_a_child_sees_no_secret_and_can_write_nothing(engine: LlamaEngine)
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from runtime.clock import SystemClock
 from runtime.ports import ChatMessage, GenerateRequest, Sampling
 
 async def main() -> None:
-    async with LlamaEngine(node="edge-1", clock=SystemClock()) as engine:
+    async with NodeEngine(node="edge-1", clock=SystemClock()) as engine:
         await engine.load("m", Path(sys.argv[1]))
         endless = Sampling(grammar="root ::= [a-z] root", max_tokens=100_000)
         request = GenerateRequest("m", (ChatMessage("user", "Hello"),), endless)

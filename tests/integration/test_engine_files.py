@@ -9,7 +9,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import BackendUnavailable, LeewardError, ModelInvalid
@@ -21,20 +21,20 @@ NAME = ModelName("m")
 
 
 @pytest_asyncio.fixture
-async def engine() -> AsyncIterator[LlamaEngine]:
+async def engine() -> AsyncIterator[NodeEngine]:
     options = EngineOptions(threads=1, start_limit_s=20.0, hang_limit_s=1.0, step_limit_s=2.0)
     others = set(psutil.Process().children())  # of fixtures that live as long as the session
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
         yield engine
     assert set(psutil.Process().children()) <= others
 
 
-async def load(engine: LlamaEngine, path: Path, data: bytes) -> None:
+async def load(engine: NodeEngine, path: Path, data: bytes) -> None:
     await asyncio.to_thread(path.write_bytes, data)
     await engine.load(NAME, path)
 
 
-async def test_a_missing_file_is_model_invalid(engine: LlamaEngine, tmp_path: Path) -> None:
+async def test_a_missing_file_is_model_invalid(engine: NodeEngine, tmp_path: Path) -> None:
     with pytest.raises(ModelInvalid, match="no such model file"):
         await engine.load(NAME, tmp_path / "none.gguf")
 
@@ -43,7 +43,7 @@ async def test_a_missing_file_is_model_invalid(engine: LlamaEngine, tmp_path: Pa
 
 @pytest.mark.parametrize("keep", [0, 3, 24, 5_000, 60_000, -1])
 async def test_a_truncated_file_is_model_invalid(
-    engine: LlamaEngine, tmp_path: Path, keep: int
+    engine: NodeEngine, tmp_path: Path, keep: int
 ) -> None:
     with pytest.raises(ModelInvalid) as caught:
         await load(engine, tmp_path / "cut.gguf", MODEL.read_bytes()[:keep])
@@ -63,7 +63,7 @@ async def test_a_truncated_file_is_model_invalid(
     ],
 )
 async def test_a_file_that_only_libllama_can_judge_is_model_invalid(
-    engine: LlamaEngine, tmp_path: Path, old: bytes, new: bytes
+    engine: NodeEngine, tmp_path: Path, old: bytes, new: bytes
 ) -> None:
     data = MODEL.read_bytes()
     assert old in data
@@ -75,7 +75,7 @@ async def test_a_file_that_only_libllama_can_judge_is_model_invalid(
     assert engine.models() == ()
 
 
-async def test_random_damage_never_reaches_the_daemon(engine: LlamaEngine, tmp_path: Path) -> None:
+async def test_random_damage_never_reaches_the_daemon(engine: NodeEngine, tmp_path: Path) -> None:
     whole = MODEL.read_bytes()
     header = whole.index(b"blk.0.attn") + 2000
     rng = random.Random(20261124)
@@ -102,12 +102,12 @@ async def test_random_damage_never_reaches_the_daemon(engine: LlamaEngine, tmp_p
     assert engine.models()[0].state == "ready"
 
 
-async def test_a_wrong_digest_is_model_invalid(engine: LlamaEngine) -> None:
+async def test_a_wrong_digest_is_model_invalid(engine: NodeEngine) -> None:
     with pytest.raises(ModelInvalid, match="SHA-256"):
         await engine.load(NAME, MODEL, sha256="0" * 64)
 
 
-async def test_two_models_serve_side_by_side_and_one_can_go(engine: LlamaEngine) -> None:
+async def test_two_models_serve_side_by_side_and_one_can_go(engine: NodeEngine) -> None:
     other = MODEL.with_name("gannet-m.gguf")
     await asyncio.gather(
         engine.load(ModelName("small"), MODEL), engine.load(ModelName("large"), other)
@@ -125,7 +125,7 @@ async def test_two_models_serve_side_by_side_and_one_can_go(engine: LlamaEngine)
     assert isinstance(last, Completion)
 
 
-async def test_a_model_unloaded_while_it_loads_leaves_nobody_waiting(engine: LlamaEngine) -> None:
+async def test_a_model_unloaded_while_it_loads_leaves_nobody_waiting(engine: NodeEngine) -> None:
     loading = asyncio.create_task(engine.load(NAME, MODEL))
     await asyncio.sleep(0)
 
@@ -137,7 +137,7 @@ async def test_a_model_unloaded_while_it_loads_leaves_nobody_waiting(engine: Lla
     assert engine.models() == ()
 
 
-async def test_a_cancelled_load_leaves_no_process(engine: LlamaEngine) -> None:
+async def test_a_cancelled_load_leaves_no_process(engine: NodeEngine) -> None:
     others = set(psutil.Process().children())
     loading = asyncio.create_task(engine.load(NAME, MODEL))
     async with asyncio.timeout(10.0):

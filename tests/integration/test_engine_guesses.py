@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.random_gguf import Shape, write_model
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from edge.engine.traffic import Traffic
 from runtime.clock import SystemClock
@@ -44,7 +44,7 @@ async def answers(
     """Return the text and the completion of each request, and what the engine counted."""
     options = replace(OPTIONS, guesses=guesses, draft=draft)
     found: list[tuple[str, Completion]] = []
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
         await engine.load(NAME, MODEL)
         for request in requests:
             *deltas, last = [item async for item in engine.generate(request)]
@@ -144,7 +144,7 @@ async def test_drawn_answers_have_the_distribution_that_they_have_without_a_draf
 async def test_a_draft_that_cannot_serve_is_refused_in_a_sentence(
     options: dict[str, Any], reason: str
 ) -> None:
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
         with pytest.raises(ModelInvalid, match=reason):
             await engine.load(NAME, MODEL, options=replace(OPTIONS, **options))
 
@@ -152,6 +152,6 @@ async def test_a_draft_that_cannot_serve_is_refused_in_a_sentence(
 async def test_a_draft_with_another_vocabulary_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.gguf"
     write_model(other, TINY)
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
         with pytest.raises(ModelInvalid, match="has another vocabulary"):
             await engine.load(NAME, MODEL, options=replace(OPTIONS, draft=other))

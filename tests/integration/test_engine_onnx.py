@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from reference.onnx_decoder import OnnxDecoder
 from reference.tokenizer import load_tokenizer
@@ -34,9 +34,9 @@ QUESTIONS = [
 
 
 @asynccontextmanager
-async def serving(path: Path = MODEL, **options: Any) -> AsyncIterator[LlamaEngine]:
+async def serving(path: Path = MODEL, **options: Any) -> AsyncIterator[NodeEngine]:
     changed = replace(OPTIONS, **options)
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=changed) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=changed) as engine:
         await engine.load(NAME, path)
         yield engine
 
@@ -47,7 +47,7 @@ def ask(content: str = "Hello", *, timeout_s: float = 60.0, **sampling: Any) -> 
 
 
 async def answered(
-    engine: LlamaEngine, request: GenerateRequest, *, caller: str = ""
+    engine: NodeEngine, request: GenerateRequest, *, caller: str = ""
 ) -> tuple[str, list[Any], Completion]:
     *deltas, last = [item async for item in engine.generate(request, caller=caller)]
     assert isinstance(last, Completion)
@@ -233,7 +233,7 @@ async def test_what_is_no_model_is_refused_in_a_sentence(
     path = folder(tmp_path / "model")
     spoil(path)
 
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
         with pytest.raises(ModelInvalid, match=reason) as refusal:
             await engine.load(NAME, path)
 
@@ -241,6 +241,6 @@ async def test_what_is_no_model_is_refused_in_a_sentence(
 
 
 async def test_an_expected_digest_is_compared() -> None:
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
         with pytest.raises(ModelInvalid, match="SHA-256"):
             await engine.load(NAME, MODEL, sha256="0" * 64)

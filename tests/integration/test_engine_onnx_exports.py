@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import ContextOverflow, ModelInvalid, RequestInvalid
@@ -23,13 +23,13 @@ PROMPTS = ["a", "abba cab", "f" * 30, "é a", "jj i", "bad cafe " * 9]
 
 
 @asynccontextmanager
-async def serving(path: Path) -> AsyncIterator[LlamaEngine]:
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+async def serving(path: Path) -> AsyncIterator[NodeEngine]:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         await engine.load(NAME, path)
         yield engine
 
 
-async def answered(engine: LlamaEngine, text: str, **sampling: Any) -> tuple[str, Completion]:
+async def answered(engine: NodeEngine, text: str, **sampling: Any) -> tuple[str, Completion]:
     request = GenerateRequest(
         NAME, (ChatMessage("user", text),), Sampling(max_tokens=40, **sampling)
     )
@@ -104,7 +104,7 @@ async def test_an_export_that_cannot_be_served_is_refused_in_a_sentence(
 ) -> None:
     path = write_toy(tmp_path / "toy", **shape)
 
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         with pytest.raises(ModelInvalid, match=reason) as refusal:
             await engine.load(NAME, path)
 
@@ -115,7 +115,7 @@ async def test_without_a_word_on_the_context_the_configuration_must_say_it(tmp_p
     path = write_toy(tmp_path / "toy")
     (path / "config.json").write_text(json.dumps({"eos_token_id": 2}))
 
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         with pytest.raises(ModelInvalid, match="set `context_tokens`"):
             await engine.load(NAME, path)
         facts = await engine.load(NAME, path, options=EngineOptions(context_tokens=100))
@@ -128,6 +128,6 @@ async def test_without_an_end_token_a_model_is_refused(tmp_path: Path) -> None:
     (path / "config.json").write_text(json.dumps({"max_position_embeddings": 64}))
     (path / "tokenizer_config.json").unlink()
 
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         with pytest.raises(ModelInvalid, match="names a token with which its answers end"):
             await engine.load(NAME, path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest_asyncio
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepId
@@ -28,14 +28,14 @@ ENDLESS = "root ::= [a-z] root"
 
 
 @pytest_asyncio.fixture
-async def engine() -> AsyncIterator[LlamaEngine]:
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+async def engine() -> AsyncIterator[NodeEngine]:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         await engine.load(NAME, MODEL)
         yield engine
 
 
 async def answered(
-    engine: LlamaEngine, *turns: str, caller: str = "", max_tokens: int = 20, **more: Any
+    engine: NodeEngine, *turns: str, caller: str = "", max_tokens: int = 20, **more: Any
 ) -> tuple[str, Completion]:
     roles = ("user", "assistant")
     chat = tuple(ChatMessage(roles[place % 2], turn) for place, turn in enumerate(turns))
@@ -47,7 +47,7 @@ async def answered(
 
 
 async def test_a_repeated_prompt_is_computed_once_and_answered_the_same(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     first, cold = await answered(engine, LONG, caller="a")
 
@@ -59,7 +59,7 @@ async def test_a_repeated_prompt_is_computed_once_and_answered_the_same(
 
 
 async def test_the_next_turn_of_a_chat_reuses_the_prompt_and_the_answer(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     answer, first = await answered(engine, LONG, caller="a")
 
@@ -72,7 +72,7 @@ async def test_the_next_turn_of_a_chat_reuses_the_prompt_and_the_answer(
 
 
 async def test_another_caller_and_a_nameless_one_compute_for_themselves(
-    engine: LlamaEngine,
+    engine: NodeEngine,
 ) -> None:
     await answered(engine, LONG, caller="a")
     await answered(engine, LONG)
@@ -82,7 +82,7 @@ async def test_another_caller_and_a_nameless_one_compute_for_themselves(
         assert completion.usage.cached_tokens == 0
 
 
-async def test_a_request_names_its_caller_by_its_provenance(engine: LlamaEngine) -> None:
+async def test_a_request_names_its_caller_by_its_provenance(engine: NodeEngine) -> None:
     origin = Provenance(RequestId("r"), SessionId("s"), PlanId("p"), StepId("x"))
     request = GenerateRequest(NAME, (ChatMessage("user", LONG),), Sampling(max_tokens=1))
     cached = []
@@ -100,7 +100,7 @@ async def test_a_request_names_its_caller_by_its_provenance(engine: LlamaEngine)
     assert cached == [False, False, True, False, True]
 
 
-async def test_kept_prefixes_give_way_to_calls_that_need_the_room(engine: LlamaEngine) -> None:
+async def test_kept_prefixes_give_way_to_calls_that_need_the_room(engine: NodeEngine) -> None:
     await answered(engine, LONG, caller="a")
 
     _, whole = await answered(engine, "x", caller="b", grammar=ENDLESS, max_tokens=100_000)
@@ -112,7 +112,7 @@ async def test_kept_prefixes_give_way_to_calls_that_need_the_room(engine: LlamaE
     assert warm.usage.cached_tokens > 0
 
 
-async def test_more_callers_than_can_be_kept_push_the_oldest_out(engine: LlamaEngine) -> None:
+async def test_more_callers_than_can_be_kept_push_the_oldest_out(engine: NodeEngine) -> None:
     for caller in "abcd":
         await answered(engine, f"{caller} likes numbers and " + "one two " * 20, caller=caller)
 
@@ -126,7 +126,7 @@ async def test_more_callers_than_can_be_kept_push_the_oldest_out(engine: LlamaEn
     assert [count > 0 for count in cached] == [True, True, True, False]
 
 
-async def test_a_deterministic_model_keeps_nothing(engine: LlamaEngine) -> None:
+async def test_a_deterministic_model_keeps_nothing(engine: NodeEngine) -> None:
     await engine.unload(NAME)
     await engine.load(NAME, MODEL, options=replace(OPTIONS, is_deterministic=True))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import RequestInvalid
@@ -43,15 +43,15 @@ ASK = ChatMessage("user", "How much is 3 and 1?")
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def engine() -> AsyncIterator[LlamaEngine]:
+async def engine() -> AsyncIterator[NodeEngine]:
     options = EngineOptions(threads=1)
-    async with LlamaEngine(node=NodeName("edge"), clock=SystemClock(), options=options) as engine:
+    async with NodeEngine(node=NodeName("edge"), clock=SystemClock(), options=options) as engine:
         await engine.load(NAME, MODEL)
         yield engine
 
 
 async def answer(
-    engine: LlamaEngine, *messages: ChatMessage, sampling: dict[str, Any] | None = None, **more: Any
+    engine: NodeEngine, *messages: ChatMessage, sampling: dict[str, Any] | None = None, **more: Any
 ) -> tuple[str, Completion, int]:
     settings = Sampling(**{"max_tokens": 200, **(sampling or {})})
     request = GenerateRequest(NAME, messages or (ASK,), settings, **more)
@@ -65,7 +65,7 @@ async def answer(
 @pytest.mark.parametrize("choice", ["required", "dose"])
 @pytest.mark.parametrize("temperature", [0.0, 1.5])
 async def test_a_call_that_must_come_comes_with_good_arguments(
-    engine: LlamaEngine, choice: str, temperature: float
+    engine: NodeEngine, choice: str, temperature: float
 ) -> None:
     for seed in range(3):
         text, completion, tokens = await answer(
@@ -88,7 +88,7 @@ async def test_a_call_that_must_come_comes_with_good_arguments(
             assert (call.name, arguments) == ("now", {})
 
 
-async def test_a_strict_tool_leaves_an_answer_or_a_good_call(engine: LlamaEngine) -> None:
+async def test_a_strict_tool_leaves_an_answer_or_a_good_call(engine: NodeEngine) -> None:
     strict = ToolDefinition("dose", DOSE.description, DOSE.parameters, is_strict=True)
 
     for seed in range(4):
@@ -100,7 +100,7 @@ async def test_a_strict_tool_leaves_an_answer_or_a_good_call(engine: LlamaEngine
         assert not text.startswith(("{", "<", "[", " "))
 
 
-async def test_offered_tools_reach_the_prompt_and_none_does_not(engine: LlamaEngine) -> None:
+async def test_offered_tools_reach_the_prompt_and_none_does_not(engine: NodeEngine) -> None:
     _, plain, _ = await answer(engine)
     _, offered, _ = await answer(engine, tools=(DOSE,))
     _, unwanted, _ = await answer(engine, tools=(DOSE,), tool_choice="none")
@@ -109,7 +109,7 @@ async def test_offered_tools_reach_the_prompt_and_none_does_not(engine: LlamaEng
     assert unwanted.usage.prompt_tokens == plain.usage.prompt_tokens
 
 
-async def test_results_go_back_in_and_are_answered(engine: LlamaEngine) -> None:
+async def test_results_go_back_in_and_are_answered(engine: NodeEngine) -> None:
     _, asked, _ = await answer(engine, tools=(NOW,), tool_choice="now")
     turn = ChatMessage("assistant", "", tool_calls=asked.tool_calls)
     result = ChatMessage("tool", "12:30", tool_call_id=asked.tool_calls[0].id)
@@ -120,7 +120,7 @@ async def test_results_go_back_in_and_are_answered(engine: LlamaEngine) -> None:
     assert completion.finish_reason in {FinishReason.STOP, FinishReason.LENGTH}
 
 
-async def test_an_answer_with_a_schema_is_a_call_or_follows_it(engine: LlamaEngine) -> None:
+async def test_an_answer_with_a_schema_is_a_call_or_follows_it(engine: NodeEngine) -> None:
     text, completion, _ = await answer(
         engine, tools=(DOSE,), sampling={"json_schema": '{"type": "integer"}', "max_tokens": 60}
     )
@@ -128,7 +128,7 @@ async def test_an_answer_with_a_schema_is_a_call_or_follows_it(engine: LlamaEngi
     assert completion.tool_calls or isinstance(json.loads(text), int)
 
 
-async def test_a_call_that_the_limit_cuts_is_no_call(engine: LlamaEngine) -> None:
+async def test_a_call_that_the_limit_cuts_is_no_call(engine: NodeEngine) -> None:
     text, completion, _ = await answer(
         engine, tools=(DOSE,), tool_choice="dose", sampling={"max_tokens": 5}
     )
@@ -138,7 +138,7 @@ async def test_a_call_that_the_limit_cuts_is_no_call(engine: LlamaEngine) -> Non
     assert text.startswith("<tool")
 
 
-async def test_hostile_tools_are_refused_and_nothing_dies(engine: LlamaEngine) -> None:
+async def test_hostile_tools_are_refused_and_nothing_dies(engine: NodeEngine) -> None:
     deep = '{"type": "object", "properties": {"a": ' + '{"items": ' * 200 + "{}" + "}" * 202
     recursive = {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {}]}}}
 

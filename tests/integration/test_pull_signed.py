@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from edge.egress.pull import Puller, PullRequest, ledger_recorder
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.models.manifest import require_vouched, write_manifest
 from edge.models.record import StoredModel
 from edge.models.source import FileSource, HubSource, Source, UrlSource, name_for, parse_source
@@ -277,7 +277,7 @@ async def test_a_pulled_onnx_model_is_served(device: Device, hub: Hub) -> None:
     name = ModelName("tern")
     asked = GenerateRequest(name, (ChatMessage("user", "Hello"),), Sampling(max_tokens=2))
 
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock()) as engine:
         await engine.load(name, resolve_model_file("tern", device.state))
         *_, last = [chunk async for chunk in engine.generate(asked)]
 

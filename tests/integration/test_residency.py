@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from edge.models.memory import estimated_bytes, process_bytes
 from edge.residency.budget import MemoryGauge
@@ -54,7 +54,7 @@ async def resident(
 ) -> AsyncIterator[ResidentModels]:
     clock = SystemClock()
     async with (
-        LlamaEngine(node=NodeName("edge-1"), clock=clock) as engine,
+        NodeEngine(node=NodeName("edge-1"), clock=clock) as engine,
         ResidentModels(
             engine,
             plans,
@@ -285,7 +285,7 @@ async def test_the_estimate_is_near_what_the_process_really_takes(
     file = WEIGHTS / f"{name}.gguf"
     options = replace(OPTIONS, cache_tokens=cache_tokens, context_tokens=0, slots=64)
     clock = SystemClock()
-    async with LlamaEngine(node=NodeName("edge-1"), clock=clock, options=options) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=clock, options=options) as engine:
         await engine.load(TERN, file)
         (status,) = engine.models()
         assert status.pid is not None

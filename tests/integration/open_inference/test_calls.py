@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from edge.engine.engine import LlamaEngine
+from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from edge.servicers.open_inference import OpenInferenceServicer
 from edge.tensors.tensor import MAX_TENSOR_BYTES, Tensor, elements_of
@@ -72,16 +72,16 @@ Input = pb.ModelInferRequest.InferInputTensor
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LlamaEngine]:
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeEngine]:
     folder = tmp_path_factory.mktemp("models")
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         for name, make in MODELS.items():
             await engine.load(ModelName(name), make(folder / f"{name}.onnx"))
         yield engine
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stub(engine: LlamaEngine) -> AsyncIterator[pb_grpc.GRPCInferenceServiceAsyncStub]:
+async def stub(engine: NodeEngine) -> AsyncIterator[pb_grpc.GRPCInferenceServiceAsyncStub]:
     server = new_server(max_concurrent_rpcs=16)
     servicer = OpenInferenceServicer(engine, default_timeout_s=20.0)
     pb_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
@@ -245,7 +245,7 @@ async def test_a_model_or_version_that_is_not_there(
 
 
 async def test_values_that_cannot_be_computed_end_the_call_and_nothing_else(
-    stub: pb_grpc.GRPCInferenceServiceAsyncStub, engine: LlamaEngine
+    stub: pb_grpc.GRPCInferenceServiceAsyncStub, engine: NodeEngine
 ) -> None:
     places = [np.array([2, place], "<i8").tobytes() for place in (0, 99, 1)]
     request = Request(
@@ -299,7 +299,7 @@ async def test_inputs_without_bound_are_refused(
 
 
 async def test_a_kill_fails_the_call_and_the_model_is_back_within_seconds(
-    stub: pb_grpc.GRPCInferenceServiceAsyncStub, engine: LlamaEngine
+    stub: pb_grpc.GRPCInferenceServiceAsyncStub, engine: NodeEngine
 ) -> None:
     loop = asyncio.get_running_loop()
     pid = next(model.pid for model in engine.models() if model.name == "sum")
@@ -317,7 +317,7 @@ async def test_a_kill_fails_the_call_and_the_model_is_back_within_seconds(
 
 
 async def test_many_callers_are_all_answered_and_one_too_many_is_told_to_come_back(
-    stub: pb_grpc.GRPCInferenceServiceAsyncStub, engine: LlamaEngine
+    stub: pb_grpc.GRPCInferenceServiceAsyncStub, engine: NodeEngine
 ) -> None:
     pid = next(model.pid for model in engine.models() if model.name == "sum")
     assert pid is not None
@@ -333,7 +333,7 @@ async def test_many_callers_are_all_answered_and_one_too_many_is_told_to_come_ba
 
 
 async def test_a_deadline_ends_the_call(
-    stub: pb_grpc.GRPCInferenceServiceAsyncStub, engine: LlamaEngine
+    stub: pb_grpc.GRPCInferenceServiceAsyncStub, engine: NodeEngine
 ) -> None:
     pid = next(model.pid for model in engine.models() if model.name == "sum")
     assert pid is not None
@@ -380,7 +380,7 @@ async def test_the_largest_call_is_computed(stub: pb_grpc.GRPCInferenceServiceAs
     assert np.array_equal(np.frombuffer(response.raw_output_contents[0], "<f4"), 2 * numbers)
 
 
-async def test_a_tensor_model_writes_no_text(engine: LlamaEngine) -> None:
+async def test_a_tensor_model_writes_no_text(engine: NodeEngine) -> None:
     request = GenerateRequest(ModelName("sum"), (ChatMessage("user", "Hello"),))
 
     with pytest.raises(RequestInvalid, match="takes tensors"):
@@ -396,7 +396,7 @@ async def test_a_graph_with_something_that_is_no_tensor_of_the_protocol_is_refus
         [ValueType("y", "BF16", ["n"])],
     )
 
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         with pytest.raises(ModelInvalid, match=r"its x is tensor\(bfloat16\)"):
             await engine.load(ModelName("odd"), write_onnx(tmp_path / "odd.onnx", graph))
 
@@ -407,7 +407,7 @@ async def test_a_broken_graph_is_refused_and_takes_nothing_down(tmp_path: Path, 
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(whole[:keep] + bytes(range(256)))
 
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         with pytest.raises(ModelInvalid, match=r"broken\.onnx"):
             await engine.load(ModelName("sum"), broken)
 
@@ -417,14 +417,14 @@ async def test_a_broken_graph_is_refused_and_takes_nothing_down(tmp_path: Path, 
 async def test_a_graph_that_unfolds_without_bound_takes_nothing_down(tmp_path: Path) -> None:
     path = exploding(tmp_path / "exploding.onnx")
 
-    async with LlamaEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
+    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
         with pytest.raises((ModelInvalid, RequestInvalid)) as refusal:
             await _load_and_ask(engine, path)
 
     assert "onnxruntime" in str(refusal.value)
 
 
-async def _load_and_ask(engine: LlamaEngine, path: Path) -> None:
+async def _load_and_ask(engine: NodeEngine, path: Path) -> None:
     name = ModelName("exploding")
     await engine.load(name, path)
     await engine.infer(name, [Tensor("x", "FP32", (1,), bytes(4))])
