@@ -26,7 +26,7 @@ from runtime.planner.model import Plan, PlanRequest
 from runtime.planner.plan import plan
 from runtime.policy.model import Policy, Zone
 
-__all__ = ["GraphRules", "flops_of_call"]
+__all__ = ["GraphRules", "answer_tokens_read", "flops_of_call"]
 
 _PLAN = PlanId("static")
 _ROUNDING = 1 + 1e-9
@@ -160,7 +160,7 @@ class GraphRules:
         for step in graph.steps:
             call = self._call(
                 self._model(step),
-                prompt_tokens + len(step.instruction) + _read_tokens(graph, step),
+                prompt_tokens + len(step.instruction) + answer_tokens_read(graph, step),
                 step.sampling.max_tokens,
                 with_fallback=with_fallbacks,
             )
@@ -283,5 +283,6 @@ def flops_of_call(model: Model, prompt_tokens: int, completion_tokens: int) -> f
     return call_flops(shape, prompt_tokens=prompt_tokens, answer_tokens=completion_tokens)
 
 
-def _read_tokens(graph: Graph, step: Step) -> int:
+def answer_tokens_read(graph: Graph, step: Step) -> int:
+    """Return the most tokens of earlier answers that a step can read."""
     return sum(graph.by_id[edge.source].sampling.max_tokens for edge in graph.incoming[step.id])

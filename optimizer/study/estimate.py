@@ -15,7 +15,7 @@ from statistics import fmean
 
 from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.model import NOTHING, Spend
-from optimizer.evaluation.rules import GraphRules
+from optimizer.evaluation.rules import GraphRules, answer_tokens_read
 from optimizer.search.costs import text_bytes
 from optimizer.search.model import Candidate, Space
 from optimizer.study.agent_estimate import AgentEstimate
@@ -88,14 +88,16 @@ def estimate_study(
     drawn = draw_candidates(space, study.seed) or space.single_steps()
     graphs = [space.graph(candidate) for candidate in drawn]
     judging = estimate_judging(source, rules, executions=executions)
-    sent = [_egress_bytes(_with_answers(graph, _ANSWER_SHARE), source, rules) for graph in graphs]
+    shorter = [_with_answers(graph, _ANSWER_SHARE) for graph in graphs]
+    question_bytes = fmean(len(task.question.encode()) for task in source.tasks)
+    sent = [_egress_bytes(graph, rules, question_bytes=question_bytes) for graph in shorter]
     models = Counter(str(step.model) for graph in graphs for step in graph.steps)
     return Estimate(
         combinations=space.combinations,
         graphs=None if listed is None else len(listed),
         questions=len(source.tasks),
         expected=_with(
-            _with_expected(_expected(graphs, study, source, rules, executions=executions), agent),
+            _with_expected(_expected(shorter, study, source, rules, executions=executions), agent),
             judging.expected,
             exposed=judging.exposed,
         ),
@@ -160,9 +162,8 @@ def _expected(
 ) -> Amounts:
     characters = fmean(len(task.question) for task in source.tasks)
     prompt_tokens = round(characters / CHARACTERS_PER_TOKEN) + _TURN_TOKENS // 2
-    shorter = [_with_answers(graph, _ANSWER_SHARE) for graph in graphs]
-    spends = [rules.expected_case(graph, prompt_tokens=prompt_tokens) for graph in shorter]
-    latencies = [_latency_s(graph, rules, prompt_tokens) for graph in shorter]
+    spends = [rules.expected_case(graph, prompt_tokens=prompt_tokens) for graph in graphs]
+    latencies = [_latency_s(graph, rules, prompt_tokens) for graph in graphs]
     share = fmean(bool(spend.exposed) for spend in spends)
     seconds = None
     if all(latency > 0 for latency in latencies):
@@ -239,21 +240,16 @@ def _with_answers(graph: Graph, share: float) -> Graph:
     return Graph(graph.name, steps, graph.edges)
 
 
-def _egress_bytes(graph: Graph, source: LiveSource, rules: GraphRules) -> float:
-    """Return what the cloud steps read of the mean question and of the answers before them."""
+def _egress_bytes(graph: Graph, rules: GraphRules, *, question_bytes: float) -> float:
+    """Return what the cloud steps read of a question and of the answers before them."""
     cloud = [
         step
         for step in graph.steps
         if rules.catalog.node_of(rules.catalog.model_by_name[ModelName(str(step.model))]).zone
         == "cloud"
     ]
-    question = fmean(len(task.question.encode()) for task in source.tasks)
-    read = sum(
-        graph.by_id[edge.source].sampling.max_tokens
-        for step in cloud
-        for edge in graph.incoming[step.id]
-    )
-    return len(cloud) * question + text_bytes(read)
+    read = sum(answer_tokens_read(graph, step) for step in cloud)
+    return len(cloud) * question_bytes + text_bytes(read)
 
 
 def _latency_s(graph: Graph, rules: GraphRules, prompt_tokens: int) -> float:
