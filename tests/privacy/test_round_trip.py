@@ -1,7 +1,5 @@
 """DESIGN promise 5: ``restore(redact(x)) == x`` for every text, cut into chunks anywhere."""
 
-from itertools import pairwise
-
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +10,7 @@ from edge.privacy.restore import StreamRestorer, restore
 from runtime.ids import Category
 from runtime.sentinel.categories import KINDS
 from runtime.sentinel.span import Span
+from tests.privacy.round_trips import restored_in_pieces, spans_anywhere
 
 GRAMMAR = Grammar(KINDS)
 REMOVED = frozenset({Category("person"), Category("contact")})
@@ -36,14 +35,7 @@ KIND = st.sampled_from(["person", "phone", "email", "iban", "condition", "unhear
 def marked_texts(draw: st.DrawFn) -> tuple[str, list[Span]]:
     """Any text with any spans: overlapping, touching, of categories that stay or go."""
     text = draw(TEXTS)
-    spans: list[Span] = []
-    if text:
-        for _ in range(draw(st.integers(0, 5))):
-            start = draw(st.integers(0, len(text) - 1))
-            end = draw(st.integers(start + 1, len(text)))
-            category = draw(st.sampled_from(["person", "contact", "health"]))
-            spans.append(Span(start, end, draw(KIND), Category(category)))
-    return text, spans
+    return text, spans_anywhere(draw, text, KIND)
 
 
 def redacted(text: str, spans: list[Span]) -> Redacted:
@@ -91,14 +83,8 @@ def test_chunk_borders_make_no_difference(
     marked: tuple[str, list[Span]], data: st.DataObject
 ) -> None:
     text, spans = marked
-    released = redacted(text, spans)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(released.text)), max_size=8)))
-    borders = [0, *cuts, len(released.text)]
 
-    stream = StreamRestorer(released.released, GRAMMAR)
-    shown = [stream.feed(released.text[start:end]) for start, end in pairwise(borders)]
-
-    assert "".join(shown) + stream.finish() == text
+    assert restored_in_pieces(redacted(text, spans), GRAMMAR, data) == text
 
 
 @settings(max_examples=150)

@@ -1,7 +1,5 @@
 """Promises 2 and 5 where redaction writes surrogates: exact, by ordinal, in any stream."""
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,6 +13,7 @@ from runtime.ids import Category
 from runtime.sentinel.categories import KINDS
 from runtime.sentinel.span import Span
 from runtime.sentinel.surrogate import as_tags
+from tests.privacy.round_trips import restored_in_pieces, spans_anywhere
 
 GRAMMAR = Grammar(KINDS, has_surrogates=True)
 PERSON, CONTACT = Category("person"), Category("contact")
@@ -38,19 +37,14 @@ KIND = st.sampled_from(["person", "phone", "email", "iban", "ip", "mac", "addres
 def marked_texts(draw: st.DrawFn) -> tuple[str, list[Span]]:
     """Texts of surrogates and parts of them; spans anywhere, and around whole words."""
     text = draw(TEXTS)
-    spans: list[Span] = []
     if draw(st.booleans()):
+        spans: list[Span] = []
         for value in draw(st.lists(st.sampled_from(["Anna", "Zoe", "Quellimar"]), max_size=5)):
             text += draw(st.sampled_from([" ", ", ", "", "B. ", "x"]))
             spans.append(Span(len(text), len(text) + len(value), draw(KIND), PERSON))
             text += value + draw(TEXTS)
-    elif text:
-        for _ in range(draw(st.integers(0, 5))):
-            start = draw(st.integers(0, len(text) - 1))
-            end = draw(st.integers(start + 1, len(text)))
-            category = draw(st.sampled_from(["person", "contact", "health"]))
-            spans.append(Span(start, end, draw(KIND), Category(category)))
-    return text, spans
+        return text, spans
+    return text, spans_anywhere(draw, text, KIND)
 
 
 def redacted(text: str, spans: list[Span]) -> Redacted:
@@ -103,14 +97,9 @@ def test_read_as_tags_it_is_what_redaction_with_tags_writes(
 def test_chunk_borders_make_no_difference(
     marked: tuple[str, list[Span]], data: st.DataObject
 ) -> None:
-    released = redacted(*marked)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(released.text)), max_size=8)))
-    borders = [0, *cuts, len(released.text)]
+    text, spans = marked
 
-    stream = StreamRestorer(released.released, GRAMMAR)
-    shown = [stream.feed(released.text[start:end]) for start, end in pairwise(borders)]
-
-    assert "".join(shown) + stream.finish() == marked[0]
+    assert restored_in_pieces(redacted(text, spans), GRAMMAR, data) == text
 
 
 @settings(max_examples=300)
