@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -104,12 +102,6 @@ def test_nothing_that_the_detectors_know_survives(seed: int, session: Session) -
     for text in made.texts:
         assert not SENTINEL.scan_now(text).spans
         assert not [part for part in parts if len(part) > 3 and part in text]
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    with closing(Vault(tmp_path / "vault", clock=SystemClock())) as opened:
-        yield opened
 
 
 def provenance(request: str = "r1") -> Provenance:

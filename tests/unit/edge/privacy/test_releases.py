@@ -1,6 +1,5 @@
 import asyncio
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -30,12 +29,6 @@ def provenance(request: str = "r1", session: str = "s1") -> Provenance:
 
 def user(*contents: str) -> list[ChatMessage]:
     return [ChatMessage("user", content) for content in contents]
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    with closing(Vault(tmp_path / "vault", clock=SystemClock())) as opened:
-        yield opened
 
 
 def releases_with(

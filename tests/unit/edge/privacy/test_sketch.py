@@ -1,7 +1,7 @@
 """Abstracts: what leaves in place of a task, checked before it does."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, closing
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -66,12 +66,6 @@ class Scripted:
     ) -> str:
         self.asked.append(messages)
         return self.abstracts[min(attempt, len(self.abstracts) - 1)]
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Vault]:
-    with closing(Vault(tmp_path / "vault", clock=SystemClock())) as opened:
-        yield opened
 
 
 async def sketched(
