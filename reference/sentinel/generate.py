@@ -55,7 +55,8 @@ def generate(seed: int, *, templates: str = "train") -> Iterator[Marked]:
     """Yield texts without end.
 
     Args:
-        seed: The same seed gives the same texts.
+        seed: The same seed gives the same texts, under one ``PYTHONHASHSEED``: Faker takes some
+            towns from a set.
         templates: ``train``, or ``held``: one template in eight, never trained on.
     """
     values = Values(seed)

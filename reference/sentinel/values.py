@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -69,10 +70,14 @@ def _time(draw: Draw, _: Faker) -> str:
 
 def _date(earliest: int, latest: int, draw: Draw, _: Faker) -> str:
     """Return a day between two years, in one of many forms, now and then with its time."""
-    moment = (
-        draw.faker("en_US")
-        .date_time()
-        .replace(year=draw.number(earliest, latest), day=draw.number(1, 28))
+    moment = datetime(
+        draw.number(earliest, latest),
+        draw.number(1, 12),
+        draw.number(1, 28),
+        draw.number(0, 23),
+        draw.number(0, 59),
+        draw.number(0, 59),
+        tzinfo=UTC,
     )
     text = str(moment.strftime(draw.pick(words.DATE_FORMS)))
     if draw.chance(0.3):
