@@ -5,7 +5,6 @@ an Ed25519 signature over both. Knows the document and when it is good; who may 
 caller's to say.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -29,9 +28,9 @@ from runtime.identity.signed_document import (
     SignatureText,
     require_signature,
     signature_fields,
+    write_signed,
 )
 from runtime.identity.signing import SignaturePurpose
-from runtime.private_files import write_private_file
 
 __all__ = [
     "MANIFEST_SUFFIX",
@@ -130,8 +129,7 @@ def write_manifest(path: Path, *, key: Ed25519PrivateKey, provenance: Mapping[st
             purpose=SignaturePurpose.MODEL_MANIFEST,
         ),
     }
-    write_private_file(file, json.dumps(document, indent=2).encode() + b"\n")
-    file.chmod(0o644)
+    write_signed(file, document)
     return file
 
 

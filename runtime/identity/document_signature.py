@@ -7,7 +7,6 @@ sign is the caller's to say.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +24,9 @@ from runtime.identity.signed_document import (
     SignatureText,
     require_signature,
     signature_fields,
+    write_signed,
 )
 from runtime.identity.signing import SignaturePurpose
-from runtime.private_files import write_private_file
 
 __all__ = [
     "DIGEST_PATTERN",
@@ -107,8 +106,7 @@ def write_signature(
         **signature_fields(key, payload, purpose=kind.purpose),
     }
     file = signature_file_of(document_file)
-    write_private_file(file, json.dumps(signature, indent=2).encode() + b"\n")
-    file.chmod(0o644)
+    write_signed(file, signature)
     return file
 
 

@@ -6,7 +6,9 @@ Knows keys and spellings; what is signed, and where the document lies, its own m
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -14,8 +16,15 @@ from pydantic import Field
 
 from runtime.documents.document import Document
 from runtime.identity.signing import SignaturePurpose, is_signed, sign
+from runtime.private_files import write_private_file
 
-__all__ = ["PublicKeyText", "SignatureText", "require_signature", "signature_fields"]
+__all__ = [
+    "PublicKeyText",
+    "SignatureText",
+    "require_signature",
+    "signature_fields",
+    "write_signed",
+]
 
 PublicKeyText = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$")]
 """32 bytes, Base64 in its one canonical spelling."""
@@ -32,6 +41,16 @@ def signature_fields(
         "public_key": _text(key.public_key().public_bytes_raw()),
         "signature": _text(sign(key, payload, purpose=purpose)),
     }
+
+
+def write_signed(file: Path, document: Mapping[str, object]) -> None:
+    """Put a signed document at ``file``, readable by everybody.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    write_private_file(file, json.dumps(document, indent=2).encode() + b"\n")
+    file.chmod(0o644)
 
 
 def require_signature(
