@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from runtime.documents.secret_file import read_secret_file
 from runtime.errors import ConfigInvalid
 
 __all__ = ["read_secret"]
@@ -34,18 +35,4 @@ def read_secret(
             reason = f"the environment variable {variable} holds no {noun}"
             raise ConfigInvalid(reason, field=field)
         return secret
-    if file is None:
-        return None
-    try:
-        secret = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        reason = f"the {noun} file cannot be read: {error.strerror}"
-        raise ConfigInvalid(reason, file=str(file), field=field) from error
-    except UnicodeDecodeError:  # what is in it stays out of the error's chain
-        reason = f"the {noun} file cannot be read: it is not UTF-8 text"
-        raise ConfigInvalid(reason, file=str(file), field=field) from None
-    if not secret:
-        raise ConfigInvalid(
-            f"the {noun} file holds no {noun}, it is empty", file=str(file), field=field
-        )
-    return secret
+    return None if file is None else read_secret_file(file, noun, field=field)

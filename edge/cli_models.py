@@ -36,7 +36,8 @@ from edge.models.store import ModelStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.cli.signing import KeyOption, sign_files
 from runtime.clock import SystemClock
-from runtime.errors import ConfigInvalid, RequestInvalid, SignatureInvalid
+from runtime.documents.secret_file import read_secret_file
+from runtime.errors import RequestInvalid, SignatureInvalid
 from runtime.identity.signing_keys import load_signers
 
 __all__ = ["models_app", "pull"]
@@ -97,7 +98,7 @@ def pull(
             is_replacing=replace,
             endpoint=endpoint or loaded.hub,
             revision=revision,
-            token=_token(token_file),
+            token=read_secret_file(token_file, "token", encoding="ascii") if token_file else "",
             signers=load_signers(loaded.model_signers, field="model_signers"),
             manifest=_manifest_text(manifest),
         )
@@ -287,18 +288,6 @@ def _manifest_text(file: Path | None) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise SignatureInvalid("cannot be read", file=str(file)) from None
-
-
-def _token(file: Path | None) -> str:
-    if file is None:
-        return ""
-    try:
-        token = file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigInvalid("the token cannot be read", file=str(file)) from None
-    if not token:
-        raise ConfigInvalid("holds no token", file=str(file))
-    return token
 
 
 def _check_line(model: StoredModel) -> str:

@@ -3,7 +3,7 @@
 import ssl
 
 from edge.config import EdgeConfig
-from runtime.errors import ConfigInvalid
+from runtime.documents.secret_file import read_secret_file
 from runtime.http.server import tls_context
 
 __all__ = ["bearer_token", "front_tls"]
@@ -28,14 +28,4 @@ def bearer_token(config: EdgeConfig) -> str | None:
         ConfigInvalid: Its file cannot be read, or holds none.
     """
     file = config.http_token_file
-    if file is None:
-        return None
-    try:
-        token = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigInvalid(f"cannot be read: {error.strerror}", file=str(file)) from error
-    except UnicodeDecodeError:
-        raise ConfigInvalid("holds no text", file=str(file)) from None
-    if not token:
-        raise ConfigInvalid("holds no token", file=str(file))
-    return token
+    return None if file is None else read_secret_file(file, "token", field="http_token_file")
