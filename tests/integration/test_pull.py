@@ -7,17 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.egress.control import ControlLog
-from edge.egress.pull import Puller, PullRequest, ledger_recorder
+from edge.egress.pull import PullRequest
 from edge.models.source import FileSource, HubSource, UrlSource
-from edge.models.store import ModelStore, StoredModel, free_bytes
 from runtime.clock import SystemClock
 from runtime.errors import (
     BackendUnavailable,
@@ -29,50 +27,15 @@ from runtime.errors import (
     RequestInvalid,
 )
 from runtime.ids import NodeName
-from runtime.ledger.read import read_entries
-from runtime.ledger.record import ControlPassage, ControlPurpose, Destination
+from runtime.ledger.record import ControlPurpose, Destination
 from runtime.ledger.writer import LedgerWriter
+from tests.integration.pulling_device import Device
 
 MODEL = (Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf").read_bytes()
 SHA256 = hashlib.sha256(MODEL).hexdigest()
 SOURCE = HubSource("acme/birds", "tern-s.gguf")
 FILE = "acme/birds/tern-s.gguf"
 Hub = Any  # the fixture's class lives in conftest.py, which is no module to import
-
-
-@dataclass
-class Device:
-    """A device's state directory and what it does to it."""
-
-    state: Path
-    waits_s: list[float] = field(default_factory=list)
-    progress: list[tuple[int, int]] = field(default_factory=list)
-
-    def store(self, free: Callable[[Path], int] = free_bytes) -> ModelStore:
-        return ModelStore(self.state, clock=SystemClock(), free=free)
-
-    def pull(
-        self,
-        request: PullRequest,
-        *,
-        free: Callable[[Path], int] = free_bytes,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> StoredModel:
-        puller = Puller(
-            self.store(free),
-            record=ledger_recorder(self.state / "ledger", clock=SystemClock()),
-            progress=on_progress or (lambda here, total: self.progress.append((here, total))),
-            sleep=self.waits_s.append,
-        )
-        return puller.pull(request)
-
-    def control(self) -> list[ControlPassage]:
-        records = [entry.record for entry in read_entries(self.state / "ledger")]
-        return [record for record in records if isinstance(record, ControlPassage)]
-
-    def leftovers(self) -> list[str]:
-        models = self.state / "models"
-        return sorted(str(path.relative_to(models)) for path in models.rglob("*") if path.is_file())
 
 
 @pytest.fixture

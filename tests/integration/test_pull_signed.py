@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from edge.egress.pull import Puller, PullRequest, ledger_recorder
+from edge.egress.pull import PullRequest
 from edge.engine.engine import NodeEngine
 from edge.models.manifest import require_vouched, write_manifest
 from edge.models.record import StoredModel
 from edge.models.source import FileSource, HubSource, Source, UrlSource, name_for, parse_source
-from edge.models.store import ModelStore, resolve_model_file
+from edge.models.store import resolve_model_file
 from runtime.clock import SystemClock
 from runtime.errors import (
     BackendUnavailable,
@@ -26,6 +26,7 @@ from runtime.errors import (
 )
 from runtime.ids import ModelName, NodeName
 from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling
+from tests.integration.pulling_device import Device
 
 WEIGHTS = Path(__file__).parents[2] / "reference" / "weights"
 MODEL = (WEIGHTS / "tern-s.gguf").read_bytes()
@@ -37,35 +38,17 @@ GGUF, ONNX = HubSource("acme/birds", "tern-s.gguf"), HubSource("acme/birds", "on
 Hub = Any  # the fixture's class lives in conftest.py, which is no module to import
 
 
-class Device:
-    """A device's store, and pulls into it."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-
-    def pull(
-        self,
-        source: Source,
-        hub: Hub,
-        *,
-        signers: Sequence[Ed25519PublicKey] | None = SIGNERS,
-        quota_bytes: int | None = None,
-        **more: Any,
-    ) -> StoredModel:
-        clock = SystemClock()
-        store = ModelStore(self.state, clock=clock, quota_bytes=quota_bytes)
-        puller = Puller(
-            store,
-            record=ledger_recorder(self.state / "ledger", clock=clock),
-            progress=lambda here, total: None,
-            sleep=lambda seconds: None,
-        )
-        request = PullRequest(source, "tern", endpoint=hub.endpoint, signers=signers, **more)
-        return puller.pull(request)
-
-    def files(self) -> list[str]:
-        models = self.state / "models"
-        return sorted(str(path.relative_to(models)) for path in models.rglob("*") if path.is_file())
+def pull(
+    device: Device,
+    source: Source,
+    hub: Hub,
+    *,
+    signers: Sequence[Ed25519PublicKey] | None = SIGNERS,
+    quota_bytes: int | None = None,
+    **more: Any,
+) -> StoredModel:
+    request = PullRequest(source, "tern", endpoint=hub.endpoint, signers=signers, **more)
+    return device.pull(request, quota_bytes=quota_bytes)
 
 
 @pytest.fixture
@@ -91,11 +74,11 @@ def published(tmp_path: Path, hub: Hub) -> Path:
 
 @pytest.mark.usefixtures("published")
 def test_a_signed_model_of_the_hub_is_stored_with_its_manifest(device: Device, hub: Hub) -> None:
-    stored = device.pull(GGUF, hub)
+    stored = pull(device, GGUF, hub)
 
     assert stored.record is not None
     assert stored.record.checked_by == "signature"
-    assert device.files() == ["tern.gguf", "tern.gguf.manifest", "tern.json"]
+    assert device.leftovers() == ["tern.gguf", "tern.gguf.manifest", "tern.json"]
     assert require_vouched(stored.file, SIGNERS) is not None
 
 
@@ -103,10 +86,10 @@ def test_an_unsigned_model_is_refused_before_it_is_downloaded(device: Device, hu
     hub.files["acme/birds/tern-s.gguf"] = MODEL
 
     with pytest.raises(SignatureInvalid, match=r"no tern-s\.gguf\.manifest beside it"):
-        device.pull(GGUF, hub)
+        pull(device, GGUF, hub)
 
     assert hub.downloads() == []
-    assert device.files() == []
+    assert device.leftovers() == []
 
 
 @pytest.mark.usefixtures("published")
@@ -116,7 +99,7 @@ def test_a_model_signed_by_a_stranger_is_refused_before_it_is_downloaded(
     stranger = [Ed25519PrivateKey.generate().public_key()]
 
     with pytest.raises(SignatureInvalid, match="nobody who may sign here"):
-        device.pull(GGUF, hub, signers=stranger)
+        pull(device, GGUF, hub, signers=stranger)
 
     assert [one.path.rpartition(".")[2].partition("?")[0] for one in hub.downloads()] == [
         "manifest"
@@ -128,9 +111,9 @@ def test_another_file_than_the_signed_one_is_refused(device: Device, hub: Hub) -
     hub.files["acme/birds/tern-s.gguf"] = (WEIGHTS / "gannet-s.gguf").read_bytes()
 
     with pytest.raises(ModelInvalid, match="the hub's file has the SHA-256"):
-        device.pull(GGUF, hub)
+        pull(device, GGUF, hub)
 
-    assert device.files() == []
+    assert device.leftovers() == []
 
 
 def test_a_manifest_may_come_by_another_way_and_is_checked_without_signers_too(
@@ -142,8 +125,8 @@ def test_a_manifest_may_come_by_another_way_and_is_checked_without_signers_too(
     broken = json.dumps(json.loads(text) | {"provenance": {}})
 
     with pytest.raises(SignatureInvalid, match="does not fit"):
-        device.pull(url, hub, signers=None, manifest=broken)
-    stored = device.pull(url, hub, signers=None, manifest=text)
+        pull(device, url, hub, signers=None, manifest=broken)
+    stored = pull(device, url, hub, signers=None, manifest=text)
 
     assert stored.record is not None
     assert stored.record.checked_by == "manifest"
@@ -154,7 +137,7 @@ def test_a_url_with_a_query_has_nothing_beside_it(device: Device, hub: Hub) -> N
     url = UrlSource(f"{hub.storage}/acme/birds/tern-s.gguf?key=k")
 
     with pytest.raises(RequestInvalid, match="give --manifest"):
-        device.pull(url, hub)
+        pull(device, url, hub)
 
 
 @pytest.mark.usefixtures("published")
@@ -162,7 +145,7 @@ def test_a_url_with_a_query_has_nothing_beside_it(device: Device, hub: Hub) -> N
 def test_an_onnx_model_comes_with_what_lies_beside_it(
     device: Device, hub: Hub, signers: Any
 ) -> None:
-    stored = device.pull(ONNX, hub, signers=signers)
+    stored = pull(device, ONNX, hub, signers=signers)
 
     assert stored.file == device.state / "models" / "tern"
     assert (stored.file / "model.onnx").read_bytes() == GRAPH
@@ -177,8 +160,8 @@ def test_an_onnx_model_comes_with_what_lies_beside_it(
 def test_an_onnx_model_of_a_url_comes_with_what_lies_beside_it(
     device: Device, hub: Hub, signers: Any
 ) -> None:
-    stored = device.pull(
-        UrlSource(f"{hub.storage}/acme/birds/onnx/model.onnx"), hub, signers=signers
+    stored = pull(
+        device, UrlSource(f"{hub.storage}/acme/birds/onnx/model.onnx"), hub, signers=signers
     )
 
     assert stored.record is not None
@@ -189,7 +172,7 @@ def test_a_folder_of_this_device_is_taken_whole(device: Device, hub: Hub, publis
     (published / "tern-s.gguf").unlink()
     (published / "tern-s.gguf.manifest").unlink()
 
-    stored = device.pull(FileSource(published), hub)
+    stored = pull(device, FileSource(published), hub)
 
     assert stored.record is not None
     assert stored.record.checked_by == "signature"
@@ -202,9 +185,9 @@ def test_a_pull_of_several_files_goes_on_where_it_ended(device: Device, hub: Hub
     hub.cuts = [10**9, 10**9, 200_000, 0, 0, 0, 0]
 
     with pytest.raises(BackendUnavailable, match="bytes are kept"):
-        device.pull(ONNX, hub)
-    kept = device.files()
-    stored = device.pull(ONNX, hub)
+        pull(device, ONNX, hub)
+    kept = device.leftovers()
+    stored = pull(device, ONNX, hub)
 
     assert [name for name in kept if name.endswith(".part")] == [
         ".incoming/tern.part",
@@ -213,7 +196,7 @@ def test_a_pull_of_several_files_goes_on_where_it_ended(device: Device, hub: Hub
     assert hub.downloads()[-1].headers.get("range", "").startswith("bytes=")
     assert (stored.file / "model.onnx").read_bytes() == GRAPH
     assert (stored.file / "tokenizer.json").read_bytes() == TOKENIZER
-    assert [name for name in device.files() if "incoming" in name] == []
+    assert [name for name in device.leftovers() if "incoming" in name] == []
 
 
 @pytest.mark.usefixtures("published")
@@ -221,7 +204,7 @@ def test_a_missing_file_that_is_signed_for_is_told(device: Device, hub: Hub) -> 
     del hub.files["acme/birds/tokenizer.json"]
 
     with pytest.raises(Exception, match=r"tokenizer\.json"):
-        device.pull(ONNX, hub)
+        pull(device, ONNX, hub)
 
     assert not (device.state / "models" / "tern").exists()
 
@@ -229,32 +212,32 @@ def test_a_missing_file_that_is_signed_for_is_told(device: Device, hub: Hub) -> 
 @pytest.mark.usefixtures("published")
 def test_the_quota_is_asked_before_the_download(device: Device, hub: Hub) -> None:
     with pytest.raises(CapacityExhausted, match="`disk_quota_mib` allows"):
-        device.pull(GGUF, hub, signers=None, quota_bytes=len(MODEL) - 1)
+        pull(device, GGUF, hub, signers=None, quota_bytes=len(MODEL) - 1)
 
-    assert device.files() == []
+    assert device.leftovers() == []
 
 
 def test_what_is_stored_unsigned_does_not_pass_for_the_signed_one(
     device: Device, hub: Hub, published: Path
 ) -> None:
     alone = Path(shutil.copyfile(published / "tern-s.gguf", published / "alone.gguf"))
-    stored = device.pull(FileSource(alone), hub, signers=None)
+    stored = pull(device, FileSource(alone), hub, signers=None)
     assert stored.record is not None
 
-    assert device.pull(GGUF, hub, signers=None, sha256=stored.record.sha256) == stored
+    assert pull(device, GGUF, hub, signers=None, sha256=stored.record.sha256) == stored
     with pytest.raises(SignatureInvalid, match="is not signed"):
-        device.pull(GGUF, hub, sha256=stored.record.sha256)
+        pull(device, GGUF, hub, sha256=stored.record.sha256)
 
 
 def test_a_replaced_model_keeps_no_manifest_of_the_old_one(
     device: Device, hub: Hub, published: Path, tmp_path: Path
 ) -> None:
-    device.pull(GGUF, hub)
+    pull(device, GGUF, hub)
     other = Path(shutil.copyfile(WEIGHTS / "gannet-s.gguf", tmp_path / "other.gguf"))
 
-    device.pull(FileSource(other), hub, signers=None, is_replacing=True)
+    pull(device, FileSource(other), hub, signers=None, is_replacing=True)
 
-    assert device.files() == ["tern.gguf", "tern.json"]
+    assert device.leftovers() == ["tern.gguf", "tern.json"]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +255,7 @@ def test_a_graph_that_is_called_as_all_are_is_named_after_its_place(text: str, n
 
 async def test_a_pulled_onnx_model_is_served(device: Device, hub: Hub) -> None:
     stored = await asyncio.to_thread(
-        device.pull, FileSource(WEIGHTS / "tern-xs.onnx"), hub, signers=None
+        pull, device, FileSource(WEIGHTS / "tern-xs.onnx"), hub, signers=None
     )
     name = ModelName("tern")
     asked = GenerateRequest(name, (ChatMessage("user", "Hello"),), Sampling(max_tokens=2))
