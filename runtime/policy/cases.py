@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from runtime.documents.document import Problem
 from runtime.documents.names import CategoryName, Name
 from runtime.documents.reader import read_document
-from runtime.documents.shape import Shape, read_shape, schema_of
+from runtime.documents.shape import Shape, read_shape
 from runtime.errors import PolicyInvalid
 from runtime.ids import Category, NodeName
 from runtime.labels import Label
@@ -23,7 +23,7 @@ from runtime.policy.explain import Passage, is_refused, passage_to
 from runtime.policy.model import Policy, ReleaseKind, Zone
 from runtime.policy.shape import LevelName
 
-__all__ = ["CASES_VERSION", "Case", "Cases", "Difference", "cases_schema", "compare", "load_cases"]
+__all__ = ["CASES_VERSION", "Case", "Cases", "Difference", "compare", "load_cases"]
 
 CASES_VERSION: Final = "policy-cases/v1"
 Passes = Literal["as_it_is", "after_release", "never"]
@@ -114,11 +114,6 @@ def load_cases(path: FilePath) -> Cases:
         cases=tuple(_case(item) for item in shape.cases),
         dictionaries={name: tuple(terms) for name, terms in shape.dictionaries.items()},
     )
-
-
-def cases_schema() -> dict[str, Any]:
-    """Return the JSON schema of such documents, for editors."""
-    return schema_of(_CasesShape)
 
 
 def compare(case: Case, label: Label, policy: Policy) -> list[Difference]:
