@@ -7,7 +7,7 @@ from datetime import date
 from html import escape
 from typing import Final
 
-__all__ = ["bars", "days_chart"]
+__all__ = ["bars", "days_chart", "shade_of"]
 
 _WIDTH: Final = 900
 _HEIGHT: Final = 190
@@ -18,6 +18,11 @@ _SHADES: Final = 5
 """Colours of destinations; further ones share the last."""
 _BAR: Final = 22
 _NAME_WIDTH: Final = 190
+
+
+def shade_of(number: int) -> str:
+    """Return the class of what has the colour of that number, from 0."""
+    return f"s{min(number, _SHADES - 1)}"
 
 
 def days_chart(
@@ -61,7 +66,7 @@ def days_chart(
                 height = amount * scale
                 top -= height
                 marks.append(
-                    f'<rect class="s{min(shade, _SHADES - 1)}" x="{x + 1.5:.1f}" y="{top:.1f}"'
+                    f'<rect class="{shade_of(shade)}" x="{x + 1.5:.1f}" y="{top:.1f}"'
                     f' width="{step - 3:.1f}" height="{height:.1f}">'
                     f"<title>{day}, {escape(name)}: {amount:,}</title></rect>"
                 )
@@ -94,7 +99,7 @@ def bars(rows: Sequence[tuple[str, Sequence[int]]], parts: Sequence[str], *, tit
         for shade, (part, amount) in enumerate(zip(parts, amounts, strict=True)):
             width = amount * scale
             marks.append(
-                f'<rect class="s{min(shade, _SHADES - 1)}" x="{x:.1f}" y="{y + 3}"'
+                f'<rect class="{shade_of(shade)}" x="{x:.1f}" y="{y + 3}"'
                 f' width="{width:.1f}" height="{_BAR - 6}">'
                 f"<title>{escape(name)}, {escape(part)}: {amount:,}</title></rect>"
             )

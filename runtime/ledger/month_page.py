@@ -11,7 +11,7 @@ from html import escape
 from typing import Final
 
 from runtime.ledger.month import MonthCount, Traffic
-from runtime.ledger.month_charts import bars, days_chart
+from runtime.ledger.month_charts import bars, days_chart, shade_of
 from runtime.ledger.verify import VerifyReport
 
 __all__ = ["month_page"]
@@ -153,7 +153,7 @@ def _by_day(count: MonthCount) -> str:
     names = sorted({name for day in count.by_day.values() for name in day})
     quiet = frozenset(count.quiet_days)
     keys = "".join(
-        f'<i class="key s{min(shade, 4)}"></i>{escape(name)}' for shade, name in enumerate(names)
+        f'<i class="key {shade_of(shade)}"></i>{escape(name)}' for shade, name in enumerate(names)
     )
     charts = []
     for what, title in (("calls", "calls per day"), ("sent_bytes", "bytes sent per day")):
@@ -197,7 +197,9 @@ def _categories(count: MonthCount) -> str:
         rows.append((name, (max(0, found.present - passed - as_it_is), passed, as_it_is)))
     if not rows:
         return _section("By category", _nothing())
-    keys = "".join(f'<i class="key s{shade}"></i>{part}' for shade, part in enumerate(_PARTS))
+    keys = "".join(
+        f'<i class="key {shade_of(shade)}"></i>{part}' for shade, part in enumerate(_PARTS)
+    )
     drawn = bars(rows, _PARTS, title="calls by category of content")
     table = _table(
         ("category of content", "calls that held it", *_PARTS),
