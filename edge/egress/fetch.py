@@ -163,7 +163,7 @@ class Fetcher:
             CapacityExhausted: It does not fit on the disk.
         """
         barren_attempts = 0
-        while True:
+        while not _is_whole(remote, incoming):
             before_bytes = incoming.received_bytes
             failure = self._try(remote, incoming, progress)
             if failure is None:
@@ -252,6 +252,14 @@ class Fetcher:
                 self._store.require_room(0, name=incoming.model)
         if here_bytes < total_bytes:
             raise BackendUnavailable("the server closed the connection early")
+
+
+def _is_whole(remote: RemoteFile, incoming: Incoming) -> bool:
+    """Whether all of a file of known content came before, and only its place was lacking."""
+    part = incoming.resumable(remote.source)
+    if part is None or not remote.sha256 or part.validator != remote.sha256:
+        return False
+    return 0 < part.size_bytes == incoming.received_bytes
 
 
 def _range_headers(remote: RemoteFile, incoming: Incoming) -> dict[str, str]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from edge.models.alone import alone_in
 from edge.models.gguf_check import check_gguf, sha256_of
 from edge.models.incoming import Incoming, gathered_bytes
 from edge.models.manifest import MANIFEST_SUFFIX, manifest_file_of
@@ -151,14 +152,16 @@ class ModelStore:
             NotFound: There is none of that name.
             NotPermitted: The store belongs to another user.
         """
-        found = self.get(name)
+        self.get(name)
         self._prepare()
-        # The files first: a record alone is nothing, files alone could still be served.
-        self._discard(found.file)
-        self._record_path(name).unlink(missing_ok=True)
-        self._use_path(name).unlink(missing_ok=True)
-        sync_directory(self._directory)
-        return found
+        with alone_in(self._directory):
+            found = self.get(name)
+            # The files first: a record alone is nothing, files alone could still be served.
+            self._discard(found.file)
+            self._record_path(name).unlink(missing_ok=True)
+            self._use_path(name).unlink(missing_ok=True)
+            sync_directory(self._directory)
+            return found
 
     def verify(self, name: str) -> StoredModel:
         """Read a model whole and compare it with its record and with itself.
@@ -216,10 +219,14 @@ class ModelStore:
             needed, there = needed_bytes / 1e6, free / 1e6
             reason = f"{needed:,.0f} MB and a reserve are needed, {there:,.0f} MB are free"
             raise CapacityExhausted(f"no room in {self._directory}: {reason}")
+        whole_bytes = needed_bytes + gathered_bytes(self._directory / _INCOMING, name)
+        self._require_quota(name, whole_bytes)
+
+    def _require_quota(self, name: str, whole_bytes: int) -> None:
+        """Refuse a model that has no place beside all others that are stored."""
         if self._quota_bytes is None:
             return
         others = [model for model in self.all() if model.name != name]
-        whole_bytes = needed_bytes + gathered_bytes(self._directory / _INCOMING, name)
         if sum(model.size_bytes for model in others) + whole_bytes > self._quota_bytes:
             raise over_quota(self._quota_bytes, whole_bytes, others)
 
@@ -233,6 +240,7 @@ class ModelStore:
 
         Raises:
             ModelInvalid: A file is not what was expected, or the model is not whole.
+            CapacityExhausted: Another model took the room meanwhile; what was gathered stays.
         """
         main, *others = files
         sha256 = _checked(main, origin.source, is_main=True)
@@ -248,15 +256,17 @@ class ModelStore:
             signed_by=origin.signed_by,
             files={_GRAPH: sha256, **noted} if is_folder else {},
         )
-        # In this order a crash leaves at worst a good model without its record.
-        self._record_path(name).unlink(missing_ok=True)
-        if is_folder:
-            self._place_folder(name, files, origin.manifest)
-        else:
-            self._place_file(name, main, origin.manifest)
-        sync_directory(self._directory)
-        write_record(self._record_path(name), record)
-        return self.get(name)
+        with alone_in(self._directory):
+            self._require_quota(name, size_bytes)
+            # In this order a crash leaves at worst a good model without its record.
+            self._record_path(name).unlink(missing_ok=True)
+            if is_folder:
+                self._place_folder(name, files, origin.manifest)
+            else:
+                self._place_file(name, main, origin.manifest)
+            sync_directory(self._directory)
+            write_record(self._record_path(name), record)
+            return self.get(name)
 
     def _place_file(self, name: str, file: GatheredFile, manifest: str) -> None:
         target = self._file_path(name)
