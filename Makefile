@@ -9,6 +9,13 @@ LOCK := requirements.lock
 INSTALLED := $(VENV)/.installed
 SOURCES := runtime edge cloud optimizer reference bench tests protos/generate.py
 
+# GCC 12 believes that LDTILECFG reads eight bytes and drops the stores of the rest: libllama compiled
+# for a processor with AMX then dies of SIGILL at its first product of matrices. So without AMX.
+LLAMA_FLAGS := $(if $(shell grep -wm1 amx_tile /proc/cpuinfo 2>/dev/null),-mno-amx-tile -mno-amx-int8 -mno-amx-bf16)
+LLAMA_PIP = CFLAGS="$(LLAMA_FLAGS) $$CFLAGS" CXXFLAGS="$(LLAMA_FLAGS) $$CXXFLAGS" $(BIN)/pip
+LLAMA_WORKS = $(BIN)/python -c 'from pathlib import Path; from bench.edge_serving_loops import Loops; \
+  Loops(Path("reference/weights/gannet-l.gguf"), threads=1).batched(8, 32, 2)'
+
 .PHONY: help setup demo readme up models test lint format types imports protos protos-check unit test-long bench bench-peers lock wheel clean
 
 help: ## list the verbs
@@ -23,8 +30,12 @@ $(INSTALLED): $(LOCK) pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	  || { echo "python3 -m venv failed; on Debian install python3-venv" >&2; exit 1; }
 	@echo "setup: installing from $(LOCK); llama-cpp-python is compiled the first time, about 6 minutes on 2 cores"
-	$(BIN)/pip install --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(LLAMA_PIP) install --disable-pip-version-check --require-hashes -r $(LOCK)
 	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(LLAMA_WORKS) || { echo "setup: the llama-cpp-python in pip's cache is not for this processor; it is compiled anew" >&2; \
+	  $(BIN)/pip cache remove llama_cpp_python; \
+	  sed -n '/^llama-cpp-python==/,/--hash/p' $(LOCK) > $(VENV)/llama.lock && $(LLAMA_PIP) install --disable-pip-version-check \
+	    --force-reinstall --no-deps --require-hashes -r $(VENV)/llama.lock && $(LLAMA_WORKS); }
 	@touch $@
 
 demo: setup ## the main job, end to end, on real models
