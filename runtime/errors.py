@@ -6,6 +6,7 @@ LeewardError
 │   ├── PolicyInvalid           a policy that cannot be applied as written
 │   ├── CatalogInvalid          a catalog that cannot be used as written
 │   ├── StudyInvalid            a study, its tasks or its journal that cannot be used as written
+│   ├── StateInvalid            a fleet's desired state that a device cannot take as it is
 │   ├── SignatureInvalid        a document that nobody who is trusted here has signed as it is
 │   └── ConfigInvalid           settings or a configuration file
 ├── RequestInvalid              the caller's message cannot be served as sent
@@ -44,6 +45,7 @@ LeewardError
 ├── ModelInvalid                a model file is missing, truncated or not a model
 ├── ModelTooLarge               a model needs more memory than this node may give it
 ├── AddressInUse                a port is taken
+├── StateUnhealthy              a new desired state failed its health check
 └── NotImplementedYet           a later change fills this in
 
 Names carry no transport: ``runtime.rpc.status`` maps each to a gRPC status and
@@ -96,6 +98,8 @@ __all__ = [
     "RequestTooLarge",
     "RequestUnfinished",
     "SignatureInvalid",
+    "StateInvalid",
+    "StateUnhealthy",
     "StreamBroken",
     "StudyInvalid",
     "TokenRefused",
@@ -144,6 +148,10 @@ class PolicyInvalid(DocumentInvalid):
 
 class CatalogInvalid(DocumentInvalid):
     """A catalog cannot be used as written."""
+
+
+class StateInvalid(DocumentInvalid):
+    """A fleet's desired state that a device cannot take as it is."""
 
 
 class StudyInvalid(DocumentInvalid):
@@ -370,6 +378,10 @@ class ModelTooLarge(LeewardError):
 
 class AddressInUse(LeewardError):
     """A port is taken by another process."""
+
+
+class StateUnhealthy(LeewardError):
+    """A new desired state failed its health check, and the last good one came back."""
 
 
 class NotImplementedYet(LeewardError):

@@ -58,6 +58,7 @@ BANDS: Final[Mapping[int, str]] = MappingProxyType(
         30: "identity: certificates, tokens, permissions",
         40: "models and engines on this node",
         50: "network and time",
+        60: "the fleet: desired state and rollouts",
     }
 )
 """What each band of ten is about, by its first code."""
@@ -109,6 +110,8 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.CallInFlight: 56,
         errors.AlreadyAnswered: 57,
         errors.RequestUnfinished: 59,
+        errors.StateInvalid: 60,
+        errors.StateUnhealthy: 61,
     }
 )
 """Every named failure; a test proves it total."""

@@ -23,6 +23,8 @@ class SignaturePurpose(Enum):
     POLICY = "policy"
     CATALOG = "catalog"
     MODEL_MANIFEST = "model_manifest"
+    FLEET_ORDER = "fleet_order"
+    """An operator tells a device which desired state to take."""
     LEDGER_HEAD = "ledger_head"
     """A device vouches for its ledger's newest head."""
     COUNTERSIGNATURE = "countersignature"

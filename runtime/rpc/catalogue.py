@@ -48,6 +48,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
         StatusCode.FAILED_PRECONDITION, "this node's settings cannot be used"
     ),
     errors.StudyInvalid: PublicStatus(StatusCode.FAILED_PRECONDITION, "study cannot be used"),
+    errors.StateInvalid: PublicStatus(
+        StatusCode.FAILED_PRECONDITION, "desired state cannot be used"
+    ),
     errors.SignatureInvalid: PublicStatus(
         StatusCode.FAILED_PRECONDITION, "document is not signed as it must be"
     ),
@@ -118,6 +121,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
         StatusCode.FAILED_PRECONDITION, "model needs more memory than this node may give it"
     ),
     errors.AddressInUse: PublicStatus(StatusCode.FAILED_PRECONDITION, "address is in use"),
+    errors.StateUnhealthy: PublicStatus(
+        StatusCode.FAILED_PRECONDITION, "new state failed its health check"
+    ),
     errors.NotImplementedYet: PublicStatus(StatusCode.UNIMPLEMENTED, "not served by this version"),
 }
 CRASH: Final = PublicStatus(StatusCode.INTERNAL, "internal error")

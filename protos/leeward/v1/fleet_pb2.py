@@ -23,34 +23,20 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
-from leeward.v1 import ledger_pb2 as leeward_dot_v1_dot_ledger__pb2
+from leeward.v1 import desired_state_pb2 as leeward_dot_v1_dot_desired__state__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/fleet.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17leeward/v1/ledger.proto\"\x1f\n\x0cRenewRequest\x12\x0f\n\x07\x63sr_pem\x18\x01 \x01(\x0c\"u\n\rRenewResponse\x12\x1d\n\x15\x63\x65rtificate_chain_pem\x18\x01 \x01(\x0c\x12\x15\n\rca_bundle_pem\x18\x02 \x01(\x0c\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb9\x01\n\x0bSyncRequest\x12\x18\n\x10software_version\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12\'\n\x06models\x18\x03 \x03(\x0b\x32\x17.leeward.v1.ModelReport\x12&\n\x05usage\x18\x04 \x03(\x0b\x32\x17.leeward.v1.UsageReport\x12+\n\x0bledger_head\x18\x05 \x01(\x0b\x32\x16.leeward.v1.LedgerHead\"b\n\x0bModelReport\x12\r\n\x05model\x18\x01 \x01(\t\x12\'\n\x06health\x18\x02 \x01(\x0e\x32\x17.leeward.v1.ModelHealth\x12\x1b\n\x13\x64\x65\x63ode_tokens_per_s\x18\x03 \x01(\x01\"o\n\x0bUsageReport\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x04\x12\x10\n\x08\x66\x61ilures\x18\x03 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x04 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x05 \x01(\x04\"\x9e\x01\n\x0cSyncResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12-\n\tdocuments\x18\x02 \x03(\x0b\x32\x1a.leeward.v1.SignedDocument\x12\x36\n\x10\x63ountersignature\x18\x03 \x01(\x0b\x32\x1c.leeward.v1.Countersignature\x12\x13\n\x0bnext_sync_s\x18\x04 \x01(\x01\"z\n\x0eSignedDocument\x12&\n\x04kind\x18\x01 \x01(\x0e\x32\x18.leeward.v1.DocumentKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\x0c\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12\x11\n\tsignature\x18\x05 \x01(\x0c*\x9d\x01\n\x0c\x44ocumentKind\x12\x1d\n\x19\x44OCUMENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44OCUMENT_KIND_POLICY\x10\x01\x12\x17\n\x13\x44OCUMENT_KIND_GRAPH\x10\x02\x12\x19\n\x15\x44OCUMENT_KIND_CATALOG\x10\x03\x12 \n\x1c\x44OCUMENT_KIND_MODEL_MANIFEST\x10\x04*y\n\x0bModelHealth\x12\x1c\n\x18MODEL_HEALTH_UNSPECIFIED\x10\x00\x12\x18\n\x14MODEL_HEALTH_SERVING\x10\x01\x12\x19\n\x15MODEL_HEALTH_UNLOADED\x10\x02\x12\x17\n\x13MODEL_HEALTH_FAILED\x10\x03\x32\x80\x01\n\x05\x46leet\x12<\n\x05Renew\x12\x18.leeward.v1.RenewRequest\x1a\x19.leeward.v1.RenewResponse\x12\x39\n\x04Sync\x12\x17.leeward.v1.SyncRequest\x1a\x18.leeward.v1.SyncResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/fleet.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eleeward/v1/desired_state.proto\"\x1f\n\x0cRenewRequest\x12\x0f\n\x07\x63sr_pem\x18\x01 \x01(\x0c\"u\n\rRenewResponse\x12\x1d\n\x15\x63\x65rtificate_chain_pem\x18\x01 \x01(\x0c\x12\x15\n\rca_bundle_pem\x18\x02 \x01(\x0c\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x80\x01\n\x05\x46leet\x12<\n\x05Renew\x12\x18.leeward.v1.RenewRequest\x1a\x19.leeward.v1.RenewResponse\x12\x39\n\x04Sync\x12\x17.leeward.v1.SyncRequest\x1a\x18.leeward.v1.SyncResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leeward.v1.fleet_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DOCUMENTKIND']._serialized_start=935
-  _globals['_DOCUMENTKIND']._serialized_end=1092
-  _globals['_MODELHEALTH']._serialized_start=1094
-  _globals['_MODELHEALTH']._serialized_end=1215
-  _globals['_RENEWREQUEST']._serialized_start=96
-  _globals['_RENEWREQUEST']._serialized_end=127
-  _globals['_RENEWRESPONSE']._serialized_start=129
-  _globals['_RENEWRESPONSE']._serialized_end=246
-  _globals['_SYNCREQUEST']._serialized_start=249
-  _globals['_SYNCREQUEST']._serialized_end=434
-  _globals['_MODELREPORT']._serialized_start=436
-  _globals['_MODELREPORT']._serialized_end=534
-  _globals['_USAGEREPORT']._serialized_start=536
-  _globals['_USAGEREPORT']._serialized_end=647
-  _globals['_SYNCRESPONSE']._serialized_start=650
-  _globals['_SYNCRESPONSE']._serialized_end=808
-  _globals['_SIGNEDDOCUMENT']._serialized_start=810
-  _globals['_SIGNEDDOCUMENT']._serialized_end=932
-  _globals['_FLEET']._serialized_start=1218
-  _globals['_FLEET']._serialized_end=1346
+  _globals['_RENEWREQUEST']._serialized_start=103
+  _globals['_RENEWREQUEST']._serialized_end=134
+  _globals['_RENEWRESPONSE']._serialized_start=136
+  _globals['_RENEWRESPONSE']._serialized_end=253
+  _globals['_FLEET']._serialized_start=256
+  _globals['_FLEET']._serialized_end=384
 # @@protoc_insertion_point(module_scope)

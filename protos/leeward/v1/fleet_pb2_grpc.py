@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from leeward.v1 import desired_state_pb2 as leeward_dot_v1_dot_desired__state__pb2
 from leeward.v1 import fleet_pb2 as leeward_dot_v1_dot_fleet__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -42,8 +43,8 @@ class FleetStub:
                 _registered_method=True)
         self.Sync = channel.unary_unary(
                 '/leeward.v1.Fleet/Sync',
-                request_serializer=leeward_dot_v1_dot_fleet__pb2.SyncRequest.SerializeToString,
-                response_deserializer=leeward_dot_v1_dot_fleet__pb2.SyncResponse.FromString,
+                request_serializer=leeward_dot_v1_dot_desired__state__pb2.SyncRequest.SerializeToString,
+                response_deserializer=leeward_dot_v1_dot_desired__state__pb2.SyncResponse.FromString,
                 _registered_method=True)
 
 
@@ -75,8 +76,8 @@ def add_FleetServicer_to_server(servicer, server):
             ),
             'Sync': grpc.unary_unary_rpc_method_handler(
                     servicer.Sync,
-                    request_deserializer=leeward_dot_v1_dot_fleet__pb2.SyncRequest.FromString,
-                    response_serializer=leeward_dot_v1_dot_fleet__pb2.SyncResponse.SerializeToString,
+                    request_deserializer=leeward_dot_v1_dot_desired__state__pb2.SyncRequest.FromString,
+                    response_serializer=leeward_dot_v1_dot_desired__state__pb2.SyncResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -132,8 +133,8 @@ class Fleet:
             request,
             target,
             '/leeward.v1.Fleet/Sync',
-            leeward_dot_v1_dot_fleet__pb2.SyncRequest.SerializeToString,
-            leeward_dot_v1_dot_fleet__pb2.SyncResponse.FromString,
+            leeward_dot_v1_dot_desired__state__pb2.SyncRequest.SerializeToString,
+            leeward_dot_v1_dot_desired__state__pb2.SyncResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ How enrolled devices keep in step with their gateway. Devices dial out; nothing 
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from leeward.v1 import desired_state_pb2 as _desired_state_pb2
 from leeward.v1 import fleet_pb2 as _fleet_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -35,7 +36,7 @@ class FleetStub:
     def __new__(cls, channel: _aio.Channel) -> FleetAsyncStub: ...
     Renew: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.RenewRequest, _fleet_pb2.RenewResponse]
     """Gives the calling device a certificate for a new key before its old one ends."""
-    Sync: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.SyncRequest, _fleet_pb2.SyncResponse]
+    Sync: _grpc.UnaryUnaryMultiCallable[_desired_state_pb2.SyncRequest, _desired_state_pb2.SyncResponse]
     """Exchanges state: the device reports, the gateway answers with what the device should have."""
 
 @_typing.type_check_only
@@ -45,7 +46,7 @@ class FleetAsyncStub(FleetStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Renew: _aio.UnaryUnaryMultiCallable[_fleet_pb2.RenewRequest, _fleet_pb2.RenewResponse]  # type: ignore[assignment]
     """Gives the calling device a certificate for a new key before its old one ends."""
-    Sync: _aio.UnaryUnaryMultiCallable[_fleet_pb2.SyncRequest, _fleet_pb2.SyncResponse]  # type: ignore[assignment]
+    Sync: _aio.UnaryUnaryMultiCallable[_desired_state_pb2.SyncRequest, _desired_state_pb2.SyncResponse]  # type: ignore[assignment]
     """Exchanges state: the device reports, the gateway answers with what the device should have."""
 
 class FleetServicer(metaclass=_abc_1.ABCMeta):
@@ -62,9 +63,9 @@ class FleetServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Sync(
         self,
-        request: _fleet_pb2.SyncRequest,
+        request: _desired_state_pb2.SyncRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_fleet_pb2.SyncResponse, _abc.Awaitable[_fleet_pb2.SyncResponse]]:
+    ) -> _typing.Union[_desired_state_pb2.SyncResponse, _abc.Awaitable[_desired_state_pb2.SyncResponse]]:
         """Exchanges state: the device reports, the gateway answers with what the device should have."""
 
 def add_FleetServicer_to_server(servicer: FleetServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
