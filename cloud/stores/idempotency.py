@@ -50,7 +50,10 @@ class KeysInUse:
             return
         parameters = {"names": [claim.name for claim in claims], "now": microseconds(now)}
         for name, request, answered_until in _HOLDERS.rows(connection, parameters):
-            self._holders[name] = (request, answered_until is not None)
+            is_answered = answered_until is not None
+            # Two can hold a key: one given up, whose answer came to light while its repeat runs.
+            if is_answered or name not in self._holders:
+                self._holders[name] = (request, is_answered)
 
     def taken(self, claim: Claim) -> Taken | None:
         """Say what stands in the way of a call, if anything does."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,8 +16,18 @@ from cloud.admission.scopes import Scope
 from cloud.stores.accounts import AccountKey, AccountStore
 from cloud.stores.audit import Act
 from cloud.stores.database import Database
+from cloud.stores.idempotency import Claim, Taken
 from cloud.stores.replicas import ReplicaStore
-from cloud.stores.reservations import Ask, Booked, CallInfo, Charge, NoRoom, book, claims_of
+from cloud.stores.reservations import (
+    Ask,
+    Booked,
+    CallInfo,
+    Charge,
+    NoRoom,
+    book,
+    claims_of,
+    presume,
+)
 from cloud.stores.rules import RuleStore
 from tests.unit.cloud.conftest import DriverFactory
 
@@ -159,6 +170,27 @@ async def test_a_replica_that_was_only_slow_puts_the_real_number_in(store: Store
 
     assert await store.state("all") == (Amount(4, 4), Amount(), Amount())
     assert await store.replicas.open() == []
+
+
+@pytest.mark.parametrize("first", ["given_up", "repeat"])
+async def test_a_key_of_two_calls_counts_as_answered_once_either_is(
+    store: Store, first: str
+) -> None:
+    account = await store.account("all")
+    claim = Claim("key", "a request")
+    # Rows come back in no certain order, so both are tried.
+    names = ["1", "2"] if first == "given_up" else ["2", "1"]
+    given_up, repeat = (replace(ask(name, account), claim=claim) for name in names)
+    await store.book([given_up], [])
+    await store.database.run(
+        lambda connection: presume(connection, [given_up.id], now=NOW), claims=set()
+    )
+    assert (await store.book([repeat], [])).verdicts == [None]
+
+    charge = Charge(given_up.id, Amount(3, 2), (account,), NOW + LIFETIME)
+    again = await store.book([replace(ask("3", account), claim=claim)], [charge])
+
+    assert again.verdicts == [Taken("answered")]
 
 
 async def test_a_call_that_outlived_every_deadline_is_recovered_from_a_living_replica(
