@@ -56,7 +56,7 @@ async def prepare_callers(config: Path, *, cap_usd: str) -> Callers:
         await RuleStore(state.database).set_budget(budget, act)
         key = await state.keys.create("bench", act, tenant=DEFAULT_TENANT)
         token = await state.tokens.create(act, lifetime=_TOKEN_LIFETIME, tenant=DEFAULT_TENANT)
-        return Callers(key.text, token.text, state.authority.certificate_pem)
+        return Callers(key.text, token.text, state.authorities.bundle_pem)
 
 
 async def enrolled(callers: Callers, enrolment: str) -> ssl.SSLContext:

@@ -5,10 +5,10 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import generate_latest
 
 from cloud.config import CloudConfig
@@ -18,6 +18,8 @@ from cloud.draining import drain
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
 from cloud.environment import opened_state, upstream_specs
+from cloud.fleet.anchoring import Anchors, anchor_key
+from cloud.fleet.renewing import Renewing
 from cloud.front.endpoints import Endpoints
 from cloud.front.front import HttpFront
 from cloud.front.opening import (
@@ -33,9 +35,10 @@ from cloud.reload import RECORD_NAME, Reloading
 from cloud.running import holding
 from cloud.servicers.collaboration import CollaborationServicer
 from cloud.servicers.enrolment import EnrolmentServicer
+from cloud.servicers.fleet import FleetServicer
 from cloud.servicers.inference import InferenceServicer
-from cloud.servicers.unserved import UnservedFleet
 from cloud.state import GatewayState
+from cloud.stores.anchors import AnchorStore
 from cloud.wiring import Wired, wired
 from leeward.v1 import (
     collaboration_pb2,
@@ -48,8 +51,6 @@ from leeward.v1 import (
     inference_pb2_grpc,
 )
 from runtime.clock import Clock, SystemClock
-from runtime.identity.authority import CertificateAuthority
-from runtime.identity.keys import private_key_pem
 from runtime.rpc.ready import announce, settle_down, wait_stop_signal
 from runtime.rpc.servers import new_server
 from runtime.rpc.tls import KeyPair, ServerTls
@@ -57,7 +58,7 @@ from runtime.rpc.tls import KeyPair, ServerTls
 __all__ = ["serve"]
 
 _logger = logging.getLogger("leeward.cloud")
-_SERVER_LIFETIME_S = 90 * 86_400.0
+_SERVER_LIFETIME = timedelta(days=90)
 _ENROLMENT_STREAMS = 32
 
 DEVICE_SERVICES = (
@@ -90,13 +91,13 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
                 config,
                 state.database,
                 state.audit,
-                namer=Namer.of_authority(state.authority.key),
+                namer=Namer.of_authority(state.authorities.oldest.key),
                 specs_of=upstream_specs,
                 clock=clock,
             )
         )
-        identity = _server_identity(state.authority, config)
-        devices = await _serve_devices(stack, config, state, core, identity)
+        identity = state.authorities.certify_server(config.hostnames, lifetime=_SERVER_LIFETIME)
+        devices = await _serve_devices(stack, config, state, core, identity, clock=clock)
         gateway = _advertised(config, config.listen, devices.port)
         enrolment = await _serve_enrolment(
             stack, config, state, identity, gateway=gateway, clock=clock
@@ -131,14 +132,21 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
 
 
 async def _serve_devices(
-    stack: AsyncExitStack, config: CloudConfig, state: GatewayState, core: Wired, identity: KeyPair
+    stack: AsyncExitStack,
+    config: CloudConfig,
+    state: GatewayState,
+    core: Wired,
+    identity: KeyPair,
+    *,
+    clock: Clock,
 ) -> Listener:
+    anchors = Anchors(AnchorStore(state.database), anchor_key(state.authorities), clock=clock)
     server = new_server(max_concurrent_rpcs=config.max_streams)
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
             access=core.access,
             serving=core.serving,
-            devices=state.devices,
+            heads=anchors,
             node=config.name,
         ),
         server,
@@ -146,13 +154,20 @@ async def _serve_devices(
     collaboration_pb2_grpc.add_CollaborationServicer_to_server(
         CollaborationServicer(core.access, core.graphs), server
     )
-    fleet_pb2_grpc.add_FleetServicer_to_server(UnservedFleet(), server)
+    renewing = Renewing(
+        access=core.access,
+        authorities=state.authorities,
+        devices=state.devices,
+        anchors=anchors,
+        lifetime=config.device_certificate_lifetime,
+    )
+    fleet_pb2_grpc.add_FleetServicer_to_server(FleetServicer(renewing), server)
     listener = await Listener.start(
         server,
         config.listen,
-        tls=ServerTls(identity, client_ca_bundle_pem=state.authority.certificate_pem),
+        tls=ServerTls(identity, client_ca_bundle_pem=state.authorities.bundle_pem),
         services=DEVICE_SERVICES,
-        served=DEVICE_SERVICES[:2],
+        served=DEVICE_SERVICES,
     )
     stack.push_async_callback(listener.stop, 0.0)
     core.routers.watch(listener.report_upstream)
@@ -169,7 +184,7 @@ async def _serve_enrolment(
     clock: Clock,
 ) -> Listener:
     desk = EnrolmentDesk(
-        authority=state.authority,
+        authorities=state.authorities,
         tokens=state.tokens,
         pace=Pace(config.enrolments_per_minute, clock=clock),
         lifetime=config.device_certificate_lifetime,
@@ -230,15 +245,6 @@ async def _reloading(
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-def _server_identity(authority: CertificateAuthority, config: CloudConfig) -> KeyPair:
-    # A fresh key and certificate at every start; devices pin the authority, not the server.
-    key = ec.generate_private_key(ec.SECP256R1())
-    issued = authority.issue_server(
-        key.public_key(), config.hostnames, lifetime_s=_SERVER_LIFETIME_S
-    )
-    return KeyPair(issued.chain_pem, private_key_pem(key))
 
 
 def _advertised(config: CloudConfig, listen: str, port: int) -> str:

@@ -124,4 +124,4 @@ def token(
 
 
 async def _authority_pem(state: GatewayState) -> bytes:
-    return state.authority.certificate_pem
+    return state.authorities.bundle_pem

@@ -11,7 +11,6 @@ from cloud.config import load_config
 from cloud.environment import opened_state, store_driver
 from cloud.state import GatewayState
 from cloud.stores import schema
-from cloud.stores.authority import fingerprint_of
 from runtime.cli.output import JsonOption, run_command, show
 from runtime.clock import SystemClock
 from runtime.documents.directories import prepare_state
@@ -52,7 +51,7 @@ def show_authority(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption
 
     def work() -> None:
         async def read_fingerprint(state: GatewayState) -> str:
-            return fingerprint_of(state.authority)
+            return state.authorities.newest.fingerprint
 
         found = in_state(load_config(config), read_fingerprint)
         show({"sha256": found}, found, as_json=as_json)
@@ -68,7 +67,7 @@ def adopt(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False)
         async def run() -> str:
             opened = opened_state(load_config(config), clock=SystemClock(), adopts_authority=True)
             async with opened as state:
-                return fingerprint_of(state.authority)
+                return state.authorities.newest.fingerprint
 
         found = asyncio.run(run())
         show({"sha256": found}, f"the store is of authority {found} now", as_json=as_json)

@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
 
+from cloud.authorities import Authorities
+from cloud.authority_files import load_authorities, make_authority
 from cloud.config import CloudConfig
 from cloud.config_database import read_database_url
 from cloud.stores.audit import Act, AuditStore
-from cloud.stores.authority import claim_authority
+from cloud.stores.authority import claim_authorities
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
 from cloud.stores.driver import Driver
@@ -22,18 +24,15 @@ from cloud.stores.tenants import TenantStore
 from cloud.stores.usage import UsageStore
 from runtime.clock import Clock
 from runtime.documents.directories import prepare_state
-from runtime.identity.authority import CertificateAuthority
 
 __all__ = ["GatewayState", "new_driver", "opened_store"]
-
-_AUTHORITY_LIFETIME_S: Final = 10 * 365 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
     """What the gateway keeps; the command line opens it too."""
 
-    authority: CertificateAuthority
+    authorities: Authorities
     database: Database
     tenants: TenantStore
     keys: KeyStore
@@ -73,12 +72,12 @@ async def opened_store(
     prepare_state(config.state)
     database = await Database.open(new_driver(config, environment))
     try:
-        authority = await _authority(
+        authorities = await _authorities(
             database, config.state / "authority", clock=clock, adopts=adopts_authority
         )
         await adopt_tokens(config.state / "join-tokens.sqlite", database, clock=clock)
         yield GatewayState(
-            authority=authority,
+            authorities=authorities,
             database=database,
             tenants=TenantStore(database),
             keys=KeyStore(database),
@@ -91,19 +90,15 @@ async def opened_store(
         await database.close()
 
 
-async def _authority(
+async def _authorities(
     database: Database, directory: Path, *, clock: Clock, adopts: bool
-) -> CertificateAuthority:
-    def load() -> CertificateAuthority:
-        return CertificateAuthority.load(directory, clock=clock)
-
-    def make() -> CertificateAuthority:
-        made = CertificateAuthority.create(
-            "Leeward fleet authority", clock=clock, lifetime_s=_AUTHORITY_LIFETIME_S
-        )
-        made.store(directory)
-        return made
-
-    return await claim_authority(
-        database, directory, Act("gateway", clock.now()), load=load, make=make, adopts=adopts
+) -> Authorities:
+    claimed = await claim_authorities(
+        database,
+        directory,
+        Act("gateway", clock.now()),
+        load=partial(load_authorities, directory, clock=clock),
+        make=partial(make_authority, directory, clock=clock, is_first=True),
+        adopts=adopts,
     )
+    return Authorities(claimed)

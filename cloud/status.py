@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from cloud.authorities import Authorities
+from cloud.authority_files import load_authorities
 from cloud.config import CloudConfig
 from runtime.clock import Clock
 from runtime.errors import BackendUnavailable
-from runtime.identity.authority import CertificateAuthority
 from runtime.rpc.calls import read_answer
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.tls import ClientTls
@@ -43,11 +44,11 @@ async def read_status(config: CloudConfig, *, clock: Clock) -> GatewayStatus:
         NotFound: It never ran: its state directory has no authority.
         BackendUnavailable: It does not serve, or something else has its ports.
     """
-    authority = CertificateAuthority.load(config.state / "authority", clock=clock)
+    authorities = Authorities(load_authorities(config.state / "authority", clock=clock))
     enrolment = own_address(config.enrolment)
     settings = ChannelSettings(
         target=enrolment,
-        tls=ClientTls(authority.certificate_pem),
+        tls=ClientTls(authorities.bundle_pem),
         server_name=config.hostnames[0],
     )
     async with open_channel(settings) as channel:

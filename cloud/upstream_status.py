@@ -12,6 +12,8 @@ from typing import Final, Literal
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from cloud.authorities import Authorities
+from cloud.authority_files import load_authorities
 from cloud.config import CloudConfig
 from cloud.routing.watch import HEALTH_PREFIX
 from cloud.status import own_address
@@ -93,12 +95,12 @@ async def _asked(spec: UpstreamSpec, clock: Clock) -> tuple[str, float]:
 async def _seen(config: CloudConfig, clock: Clock) -> dict[str, Seen]:
     """Return what the running gateway reports of each provider; empty when none runs."""
     try:
-        authority = CertificateAuthority.load(config.state / "authority", clock=clock)
+        authorities = Authorities(load_authorities(config.state / "authority", clock=clock))
     except NotFound:
         return {}
     settings = ChannelSettings(
         target=own_address(config.listen),
-        tls=ClientTls(authority.certificate_pem, _passing_identity(authority)),
+        tls=ClientTls(authorities.bundle_pem, _passing_identity(authorities.newest)),
         server_name=config.hostnames[0],
     )
     found: dict[str, Seen] = {}

@@ -1,20 +1,27 @@
-"""This device's identity on disk: keys, certificate, the fleet's authority, and whom to dial."""
+"""This device's identity on disk: keys, certificate, the fleet's authorities, and whom to dial.
+
+Several files belong together and are replaced while the daemon runs, so the new ones are first
+written down as a whole (``next.json``) and then put in place; a reader finishes what a crash left
+half done.
+"""
 
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from runtime.clock import Clock
 from runtime.codec.enrolment import Credentials
 from runtime.errors import CertificateInvalid, NotFound
 from runtime.identity.certificates import check_device_chain, load_certificates
 from runtime.identity.keys import (
+    SIGNING_KEY_FILE,
+    TLS_KEY_FILE,
     DeviceKeys,
     load_device_keys,
     private_key_pem,
-    store_device_keys,
+    stored_key_pem,
 )
 from runtime.ids import DeviceId
 from runtime.private_files import ensure_private_directory, write_private_file
@@ -24,6 +31,7 @@ __all__ = ["DeviceIdentity", "IdentityStore"]
 _CHAIN: Final = "device.pem"
 _AUTHORITY: Final = "ca.pem"
 _GATEWAY: Final = "gateway.json"
+_NEXT: Final = "next.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,53 +45,95 @@ class DeviceIdentity:
     certificate_chain_pem: bytes
     ca_bundle_pem: bytes
     expires_at: datetime
+    enrolment: str = ""
+    """``host:port`` of the gateway's port for enrolment and recovery; empty where that was never
+    told."""
+
+    @property
+    def begins_at(self) -> datetime:
+        """When the certificate begins."""
+        return load_certificates(self.certificate_chain_pem)[0].not_valid_before_utc
 
 
 class IdentityStore:
-    """The identity directory (``<state>/identity``)."""
+    """The identity directory (``<state>/identity``).
 
-    def __init__(self, directory: Path, *, clock: Clock) -> None:
+    Args:
+        directory: Where it is.
+        clock: Says whether the certificate is valid now.
+        passphrase: What the private keys are encrypted with; ``None`` for not at all.
+    """
+
+    def __init__(self, directory: Path, *, clock: Clock, passphrase: bytes | None = None) -> None:
         self._directory = directory
         self._clock = clock
+        self._passphrase = passphrase
 
     @property
     def exists(self) -> bool:
         """Whether the device has enrolled, whatever its certificate says now."""
         return (self._directory / _CHAIN).exists()
 
-    def save(self, keys: DeviceKeys, credentials: Credentials) -> DeviceIdentity:
-        """Keep what enrolment gave, after checking it.
+    def save(
+        self, keys: DeviceKeys, credentials: Credentials, *, enrolment: str = ""
+    ) -> DeviceIdentity:
+        """Keep what enrolment or recovery gave, after checking it: wholly, or not at all.
+
+        Args:
+            keys: The device's keys.
+            credentials: What the gateway gave.
+            enrolment: Where it did.
 
         Raises:
             CertificateInvalid: The certificate is not for this key, or not of this authority.
         """
         self._check(keys, credentials.certificate_chain_pem, credentials.ca_bundle_pem)
         ensure_private_directory(self._directory)
-        store_device_keys(self._directory, keys)
-        gateway = json.dumps({"gateway": credentials.gateway_address}).encode()
-        write_private_file(self._directory / _AUTHORITY, credentials.ca_bundle_pem)
-        write_private_file(self._directory / _GATEWAY, gateway)
-        # Last: its presence means that the rest is there.
-        write_private_file(self._directory / _CHAIN, credentials.certificate_chain_pem)
+        place = {"gateway": credentials.gateway_address, "enrolment": enrolment}
+        following = {
+            TLS_KEY_FILE: stored_key_pem(keys.tls, self._passphrase).decode(),
+            SIGNING_KEY_FILE: stored_key_pem(keys.signing, self._passphrase).decode(),
+            _AUTHORITY: credentials.ca_bundle_pem.decode(),
+            _GATEWAY: json.dumps(place),
+            # Last: its presence means that the rest is there.
+            _CHAIN: credentials.certificate_chain_pem.decode(),
+        }
+        write_private_file(self._directory / _NEXT, json.dumps(following).encode())
         return self.load()
 
-    def load(self) -> DeviceIdentity:
+    def keys(self) -> DeviceKeys:
+        """Return the device's keys.
+
+        Raises:
+            CertificateInvalid: They are missing or damaged.
+        """
+        self._finish_saving()
+        try:
+            return load_device_keys(self._directory, passphrase=self._passphrase)
+        except NotFound as error:
+            raise self._damaged() from error
+
+    def load(self, *, at_any_time: bool = False) -> DeviceIdentity:
         """Return the identity, checked.
+
+        Args:
+            at_any_time: Also one whose certificate has ended, or begins later by this clock.
 
         Raises:
             CertificateInvalid: Not enrolled, expired, or the files do not belong together.
         """
+        self._finish_saving()
         if not self.exists:
             raise CertificateInvalid("this device is not enrolled; run `leeward edge enroll`")
         try:
-            keys = load_device_keys(self._directory)
+            keys = load_device_keys(self._directory, passphrase=self._passphrase)
             chain_pem = (self._directory / _CHAIN).read_bytes()
             ca_pem = (self._directory / _AUTHORITY).read_bytes()
-            gateway = str(json.loads((self._directory / _GATEWAY).read_bytes())["gateway"])
+            place = json.loads((self._directory / _GATEWAY).read_bytes())
+            gateway, enrolment = str(place["gateway"]), str(place.get("enrolment", ""))
         except (NotFound, OSError, ValueError, KeyError) as error:
-            reason = f"{self._directory} is damaged; enrol this device again with --force"
-            raise CertificateInvalid(reason) from error
-        device = self._check(keys, chain_pem, ca_pem)
+            raise self._damaged() from error
+        device = self._check(keys, chain_pem, ca_pem, at_any_time=at_any_time)
         return DeviceIdentity(
             device=device,
             gateway=gateway,
@@ -91,10 +141,31 @@ class IdentityStore:
             certificate_chain_pem=chain_pem,
             ca_bundle_pem=ca_pem,
             expires_at=load_certificates(chain_pem)[0].not_valid_after_utc,
+            enrolment=enrolment,
         )
 
-    def _check(self, keys: DeviceKeys, chain_pem: bytes, ca_pem: bytes) -> DeviceId:
+    def _finish_saving(self) -> None:
+        """Put in place what was written down whole."""
+        try:
+            following: dict[str, Any] = json.loads((self._directory / _NEXT).read_bytes())
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            raise self._damaged() from error
+        for name in (TLS_KEY_FILE, SIGNING_KEY_FILE, _AUTHORITY, _GATEWAY, _CHAIN):
+            write_private_file(self._directory / name, str(following[name]).encode())
+        (self._directory / _NEXT).unlink(missing_ok=True)
+
+    def _damaged(self) -> CertificateInvalid:
+        return CertificateInvalid(
+            f"{self._directory} is damaged; enrol this device again with --force"
+        )
+
+    def _check(
+        self, keys: DeviceKeys, chain_pem: bytes, ca_pem: bytes, *, at_any_time: bool = False
+    ) -> DeviceId:
         chain = load_certificates(chain_pem)
         if chain[0].public_key() != keys.tls.public_key():
             raise CertificateInvalid("the certificate does not belong to this device's key")
-        return check_device_chain(chain, load_certificates(ca_pem), now=self._clock.now())
+        now = chain[0].not_valid_before_utc if at_any_time else self._clock.now()
+        return check_device_chain(chain, load_certificates(ca_pem), now=now)

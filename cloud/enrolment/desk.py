@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from cloud.authorities import Authorities
 from cloud.enrolment.pace import Pace
 from cloud.stores.audit import Act
 from cloud.stores.devices import write_device
 from cloud.stores.join_tokens import Invitation, JoinTokenStore
 from runtime.clock import Clock
-from runtime.identity.authority import CertificateAuthority
 from runtime.identity.csr import public_key_of_csr
 from runtime.ids import DeviceId
 
@@ -39,13 +39,13 @@ class EnrolmentDesk:
     def __init__(
         self,
         *,
-        authority: CertificateAuthority,
+        authorities: Authorities,
         tokens: JoinTokenStore,
         pace: Pace,
         lifetime: timedelta,
         clock: Clock,
     ) -> None:
-        self._authority = authority
+        self._authorities = authorities
         self._tokens = tokens
         self._pace = pace
         self._lifetime = lifetime
@@ -62,9 +62,8 @@ class EnrolmentDesk:
         self._pace.admit()
         public_key_of_csr(csr_pem)  # before the token is looked at
         device = (await self._tokens.look(token)).device
-        issued = self._authority.issue_client(
-            csr_pem, device, lifetime_s=self._lifetime.total_seconds()
-        )
+        issued = await self._authorities.certify_device(csr_pem, device, lifetime=self._lifetime)
+        authority = self._authorities.newest.fingerprint
         serial = f"{issued.serial:x}"
         act = Act(f"device:{device}", self._clock.now())
 
@@ -76,10 +75,9 @@ class EnrolmentDesk:
                 tenant=invited.tenant,
                 serial=serial,
                 expires_at=issued.expires_at,
+                authority=authority,
             )
 
         await self._tokens.redeem(token, enrol)
         _logger.info("device_enrolled", extra={"device": device, "serial": serial})
-        return Enrolled(
-            device, issued.chain_pem, self._authority.certificate_pem, issued.expires_at
-        )
+        return Enrolled(device, issued.chain_pem, self._authorities.bundle_pem, issued.expires_at)

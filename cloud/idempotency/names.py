@@ -7,11 +7,10 @@ import hashlib
 from dataclasses import replace
 from typing import Final, Self
 
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from cloud.calls import GenerateCall
+from runtime.identity.derived import derived_secret
 from runtime.labels import PUBLIC
 
 __all__ = ["CallName", "Namer"]
@@ -49,13 +48,7 @@ class Namer:
     @classmethod
     def of_authority(cls, key: ec.EllipticCurvePrivateKey) -> Self:
         """Derive the key from the fleet authority's, which all replicas share as a file."""
-        secret = key.private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        derive = HKDF(hashes.SHA256(), _KEY_BYTES, salt=None, info=b"leeward idempotency")
-        return cls(derive.derive(secret))
+        return cls(derived_secret(key, b"leeward idempotency"))
 
     def of(self, call: GenerateCall) -> CallName | None:
         """Return the call's name, or ``None`` when it has no idempotency key."""

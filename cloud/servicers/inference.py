@@ -1,8 +1,9 @@
 """``leeward.v1.Inference`` on the gateway: where a device's call enters the cloud."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 
@@ -10,7 +11,6 @@ from cloud.access import Access
 from cloud.cache.wishes import CACHE_KEY, cache_wish
 from cloud.calls import Caller, EmbedCall, GenerateCall
 from cloud.serving import Serving
-from cloud.stores.devices import DeviceStore
 from leeward.v1 import inference_pb2 as pb
 from leeward.v1 import inference_pb2_grpc as pb_grpc
 from runtime.codec.embedding import decode_embed_request, encode_embed_response
@@ -28,9 +28,19 @@ from runtime.rpc.deadlines import remaining_s
 from runtime.rpc.peer import verified_peer
 from runtime.telemetry.tracing import extract
 
-__all__ = ["InferenceServicer"]
+__all__ = ["Heads", "InferenceServicer"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Heads(Protocol):
+    """Keeps the newest ledger head of each device."""
+
+    def note_head(
+        self, device: DeviceId, *, position: int, head_mac: bytes
+    ) -> asyncio.Future[None]:
+        """Keep a head; await what it returns to know that it is kept."""
+        ...
 
 
 class InferenceServicer(pb_grpc.InferenceServicer):
@@ -41,12 +51,12 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         *,
         access: Access,
         serving: Serving,
-        devices: DeviceStore,
+        heads: Heads,
         node: NodeName,
     ) -> None:
         self._access = access
         self._serving = serving
-        self._devices = devices
+        self._heads = heads
         self._node = node
 
     async def Generate(
@@ -109,7 +119,7 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         if passage is None:
             yield
             return
-        noted = self._devices.note_head(
+        noted = self._heads.note_head(
             DeviceId(caller.id), position=passage.position, head_mac=passage.head_mac
         )
         try:

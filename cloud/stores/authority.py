@@ -1,15 +1,14 @@
-"""Which certificate authority the store's devices were enrolled by.
+"""Which certificate authorities the store's devices were enrolled by.
 
-Every gateway on one store must be of one authority: a device that one of them enrols is otherwise
-a stranger to the others. So the store keeps the authority's fingerprint, and a gateway that has
-another one is refused before it serves.
+Every gateway on one store must be of the same ones: a device that one of them enrols is otherwise
+a stranger to the others. So the store keeps their fingerprints, and a gateway that has
+others is refused before it serves.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives import hashes
 from sqlalchemy import Connection, delete, insert, select
 
 from cloud.stores.audit import Act, write_act
@@ -18,55 +17,58 @@ from cloud.stores.tables import authority as table
 from runtime.errors import ConfigInvalid, NotFound
 from runtime.identity.authority import CertificateAuthority
 
-__all__ = ["claim_authority", "fingerprint_of"]
+__all__ = ["CLAIM", "claim_authorities", "read_fingerprints", "trust", "trust_no_more"]
 
-_FIND: Final = select(table.c.fingerprint)
+CLAIM: Final = "authority"
+"""Of every work that changes which authorities are trusted."""
+_FIND: Final = select(table.c.fingerprint).order_by(table.c.since, table.c.fingerprint)
 
 
-async def claim_authority(
+async def claim_authorities(
     database: Database,
     directory: Path,
     act: Act,
     *,
-    load: Callable[[], CertificateAuthority],
+    load: Callable[[], Sequence[CertificateAuthority]],
     make: Callable[[], CertificateAuthority],
     adopts: bool = False,
-) -> CertificateAuthority:
-    """Return the authority in ``directory``, which is then the store's.
+) -> list[CertificateAuthority]:
+    """Return the authorities in ``directory``, oldest first, which are then the store's.
 
-    Gateways that start together wait for each other here, so that one of them makes it.
+    Gateways that start together wait for each other here, so that one of them makes the first.
 
     Args:
         database: The store.
-        directory: Where the authority's files are; shown in errors.
+        directory: Where the authorities' files are; shown in errors.
         act: Who starts, when.
         load: Reads the files.
         make: Makes and writes them; called where neither they nor the store know any.
-        adopts: Whether an authority that the store does not know, or a new one where there is
-            none, replaces the one that it does.
+        adopts: Whether authorities that the store does not know, or a new one where there is
+            none, replace those that it does.
 
     Raises:
         ConfigInvalid: The store is of another authority; says what to do.
         CertificateInvalid: The files are damaged.
     """
 
-    def claim(connection: Connection) -> CertificateAuthority:
-        known = connection.execute(_FIND).scalar_one_or_none()
+    def claim(connection: Connection) -> list[CertificateAuthority]:
+        known = read_fingerprints(connection)
         try:
-            found = load()
+            found = {one.fingerprint: one for one in load()}
         except NotFound:
-            if known is not None and not adopts:
+            if known and not adopts:
                 reason = (
                     "is missing, and this store's devices have one: mount the `authority` directory"
                     " of the other gateways here, or bring it back from a copy; if it is lost,"
                     " `leeward cloud authority adopt` makes another, and every device enrols again"
                 )
                 raise ConfigInvalid(reason, file=str(directory)) from None
-            found = make()
-        fingerprint = fingerprint_of(found)
-        if known == fingerprint:
-            return found
-        if known is not None and not adopts:
+            made = make()
+            found = {made.fingerprint: made}
+        if known and found.keys() >= set(known):
+            # Files of one that was retired, or is about to be trusted, are passed over.
+            return [found[name] for name in known]
+        if known and not adopts:
             reason = (
                 "is not the authority of this store's devices: mount the `authority` directory of"
                 " the other gateways here, or enrol every device again after"
@@ -74,13 +76,27 @@ async def claim_authority(
             )
             raise ConfigInvalid(reason, file=str(directory))
         connection.execute(delete(table))
-        connection.execute(insert(table).values(fingerprint=fingerprint, since=act.at))
-        write_act(connection, act, "authority_adopted", fingerprint)
-        return found
+        for name in found:
+            trust(connection, name, act, action="authority_adopted")
+        return list(found.values())
 
-    return await database.run(claim, claims=["authority"], is_durable=True)
+    return await database.run(claim, claims=[CLAIM], is_durable=True)
 
 
-def fingerprint_of(authority: CertificateAuthority) -> str:
-    """Return the SHA-256 of an authority's certificate, hexadecimal."""
-    return authority.certificate.fingerprint(hashes.SHA256()).hex()
+def read_fingerprints(connection: Connection) -> list[str]:
+    """Return the authorities that are trusted, oldest first."""
+    return list(connection.execute(_FIND).scalars())
+
+
+def trust(
+    connection: Connection, fingerprint: str, act: Act, *, action: str = "authority_trusted"
+) -> None:
+    """Trust one more authority."""
+    connection.execute(insert(table).values(fingerprint=fingerprint, since=act.at))
+    write_act(connection, act, action, fingerprint)
+
+
+def trust_no_more(connection: Connection, fingerprint: str, act: Act) -> None:
+    """Trust an authority no longer."""
+    connection.execute(delete(table).where(table.c.fingerprint == fingerprint))
+    write_act(connection, act, "authority_retired", fingerprint)

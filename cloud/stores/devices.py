@@ -1,6 +1,5 @@
-"""Which devices are enrolled, whose they are, and the newest ledger head of each."""
+"""Which devices are enrolled, whose they are, and the newest certificate of each."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -87,23 +86,17 @@ class DeviceStore:
 
         await self._database.run(assign, is_durable=True)
 
-    def note_head(
-        self, device: DeviceId, *, position: int, head_mac: bytes
-    ) -> asyncio.Future[None]:
-        """Keep the newest ledger head of a device; an older one does not replace it.
-
-        Returns at once; await what it returns to know that it is kept.
-        """
-        change = (
-            update(table)
-            .where(table.c.id == device, func.coalesce(table.c.ledger_position, -1) < position)
-            .values(ledger_position=position, ledger_head_mac=head_mac)
-        )
+    async def note_certificate(
+        self, device: DeviceId, *, serial: str, expires_at: datetime, authority: str
+    ) -> None:
+        """Remember a device's newest certificate, and the newest authority that it was told of."""
+        change = update(table).where(table.c.id == device)
+        change = change.values(serial=serial, expires_at=expires_at, authority=authority)
 
         def note(connection: Connection) -> None:
             connection.execute(change)
 
-        return self._database.begin(note)
+        await self._database.run(note)
 
     async def all(self) -> list[DeviceRecord]:
         """Return every device, by id."""
@@ -122,11 +115,17 @@ def write_device(
     tenant: str,
     serial: str,
     expires_at: datetime,
+    authority: str,
 ) -> None:
     """Remember a device and its certificate, in the transaction that uses its token up."""
     connection.execute(
         insert(table).values(
-            id=device, tenant=tenant, serial=serial, enrolled_at=act.at, expires_at=expires_at
+            id=device,
+            tenant=tenant,
+            serial=serial,
+            enrolled_at=act.at,
+            expires_at=expires_at,
+            authority=authority,
         )
     )
     raise_version(connection)

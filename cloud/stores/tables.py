@@ -105,6 +105,11 @@ device = Table(
     Column("revoked_at", Moment),
     Column("ledger_position", BigInteger),
     Column("ledger_head_mac", LargeBinary),
+    Column("authority", String),  # the newest it was told of; NULL before there were several
+    Column("ledger_head_hash", LargeBinary),  # empty where a content request told of the head
+    Column("anchored_at", Moment),
+    Column("anchor_key", String),  # which of our keys countersigned the head
+    Column("anchor_signature", LargeBinary),
 )
 
 join_token = Table(

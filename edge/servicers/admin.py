@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from edge.egress.pulling import PullProgress, Pulls
 from edge.engine.process import ModelState, ModelStatus
@@ -20,9 +19,8 @@ from edge.servicers.approvals import decide_approval, list_approvals
 from edge.status import DaemonStatus, StatusBoard
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc as pb_grpc
-from leeward.v1 import ledger_pb2
 from runtime.codec.enums import ZONES
-from runtime.codec.ledger import encode_ledger_entry
+from runtime.codec.ledger import encode_ledger_entry, encode_ledger_head
 from runtime.ids import ModelName
 from runtime.ledger.entry import Entry
 from runtime.ledger.read import read_entries
@@ -127,9 +125,6 @@ def _take(entries: Iterator[Entry]) -> list[Entry]:
 
 
 def _encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
-    head = status.ledger_head
-    recorded_at = Timestamp()
-    recorded_at.FromDatetime(head.at)
     answer = pb.GetStatusResponse(
         node=status.node,
         software_version=status.version,
@@ -144,13 +139,7 @@ def _encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
             )
             for node in status.nodes
         ],
-        ledger_head=ledger_pb2.LedgerHead(
-            device_id=status.device or "",
-            position=head.position,
-            hash=head.hash,
-            mac=head.mac,
-            recorded_at=recorded_at,
-        ),
+        ledger_head=encode_ledger_head(status.ledger_head, status.device or ""),
         uptime_s=status.uptime_s,
     )
     if status.certificate_expires_at is not None:

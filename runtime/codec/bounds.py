@@ -23,6 +23,7 @@ __all__ = [
     "MAX_EDGES",
     "MAX_GRAMMAR_CHARS",
     "MAX_NAME_CHARS",
+    "MAX_PEM_BYTES",
     "MAX_REASON_CHARS",
     "MAX_RECORDS",
     "MAX_STEPS",
@@ -38,7 +39,9 @@ __all__ = [
     "name",
     "number",
     "optional_name",
+    "pem",
     "short_text",
+    "sized",
     "text",
     "tool_name",
     "whole",
@@ -71,6 +74,8 @@ MAX_TOOLS: Final = 128
 """Most tools of a call, and most calls of tools in one turn."""
 MAX_STOP_TEXTS: Final = 16
 """Most stop texts of a call."""
+MAX_PEM_BYTES: Final = 64 * 1024
+"""Longest chain, bundle or signing request."""
 MAX_RECORDS: Final = 4_096
 """Most releases, repairs, positions or log-probabilities in one message."""
 
@@ -150,6 +155,18 @@ def digest(value: bytes, field: str, *, size_bytes: int = 32) -> bytes:
     if len(value) != size_bytes:
         raise RequestInvalid(f"must be {size_bytes} bytes", field=field)
     return value
+
+
+def sized(value: bytes, field: str, *, at_most_bytes: int) -> bytes:
+    """Return bytes that are there, and not too many."""
+    if not 1 <= len(value) <= at_most_bytes:
+        raise RequestInvalid(f"must be 1 to {at_most_bytes} bytes", field=field)
+    return value
+
+
+def pem(value: bytes, field: str) -> bytes:
+    """Return something that may be PEM."""
+    return sized(value, field, at_most_bytes=MAX_PEM_BYTES)
 
 
 def categories(names: Iterable[str], field: str) -> tuple[Category, ...]:

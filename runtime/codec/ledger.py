@@ -6,24 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from leeward.v1 import ledger_pb2
 from runtime.codec import bounds
+from runtime.codec.moments import decode_moment, encode_moment
 from runtime.errors import LedgerCorrupt, RequestInvalid
+from runtime.ids import DeviceId
+from runtime.ledger.countersignature import Countersignature, Seen
 from runtime.ledger.entry import Entry, Head, parse_line
 from runtime.ledger.record import EntryKind
 
 __all__ = [
     "LedgerReference",
+    "decode_countersignature",
     "decode_ledger_entry",
+    "decode_ledger_head",
     "decode_ledger_reference",
+    "encode_countersignature",
     "encode_ledger_entry",
+    "encode_ledger_head",
     "encode_ledger_reference",
     "reference_to",
 ]
 
 _MAX_LINE_BYTES: Final = 1_000_000
+_SIGNATURE_BYTES: Final = 64
 _KINDS: Final[Mapping[EntryKind, ledger_pb2.LedgerEntryKind.ValueType]] = {
     EntryKind.OPEN: ledger_pb2.LEDGER_ENTRY_KIND_OPEN,
     EntryKind.CONTENT: ledger_pb2.LEDGER_ENTRY_KIND_CONTENT,
@@ -65,14 +71,65 @@ def decode_ledger_reference(
     )
 
 
+def encode_ledger_head(head: Head, device: str = "") -> ledger_pb2.LedgerHead:
+    """Return the message of a head."""
+    return ledger_pb2.LedgerHead(
+        device_id=device,
+        position=head.position,
+        hash=head.hash,
+        mac=head.mac,
+        recorded_at=encode_moment(head.at),
+    )
+
+
+def decode_ledger_head(message: ledger_pb2.LedgerHead, field: str) -> Head:
+    """Return the head of a message that is present; whose it is says the certificate."""
+    return Head(
+        position=bounds.whole(message.position, f"{field}.position"),
+        hash=bounds.digest(message.hash, f"{field}.hash"),
+        mac=bounds.digest(message.mac, f"{field}.mac"),
+        at=decode_moment(message.recorded_at, f"{field}.recorded_at"),
+    )
+
+
+def encode_countersignature(signed: Countersignature) -> ledger_pb2.Countersignature:
+    """Return the message of a countersignature."""
+    seen = signed.seen
+    return ledger_pb2.Countersignature(
+        head=ledger_pb2.LedgerHead(
+            device_id=seen.device, position=seen.position, hash=seen.hash, mac=seen.mac
+        ),
+        key_id=signed.key_id,
+        signed_at=encode_moment(seen.seen_at),
+        signature=signed.signature,
+    )
+
+
+def decode_countersignature(message: ledger_pb2.Countersignature, field: str) -> Countersignature:
+    """Return the countersignature of a message; whether it is true is not checked here."""
+    head = message.head
+    seen = Seen(
+        device=DeviceId(bounds.name(head.device_id, f"{field}.head.device_id")),
+        position=bounds.whole(head.position, f"{field}.head.position"),
+        mac=bounds.digest(head.mac, f"{field}.head.mac"),
+        hash=bounds.digest(head.hash, f"{field}.head.hash") if head.hash else b"",
+        seen_at=decode_moment(message.signed_at, f"{field}.signed_at"),
+    )
+    return Countersignature(
+        seen=seen,
+        key_id=bounds.name(message.key_id, f"{field}.key_id"),
+        signature=bounds.digest(
+            message.signature, f"{field}.signature", size_bytes=_SIGNATURE_BYTES
+        ),
+    )
+
+
 def encode_ledger_entry(entry: Entry) -> ledger_pb2.LedgerEntry:
     """Return the message of an entry."""
-    recorded_at = Timestamp()
-    recorded_at.FromDatetime(entry.at)
     return ledger_pb2.LedgerEntry(
         position=entry.position,
         kind=_KINDS[entry.kind],
-        recorded_at=recorded_at,
+        recorded_at=encode_moment(entry.at),
         line=entry.line,
     )
 

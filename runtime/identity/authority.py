@@ -112,6 +112,11 @@ class CertificateAuthority:
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
     @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the root, hexadecimal: the authority's name."""
+        return self._certificate.fingerprint(hashes.SHA256()).hex()
+
+    @property
     def key(self) -> ec.EllipticCurvePrivateKey:
         """The root's key, for the revocation list."""
         return self._key
@@ -168,8 +173,13 @@ class CertificateAuthority:
     ) -> IssuedCertificate:
         issuer = self._certificate
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        now = self._clock.now()
+        # What outlives its authority is refused from the authority's end on, without a warning.
+        left_s = (issuer.not_valid_after_utc - now).total_seconds()
+        if left_s <= 0:
+            raise CertificateInvalid("the fleet's authority has ended; rotate it")
         builder = _builder(
-            key, subject, issuer.subject, now=self._clock.now(), lifetime_s=lifetime_s
+            key, subject, issuer.subject, now=now, lifetime_s=min(lifetime_s, left_s)
         )
         authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (

@@ -17,12 +17,15 @@ from runtime.errors import CertificateInvalid, NotFound
 from runtime.private_files import ensure_private_directory, is_private, write_private_file
 
 __all__ = [
+    "SIGNING_KEY_FILE",
+    "TLS_KEY_FILE",
     "DeviceKeys",
     "create_device_keys",
     "load_device_keys",
     "load_tls_key",
     "private_key_pem",
     "store_device_keys",
+    "stored_key_pem",
 ]
 
 TLS_KEY_FILE: Final = "device-tls.pem"
@@ -48,38 +51,47 @@ def create_device_keys() -> DeviceKeys:
     )
 
 
-def store_device_keys(directory: Path, keys: DeviceKeys) -> None:
+def store_device_keys(
+    directory: Path, keys: DeviceKeys, *, passphrase: bytes | None = None
+) -> None:
     """Write the keys to ``directory`` (0700), each file 0600 and replaced atomically.
 
     Raises:
         OSError: They cannot be written.
     """
     ensure_private_directory(directory)
-    write_private_file(directory / SIGNING_KEY_FILE, private_key_pem(keys.signing))
-    write_private_file(directory / TLS_KEY_FILE, private_key_pem(keys.tls))
+    write_private_file(directory / SIGNING_KEY_FILE, stored_key_pem(keys.signing, passphrase))
+    write_private_file(directory / TLS_KEY_FILE, stored_key_pem(keys.tls, passphrase))
 
 
-def load_device_keys(directory: Path) -> DeviceKeys:
+def load_device_keys(directory: Path, *, passphrase: bytes | None = None) -> DeviceKeys:
     """Read the keys that :func:`store_device_keys` wrote.
+
+    A key that is not encrypted is read whatever the passphrase: it is encrypted when it is next
+    written.
 
     Raises:
         NotFound: A file is missing.
-        CertificateInvalid: A file is damaged, holds another kind of key, or others may read it.
+        CertificateInvalid: A file is damaged, holds another kind of key, or others may read it, or
+            the passphrase does not fit.
     """
-    signing = _load(directory / SIGNING_KEY_FILE)
+    signing = _load(directory / SIGNING_KEY_FILE, passphrase)
     if not isinstance(signing, Ed25519PrivateKey):
         raise CertificateInvalid(f"{directory / SIGNING_KEY_FILE} is not an Ed25519 key")
-    return DeviceKeys(tls=load_tls_key(directory / TLS_KEY_FILE), signing=signing)
+    return DeviceKeys(
+        tls=load_tls_key(directory / TLS_KEY_FILE, passphrase=passphrase), signing=signing
+    )
 
 
-def load_tls_key(path: Path) -> ec.EllipticCurvePrivateKey:
+def load_tls_key(path: Path, *, passphrase: bytes | None = None) -> ec.EllipticCurvePrivateKey:
     """Read one P-256 private key.
 
     Raises:
         NotFound: The file is missing.
-        CertificateInvalid: It is damaged, holds another kind of key, or others may read it.
+        CertificateInvalid: It is damaged, holds another kind of key, or others may read it, or the
+            passphrase does not fit.
     """
-    key = _load(path)
+    key = _load(path, passphrase)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise CertificateInvalid(f"{path} is not an EC P-256 key")
     return key
@@ -94,12 +106,28 @@ def private_key_pem(key: _PrivateKey) -> bytes:
     )
 
 
-def _load(path: Path) -> object:
+def stored_key_pem(key: _PrivateKey, passphrase: bytes | None) -> bytes:
+    """Return a private key as its file holds it: encrypted where there is a passphrase."""
+    if passphrase is None:
+        return private_key_pem(key)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(passphrase),
+    )
+
+
+def _load(path: Path, passphrase: bytes | None) -> object:
     try:
         if not is_private(path):
             raise CertificateInvalid(f"{path} can be read by others; set its mode to 0600")
-        return serialization.load_pem_private_key(path.read_bytes(), password=None)
+        pem = path.read_bytes()
+        is_encrypted = b"-----BEGIN ENCRYPTED" in pem
+        if is_encrypted and passphrase is None:
+            raise CertificateInvalid(f"{path} is encrypted; say where its passphrase is")
+        return serialization.load_pem_private_key(pem, passphrase if is_encrypted else None)
     except FileNotFoundError:
         raise NotFound(f"no key in {path}") from None
     except (OSError, ValueError, TypeError):
-        raise CertificateInvalid(f"{path} does not hold a private key") from None
+        or_not = "" if passphrase is None else ", or the passphrase does not fit"
+        raise CertificateInvalid(f"{path} does not hold a private key{or_not}") from None

@@ -24,19 +24,20 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leeward.v1 import desired_state_pb2 as leeward_dot_v1_dot_desired__state__pb2
+from leeward.v1 import ledger_pb2 as leeward_dot_v1_dot_ledger__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/fleet.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eleeward/v1/desired_state.proto\"\x1f\n\x0cRenewRequest\x12\x0f\n\x07\x63sr_pem\x18\x01 \x01(\x0c\"u\n\rRenewResponse\x12\x1d\n\x15\x63\x65rtificate_chain_pem\x18\x01 \x01(\x0c\x12\x15\n\rca_bundle_pem\x18\x02 \x01(\x0c\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x80\x01\n\x05\x46leet\x12<\n\x05Renew\x12\x18.leeward.v1.RenewRequest\x1a\x19.leeward.v1.RenewResponse\x12\x39\n\x04Sync\x12\x17.leeward.v1.SyncRequest\x1a\x18.leeward.v1.SyncResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/fleet.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eleeward/v1/desired_state.proto\x1a\x17leeward/v1/ledger.proto\"L\n\x0cRenewRequest\x12\x0f\n\x07\x63sr_pem\x18\x01 \x01(\x0c\x12+\n\x0bledger_head\x18\x02 \x01(\x0b\x32\x16.leeward.v1.LedgerHead\"\xad\x01\n\rRenewResponse\x12\x1d\n\x15\x63\x65rtificate_chain_pem\x18\x01 \x01(\x0c\x12\x15\n\rca_bundle_pem\x18\x02 \x01(\x0c\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x10\x63ountersignature\x18\x04 \x01(\x0b\x32\x1c.leeward.v1.Countersignature2\x80\x01\n\x05\x46leet\x12<\n\x05Renew\x12\x18.leeward.v1.RenewRequest\x1a\x19.leeward.v1.RenewResponse\x12\x39\n\x04Sync\x12\x17.leeward.v1.SyncRequest\x1a\x18.leeward.v1.SyncResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leeward.v1.fleet_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RENEWREQUEST']._serialized_start=103
-  _globals['_RENEWREQUEST']._serialized_end=134
-  _globals['_RENEWRESPONSE']._serialized_start=136
-  _globals['_RENEWRESPONSE']._serialized_end=253
-  _globals['_FLEET']._serialized_start=256
-  _globals['_FLEET']._serialized_end=384
+  _globals['_RENEWREQUEST']._serialized_start=128
+  _globals['_RENEWREQUEST']._serialized_end=204
+  _globals['_RENEWRESPONSE']._serialized_start=207
+  _globals['_RENEWRESPONSE']._serialized_end=380
+  _globals['_FLEET']._serialized_start=383
+  _globals['_FLEET']._serialized_end=511
 # @@protoc_insertion_point(module_scope)

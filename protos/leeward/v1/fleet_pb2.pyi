@@ -6,6 +6,7 @@ How enrolled devices keep in step with their gateway. Devices dial out; nothing 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from leeward.v1 import ledger_pb2 as _ledger_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -24,16 +25,22 @@ class RenewRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CSR_PEM_FIELD_NUMBER: _builtins.int
+    LEDGER_HEAD_FIELD_NUMBER: _builtins.int
     csr_pem: _builtins.bytes
     """Certificate signing request for the new key, PEM; the name stays the caller's."""
+    @_builtins.property
+    def ledger_head(self) -> _ledger_pb2.LedgerHead:
+        """Newest head of the device's ledger; absent in a request of somebody who keeps none."""
+
     def __init__(
         self,
         *,
         csr_pem: _builtins.bytes = ...,
+        ledger_head: _ledger_pb2.LedgerHead | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["csr_pem", b"csr_pem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["csr_pem", b"csr_pem", "ledger_head", b"ledger_head"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -48,6 +55,7 @@ class RenewResponse(_message.Message):
     CERTIFICATE_CHAIN_PEM_FIELD_NUMBER: _builtins.int
     CA_BUNDLE_PEM_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    COUNTERSIGNATURE_FIELD_NUMBER: _builtins.int
     certificate_chain_pem: _builtins.bytes
     """The device's certificate and the intermediates up to the fleet CA, PEM, leaf first."""
     ca_bundle_pem: _builtins.bytes
@@ -56,16 +64,21 @@ class RenewResponse(_message.Message):
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the certificate ends."""
 
+    @_builtins.property
+    def countersignature(self) -> _ledger_pb2.Countersignature:
+        """The gateway's signature over the head that was shown; absent when none was."""
+
     def __init__(
         self,
         *,
         certificate_chain_pem: _builtins.bytes = ...,
         ca_bundle_pem: _builtins.bytes = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        countersignature: _ledger_pb2.Countersignature | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["countersignature", b"countersignature", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ca_bundle_pem", b"ca_bundle_pem", "certificate_chain_pem", b"certificate_chain_pem", "expires_at", b"expires_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ca_bundle_pem", b"ca_bundle_pem", "certificate_chain_pem", b"certificate_chain_pem", "countersignature", b"countersignature", "expires_at", b"expires_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

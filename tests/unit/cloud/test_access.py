@@ -65,7 +65,13 @@ async def house(new_driver: DriverFactory) -> AsyncIterator[House]:
 
     def enrol(connection: Connection) -> None:
         write_device(
-            connection, DEVICE, made.act, tenant="acme", serial="1", expires_at=clock.now()
+            connection,
+            DEVICE,
+            made.act,
+            tenant="acme",
+            serial="1",
+            expires_at=clock.now(),
+            authority="a",
         )
 
     await here.run(enrol)
@@ -156,6 +162,7 @@ async def test_a_caller_that_was_unknown_is_known_once_it_is_there(house: House)
             tenant="default",
             serial="2",
             expires_at=house.clock.now(),
+            authority="a",
         )
 
     await house.database.run(enrol)

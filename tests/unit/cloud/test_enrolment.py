@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from cloud.authorities import Authorities
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace
 from cloud.stores.audit import Act
@@ -40,7 +41,7 @@ def tokens(database: Database, clock: ManualClock) -> JoinTokenStore:
 @pytest.fixture
 def desk(clock: ManualClock, tokens: JoinTokenStore) -> EnrolmentDesk:
     return EnrolmentDesk(
-        authority=CertificateAuthority.create("test", clock=clock, lifetime_s=1e9),
+        authorities=Authorities([CertificateAuthority.create("test", clock=clock, lifetime_s=1e9)]),
         tokens=tokens,
         pace=Pace(60, clock=clock),
         lifetime=timedelta(days=1),

@@ -87,7 +87,7 @@ async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
     heads = Heads()
     server = new_server(max_concurrent_rpcs=64)
     inference_pb2_grpc.add_InferenceServicer_to_server(
-        InferenceServicer(access=access, serving=serving, devices=heads, node=NodeName("cloud")),
+        InferenceServicer(access=access, serving=serving, heads=heads, node=NodeName("cloud")),
         server,
     )
     collaboration_pb2_grpc.add_CollaborationServicer_to_server(

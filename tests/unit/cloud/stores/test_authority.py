@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cloud.stores.audit import Act
-from cloud.stores.authority import claim_authority, fingerprint_of
+from cloud.stores.authority import claim_authorities
 from cloud.stores.database import Database
 from runtime.errors import ConfigInvalid
 from runtime.identity.authority import CertificateAuthority
@@ -25,14 +25,15 @@ async def claim(
         made.store(directory)
         return made
 
-    return await claim_authority(
+    (claimed,) = await claim_authorities(
         database,
         directory,
         ACT,
-        load=lambda: CertificateAuthority.load(directory, clock=CLOCK),
+        load=lambda: [CertificateAuthority.load(directory, clock=CLOCK)],
         make=make,
         adopts=adopts,
     )
+    return claimed
 
 
 async def test_gateways_that_start_together_are_of_one_authority(
@@ -42,7 +43,7 @@ async def test_gateways_that_start_together_are_of_one_authority(
 
     claimed = await asyncio.gather(*(claim(replica, tmp_path / "ca") for replica in replicas))
 
-    assert len({fingerprint_of(authority) for authority in claimed}) == 1
+    assert len({authority.fingerprint for authority in claimed}) == 1
     for replica in replicas:
         await replica.close()
 
@@ -56,7 +57,7 @@ async def test_another_authority_is_refused_until_it_is_adopted(
 
     with pytest.raises(ConfigInvalid, match="leeward cloud authority adopt"):
         await claim(database, tmp_path / "other")
-    assert fingerprint_of(await claim(database, tmp_path / "first")) == fingerprint_of(first)
+    assert (await claim(database, tmp_path / "first")).fingerprint == first.fingerprint
 
     await claim(database, tmp_path / "other", adopts=True)
     with pytest.raises(ConfigInvalid):

@@ -88,7 +88,9 @@ async def test_usage_survives_a_restart(new_driver: DriverFactory) -> None:
 
 async def enrol(database: Database) -> DeviceStore:
     def write(connection: Connection) -> None:
-        write_device(connection, DEVICE, ACT, tenant="default", serial="1", expires_at=NOW)
+        write_device(
+            connection, DEVICE, ACT, tenant="default", serial="1", expires_at=NOW, authority="a"
+        )
 
     await database.run(write)
     return DeviceStore(database)
@@ -122,13 +124,3 @@ async def test_a_stranger_is_neither_revoked_nor_given_away(database: Database) 
     for change in (devices.revoke(STRANGER, ACT), devices.assign(STRANGER, "default", ACT)):
         with pytest.raises(NotFound):
             await change
-
-
-async def test_an_older_ledger_head_never_replaces_a_newer_one(database: Database) -> None:
-    devices = await enrol(database)
-
-    await devices.note_head(DEVICE, position=5, head_mac=b"five")
-    await devices.note_head(DEVICE, position=4, head_mac=b"four")
-
-    (device,) = await devices.all()
-    assert device.ledger_position == 5

@@ -1,0 +1,54 @@
+"""Where the authorities lie on the disk.
+
+The first lies in the directory itself, each later one in a folder of its own, named by the
+beginning of its fingerprint.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from runtime.clock import Clock
+from runtime.errors import NotFound
+from runtime.identity.authority import CertificateAuthority
+
+__all__ = ["load_authorities", "make_authority"]
+
+_LIFETIME_S: Final = 10 * 365 * 86_400.0
+_NAME: Final = "Leeward fleet authority"
+_FOLDER_DIGITS: Final = 16
+_FOLDER: Final = "[0-9a-f]" * _FOLDER_DIGITS
+
+
+def load_authorities(directory: Path, *, clock: Clock) -> list[CertificateAuthority]:
+    """Return the authorities in a directory, the oldest first.
+
+    Raises:
+        NotFound: There is none.
+        CertificateInvalid: A file is damaged, or others may read a key.
+    """
+    found = list(_load(directory, clock))
+    if not found:
+        raise NotFound(f"no certificate authority in {directory}")
+    return sorted(found, key=lambda one: one.certificate.not_valid_before_utc)
+
+
+def make_authority(
+    directory: Path, *, clock: Clock, is_first: bool, lifetime_s: float = _LIFETIME_S
+) -> CertificateAuthority:
+    """Make an authority and write its files.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    made = CertificateAuthority.create(_NAME, clock=clock, lifetime_s=lifetime_s)
+    made.store(directory if is_first else directory / made.fingerprint[:_FOLDER_DIGITS])
+    return made
+
+
+def _load(directory: Path, clock: Clock) -> Iterator[CertificateAuthority]:
+    for place in (directory, *sorted(directory.glob(_FOLDER))):
+        try:
+            yield CertificateAuthority.load(place, clock=clock)
+        except NotFound:
+            continue

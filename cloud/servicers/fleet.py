@@ -1,0 +1,38 @@
+"""``leeward.v1.Fleet`` on the gateway: enrolled devices renew their certificates."""
+
+from typing import Any
+
+import grpc
+
+from cloud.fleet.renewing import Renewing
+from leeward.v1 import desired_state_pb2
+from leeward.v1 import fleet_pb2 as pb
+from leeward.v1 import fleet_pb2_grpc as pb_grpc
+from runtime.codec.renewal import decode_renew_request, encode_renew_response
+from runtime.errors import NotImplementedYet
+from runtime.rpc.boundary import error_boundary
+from runtime.rpc.peer import verified_peer
+
+__all__ = ["FleetServicer"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class FleetServicer(pb_grpc.FleetServicer):
+    """Keeps devices in step."""
+
+    def __init__(self, renewing: Renewing) -> None:
+        self._renewing = renewing
+
+    async def Renew(self, request: pb.RenewRequest, context: Context) -> pb.RenewResponse:
+        """Give the calling device a certificate for a new key."""
+        async with error_boundary(context, "Fleet.Renew"):
+            call = decode_renew_request(request)
+            return encode_renew_response(await self._renewing.renew(verified_peer(context), call))
+
+    async def Sync(
+        self, request: desired_state_pb2.SyncRequest, context: Context
+    ) -> desired_state_pb2.SyncResponse:
+        """Not served yet."""
+        async with error_boundary(context, "Fleet.Sync"):
+            raise NotImplementedYet("Fleet.Sync is not served by this gateway yet")

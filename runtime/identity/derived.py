@@ -1,0 +1,23 @@
+"""Secrets derived from an authority's key, which all gateways of a store share as a file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+__all__ = ["derived_secret"]
+
+_BYTES: Final = 32
+
+
+def derived_secret(key: ec.EllipticCurvePrivateKey, purpose: bytes) -> bytes:
+    """Return 32 bytes that only whoever has ``key`` can know; others for every purpose."""
+    secret = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return HKDF(hashes.SHA256(), _BYTES, salt=None, info=purpose).derive(secret)
