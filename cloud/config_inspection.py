@@ -27,6 +27,8 @@ class InspectionShape(Shape):
     """What happens to a call above the gateway's clearance; ``alert`` lets it pass and tells."""
     policy: str | None = None
     """The edges' policy file, relative to this one. Left out, the built-in levels hold."""
+    policy_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
+    """Public keys (PEM) of those who may sign ``policy``; left out, it needs no signature."""
     clearance: LevelName | None = None
     """The highest level that this gateway may receive, without ``policy``; internal if left out."""
     categories: dict[CategoryName, LevelName] = Field(default={}, max_length=256)
@@ -52,6 +54,8 @@ class InspectionConfig:
 
     action: Action
     policy: Path | None
+    policy_signers: tuple[Path, ...] | None
+    """``None``: the policy needs no signature."""
     clearance: Level
     categories: dict[str, Level]
     regions: tuple[str, ...]
@@ -65,6 +69,9 @@ class InspectionConfig:
 def inspection_problems(shape: InspectionShape) -> Iterable[Problem]:
     """Return what contradicts itself in ``inspection``."""
     if shape.policy is None:
+        if shape.policy_signers:
+            reason = "vouches for nothing: name the signed `policy`, or leave it out"
+            yield Problem(("inspection", "policy_signers"), reason)
         return
     for field in ("clearance", "categories"):
         if getattr(shape, field):
@@ -77,6 +84,9 @@ def inspection_config(shape: InspectionShape, base: Path) -> InspectionConfig:
     return InspectionConfig(
         action=shape.action,
         policy=base / shape.policy if shape.policy else None,
+        policy_signers=tuple(base / file for file in shape.policy_signers)
+        if shape.policy_signers
+        else None,
         clearance=Level[shape.clearance.name] if shape.clearance else Level.INTERNAL,
         categories={name: Level[level.name] for name, level in shape.categories.items()},
         regions=tuple(shape.regions),

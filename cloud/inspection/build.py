@@ -16,9 +16,10 @@ from cloud.inspection.memory import ScanMemory
 from cloud.stages import Inspector
 from runtime.clock import Clock
 from runtime.errors import ConfigInvalid
+from runtime.identity.policy_signature import load_signed_policy
+from runtime.identity.signing_keys import load_signers
 from runtime.ids import Category, NodeName
 from runtime.labels import Level
-from runtime.policy.document import load_policy
 from runtime.policy.model import Policy
 from runtime.sentinel.categories import (
     CONTACT,
@@ -67,7 +68,8 @@ def opened_inspector(
 
     Raises:
         PolicyInvalid: The policy file cannot be used.
-        ConfigInvalid: A region is unknown.
+        SignatureInvalid: None of the configured signers vouches for it.
+        ConfigInvalid: A region is unknown, or a signer's key cannot be read.
         ModelInvalid: The sentinel's model cannot be used.
     """
     if config.action == "off":
@@ -108,9 +110,12 @@ def gateway_policy(config: InspectionConfig) -> Policy:
 
     Raises:
         PolicyInvalid: The policy file cannot be used.
+        SignatureInvalid: None of the configured signers vouches for it.
+        ConfigInvalid: A signer's key cannot be read.
     """
     if config.policy is not None:
-        return load_policy(config.policy)
+        signers = load_signers(config.policy_signers, field="inspection.policy_signers")
+        return load_signed_policy(config.policy, signers=signers)[0]
     levels = {Category(name): level for name, level in config.categories.items()}
     return Policy(
         categories={**BUILT_IN_LEVELS, **levels},
