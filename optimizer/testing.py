@@ -34,7 +34,17 @@ from runtime.planner.model import Plan
 from runtime.ports import FinishReason, Usage
 from runtime.testing.plans import CATALOG, plan_of
 
-__all__ = ["DrawingSearcher", "ScriptedEdge", "TableEvaluator", "candidates_of", "label_of_anna"]
+__all__ = [
+    "ENVELOPE_BYTES",
+    "DrawingSearcher",
+    "ScriptedEdge",
+    "TableEvaluator",
+    "candidates_of",
+    "label_of_anna",
+]
+
+ENVELOPE_BYTES = 100
+"""What a scripted edge counts beside the text of a call that leaves."""
 
 
 def candidates_of(count: int) -> tuple[Candidate, ...]:
@@ -245,4 +255,5 @@ class ScriptedEdge:
             first_token_s=0.1,
             latency_s=0.5,
             finish_reason=FinishReason.STOP,
+            left_bytes=size + ENVELOPE_BYTES if node.zone == "cloud" else 0,
         )

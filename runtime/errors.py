@@ -117,6 +117,9 @@ class LeewardError(Exception):
     ledger_position: int | None = None
     """Set by the gate on a failure that came after the passage was recorded."""
 
+    payload_bytes: int = 0
+    """Of the call whose passage that was."""
+
 
 class DocumentInvalid(LeewardError):
     """A file cannot be used; the text names file, line and field.

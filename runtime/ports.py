@@ -274,6 +274,8 @@ class Completion:
     """Set by the gate when the call left the edge."""
     tool_calls: tuple[ToolCall, ...] = ()
     """What the model asks for, when it stopped for that."""
+    payload_bytes: int = 0
+    """Of the call as it left the edge; set with ``ledger_position``."""
 
 
 Chunk = TextDelta | Completion

@@ -93,11 +93,13 @@ class Gate:
         # The client encodes the same request again, and adds the ledger reference alone.
         payload = message.SerializeToString(deterministic=True)
         head = await self._record(request, found, payload)
-        async with aclosing(self._passed(request, head)) as chunks:
+        async with aclosing(self._passed(request, head, len(payload))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    async def _passed(self, request: GenerateRequest, head: Head) -> AsyncGenerator[Chunk, None]:
+    async def _passed(
+        self, request: GenerateRequest, head: Head, payload_bytes: int
+    ) -> AsyncGenerator[Chunk, None]:
         started_s = self._clock.monotonic_s()
         received_bytes = 0
         status = "abandoned"
@@ -110,10 +112,13 @@ class Gate:
                         yield chunk
                     else:
                         status = chunk.finish_reason.value
-                        yield replace(chunk, ledger_position=head.position)
+                        yield replace(
+                            chunk, ledger_position=head.position, payload_bytes=payload_bytes
+                        )
         except LeewardError as error:
             status = type(error).__name__
-            error.ledger_position = head.position  # the receipt shows that content left
+            # The receipt shows that content left.
+            error.ledger_position, error.payload_bytes = head.position, payload_bytes
             raise
         finally:
             duration_s = self._clock.monotonic_s() - started_s

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from optimizer.evaluation.rules import GraphRules, flops_of_call
-from optimizer.search.costs import text_bytes
 from runtime.catalog.model import Model
 from runtime.codec.collaboration import CollaborationCall
 from runtime.errors import (
@@ -54,9 +53,8 @@ class EdgeRun:
 
     @property
     def egress_bytes(self) -> float:
-        """About how much text left the edge: receipts count the tokens of it, not the bytes."""
-        steps = [step for step in self.receipt.steps if step.zone == "cloud"]
-        return text_bytes(sum(step.usage.prompt_tokens for step in steps))
+        """What left the edge, as its ledger counts it."""
+        return float(sum(step.left_bytes for step in self.receipt.steps))
 
 
 class Runs(Protocol):

@@ -189,6 +189,7 @@ def encode_chunk(chunk: Chunk) -> pb.GenerateResponse:
             model=chunk.model,
             node=chunk.node,
             ledger_position=chunk.ledger_position,
+            payload_bytes=chunk.payload_bytes,
             tool_calls=encode_tool_calls(chunk.tool_calls),
         )
     )
@@ -255,6 +256,7 @@ def _decode_completion(message: pb.Completion) -> Completion:
         ledger_position=(
             None if position is None else bounds.whole(position, "completion.ledger_position")
         ),
+        payload_bytes=bounds.whole(message.payload_bytes, "completion.payload_bytes"),
         tool_calls=decode_tool_calls(message.tool_calls, "completion.tool_calls"),
     )
 

@@ -75,6 +75,7 @@ def encode_receipt_step(step: ReceiptStep) -> receipt_pb2.ReceiptStep:
         finish_reason=FINISH_REASONS.encode(step.finish_reason),
         calls=step.calls,
         ledger_positions=step.ledger_positions,
+        left_bytes=step.left_bytes,
         fell_back_from=step.fell_back_from or "",
     )
 
@@ -101,5 +102,6 @@ def decode_receipt_step(message: receipt_pb2.ReceiptStep, field: str) -> Receipt
             bounds.whole(position, f"{field}.ledger_positions")
             for position in message.ledger_positions
         ),
+        left_bytes=bounds.whole(message.left_bytes, f"{field}.left_bytes"),
         fell_back_from=NodeName(fell_back_from) if fell_back_from else None,
     )

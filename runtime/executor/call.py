@@ -83,12 +83,19 @@ class Progress:
     """Whether content was, or may have been, sent to a cloud node."""
     positions: tuple[int, ...] = ()
     """Ledger positions of the calls that left."""
+    left_bytes: int = 0
+    """Of all of those together."""
 
     def record(self, tokens: int, first_token_at_s: float | None) -> None:
         """Add what one call brought, whether or not it succeeded."""
         self.tokens += tokens
         if self.first_token_at_s is None:
             self.first_token_at_s = first_token_at_s
+
+    def note_passage(self, position: int, payload_bytes: int) -> None:
+        """Add a call that left, whether or not it succeeded."""
+        self.positions += (position,)
+        self.left_bytes += payload_bytes
 
 
 class Caller:
@@ -171,14 +178,15 @@ class Caller:
             drawn = await reader.read(stream, timeout_s, first_s=first_s)
         except LeewardError as error:
             if error.ledger_position is not None:
-                progress.positions += (error.ledger_position,)
+                progress.note_passage(error.ledger_position, error.payload_bytes)
             progress.has_left |= is_cloud and not isinstance(error, _NEVER_LEFT)
             raise
         finally:
             progress.record(reader.tokens, reader.first_token_at_s)
         progress.has_left |= is_cloud
-        if drawn.completion.ledger_position is not None:
-            progress.positions += (drawn.completion.ledger_position,)
+        done = drawn.completion
+        if done.ledger_position is not None:
+            progress.note_passage(done.ledger_position, done.payload_bytes)
         return drawn
 
     def _reader(self, call: Call, channel: EventChannel) -> _Reader:

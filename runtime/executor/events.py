@@ -130,6 +130,8 @@ class ReceiptStep:
     finish_reason: FinishReason
     calls: int = 1
     ledger_positions: tuple[int, ...] = ()
+    left_bytes: int = 0
+    """Of the calls that left the edge, as the ledger counts them."""
     fell_back_from: NodeName | None = None
 
 

@@ -41,6 +41,7 @@ def receipt_step_of(
         finish_reason=finish_reason_of(outcome.winners),
         calls=progress.calls,
         ledger_positions=tuple(sorted(progress.positions)),
+        left_bytes=progress.left_bytes,
         fell_back_from=outcome.fell_back_from,
     )
 

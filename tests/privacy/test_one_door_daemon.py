@@ -220,6 +220,14 @@ async def test_each_call_at_the_provider_has_its_entry_and_each_entry_its_receip
         for position in step.ledger_positions
     }
     assert shown == {position: record.request_id for position, record in passages.items()}
+    counted = {
+        receipt.request_id: sum(step.left_bytes for step in receipt.steps)
+        for receipt in (*house.sound, *house.failed)
+    }
+    recorded = dict.fromkeys(counted, 0)
+    for record in passages.values():
+        recorded[record.request_id] += record.payload_bytes
+    assert counted == recorded
     personal = [r for r in passages.values() if r.request_id == house.personal.request_id]
     assert {record.label for record in personal} == {Label()}
     assert {record.label_before for record in personal} == {Label.of("contact", "person")}

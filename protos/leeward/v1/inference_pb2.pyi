@@ -219,6 +219,7 @@ class Completion(_message.Message):
     NODE_FIELD_NUMBER: _builtins.int
     LEDGER_POSITION_FIELD_NUMBER: _builtins.int
     TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    PAYLOAD_BYTES_FIELD_NUMBER: _builtins.int
     finish_reason: _chat_pb2.FinishReason.ValueType
     """Why the model stopped."""
     model: _builtins.str
@@ -227,6 +228,8 @@ class Completion(_message.Message):
     """The node that served it."""
     ledger_position: _builtins.int
     """Ledger position of the passage; set by an edge's gate when the call left the edge."""
+    payload_bytes: _builtins.int
+    """Bytes of the call as it left the edge; set with `ledger_position`."""
     @_builtins.property
     def usage(self) -> _chat_pb2.Usage:
         """What the call consumed."""
@@ -249,10 +252,11 @@ class Completion(_message.Message):
         node: _builtins.str = ...,
         ledger_position: _builtins.int | None = ...,
         tool_calls: _abc.Iterable[_chat_pb2.ToolCall] | None = ...,
+        payload_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "ledger_position", b"ledger_position", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "finish_reason", b"finish_reason", "ledger_position", b"ledger_position", "model", b"model", "node", b"node", "timings", b"timings", "tool_calls", b"tool_calls", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "finish_reason", b"finish_reason", "ledger_position", b"ledger_position", "model", b"model", "node", b"node", "payload_bytes", b"payload_bytes", "timings", b"timings", "tool_calls", b"tool_calls", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ledger_position: _TypeAlias = _typing.Literal["ledger_position"]  # noqa: Y015
     _WhichOneofArgType__ledger_position: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position"]  # noqa: Y015

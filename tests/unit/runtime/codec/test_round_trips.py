@@ -199,6 +199,7 @@ CHUNKS = st.builds(TextDelta, text=TEXTS, tokens=COUNTS, logprobs=TOKENS) | st.b
     node=NODES,
     ledger_position=st.none() | COUNTS,
     tool_calls=TOOL_CALLS,
+    payload_bytes=COUNTS,
 )
 RECEIPT_STEPS = st.builds(
     ReceiptStep,
@@ -216,6 +217,7 @@ RECEIPT_STEPS = st.builds(
     finish_reason=FINISHES,
     calls=COUNTS,
     ledger_positions=st.lists(COUNTS, max_size=3).map(tuple),
+    left_bytes=COUNTS,
     fell_back_from=st.none() | NODES,
 )
 RECEIPTS = st.builds(

@@ -149,13 +149,14 @@ async def test_a_ledger_that_cannot_record_ends_the_run(bench) -> None:
 
 async def test_a_passage_that_failed_later_still_counts_in_the_receipt(bench) -> None:
     recorded = UpstreamUnavailable("503")
-    recorded.ledger_position = 41
+    recorded.ledger_position, recorded.payload_bytes = 41, 300
     bench.far.answer(recorded)
 
     ran = await bench.run(plan_of(ONE, cloud={"only"}, has_fallback=True))
 
     assert ran.receipt.left_the_edge
     assert set(ran.receipt.steps[0].ledger_positions) == {41}
+    assert ran.receipt.steps[0].left_bytes == 300 * len(ran.receipt.steps[0].ledger_positions) > 0
 
 
 async def test_a_step_that_is_not_the_sink_may_fall_back_after_its_first_token(bench) -> None:
