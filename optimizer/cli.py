@@ -8,6 +8,7 @@ import typer
 
 from optimizer.cli_export import export, report
 from optimizer.cli_read import best, diff, front, show_graph
+from optimizer.cli_router import app as router
 from optimizer.cli_run import plan, resume, run
 from optimizer.cli_watch import watch
 from optimizer.study.document import study_schema
@@ -32,6 +33,7 @@ app.command()(diff)
 app.command()(report)
 app.command()(export)
 app.command()(watch)
+app.add_typer(router)
 
 
 @app.command()
