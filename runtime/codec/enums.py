@@ -13,6 +13,7 @@ from runtime.errors import RequestInvalid
 from runtime.flow.model import Form
 from runtime.graph.model import Comparison
 from runtime.graph.roles import Role
+from runtime.graph.rules import Rule
 from runtime.labels import Level
 from runtime.policy.model import ReleaseKind, Zone
 from runtime.ports import FinishReason
@@ -26,6 +27,7 @@ __all__ = [
     "OUTPUT_KINDS",
     "RELEASE_KINDS",
     "ROLES",
+    "RULES",
     "ZONES",
     "EnumPairs",
 ]
@@ -109,6 +111,17 @@ ROLES: Final = EnumPairs(
         graph_pb2.ROLE_VERIFIER: Role.VERIFIER,
         graph_pb2.ROLE_GUARD: Role.GUARD,
         graph_pb2.ROLE_ROUTER: Role.ROUTER,
+    }
+)
+RULES: Final = EnumPairs(
+    {
+        graph_pb2.RULE_LAST: Rule.LAST,
+        graph_pb2.RULE_JOIN: Rule.JOIN,
+        graph_pb2.RULE_AGREEMENT: Rule.AGREEMENT,
+        graph_pb2.RULE_NUMBERS: Rule.NUMBERS,
+        graph_pb2.RULE_SCHEMA: Rule.SCHEMA,
+        graph_pb2.RULE_PARAGRAPHS: Rule.PARAGRAPHS,
+        graph_pb2.RULE_ABSTAIN: Rule.ABSTAIN,
     }
 )
 COMPARISONS: Final = EnumPairs(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from leeward.v1 import graph_pb2
 from runtime.codec import bounds
-from runtime.codec.enums import COMPARISONS, OUTPUT_KINDS, ROLES
+from runtime.codec.enums import COMPARISONS, OUTPUT_KINDS, ROLES, RULES
 from runtime.codec.sampling import decode_sampling, encode_sampling
 from runtime.errors import RequestInvalid
 from runtime.graph.document import check_graph
@@ -73,6 +73,7 @@ def _encode_step(step: Step) -> graph_pb2.Step:
         ],
         map_over=_encode_map(step.map_over) if step.map_over else None,
         instruction=step.instruction,
+        rule=RULES.encode(step.rule) if step.rule else None,
     )
 
 
@@ -96,6 +97,7 @@ def _decode_step(message: graph_pb2.Step, field: str) -> Step:
             else None
         ),
         instruction=bounds.text(message.instruction, f"{field}.instruction"),
+        rule=RULES.decode(message.rule, f"{field}.rule") if message.HasField("rule") else None,
     )
 
 
@@ -110,7 +112,10 @@ def _decode_output(message: graph_pb2.Output, field: str) -> Output:
 
 def _encode_map(map_over: MapOver) -> graph_pb2.MapOver:
     return graph_pb2.MapOver(
-        step=map_over.step, output=map_over.output, max_items=map_over.max_items
+        step=map_over.step,
+        output=map_over.output,
+        max_items=map_over.max_items,
+        alone=map_over.is_alone,
     )
 
 
@@ -121,6 +126,7 @@ def _decode_map(message: graph_pb2.MapOver, field: str) -> MapOver:
         max_items=bounds.whole(
             message.max_items, f"{field}.max_items", low=1, high=bounds.MAX_RECORDS
         ),
+        is_alone=message.alone,
     )
 
 

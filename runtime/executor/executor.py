@@ -38,6 +38,7 @@ from runtime.executor.inputs import Inputs
 from runtime.executor.limits import Limits
 from runtime.executor.outputs import fired_edges
 from runtime.executor.receipt import finish_reason_of, receipt_of, receipt_step_of
+from runtime.executor.rule_step import RulePlayer
 from runtime.executor.step import StepJob, StepOutcome, StepRunner, first_failure
 from runtime.executor.taint import TaintTracker
 from runtime.flow.model import Form
@@ -224,6 +225,9 @@ class _Run:
             plan.graph, plan.label, plan.steps, releases=plan.releases, policy=policy
         )
         self._inputs = Inputs(plan, messages, provenance, releases, tools=tools)
+        self._rules = RulePlayer(
+            self._inputs, releases, channel=channel, monotonic_s=clock.monotonic_s
+        )
         self._runner = StepRunner(
             caller,
             releases,
@@ -285,7 +289,7 @@ class _Run:
         job = StepJob(
             step=step,
             planned=planned,
-            chats=await self._inputs.chats(step, fired),
+            chats=() if step.rule else await self._inputs.chats(step, fired),
             sampling=self._sampling(step),
             label=label,
             provenance=self._inputs.provenance_of(step.id, records),
@@ -299,9 +303,13 @@ class _Run:
         await self._channel.put(
             StepStarted(step.id, planned.node, planned.model, planned.zone, planned.form, label)
         )
-        outcome = await self._runner.play(job)
+        outcome = (
+            await self._runner.play(job)
+            if step.rule is None
+            else await self._rules.play(step.rule, job, fired)
+        )
         await self._finish(job, outcome)
-        self._inputs.add(step.id, outcome.answers)
+        self._inputs.add(step.id, outcome.answers, outcome.values)
         fired_on = fired_edges(self._graph.outgoing[step.id], outcome.values)
         return await self._settle(step.id, fired_on)
 

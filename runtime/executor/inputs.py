@@ -3,20 +3,26 @@
 Knows forms, releases and the order of edges; knows nothing of labels (``taint``) or calls.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from runtime.executor.offer import Offer
-from runtime.executor.outputs import read_outputs
-from runtime.executor.prompts import compose, compose_part, with_instruction
+from runtime.executor.outputs import Value
+from runtime.executor.prompts import Notes, compose, compose_part, with_instruction
+from runtime.executor.rules import paragraphs_of
 from runtime.flow.model import Form
 from runtime.graph.model import Edge, MapOver, Step
+from runtime.graph.roles import Role
 from runtime.ids import StepId
 from runtime.planner.model import Plan
 from runtime.policy.model import ReleaseKind
 from runtime.ports import ChatMessage, Provenance, ReleasePort, ReleaseRecord, ToolDefinition
 
 __all__ = ["Inputs"]
+
+_DECIDERS: Final = frozenset({Role.ROUTER, Role.GUARD})
+"""Whose text, where a model wrote it, is a decision and nothing for other models to read."""
 
 
 class Inputs:
@@ -45,6 +51,8 @@ class Inputs:
         self._provenance = provenance
         self._releases = releases
         self._answers: dict[StepId, tuple[str, ...]] = {}
+        self._confidence: dict[StepId, float] = {}
+        self._lists: dict[StepId, dict[str, tuple[str, ...]]] = {}
         self.records: tuple[ReleaseRecord, ...] = ()
         """Releases of the request that were applied."""
 
@@ -91,9 +99,18 @@ class Inputs:
         """Return what a step's model may ask for, in the form that it reads: only the sink's."""
         return self._offer(step).tools if step == self._plan.graph.sink.id else ()
 
-    def add(self, step: StepId, answers: tuple[str, ...]) -> None:
-        """Keep a finished step's answers, as its model wrote them."""
+    def add(
+        self, step: StepId, answers: tuple[str, ...], values: Mapping[str, Value] | None = None
+    ) -> None:
+        """Keep a finished step's answers, as its model wrote them, and what it output."""
         self._answers[step] = answers
+        values = values or {}
+        confidence = values.get("confidence")
+        if isinstance(confidence, float):
+            self._confidence[step] = confidence
+        self._lists[step] = {
+            name: value for name, value in values.items() if isinstance(value, tuple)
+        }
 
     async def chats(self, step: Step, fired: Sequence[Edge]) -> tuple[tuple[ChatMessage, ...], ...]:
         """Compose what a step's model reads: one chat, or one per item that it maps.
@@ -102,41 +119,87 @@ class Inputs:
             step: The step.
             fired: The incoming edges that brought a message; order and repetitions do not matter.
         """
-        brought = {edge.source for edge in fired}
-        # Edge order, each source once, whichever of its edges fired.
-        sources = dict.fromkeys(
-            edge.source for edge in self._plan.graph.incoming[step.id] if edge.source in brought
-        )
+        sources = self._sources(step, fired)
         request = self._offer(step.id).messages
         over = step.map_over
-        answers: list[str] = []
-        for source in sources:
-            if over is None or source != over.step:
-                answers.extend(await self._read(self._answers[source], source, step.id))
+        heard = [source for source in sources if over is None or source != over.step]
+        answers, notes = await self._heard(step, heard)
         if over is None:
-            return (with_instruction(step.instruction, compose(step.role, request, answers)),)
+            chat = compose(step.role, request, answers, notes)
+            return (with_instruction(step.instruction, chat),)
         items = self._items(over) if over.step in sources else ()
         parts = await self._read(items, over.step, step.id)
         return tuple(
             with_instruction(
                 step.instruction,
                 compose_part(
-                    step.role, request, answers, part=part, number=number, total=len(parts)
+                    step.role,
+                    request,
+                    answers,
+                    part=part,
+                    number=number,
+                    total=len(parts),
+                    notes=notes,
+                    is_alone=over.is_alone,
                 ),
             )
             for number, part in enumerate(parts, start=1)
         )
 
+    async def texts(self, step: Step, fired: Sequence[Edge]) -> tuple[str, list[str]]:
+        """Return what a rule reads: the request's last user turn, and the answers."""
+        answers: list[str] = []
+        for source in self._sources(step, fired):
+            answers.extend(await self._read(self._answers[source], source, step.id))
+        return _last_user_turn(self._offer(step.id)), answers
+
+    def private_paragraphs(self) -> list[bool]:
+        """Return for each paragraph of the request whether a release would change it.
+
+        Where nothing was released and the request is labelled, nobody knows, so all of them are.
+        """
+        paragraphs = paragraphs_of(_last_user_turn(self._raw))
+        if not self.records:
+            return [bool(self._plan.label.categories)] * len(paragraphs)
+        released = paragraphs_of(_last_user_turn(self._released))
+        if len(released) != len(paragraphs):
+            return []
+        return [raw != other for raw, other in zip(paragraphs, released, strict=True)]
+
+    def _sources(self, step: Step, fired: Sequence[Edge]) -> list[StepId]:
+        """Return who brought a message, in edge order, each once, whichever edge fired."""
+        brought = {edge.source for edge in fired}
+        incoming = self._plan.graph.incoming[step.id]
+        return list(dict.fromkeys(edge.source for edge in incoming if edge.source in brought))
+
+    async def _heard(self, step: Step, sources: Sequence[StepId]) -> tuple[list[str], Notes]:
+        """Return the answers that a step reads, and what else came to it."""
+        answers: list[str] = []
+        guidance: list[tuple[str, float | None]] = []
+        remarks: list[str] = []
+        for source in sources:
+            sender = self._plan.graph.by_id[source]
+            read = await self._read(self._answers[source], source, step.id)
+            if sender.rule is None and sender.role in _DECIDERS:
+                continue
+            if sender.role is Role.GUIDE:
+                sure = self._confidence.get(source) if sender.sampling.logprobs else None
+                guidance += [(text, sure) for text in read]
+            elif sender.role is Role.VERIFIER and sender.rule is None:
+                remarks += read
+            else:
+                answers += read
+        return answers, Notes(tuple(guidance), tuple(remarks), step.outputs, bool(step.instruction))
+
     def _items(self, over: MapOver) -> tuple[str, ...]:
-        """Return the items to map; a list that cannot be read counts as one item."""
-        whole = "\n\n".join(self._answers[over.step])
-        declared = [
-            output
-            for output in self._plan.graph.by_id[over.step].outputs
-            if output.name == over.output
-        ]
-        items = read_outputs(declared, whole).get(over.output, (whole,))
-        return items[: over.max_items] if isinstance(items, tuple) else (whole,)
+        """Return the items to map; a list that cannot be read counts as one item.
+
+        A rule always outputs its lists, so an empty one of its means that there is nothing to do.
+        """
+        found = self._lists[over.step].get(over.output)
+        if found is None:
+            found = ("\n\n".join(self._answers[over.step]),)
+        return found[: over.max_items]
 
     async def _read(
         self, texts: tuple[str, ...], source: StepId, reader: StepId
@@ -155,3 +218,7 @@ class Inputs:
 
     def _form(self, step: StepId) -> Form:
         return self._plan.by_step[step].form
+
+
+def _last_user_turn(offer: Offer) -> str:
+    return next(turn.content for turn in reversed(offer.messages) if turn.role == "user")

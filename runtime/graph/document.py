@@ -126,7 +126,7 @@ def _step(step_id: str, shape: StepShape, problems: list[Problem]) -> Step:
     if shape.map is not None:
         try:
             source, output = parse_reference(shape.map.over)
-            map_over = MapOver(source, output, shape.map.max_items)
+            map_over = MapOver(source, output, shape.map.max_items, shape.map.alone)
         except NotationError as failure:
             problems.append(Problem(("steps", step_id, "map", "over"), str(failure)))
     return Step(
@@ -138,6 +138,7 @@ def _step(step_id: str, shape: StepShape, problems: list[Problem]) -> Step:
         outputs=tuple(_output(name, form) for name, form in shape.outputs.items()),
         map_over=map_over,
         instruction=shape.instruction,
+        rule=shape.rule,
     )
 
 
@@ -209,7 +210,13 @@ def _step_data(step: Step) -> dict[str, object]:
     }
     if step.map_over is not None:
         over = f"{step.map_over.step}.{step.map_over.output}"
-        data["map"] = {"over": over, "max_items": step.map_over.max_items}
+        mapped: dict[str, object] = {"over": over, "max_items": step.map_over.max_items}
+        if step.map_over.is_alone:
+            mapped["alone"] = True
+        data["map"] = mapped
+    # Younger fields are written where they are set only: older graphs keep their hashes.
+    if step.rule is not None:
+        data["rule"] = step.rule.value
     return data
 
 

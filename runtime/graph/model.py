@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from runtime.graph.roles import Role
+from runtime.graph.rules import Rule
 from runtime.ids import ModelName, StepId
 from runtime.ports import Sampling
 
@@ -93,13 +94,15 @@ class MapOver:
     step: StepId
     output: str
     max_items: int
+    is_alone: bool = False
+    """Whether the model reads the item in place of the request, and not after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A role played by a model with parameters.
+    """A role played by a model with parameters, or by a rule.
 
-    ``model`` is ``None`` when planner or optimizer may choose.
+    ``model`` is ``None`` when planner or optimizer may choose, and where a rule plays the step.
     """
 
     id: StepId
@@ -112,6 +115,8 @@ class Step:
     map_over: MapOver | None = None
     instruction: str = ""
     """A system turn put before the chat; empty for none."""
+    rule: Rule | None = None
+    """What plays the step where no model does."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def render_text(graph: Graph) -> str:
             str(stages[step.id]),
             step.id,
             step.role.value,
-            step.model or "(open)",
+            _player(step),
             _extras(step),
             _inputs(graph, step),
             "=> answer" if step.id == graph.sink.id else "",
@@ -43,7 +43,7 @@ def render_mermaid(graph: Graph) -> str:
     lines = ["flowchart LR"]
     for step in graph.steps:
         opening, closing = ("([", "])") if step.id == graph.sink.id else ("[", "]")
-        texts = [step.id, f"{step.role.value}: {step.model or '(open)'}", _extras(step)]
+        texts = [step.id, f"{step.role.value}: {_player(step)}", _extras(step)]
         label = "<br/>".join(_escaped(text) for text in texts if text)
         lines.append(f'    {_node(step.id)}{opening}"{label}"{closing}')
     for edge in graph.edges:
@@ -61,11 +61,18 @@ def _stages(graph: Graph) -> dict[str, int]:
     return {str(step): stage for stage, steps in generations for step in steps}
 
 
+def _player(step: Step) -> str:
+    if step.rule is not None:
+        return f"rule {step.rule.value}"
+    return step.model or "(open)"
+
+
 def _extras(step: Step) -> str:
     extras = [f"samples {step.samples}"] if step.samples > 1 else []
     if step.map_over is not None:
         over = step.map_over
-        extras.append(f"for each of {over.step}.{over.output}, at most {over.max_items}")
+        alone = ", alone" if over.is_alone else ""
+        extras.append(f"for each of {over.step}.{over.output}, at most {over.max_items}{alone}")
     return ", ".join(extras)
 
 

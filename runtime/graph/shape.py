@@ -12,6 +12,7 @@ from pydantic import Discriminator, Field, Tag
 from runtime.documents.names import ModelText, Name, OutputName, Word
 from runtime.documents.shape import Shape
 from runtime.graph.roles import Role
+from runtime.graph.rules import Rule
 
 __all__ = ["EdgeShape", "GraphShape", "MapShape", "OutputShape", "SamplingShape", "StepShape"]
 
@@ -66,10 +67,12 @@ class MapShape(Shape):
     """``step.output`` of a predecessor's list output."""
     max_items: int = Field(ge=1, le=64)
     """Items beyond this many are not run."""
+    alone: bool = False
+    """The model reads the item in place of the request."""
 
 
 class StepShape(Shape):
-    """A role played by a model with parameters."""
+    """A role played by a model with parameters, or by a rule."""
 
     role: Role
     """What the step does with its inputs."""
@@ -85,6 +88,8 @@ class StepShape(Shape):
     """A system turn put before the chat."""
     outputs: dict[OutputName, OutputShape] = Field(default_factory=dict, max_length=16)
     """Named values read from the step's answer, for ``when`` and ``map``."""
+    rule: Rule | None = None
+    """Plays the step without any model."""
     map: MapShape | None = None
     """Fan-out over a predecessor's list output."""
 

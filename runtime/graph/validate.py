@@ -12,9 +12,11 @@ import networkx as nx
 
 from runtime.documents.document import Problem
 from runtime.documents.suggest import did_you_mean, listed
+from runtime.graph.answer_schema import schema_problem
 from runtime.graph.certain import is_certain_to_run
 from runtime.graph.model import BUILTIN_OUTPUTS, Comparison, Condition, Edge, Graph, Output, Step
 from runtime.graph.roles import Role
+from runtime.graph.rules import RULE_OUTPUTS, RULE_ROLES, VERDICTS, Rule
 
 __all__ = ["RESERVED_GRAPH_NAMES", "find_cycle", "find_problems"]
 
@@ -125,7 +127,10 @@ def _condition_problems(
 
 
 def _builtin_reasons(step: Step, condition: Condition) -> Iterator[str]:
-    if condition.output == "agreement" and step.samples < 2:
+    if step.rule is not None:
+        if (condition.output, step.rule) != ("agreement", Rule.AGREEMENT):
+            yield f"a step played by the rule {step.rule.value} has no {condition.output}"
+    elif condition.output == "agreement" and step.samples < 2:
         yield f'agreement needs several samples; give "{step.id}" `samples: 3` or more'
     if isinstance(condition.value, str):
         yield f"{condition.output} is a number, so it cannot be compared with a word"
@@ -155,7 +160,47 @@ def _step_problems(graph: Graph, step: Step) -> Iterator[Problem]:
             yield Problem(place, "is an output that every step has; choose another name")
         if len(set(output.values)) < len(output.values):
             yield Problem(place, "lists a word twice")
+    if step.rule is not None:
+        yield from _rule_problems(graph, step, step.rule)
     yield from _map_problems(graph, step)
+
+
+def _rule_problems(graph: Graph, step: Step, rule: Rule) -> Iterator[Problem]:
+    here = ("steps", step.id)
+    if step.role not in RULE_ROLES[rule]:
+        roles = listed(sorted(role.value for role in RULE_ROLES[rule]))
+        yield Problem((*here, "rule"), f"plays {roles} and no {step.role.value}")
+    settings = {
+        "model": step.model is not None,
+        "samples": step.samples > 1,
+        "instruction": bool(step.instruction),
+        "map": step.map_over is not None,
+    }
+    for field in (name for name, is_set in settings.items() if is_set):
+        yield Problem((*here, field), "is for models; a rule plays this step: leave it out")
+    if rule is not Rule.PARAGRAPHS and not graph.incoming[step.id]:
+        yield Problem(here, f"has no answer that the rule {rule.value} could read; add an edge")
+    for output in step.outputs:
+        for reason in _rule_output_reasons(rule, output):
+            yield Problem((*here, "outputs", output.name), reason)
+    problem = schema_problem(step.sampling.json_schema) if rule is Rule.SCHEMA else None
+    if problem is not None:
+        yield Problem((*here, "sampling", "json_schema"), problem)
+
+
+def _rule_output_reasons(rule: Rule, output: Output) -> Iterator[str]:
+    known = RULE_OUTPUTS[rule]
+    if output.name not in known:
+        hint = listed(sorted(known)) if known else "nothing"
+        yield f"is no output of the rule {rule.value}; it has {hint}"
+    elif output.kind != known[output.name]:
+        yield f"must be declared as {_kind_text(known[output.name])}"
+    elif output.kind == "enum" and set(output.values) - set(VERDICTS):
+        yield f"can only be {listed(VERDICTS)}"
+
+
+def _kind_text(kind: str) -> str:
+    return f"[{', '.join(VERDICTS)}]" if kind == "enum" else kind
 
 
 def _map_problems(graph: Graph, step: Step) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from runtime.catalog.model import Model
 from runtime.errors import CloudAway, NotFound
 from runtime.graph.model import Step
+from runtime.ids import ModelName, NodeName
 from runtime.planner.model import PlanRequest
 
 __all__ = ["model_for", "stand_in_for"]
@@ -18,13 +19,17 @@ __all__ = ["model_for", "stand_in_for"]
 def model_for(request: PlanRequest, step: Step) -> Model:
     """Return the model that the step names, or the one that its open place gets.
 
+    A step that a rule plays gets the entry of the rule, which costs nothing, where graphs are run.
+
     An open place gets the largest edge model that can be reached and may see the request; where
     there is none, as on a gateway, the cheapest reachable model anywhere.
 
     Raises:
         NotFound: The catalog lacks the model, or is empty.
-        CloudAway: No model at all can be reached.
+        CloudAway: No model, or no node, at all can be reached.
     """
+    if step.rule is not None:
+        return Model(ModelName(f"rule/{step.rule.value}"), _home(request))
     if step.model is not None:
         try:
             return request.catalog.model_by_name[step.model]
@@ -51,6 +56,14 @@ def stand_in_for(request: PlanRequest, model: Model) -> Model | None:
     if named is not None and _is_usable_on_edge(request, named):
         return named
     return _largest_edge_model(request)
+
+
+def _home(request: PlanRequest) -> NodeName:
+    """Return the node that runs the graph: an edge where there is one, else what is left."""
+    nodes = [node for node in request.catalog.nodes if node.name in request.healthy]
+    if not nodes:
+        raise CloudAway("no node can be reached")
+    return min(nodes, key=lambda node: (node.zone != "edge", node.name)).name
 
 
 def _largest_edge_model(request: PlanRequest) -> Model | None:

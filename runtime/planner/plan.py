@@ -99,7 +99,7 @@ def _place(request: PlanRequest, step: Step) -> _Choice:
     """Choose the step's model, and move it to the edge if privacy or the link demands it."""
     model = model_for(request, step)
     choice = _Choice(model)
-    if step.model is None:
+    if step.model is None and step.rule is None:
         reason = f"the graph leaves the model open; {model.name} on {model.node} was chosen"
         choice = _Choice(model, (Repair(step.id, "model_chosen", reason),))
     kept_back = unreleasable(request, request.catalog.node_of(model))

@@ -18,6 +18,7 @@ from runtime.flow.model import Form, Placement, PlannedRelease
 from runtime.graph.certain import is_certain_to_run
 from runtime.graph.model import Comparison, Condition, Edge, Graph, MapOver, Output, Step
 from runtime.graph.roles import Role
+from runtime.graph.rules import Rule
 from runtime.ids import Category, ModelName, NodeName, StepId
 from runtime.labels import UNSURE, Label, Level
 from runtime.planner.model import PlanRequest
@@ -66,6 +67,11 @@ TODAY: Final = date(2026, 11, 24)
 _STEP_IDS: Final = tuple(StepId(name) for name in ("ada", "bob", "cyd", "dee", "eve", "fay"))
 _STEP_KINDS: Final = (ReleaseKind.MODEL_WRITTEN, ReleaseKind.DECISION_BIT)
 _SCORE: Final = Output("score", "number")
+_RULES: Final = (
+    (Rule.AGREEMENT, Role.FUSER, ()),
+    (Rule.NUMBERS, Role.VERIFIER, (_SCORE,)),
+)
+"""Rules that output a number to decide by, each with a role and what it declares."""
 _BRANCH: Final = Output("branch", "enum", ("left", "right"))
 _PARTS: Final = Output("parts", "list")
 
@@ -140,6 +146,7 @@ def graphs(draw: st.DrawFn, *, max_steps: int = 6, guards: bool = True) -> Graph
             target = draw(st.sampled_from(ids[position + 1 :]))
             sources[target] = (*sources[target], step)
     steps = {step: draw(_steps(step, sources[step])) for step in ids}
+    steps = {step: _with_rule(draw, steps, step, len(sources[step])) for step in ids}
     steps = {step: _with_list(steps, step) for step in ids}
     pairs = [(source, step) for step in ids for source in sources[step]]
     edges = draw(_edges(pairs, steps)) if guards else [Edge(*pair) for pair in pairs]
@@ -269,9 +276,25 @@ def _steps(draw: st.DrawFn, step: StepId, sources: tuple[StepId, ...]) -> Step:
         samples=draw(st.sampled_from((1, 1, 3))),
         sampling=Sampling(max_tokens=draw(st.sampled_from((16, 256)))),
         outputs=draw(st.sampled_from(((), (_SCORE,), (_BRANCH,), (_SCORE, _BRANCH)))),
-        map_over=MapOver(sources[0], _PARTS.name, draw(st.integers(1, 4))) if mapped else None,
+        map_over=draw(_maps(sources[0])) if mapped else None,
         instruction=draw(st.sampled_from(("", "Answer in one word."))),
     )
+
+
+def _maps(source: StepId) -> st.SearchStrategy[MapOver]:
+    return st.builds(
+        MapOver, st.just(source), st.just(_PARTS.name), st.integers(1, 4), st.booleans()
+    )
+
+
+def _with_rule(draw: st.DrawFn, steps: dict[StepId, Step], step: StepId, sources: int) -> Step:
+    """Now and then let a rule play a step that nothing is mapped over."""
+    own = steps[step]
+    is_mapped = any(other.map_over and other.map_over.step == step for other in steps.values())
+    if not sources or is_mapped or not draw(_seldom()):
+        return own
+    rule, role, outputs = draw(st.sampled_from(_RULES))
+    return Step(id=step, role=role, rule=rule, outputs=outputs)
 
 
 def _with_list(steps: dict[StepId, Step], step: StepId) -> Step:
@@ -304,7 +327,8 @@ def _edges(
 
 @st.composite
 def _conditions(draw: st.DrawFn, step: Step) -> Condition:
-    numbers = ["confidence", "tokens"]
+    numbers = ["confidence", "tokens"] if step.rule is None else []
+    numbers += ["agreement"] if step.rule is Rule.AGREEMENT else []
     numbers += ["agreement"] if step.samples > 1 else []
     numbers += [output.name for output in step.outputs if output.kind == "number"]
     if _BRANCH in step.outputs and draw(st.booleans()):

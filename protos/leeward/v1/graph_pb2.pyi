@@ -64,6 +64,50 @@ ROLE_ROUTER: Role.ValueType  # 7
 """Outputs which branch to take."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
+class _Rule:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rule.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RULE_UNSPECIFIED: _Rule.ValueType  # 0
+    """Never sent; a receiver refuses it."""
+    RULE_LAST: _Rule.ValueType  # 1
+    """Passes on the last answer that came, in the order of its edges."""
+    RULE_JOIN: _Rule.ValueType  # 2
+    """Passes on all answers, one after the other."""
+    RULE_AGREEMENT: _Rule.ValueType  # 3
+    """Passes on the answer that most agree with."""
+    RULE_NUMBERS: _Rule.ValueType  # 4
+    """Says whether every sum in its answer holds and the result follows."""
+    RULE_SCHEMA: _Rule.ValueType  # 5
+    """Says whether its answer is JSON that fits the step's schema."""
+    RULE_PARAGRAPHS: _Rule.ValueType  # 6
+    """Splits the request at its line breaks."""
+    RULE_ABSTAIN: _Rule.ValueType  # 7
+    """Says in place of an answer that there is none that could be relied on."""
+
+class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
+    """What a step without a model does with the answers it reads."""
+
+RULE_UNSPECIFIED: Rule.ValueType  # 0
+"""Never sent; a receiver refuses it."""
+RULE_LAST: Rule.ValueType  # 1
+"""Passes on the last answer that came, in the order of its edges."""
+RULE_JOIN: Rule.ValueType  # 2
+"""Passes on all answers, one after the other."""
+RULE_AGREEMENT: Rule.ValueType  # 3
+"""Passes on the answer that most agree with."""
+RULE_NUMBERS: Rule.ValueType  # 4
+"""Says whether every sum in its answer holds and the result follows."""
+RULE_SCHEMA: Rule.ValueType  # 5
+"""Says whether its answer is JSON that fits the step's schema."""
+RULE_PARAGRAPHS: Rule.ValueType  # 6
+"""Splits the request at its line breaks."""
+RULE_ABSTAIN: Rule.ValueType  # 7
+"""Says in place of an answer that there is none that could be relied on."""
+Global___Rule: _TypeAlias = Rule  # noqa: Y015
+
 class _Comparison:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -172,7 +216,7 @@ Global___GraphDocument: _TypeAlias = GraphDocument  # noqa: Y015
 
 @_typing.final
 class Step(_message.Message):
-    """A role played by a model with parameters."""
+    """A role played by a model with parameters, or by a rule."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -184,6 +228,7 @@ class Step(_message.Message):
     OUTPUTS_FIELD_NUMBER: _builtins.int
     MAP_OVER_FIELD_NUMBER: _builtins.int
     INSTRUCTION_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Names the step within its graph."""
     role: Global___Role.ValueType
@@ -194,6 +239,8 @@ class Step(_message.Message):
     """How many answers are drawn, of which the majority is the step's; absent means 1."""
     instruction: _builtins.str
     """A system turn put before the chat; empty for none."""
+    rule: Global___Rule.ValueType
+    """What plays the step without any model; absent where a model does."""
     @_builtins.property
     def sampling(self) -> _chat_pb2.Sampling:
         """How tokens are drawn; absent means the defaults."""
@@ -217,13 +264,19 @@ class Step(_message.Message):
         outputs: _abc.Iterable[Global___Output] | None = ...,
         map_over: Global___MapOver | None = ...,
         instruction: _builtins.str = ...,
+        rule: Global___Rule.ValueType | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_samples", b"_samples", "map_over", b"map_over", "samples", b"samples", "sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rule", b"_rule", "_samples", b"_samples", "map_over", b"map_over", "rule", b"rule", "samples", b"samples", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_samples", b"_samples", "id", b"id", "instruction", b"instruction", "map_over", b"map_over", "model", b"model", "outputs", b"outputs", "role", b"role", "samples", b"samples", "sampling", b"sampling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rule", b"_rule", "_samples", b"_samples", "id", b"id", "instruction", b"instruction", "map_over", b"map_over", "model", b"model", "outputs", b"outputs", "role", b"role", "rule", b"rule", "samples", b"samples", "sampling", b"sampling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__rule: _TypeAlias = _typing.Literal["rule"]  # noqa: Y015
+    _WhichOneofArgType__rule: _TypeAlias = _typing.Literal["_rule", b"_rule"]  # noqa: Y015
     _WhichOneofReturnType__samples: _TypeAlias = _typing.Literal["samples"]  # noqa: Y015
     _WhichOneofArgType__samples: _TypeAlias = _typing.Literal["_samples", b"_samples"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rule) -> _WhichOneofReturnType__rule | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__samples) -> _WhichOneofReturnType__samples | None: ...
 
 Global___Step: _TypeAlias = Step  # noqa: Y015
@@ -269,22 +322,26 @@ class MapOver(_message.Message):
     STEP_FIELD_NUMBER: _builtins.int
     OUTPUT_FIELD_NUMBER: _builtins.int
     MAX_ITEMS_FIELD_NUMBER: _builtins.int
+    ALONE_FIELD_NUMBER: _builtins.int
     step: _builtins.str
     """The predecessor."""
     output: _builtins.str
     """Its list output."""
     max_items: _builtins.int
     """Most items that are run; the rest is dropped."""
+    alone: _builtins.bool
+    """The model reads the item in place of the request."""
     def __init__(
         self,
         *,
         step: _builtins.str = ...,
         output: _builtins.str = ...,
         max_items: _builtins.int = ...,
+        alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_items", b"max_items", "output", b"output", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alone", b"alone", "max_items", b"max_items", "output", b"output", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
