@@ -4,7 +4,7 @@ Relative paths are taken from the file's own directory. Secrets are never in the
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -120,6 +120,9 @@ class _EdgeShape(Shape):
     catalog: str
     graphs: str
     """Directory of graph files."""
+    patterns: bool | dict[Literal["near", "far", "far-small"], ModelText] = True
+    """Serve the shipped patterns too, with these models in their places; a place that is left out
+    gets the catalog's best fit. ``false`` serves none."""
     graph_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
     """Public key files (PEM, Ed25519) of those who may sign graphs: every file of ``graphs`` then
     needs a signature by one of them. Left out, unsigned graphs load, too."""
@@ -242,6 +245,8 @@ class EdgeConfig:
     max_queue: int
     max_priority: int
     session_hours: float
+    patterns: Mapping[str, ModelName] | None = field(default_factory=dict)
+    """Models for the places of the shipped patterns; ``None`` serves none of them."""
 
 
 def load_config(path: Path) -> EdgeConfig:
@@ -281,6 +286,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         catalog=base / shape.catalog,
         graphs=base / shape.graphs,
         graph_signers=_paths(base, shape.graph_signers),
+        patterns=_places(shape.patterns),
         policy_signers=_paths(base, shape.policy_signers),
         sketch_model=ModelName(shape.sketch_model) if shape.sketch_model else None,
         default_graph=shape.default_graph,
@@ -349,6 +355,12 @@ def _http_tls(base: Path, shape: _HttpTlsShape | None) -> HttpTls | None:
         base / shape.private_key_file,
         None if authority is None else base / authority,
     )
+
+
+def _places(patterns: bool | Mapping[str, str]) -> dict[str, ModelName] | None:
+    if isinstance(patterns, bool):
+        return {} if patterns else None
+    return {place: ModelName(model) for place, model in patterns.items()}
 
 
 def _paths(base: Path, files: list[str] | None) -> tuple[Path, ...] | None:

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 from edge.config import EdgeConfig
 from edge.policy_revision import refuse_older
 from runtime.catalog.document import load_catalog
 from runtime.catalog.model import Catalog
+from runtime.clock import Clock, SystemClock
 from runtime.collaboration.graph_files import load_graphs, unknown_models
 from runtime.errors import ConfigInvalid
 from runtime.graph.model import Graph
 from runtime.identity.policy_signature import load_signed_policy
 from runtime.identity.signing_keys import load_signers
+from runtime.patterns.book import bound_patterns, places_in
 from runtime.policy.model import Policy
 
 __all__ = ["EdgeDocuments", "load_documents"]
@@ -26,8 +29,8 @@ class EdgeDocuments:
     graphs: Mapping[str, Graph]
 
 
-def load_documents(config: EdgeConfig) -> EdgeDocuments:
-    """Read policy, catalog and graphs.
+def load_documents(config: EdgeConfig, *, clock: Clock | None = None) -> EdgeDocuments:
+    """Read policy, catalog and graphs; a graph of the device stands before a pattern of its name.
 
     Raises:
         PolicyInvalid: The policy cannot be applied; names file and line.
@@ -37,16 +40,31 @@ def load_documents(config: EdgeConfig) -> EdgeDocuments:
             file says; or the policy is older than one that ran here.
         ConfigInvalid: They do not fit the configuration, or a signer's key cannot be used.
     """
+    catalog = _with_adapters(config, load_catalog(config.catalog))
+    today = (clock or SystemClock()).now().date()
     documents = EdgeDocuments(
         policy=_policy(config),
-        catalog=_with_adapters(config, load_catalog(config.catalog)),
-        graphs=load_graphs(config.graphs, config.graph_signers),
+        catalog=catalog,
+        graphs={
+            **_patterns(config, catalog, today),
+            **load_graphs(config.graphs, config.graph_signers),
+        },
     )
     _check_nodes(config, documents.catalog)
     _check_models(config, documents.catalog)
     _check_sketch_model(config)
     _check_graphs(config, documents)
     return documents
+
+
+def _patterns(config: EdgeConfig, catalog: Catalog, today: date) -> dict[str, Graph]:
+    if config.patterns is None:
+        return {}
+    for place, model in config.patterns.items():
+        if model not in catalog.model_by_name:
+            reason = f'place "{place}" gets a model that the catalog lacks: {model}'
+            raise ConfigInvalid(reason, field="patterns")
+    return bound_patterns({**places_in(catalog, today=today), **config.patterns})
 
 
 def _policy(config: EdgeConfig) -> Policy:

@@ -1,4 +1,4 @@
-"""``leeward graph``: check, sign, show, hash, schema."""
+"""``leeward graph``: check, sign, show, hash, schema; list and write out the shipped patterns."""
 
 import json
 from enum import Enum
@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from runtime.cli.output import JsonOption, run_command, show
+from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.cli.signing import KeyOption, sign_files
-from runtime.graph.document import dump_graph, graph_schema, load_graph
+from runtime.graph.document import dump_graph, graph_schema, load_graph, parse_graph
 from runtime.graph.hash import graph_hash
 from runtime.graph.render import render_mermaid, render_text
 from runtime.identity.graph_signature import load_signed_graph, write_graph_signature
 from runtime.identity.signing_keys import load_signer
+from runtime.ids import ModelName
+from runtime.patterns.book import bound_text, pattern_of, patterns
 
 __all__ = ["app"]
 
@@ -124,3 +126,54 @@ def show_hash(file: GraphFile, *, as_json: JsonOption = False) -> None:
 def schema(*, as_json: JsonOption = False) -> None:
     """Print the JSON schema of graph documents, for editors; always JSON."""
     run_command(lambda: typer.echo(json.dumps(graph_schema(), indent=2)), as_json=as_json)
+
+
+@app.command("list")
+def list_patterns(*, as_json: JsonOption = False) -> None:
+    """List the patterns that come with the package; ask for one as model="leeward/NAME"."""
+
+    def work() -> None:
+        data = [
+            {
+                "name": pattern.name,
+                "goal": pattern.goal,
+                "about": pattern.about,
+                "models": sorted(pattern.places),
+            }
+            for pattern in sorted(patterns(), key=lambda one: (one.goal, one.name))
+        ]
+        rows = [(one["name"], one["goal"], ", ".join(one["models"]), one["about"]) for one in data]
+        show(
+            {"patterns": data},
+            make_table(("pattern", "goal", "models", "what it does"), rows),
+            as_json=as_json,
+        )
+
+    run_command(work, as_json=as_json)
+
+
+@app.command("pattern")
+def write_pattern(
+    name: Annotated[str, typer.Argument(help="A pattern's name, as `list` tells it.")],
+    *,
+    near: Annotated[str, typer.Option(help="Model of the edge.")] = "near",
+    far: Annotated[str, typer.Option(help="Model of the cloud.")] = "far",
+    far_small: Annotated[
+        str, typer.Option("--far-small", help="A cheaper model of the cloud; else that of --far.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Print a pattern as a graph document of your own, with your models in it."""
+
+    def work() -> None:
+        models = {"near": near, "far": far, "far-small": far_small or far}
+        text = bound_text(
+            pattern_of(name), {place: ModelName(model) for place, model in models.items()}
+        )
+        graph = parse_graph(text)
+        if as_json:
+            show(dump_graph(graph), as_json=True)
+        else:
+            typer.echo(text, nl=False)  # not wrapped: this is a file's text
+
+    run_command(work, as_json=as_json)
