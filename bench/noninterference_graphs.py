@@ -1,7 +1,8 @@
 """The graphs that the benchmark of non-interference runs, and what each is run with.
 
 Every graph document under ``deploy/``, in the shipped catalog that knows its models, under the
-shipped policy; and the shapes of the reference table with both sides in every order.
+shipped policy; the patterns of the package in the first of these catalogs; and the shapes of the
+reference table with both sides in every order.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from runtime.graph.document import GRAPH_VERSION, load_graph
 from runtime.graph.model import Graph
 from runtime.ids import PlanId
 from runtime.labels import Label
+from runtime.patterns.book import bound_patterns, places_in
 from runtime.planner.model import PlanRequest
 from runtime.planner.plan import plan
 from runtime.policy.document import load_policy
@@ -67,6 +69,8 @@ def shipped_cases() -> list[Case]:
         for path in sorted(_DEPLOY.rglob("*.yaml"))
         if _is_graph(path)
     } | {f"reference/{term}": graph_of(parse_term(term)) for term in _TERMS}
+    places = places_in(catalogs[0], today=date(2026, 1, 1))
+    named |= {f"patterns/{name}": graph for name, graph in bound_patterns(places).items()}
     return [
         Case(name, graph, World(policy, _catalog_for(name, graph, catalogs)))
         for name, graph in named.items()

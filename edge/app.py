@@ -238,7 +238,11 @@ async def _core(
         clock=clock,
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - jitter of retries
     )
-    graphs = GraphBook(documents.graphs, documents.catalog, default=config.default_graph)
+    graphs = GraphBook(
+        {**documents.patterns, **documents.graphs},
+        documents.catalog,
+        default=config.default_graph,
+    )
     board = StatusBoard(
         node=config.name,
         version=VERSION,

@@ -39,6 +39,7 @@ MAX_ADAPTERS: Final = 16
 """Of one model: each holds a context of its own in memory."""
 DEFAULT_HUB: Final = "https://huggingface.co"
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+[^\s]*$", max_length=1024)]
+Place = Literal["near", "far", "far-small"]
 Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
@@ -120,7 +121,7 @@ class _EdgeShape(Shape):
     catalog: str
     graphs: str
     """Directory of graph files."""
-    patterns: bool | dict[Literal["near", "far", "far-small"], ModelText] = True
+    patterns: bool | dict[Place, ModelText] = True
     """Serve the shipped patterns too, with these models in their places; a place that is left out
     gets the catalog's best fit. ``false`` serves none."""
     graph_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
@@ -357,10 +358,10 @@ def _http_tls(base: Path, shape: _HttpTlsShape | None) -> HttpTls | None:
     )
 
 
-def _places(patterns: bool | Mapping[str, str]) -> dict[str, ModelName] | None:
+def _places(patterns: bool | dict[Place, str]) -> dict[str, ModelName] | None:
     if isinstance(patterns, bool):
         return {} if patterns else None
-    return {place: ModelName(model) for place, model in patterns.items()}
+    return {str(place): ModelName(model) for place, model in patterns.items()}
 
 
 def _paths(base: Path, files: list[str] | None) -> tuple[Path, ...] | None:

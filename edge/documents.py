@@ -27,10 +27,12 @@ class EdgeDocuments:
     policy: Policy
     catalog: Catalog
     graphs: Mapping[str, Graph]
+    patterns: Mapping[str, Graph]
+    """Shipped ones; a graph of the device stands before a pattern of its name."""
 
 
 def load_documents(config: EdgeConfig, *, clock: Clock | None = None) -> EdgeDocuments:
-    """Read policy, catalog and graphs; a graph of the device stands before a pattern of its name.
+    """Read policy, catalog and graphs, and fit the shipped patterns to the catalog.
 
     Raises:
         PolicyInvalid: The policy cannot be applied; names file and line.
@@ -45,10 +47,8 @@ def load_documents(config: EdgeConfig, *, clock: Clock | None = None) -> EdgeDoc
     documents = EdgeDocuments(
         policy=_policy(config),
         catalog=catalog,
-        graphs={
-            **_patterns(config, catalog, today),
-            **load_graphs(config.graphs, config.graph_signers),
-        },
+        graphs=load_graphs(config.graphs, config.graph_signers),
+        patterns=_patterns(config, catalog, today),
     )
     _check_nodes(config, documents.catalog)
     _check_models(config, documents.catalog)

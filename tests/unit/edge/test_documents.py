@@ -119,3 +119,30 @@ def test_a_model_with_an_adapter_is_in_the_catalog_as_its_model_is(device: Path)
 
     model = documents.catalog.model_by_name[ModelName("small+polite")]
     assert model.node == "edge"
+
+
+def test_patterns_are_served_that_the_catalog_has_models_for(device: Path) -> None:
+    documents = load_documents(config(device))
+
+    assert list(documents.patterns) == ["abstain"]
+    assert documents.patterns["abstain"].steps[0].model == "small"
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("patterns: false\n", []),
+        ("patterns: {far: small}\n", ["abstain", "redact-and-restore"]),
+    ],
+)
+def test_the_configuration_says_which_models_patterns_get(device: Path, line, names) -> None:
+    documents = load_documents(config(device, signers=line))
+
+    assert [name for name in documents.patterns if name in ("abstain", "redact-and-restore")] == (
+        names
+    )
+
+
+def test_a_pattern_gets_no_model_that_the_catalog_lacks(device: Path) -> None:
+    with pytest.raises(ConfigInvalid, match='patterns: place "far" gets a model that the cat'):
+        load_documents(config(device, signers="patterns: {far: big}\n"))

@@ -1,0 +1,181 @@
+"""Every shipped pattern on the reference world's tasks, live, against all-edge and all-cloud.
+
+``python -m bench.patterns --json [--quick]``. Two daemons with real small models are started on
+loopback; the real planner and the real executor run every pattern on the same questions.
+``docs/patterns.md`` explains the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import Progress
+
+from bench.machine import describe_machine
+from bench.patterns_figures import difference, figures_of
+from bench.patterns_run import Ran, run_arm
+from bench.patterns_world import Arm, Task, arms_of, tasks_of
+from reference.tabulated.concurrency import gather_some
+from reference.tabulated.nodes import running_nodes, weight_files
+from reference.weights import WeightsUnusable, onnx_path
+from runtime.clock import Clock, SystemClock
+from runtime.ids import NodeName
+from runtime.ports import ModelPort
+
+__all__ = ["main", "summary"]
+
+_NEAR: Final = "tern-m"
+_FAR: Final = "gannet-m"
+_FAR_SMALL: Final = "gannet-s"
+_QUESTIONS: Final = 192
+_QUICK_QUESTIONS: Final = 64
+_LIMIT_S: Final = 1_500.0
+_QUICK_LIMIT_S: Final = 36.0
+_RUNS_AT_ONCE: Final = 2
+_HALF: Final = 0.5
+
+Results = Mapping[Arm, Sequence[Ran]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run and print."""
+    parser = argparse.ArgumentParser(prog="bench.patterns", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, last line")
+    parser.add_argument("--quick", action="store_true", help="under 50 seconds, fewer questions")
+    parser.add_argument("--far", default=_FAR, help="the cloud's model; all-cloud asks it alone")
+    parser.add_argument("--seed", type=int, default=77, help="of the questions")
+    parser.add_argument(
+        "--engine", choices=("gguf", "onnx"), default="gguf", help="which files of the models"
+    )
+    options = parser.parse_args(arguments)
+    models = tuple(dict.fromkeys((_NEAR, options.far, _FAR_SMALL)))
+    limit_s = _QUICK_LIMIT_S if options.quick else _LIMIT_S
+    count = _QUICK_QUESTIONS if options.quick else _QUESTIONS
+    environment = dict(os.environ)  # noqa: TID251 - a program's root
+    try:
+        files = (
+            weight_files(models)
+            if options.engine == "gguf"
+            else {model: onnx_path(model) for model in models}
+        )
+        results = asyncio.run(
+            _measured(
+                arms_of(_NEAR, options.far, _FAR_SMALL),
+                tasks_of(count, options.seed),
+                files,
+                limit_s=limit_s,
+                environment=environment,
+            )
+        )
+    except WeightsUnusable as failure:
+        print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
+        return 1
+    figures = summary(results) | {
+        "models": {"near": _NEAR, "far": options.far, "far_small": _FAR_SMALL},
+        "engine": options.engine,
+        "seed": options.seed,
+        "machine": describe_machine(("grpcio", "leeward", "llama-cpp-python", "onnxruntime")),
+    }
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    return 0
+
+
+def summary(results: Results) -> dict[str, object]:
+    """Return the figures of all arms and the headline keys.
+
+    The headline compares patterns for single questions with the cloud's model alone, which is
+    asked everything in the clear.
+    """
+    named = {_key(arm): arm for arm in results}
+    every: dict[str, Any] = {key: figures_of(results[arm]) for key, arm in named.items()}
+    for key, arm in named.items():
+        baseline = named["all-cloud (two questions)" if arm.is_double else "all-cloud"]
+        if not arm.is_baseline:
+            every[key]["minus_all_cloud"] = difference(results[arm], results[baseline])
+    cloud = every["all-cloud"]
+    singles = [key for key, arm in named.items() if not (arm.is_baseline or arm.is_double)]
+    cheap = [
+        key
+        for key in singles
+        if every[key]["usd_per_thousand"] <= _HALF * cloud["usd_per_thousand"]
+    ]
+    tight = [key for key in singles if not every[key]["sensitive_spans_leaving"]]
+    best = max(cheap, key=lambda key: every[key]["accuracy"], default=None)
+    kept = max(tight, key=lambda key: every[key]["accuracy"], default=None)
+    return {
+        "patterns": sum(not arm.is_baseline for arm in results),
+        "best_at_half_cost_minus_all_cloud": (
+            every[best]["minus_all_cloud"]["difference"] if best else None
+        ),
+        "best_at_half_cost": best,
+        "best_at_half_cost_interval": every[best]["minus_all_cloud"]["interval"] if best else None,
+        "accuracy_kept_without_leak": (
+            round(every[kept]["accuracy"] / cloud["accuracy"], 4)
+            if kept and cloud["accuracy"]
+            else None
+        ),
+        "kept_by": kept,
+        "arms": every,
+    }
+
+
+def _key(arm: Arm) -> str:
+    return f"{arm.name} (two questions)" if arm.is_baseline and arm.is_double else arm.name
+
+
+async def _measured(
+    arms: Sequence[Arm],
+    tasks: tuple[Sequence[Task], Sequence[Task]],
+    files: Mapping[str, Path],
+    *,
+    limit_s: float,
+    environment: Mapping[str, str],
+    clock: Clock | None = None,
+) -> Results:
+    """Run every arm on task after task, until the tasks or the time are at their end."""
+    clock = clock or SystemClock()
+    ends_at_s = clock.monotonic_s() + limit_s
+    results: dict[Arm, list[Ran]] = {arm: [] for arm in arms}
+    singles, doubles = tasks
+    with tempfile.TemporaryDirectory(prefix="leeward-patterns-") as work:
+        async with running_nodes(files, Path(work), environment=environment) as nodes:
+            with Progress(console=Console(stderr=True), transient=True) as progress:
+                bar = progress.add_task("patterns", total=len(doubles))
+                for number, double in enumerate(doubles):
+                    both = singles[2 * number : 2 * number + 2]
+                    await _round(results, both, double, nodes, pool=tuple(files))
+                    progress.advance(bar)
+                    if clock.monotonic_s() >= ends_at_s:
+                        break
+    return results
+
+
+async def _round(
+    results: Mapping[Arm, list[Ran]],
+    singles: Sequence[Task],
+    double: Task,
+    nodes: Mapping[NodeName, ModelPort],
+    *,
+    pool: tuple[str, ...],
+) -> None:
+    jobs = [(arm, task) for arm in results for task in ((double,) if arm.is_double else singles)]
+    makers = [partial(run_arm, arm, task, nodes, pool) for arm, task in jobs]
+    for (arm, _), ran in zip(jobs, await gather_some(makers, _RUNS_AT_ONCE), strict=True):
+        results[arm].append(ran)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""From runs to figures: accuracy with intervals, cost, latency, what left; arm against baseline."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from math import fsum
+from statistics import median
+from typing import Final
+
+from bench.patterns_run import Ran
+from reference.proportion import Proportion
+
+__all__ = ["difference", "figures_of"]
+
+_RESAMPLES: Final = 2_000
+
+
+def figures_of(ran: Sequence[Ran]) -> dict[str, object]:
+    """Return what one arm came to over its tasks; amounts are per task."""
+    accuracy = Proportion(sum(one.right for one in ran), sum(one.of for one in ran))
+    answered = [one for one in ran if not one.has_abstained]
+    return {
+        "tasks": len(ran),
+        "questions": accuracy.count,
+        "accuracy": round(accuracy.share, 4),
+        "accuracy_interval": [round(bound, 4) for bound in accuracy.interval],
+        "share_answered": round(len(answered) / len(ran), 4),
+        "accuracy_answered": round(
+            Proportion(sum(o.right for o in answered), sum(o.of for o in answered)).share, 4
+        ),
+        "usd_per_thousand": round(1e3 * fsum(one.cost_usd for one in ran) / len(ran), 6),
+        "latency_s_median": round(median(one.latency_s for one in ran), 4),
+        "calls": round(fsum(one.calls for one in ran) / len(ran), 2),
+        "share_leaving": round(sum(one.bytes_out > 0 for one in ran) / len(ran), 4),
+        "bytes_leaving": round(fsum(one.bytes_out for one in ran) / len(ran), 1),
+        "sensitive_spans_leaving": sum(one.spans_out for one in ran),
+        "failures": sorted({one.failure for one in ran if one.failure}),
+    }
+
+
+def difference(one: Sequence[Ran], other: Sequence[Ran], *, seed: int = 0) -> dict[str, object]:
+    """Return by how much ``one`` is more accurate on the same tasks, with a bootstrap interval."""
+    pairs = [(a.right / a.of - b.right / b.of) for a, b in zip(one, other, strict=True)]
+    rng = random.Random(seed)  # noqa: S311 - resampling
+    means = sorted(fsum(rng.choices(pairs, k=len(pairs))) / len(pairs) for _ in range(_RESAMPLES))
+    low, high = means[int(0.025 * _RESAMPLES)], means[int(0.975 * _RESAMPLES) - 1]
+    return {
+        "difference": round(fsum(pairs) / len(pairs), 4),
+        "interval": [round(low, 4), round(high, 4)],
+    }
