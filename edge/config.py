@@ -17,6 +17,7 @@ from runtime.documents.reader import parse_document, read_document
 from runtime.documents.shape import Shape, read_shape
 from runtime.errors import ConfigInvalid
 from runtime.ids import ModelName, NodeName
+from runtime.patterns.places import Places, places_of
 from runtime.rpc.address import is_local
 from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
 
@@ -39,7 +40,6 @@ MAX_ADAPTERS: Final = 16
 """Of one model: each holds a context of its own in memory."""
 DEFAULT_HUB: Final = "https://huggingface.co"
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+[^\s]*$", max_length=1024)]
-Place = Literal["near", "far", "far-small"]
 Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
@@ -121,7 +121,7 @@ class _EdgeShape(Shape):
     catalog: str
     graphs: str
     """Directory of graph files."""
-    patterns: bool | dict[Place, ModelText] = True
+    patterns: Places = True
     """Serve the shipped patterns too, with these models in their places; a place that is left out
     gets the catalog's best fit. ``false`` serves none."""
     graph_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
@@ -287,7 +287,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         catalog=base / shape.catalog,
         graphs=base / shape.graphs,
         graph_signers=_paths(base, shape.graph_signers),
-        patterns=_places(shape.patterns),
+        patterns=places_of(shape.patterns),
         policy_signers=_paths(base, shape.policy_signers),
         sketch_model=ModelName(shape.sketch_model) if shape.sketch_model else None,
         default_graph=shape.default_graph,
@@ -356,12 +356,6 @@ def _http_tls(base: Path, shape: _HttpTlsShape | None) -> HttpTls | None:
         base / shape.private_key_file,
         None if authority is None else base / authority,
     )
-
-
-def _places(patterns: bool | dict[Place, str]) -> dict[str, ModelName] | None:
-    if isinstance(patterns, bool):
-        return {} if patterns else None
-    return {str(place): ModelName(model) for place, model in patterns.items()}
 
 
 def _paths(base: Path, files: list[str] | None) -> tuple[Path, ...] | None:
