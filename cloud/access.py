@@ -17,6 +17,7 @@ from cloud.stores.database import Database
 from cloud.stores.remembered import Remembered
 from runtime.clock import Clock
 from runtime.errors import KeyRefused, NotPermitted
+from runtime.ids import DeviceId
 from runtime.rpc.peer import VerifiedPeer
 
 __all__ = ["Access"]
@@ -55,6 +56,14 @@ class Access:
             self._refuse("device", peer.device_id, known.tenant if known else "", reason)
             raise NotPermitted(f"device {peer.device_id} is not enrolled here or was revoked")
         return Caller(tenant=known.tenant, kind="device", id=known.id)
+
+    async def may_call(self, device: DeviceId) -> bool:
+        """Whether a device that was admitted still would be.
+
+        Raises:
+            DatabaseUnavailable: Nobody can say.
+        """
+        return not _why_not_device(await self._devices.get(device))
 
     async def by_key(self, bearer: str) -> Caller:
         """Return the application that shows a key, as a caller.

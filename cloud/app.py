@@ -3,20 +3,23 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import generate_latest
 
+from cloud.authority_watch import AuthorityWatch
 from cloud.config import CloudConfig
 from cloud.config_fronts import HttpConfig
 from cloud.credentials import require_credentials
 from cloud.draining import drain
 from cloud.enrolment.desk import EnrolmentDesk
+from cloud.enrolment.nonces import Nonces
 from cloud.enrolment.pace import Pace
+from cloud.enrolment.recovery import RecoveryDesk
 from cloud.environment import opened_state, upstream_specs
 from cloud.fleet.anchoring import Anchors, anchor_key
 from cloud.fleet.renewing import Renewing
@@ -31,8 +34,10 @@ from cloud.front.opening import (
 )
 from cloud.idempotency.names import Namer
 from cloud.listener import Listener
+from cloud.open_calls import OpenCalls
 from cloud.reload import RECORD_NAME, Reloading
 from cloud.running import holding
+from cloud.server_certificates import ServerCertificates
 from cloud.servicers.collaboration import CollaborationServicer
 from cloud.servicers.enrolment import EnrolmentServicer
 from cloud.servicers.fleet import FleetServicer
@@ -51,14 +56,13 @@ from leeward.v1 import (
     inference_pb2_grpc,
 )
 from runtime.clock import Clock, SystemClock
+from runtime.identity.derived import derived_secret
 from runtime.rpc.ready import announce, settle_down, wait_stop_signal
 from runtime.rpc.servers import new_server
-from runtime.rpc.tls import KeyPair, ServerTls
 
 __all__ = ["serve"]
 
 _logger = logging.getLogger("leeward.cloud")
-_SERVER_LIFETIME = timedelta(days=90)
 _ENROLMENT_STREAMS = 32
 
 DEVICE_SERVICES = (
@@ -96,11 +100,16 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
                 clock=clock,
             )
         )
-        identity = state.authorities.certify_server(config.hostnames, lifetime=_SERVER_LIFETIME)
-        devices = await _serve_devices(stack, config, state, core, identity, clock=clock)
+        certificates = ServerCertificates(
+            state.authorities,
+            config.hostnames,
+            lifetime=config.server_certificate_lifetime,
+            clock=clock,
+        )
+        devices = await _serve_devices(stack, config, state, core, certificates, clock=clock)
         gateway = _advertised(config, config.listen, devices.port)
         enrolment = await _serve_enrolment(
-            stack, config, state, identity, gateway=gateway, clock=clock
+            stack, config, state, core, certificates, gateway=gateway, clock=clock
         )
         addresses = {
             "grpc": gateway,
@@ -118,8 +127,16 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
             addresses["metrics"] = _advertised(config, config.metrics.listen, port)
         is_holder = stack.enter_context(holding(config.state))
         reloading = await stack.enter_async_context(
-            _reloading(source, config, core, front, is_told_of=is_holder)
+            _reloading(source, config, core, front, certificates, is_told_of=is_holder)
         )
+        authorities = AuthorityWatch(
+            state.authorities,
+            state.database,
+            config.state / "authority",
+            certificates.renew,
+            clock=clock,
+        )
+        await stack.enter_async_context(_meanwhile(authorities.run, certificates.keep_fresh))
         settle_down()
         announce(ready_file, addresses)
         _logger.info("gateway_serving", extra={"node": config.name, "port": devices.port})
@@ -136,10 +153,12 @@ async def _serve_devices(
     config: CloudConfig,
     state: GatewayState,
     core: Wired,
-    identity: KeyPair,
+    certificates: ServerCertificates,
     *,
     clock: Clock,
 ) -> Listener:
+    calls = OpenCalls(core.access)
+    await stack.enter_async_context(_meanwhile(calls.watch))
     anchors = Anchors(AnchorStore(state.database), anchor_key(state.authorities), clock=clock)
     server = new_server(max_concurrent_rpcs=config.max_streams)
     inference_pb2_grpc.add_InferenceServicer_to_server(
@@ -147,12 +166,13 @@ async def _serve_devices(
             access=core.access,
             serving=core.serving,
             heads=anchors,
+            calls=calls,
             node=config.name,
         ),
         server,
     )
     collaboration_pb2_grpc.add_CollaborationServicer_to_server(
-        CollaborationServicer(core.access, core.graphs), server
+        CollaborationServicer(core.access, core.graphs, calls), server
     )
     renewing = Renewing(
         access=core.access,
@@ -165,7 +185,7 @@ async def _serve_devices(
     listener = await Listener.start(
         server,
         config.listen,
-        tls=ServerTls(identity, client_ca_bundle_pem=state.authorities.bundle_pem),
+        certificates=certificates.source(asks_clients=True),
         services=DEVICE_SERVICES,
         served=DEVICE_SERVICES,
     )
@@ -178,7 +198,8 @@ async def _serve_enrolment(
     stack: AsyncExitStack,
     config: CloudConfig,
     state: GatewayState,
-    identity: KeyPair,
+    core: Wired,
+    certificates: ServerCertificates,
     *,
     gateway: str,
     clock: Clock,
@@ -190,19 +211,43 @@ async def _serve_enrolment(
         lifetime=config.device_certificate_lifetime,
         clock=clock,
     )
+    recovery = RecoveryDesk(
+        authorities=state.authorities,
+        access=core.access,
+        devices=state.devices,
+        nonces=Nonces(
+            derived_secret(state.authorities.oldest.key, b"leeward recovery nonces"), clock=clock
+        ),
+        pace=Pace(config.recoveries_per_minute, clock=clock),
+        lifetime=config.device_certificate_lifetime,
+        window=config.recovery_window,
+        clock=clock,
+    )
     server = new_server(max_concurrent_rpcs=_ENROLMENT_STREAMS)
     enrolment_pb2_grpc.add_EnrolmentServicer_to_server(
-        EnrolmentServicer(desk, gateway=gateway), server
+        EnrolmentServicer(desk, recovery, gateway=gateway), server
     )
     listener = await Listener.start(
         server,
         config.enrolment,
-        tls=ServerTls(identity, client_ca_bundle_pem=None),
+        certificates=certificates.source(asks_clients=False),
         services=ENROLMENT_SERVICES,
         served=ENROLMENT_SERVICES,
     )
     stack.push_async_callback(listener.stop, 0.0)
     return listener
+
+
+@asynccontextmanager
+async def _meanwhile(*works: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Do works that never end, until the block does."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work()) for work in works]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 def _front(config: CloudConfig, http: HttpConfig, core: Wired, *, clock: Clock) -> HttpFront:
@@ -222,6 +267,7 @@ async def _reloading(
     running: CloudConfig,
     core: Wired,
     front: OpenFront | None,
+    certificates: ServerCertificates,
     *,
     is_told_of: bool,
 ) -> AsyncIterator[Reloading]:
@@ -235,6 +281,7 @@ async def _reloading(
         if front is not None and newer.http is not None:
             front.apply(newer.http)
         commit()
+        certificates.renew()
 
     # Of several gateways on one state directory the first is the one that the command asks.
     record = running.state / RECORD_NAME if is_told_of else None

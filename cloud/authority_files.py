@@ -10,9 +10,9 @@ from typing import Final
 
 from runtime.clock import Clock
 from runtime.errors import NotFound
-from runtime.identity.authority import CertificateAuthority
+from runtime.identity.authority import CERTIFICATE_FILE, KEY_FILE, CertificateAuthority
 
-__all__ = ["load_authorities", "make_authority"]
+__all__ = ["discard_authority", "load_authorities", "make_authority"]
 
 _LIFETIME_S: Final = 10 * 365 * 86_400.0
 _NAME: Final = "Leeward fleet authority"
@@ -44,6 +44,22 @@ def make_authority(
     made = CertificateAuthority.create(_NAME, clock=clock, lifetime_s=lifetime_s)
     made.store(directory if is_first else directory / made.fingerprint[:_FOLDER_DIGITS])
     return made
+
+
+def discard_authority(directory: Path, authority: CertificateAuthority) -> None:
+    """Remove the key of an authority that nobody trusts any more; its certificate stays, renamed.
+
+    Raises:
+        OSError: The files cannot be changed.
+    """
+    for place in (directory, directory / authority.fingerprint[:_FOLDER_DIGITS]):
+        certificate = place / CERTIFICATE_FILE
+        if not certificate.is_file() or certificate.read_bytes() != authority.certificate_pem:
+            continue
+        certificate.rename(directory / f"retired-{authority.fingerprint[:_FOLDER_DIGITS]}.pem")
+        (place / KEY_FILE).unlink(missing_ok=True)
+        if place != directory:
+            place.rmdir()
 
 
 def _load(directory: Path, clock: Clock) -> Iterator[CertificateAuthority]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cloud import cli_audit, cli_devices, cli_keys, cli_store, cli_tenants
+from cloud import cli_audit, cli_authority, cli_devices, cli_keys, cli_store, cli_tenants
 from cloud.cli_budgets import app as budgets
 from cloud.cli_limits import app as limits
 from cloud.cli_prices import app as prices
@@ -46,7 +46,7 @@ app.add_typer(cli_tenants.app, name="tenant")
 app.add_typer(cli_keys.app, name="key")
 app.add_typer(cli_audit.app, name="audit")
 app.command()(cli_store.migrate)
-app.add_typer(cli_store.authority, name="authority")
+app.add_typer(cli_authority.app, name="authority")
 
 
 @app.command(name="serve")

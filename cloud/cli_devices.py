@@ -1,5 +1,7 @@
 """``leeward cloud device``: the enrolled devices, whose they are, and which are refused."""
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,8 +9,11 @@ import typer
 from cloud.cli_output import moment, record_data
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.config import load_config
+from cloud.stores.anchors import AnchorStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.errors import NotFound, RequestInvalid
 from runtime.ids import DeviceId
+from runtime.ledger.anchor_file import countersignature_fields
 
 __all__ = ["app", "devices", "revoke"]
 
@@ -49,6 +54,42 @@ def revoke(
         act = operator()
         in_state(load_config(config), lambda state: state.devices.revoke(DeviceId(device), act))
         show({"device": device, "revoked": True}, f"{device} is revoked", as_json=as_json)
+
+    run_command(work, as_json=as_json)
+
+
+@app.command()
+def anchor(
+    device: DeviceArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; left out, it is printed.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest ledger head that the gateway has seen of a device, countersigned.
+
+    An auditor holds the device's ledger against it: `leeward ledger verify --anchor FILE`.
+    """
+
+    def work() -> None:
+        found = in_state(
+            load_config(config), lambda state: AnchorStore(state.database).of(DeviceId(device))
+        )
+        if found is None:
+            raise NotFound(f"no ledger head of {device!r} was countersigned here")
+        data = countersignature_fields(found)
+        if out is None:
+            show(data, json.dumps(data, indent=2), as_json=as_json)
+            return
+        try:
+            out.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+        except OSError as error:
+            raise RequestInvalid(f"{out} cannot be written: {error.strerror}") from None
+        seen = found.seen
+        line = f"{out}: entry {seen.position} of {device}, seen {moment(seen.seen_at)} UTC"
+        show({"file": str(out)} | data, line, as_json=as_json)
 
     run_command(work, as_json=as_json)
 

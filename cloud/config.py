@@ -77,7 +77,13 @@ class _CloudShape(Shape):
     state: str = "gateway-state"
     """Directory for keys, certificates and the database; relative to this file."""
     device_certificate_days: float = Field(default=7.0, gt=0, le=3650)
+    server_certificate_days: float = Field(default=30.0, gt=0, le=3650)
+    """How long the certificates are good that the ports for devices show; made anew in place."""
+    recovery_days: float = Field(default=90.0, ge=0, le=3650)
+    """How long after its certificate's end a device may recover by a proof of its old key; 0 lets
+    none, so that it needs a new join token."""
     enrolments_per_minute: int = Field(default=60, ge=1, le=1_000_000)
+    recoveries_per_minute: int = Field(default=600, ge=1, le=1_000_000)
     max_streams: int = Field(default=256, ge=1, le=100_000)
     upstreams: dict[Name, UpstreamShape] = Field(min_length=1, max_length=64)
     models: dict[ModelText, ModelShape] = Field(min_length=1, max_length=1024)
@@ -114,7 +120,11 @@ class CloudConfig:
     hostnames: tuple[str, ...]
     state: Path
     device_certificate_lifetime: timedelta
+    server_certificate_lifetime: timedelta
+    recovery_window: timedelta
+    """Nothing lets no device recover."""
     enrolments_per_minute: int
+    recoveries_per_minute: int
     max_streams: int
     upstreams: tuple[UpstreamConfig, ...]
     routes: tuple[Route, ...]
@@ -158,7 +168,10 @@ def _config(document: Document, base: Path) -> CloudConfig:
         hostnames=tuple(shape.hostnames),
         state=base / shape.state,
         device_certificate_lifetime=timedelta(days=shape.device_certificate_days),
+        server_certificate_lifetime=timedelta(days=shape.server_certificate_days),
+        recovery_window=timedelta(days=shape.recovery_days),
         enrolments_per_minute=shape.enrolments_per_minute,
+        recoveries_per_minute=shape.recoveries_per_minute,
         max_streams=shape.max_streams,
         inspection=inspection_config(shape.inspection, base),
         cache=cache_config(shape.cache) if shape.cache else None,

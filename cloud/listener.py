@@ -3,8 +3,8 @@
 import grpc
 
 from cloud.routing.watch import HEALTH_PREFIX
+from cloud.server_certificates import CertificateSource
 from runtime.rpc.servers import ServerHealth, add_reflection, bind, stop
-from runtime.rpc.tls import ServerTls
 
 __all__ = ["Listener"]
 
@@ -23,7 +23,7 @@ class Listener:
         server: grpc.aio.Server,
         address: str,
         *,
-        tls: ServerTls,
+        certificates: CertificateSource,
         services: tuple[str, ...],
         served: tuple[str, ...],
     ) -> "Listener":
@@ -32,7 +32,7 @@ class Listener:
         Args:
             server: With its servicers.
             address: Where it listens.
-            tls: How it proves who it is, and knows its callers.
+            certificates: How it proves who it is, and knows its callers.
             services: Full names, for reflection.
             served: Those of them that health reports as serving.
 
@@ -42,7 +42,7 @@ class Listener:
         """
         health = ServerHealth(server, served)
         add_reflection(server, services)
-        port = bind(server, address, tls=tls)
+        port = bind(server, address, tls=certificates.first, renewed=certificates.renewed)
         await health.start()
         await server.start()
         await health.set_all_serving()

@@ -20,10 +20,11 @@ from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
 from edge.egress.gate import Gate
 from edge.egress.pulling import Pulls
+from edge.egress.renewal import Renewal
 from edge.engine.engine import NodeEngine
 from edge.http.access import bearer_token, front_tls
 from edge.http.front import HttpFront
-from edge.identity import DeviceIdentity, IdentityStore
+from edge.identity import DeviceIdentity, identity_store
 from edge.metrics import EdgeMetrics
 from edge.models.manifest import require_vouched
 from edge.models.store import ModelStore
@@ -55,9 +56,11 @@ from runtime.collaboration.graphs import GraphBook
 from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid
 from runtime.executor.executor import Executor
+from runtime.http.certificate_files import following_certificate
 from runtime.http.server import bind_http, serving_http
 from runtime.identity.signing_keys import load_signers
 from runtime.ids import ModelName, NodeName
+from runtime.ledger.anchor_file import keep_countersignature
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.document import policy_hash
@@ -149,6 +152,9 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
             exposition=core.metrics.exposition,
         )
         await stack.enter_async_context(serving_http(front.app(), bound, tls=tls))
+        if tls is not None and config.http_tls is not None:
+            files = config.http_tls.certificate, config.http_tls.private_key
+            await stack.enter_async_context(following_certificate(tls, *files))
         await health.set_all_serving()
         await core.models.observe(_model_health(health))
         host, http_port = bound.getsockname()[:2]
@@ -212,7 +218,7 @@ async def _core(
         clock=clock,
     )
     await approvals.settle_leftovers()
-    cloud = await _cloud(stack, config, clock=clock, control=control)
+    cloud = await _cloud(stack, config, clock=clock, control=control, ledger=ledger)
     tracing = log_tracing()
     stack.callback(tracing.shutdown)
     ports: dict[NodeName, ModelPort] = {config.name: models}
@@ -247,7 +253,7 @@ async def _core(
         node=config.name,
         version=VERSION,
         device=cloud.identity.device if cloud else None,
-        certificate_expires_at=cloud.identity.expires_at if cloud else None,
+        link=cloud.link if cloud else None,
         engine=models,
         catalog=documents.catalog,
         healthy=healthy,
@@ -274,21 +280,39 @@ async def _core(
 
 
 async def _cloud(
-    stack: AsyncExitStack, config: EdgeConfig, *, clock: Clock, control: ControlLog
+    stack: AsyncExitStack,
+    config: EdgeConfig,
+    *,
+    clock: Clock,
+    control: ControlLog,
+    ledger: LedgerWriter,
 ) -> _Cloud | None:
     """Open the link to the gateway; a device that is not enrolled serves from the edge alone."""
     if config.gateway is None:
         return None
-    store = IdentityStore(config.state / "identity", clock=clock)
+    store = identity_store(config, clock=clock)
     try:
-        identity = store.load()
+        identity = store.load(at_any_time=True)
+        if not identity.enrolment:
+            store.load()  # there is nobody to recover from: what has ended is of no use
     except CertificateInvalid as error:
         # Not fatal: what the edge can answer alone it answers.
         _logger.warning("no_cloud_identity", extra={"reason": str(error)})
         return None
     destination = Destination(config.gateway, identity.gateway)
-    link = opened_link(identity, destination, control=control, clock=clock)
-    return _Cloud(identity, await stack.enter_async_context(link))
+    opened = opened_link(identity, destination, control=control, clock=clock)
+    link = await stack.enter_async_context(opened)
+    renewal = Renewal(
+        link,
+        store,
+        control=control,
+        head=ledger.head,
+        clock=clock,
+        rng=random.Random(secrets.randbits(64)),  # noqa: S311 - spreads a fleet over time
+        keep=partial(keep_countersignature, config.state / "ledger"),
+    )
+    await stack.enter_async_context(_renewing(renewal))
+    return _Cloud(identity, link)
 
 
 def _healthy(config: EdgeConfig, cloud: _Cloud | None) -> Callable[[], frozenset[NodeName]]:
@@ -345,6 +369,17 @@ def _model_health(health: ServerHealth) -> Callable[[ModelName, bool], Awaitable
         await health.set_part(f"{MODEL_HEALTH_PREFIX}{model}", is_serving=is_serving)
 
     return follow
+
+
+@asynccontextmanager
+async def _renewing(renewal: Renewal) -> AsyncIterator[None]:
+    """Keep the certificate good, for as long as the block lasts."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(renewal.run())
+        try:
+            yield
+        finally:
+            task.cancel()
 
 
 @asynccontextmanager

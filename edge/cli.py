@@ -18,7 +18,7 @@ from edge.documents import load_documents
 from edge.egress.control import command_log
 from edge.egress.enrol import enrol
 from edge.egress.local import read_status
-from edge.identity import DeviceIdentity, IdentityStore
+from edge.identity import DeviceIdentity, IdentityStore, identity_store
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
 from runtime.documents.directories import prepare_state
@@ -137,7 +137,7 @@ async def _enrol(config: EdgeConfig, file: JoinTokenFile, *, force: bool) -> Dev
 
 
 def _store(config: EdgeConfig) -> IdentityStore:
-    return IdentityStore(config.state / "identity", clock=SystemClock())
+    return identity_store(config, clock=SystemClock())
 
 
 def _identity_data(identity: DeviceIdentity) -> dict[str, Any]:

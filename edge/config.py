@@ -117,6 +117,9 @@ class _EdgeShape(Shape):
     """Serve the HTTP front over TLS; left out, in clear."""
     state: str = "edge-state"
     """Directory for identity, ledger and vault."""
+    identity_passphrase_file: str | None = Field(default=None, min_length=1, max_length=4096)
+    """File that holds the passphrase of this device's private keys; left out, they are not
+    encrypted."""
     policy: str
     catalog: str
     graphs: str
@@ -224,6 +227,8 @@ class EdgeConfig:
     http_token_file: Path | None
     http_tls: HttpTls | None
     state: Path
+    identity_passphrase_file: Path | None
+    """``None``: the device's private keys are not encrypted."""
     policy: Path
     catalog: Path
     graphs: Path
@@ -283,6 +288,9 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         http_token_file=base / shape.http_token_file if shape.http_token_file else None,
         http_tls=_http_tls(base, shape.http_tls),
         state=state,
+        identity_passphrase_file=base / shape.identity_passphrase_file
+        if shape.identity_passphrase_file
+        else None,
         policy=base / shape.policy,
         catalog=base / shape.catalog,
         graphs=base / shape.graphs,

@@ -11,8 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from edge.config import EdgeConfig
 from runtime.clock import Clock
 from runtime.codec.enrolment import Credentials
+from runtime.documents.secret_file import read_secret_file
 from runtime.errors import CertificateInvalid, NotFound
 from runtime.identity.certificates import check_device_chain, load_certificates
 from runtime.identity.keys import (
@@ -26,7 +28,7 @@ from runtime.identity.keys import (
 from runtime.ids import DeviceId
 from runtime.private_files import ensure_private_directory, write_private_file
 
-__all__ = ["DeviceIdentity", "IdentityStore"]
+__all__ = ["DeviceIdentity", "IdentityStore", "identity_store"]
 
 _CHAIN: Final = "device.pem"
 _AUTHORITY: Final = "ca.pem"
@@ -169,3 +171,16 @@ class IdentityStore:
             raise CertificateInvalid("the certificate does not belong to this device's key")
         now = chain[0].not_valid_before_utc if at_any_time else self._clock.now()
         return check_device_chain(chain, load_certificates(ca_pem), now=now)
+
+
+def identity_store(config: EdgeConfig, *, clock: Clock) -> IdentityStore:
+    """Return where a configured device keeps its identity.
+
+    Raises:
+        ConfigInvalid: The passphrase's file cannot be read.
+    """
+    file, passphrase = config.identity_passphrase_file, None
+    if file is not None:
+        field = "identity_passphrase_file"
+        passphrase = read_secret_file(file, "passphrase", field=field).encode()
+    return IdentityStore(config.state / "identity", clock=clock, passphrase=passphrase)

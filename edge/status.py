@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from edge.engine.port import LocalModels
 from edge.engine.process import ModelStatus
+from edge.identity import DeviceIdentity
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
 from runtime.ids import DeviceId, NodeName
@@ -13,7 +15,7 @@ from runtime.ledger.entry import Head
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.model import Zone
 
-__all__ = ["DaemonStatus", "NodeStatus", "StatusBoard"]
+__all__ = ["DaemonStatus", "Link", "NodeStatus", "StatusBoard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,26 @@ class DaemonStatus:
     version: str
     device: DeviceId | None
     certificate_expires_at: datetime | None
+    is_refused: bool
+    """Whether the gateway does not know this device, or not any more."""
     models: tuple[ModelStatus, ...]
     nodes: tuple[NodeStatus, ...]
     ledger_head: Head
     uptime_s: float
+
+
+class Link(Protocol):
+    """What the board asks of the link to the gateway."""
+
+    @property
+    def identity(self) -> DeviceIdentity:
+        """Whose certificate is shown."""
+        ...
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the gateway does not know it, or not any more."""
+        ...
 
 
 class StatusBoard:
@@ -49,7 +67,7 @@ class StatusBoard:
         node: NodeName,
         version: str,
         device: DeviceId | None,
-        certificate_expires_at: datetime | None,
+        link: Link | None,
         engine: LocalModels,
         catalog: Catalog,
         healthy: Callable[[], frozenset[NodeName]],
@@ -59,7 +77,7 @@ class StatusBoard:
         self._node = node
         self._version = version
         self._device = device
-        self._certificate_expires_at = certificate_expires_at
+        self._link = link
         self._engine = engine
         self._catalog = catalog
         self._healthy = healthy
@@ -74,7 +92,8 @@ class StatusBoard:
             node=self._node,
             version=self._version,
             device=self._device,
-            certificate_expires_at=self._certificate_expires_at,
+            certificate_expires_at=self._link.identity.expires_at if self._link else None,
+            is_refused=self._link is not None and self._link.is_refused,
             models=self._engine.models(),
             nodes=tuple(
                 NodeStatus(node.name, node.zone, node.name in healthy, node.round_trip_s)

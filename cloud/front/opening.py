@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from cloud.config_fronts import HttpConfig, MetricsConfig
@@ -10,6 +10,7 @@ from cloud.front.asking import FrontDefaults
 from cloud.front.front import FrontBounds, HttpFront
 from cloud.front.metrics_page import metrics_app
 from runtime.errors import ConfigInvalid
+from runtime.http.certificate_files import following_certificate
 from runtime.http.server import (
     HttpServer,
     bind_http,
@@ -75,7 +76,12 @@ async def serving_front(
     if config.certificate and config.private_key:
         tls = tls_context(config.certificate, config.private_key)
     bound = bind_http(config.listen)
-    async with serving_http(app, bound, tls=tls, grace_s=drain_s) as server:
+    async with AsyncExitStack() as stack:
+        if tls is not None and config.certificate and config.private_key:
+            followed = following_certificate(tls, config.certificate, config.private_key)
+            await stack.enter_async_context(followed)
+        serving = serving_http(app, bound, tls=tls, grace_s=drain_s)
+        server = await stack.enter_async_context(serving)
         yield OpenFront(app, server, bound.getsockname()[1], tls)
 
 

@@ -9,6 +9,7 @@ import grpc
 
 from cloud.calls import Caller
 from cloud.collaboration import GatewayGraphs, run_id
+from cloud.open_calls import OpenCalls
 from leeward.v1 import collaboration_pb2 as pb
 from leeward.v1 import collaboration_pb2_grpc as pb_grpc
 from runtime.codec.collaboration import (
@@ -17,6 +18,7 @@ from runtime.codec.collaboration import (
     encode_plan_response,
 )
 from runtime.codec.events import encode_event
+from runtime.ids import DeviceId
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
 from runtime.rpc.peer import VerifiedPeer, verified_peer
@@ -41,9 +43,10 @@ class Devices(Protocol):
 class CollaborationServicer(pb_grpc.CollaborationServicer):
     """Plans and runs graphs for enrolled devices."""
 
-    def __init__(self, devices: Devices, graphs: GatewayGraphs) -> None:
+    def __init__(self, devices: Devices, graphs: GatewayGraphs, calls: OpenCalls) -> None:
         self._devices = devices
         self._graphs = graphs
+        self._calls = calls
 
     async def Plan(self, request: pb.PlanRequest, context: Context) -> pb.PlanResponse:
         """Decide what ``Run`` would do."""
@@ -62,6 +65,11 @@ class CollaborationServicer(pb_grpc.CollaborationServicer):
             asked = call.request(deadline_s=remaining_s(context), caller=caller.id)
             again = run_id(caller, call.idempotency_key)
             asked = asked if again is None else replace(asked, request_id=again)
-            async with aclosing(self._graphs.of(caller).run(asked)) as events:
+            async with (
+                self._calls.guarding(DeviceId(caller.id)) as running,
+                aclosing(self._graphs.of(caller).run(asked)) as events,
+            ):
                 async for event in events:
+                    running.leave()
                     yield encode_event(event)
+                    running.back()

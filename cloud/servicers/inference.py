@@ -10,6 +10,7 @@ import grpc
 from cloud.access import Access
 from cloud.cache.wishes import CACHE_KEY, cache_wish
 from cloud.calls import Caller, EmbedCall, GenerateCall
+from cloud.open_calls import OpenCalls
 from cloud.serving import Serving
 from leeward.v1 import inference_pb2 as pb
 from leeward.v1 import inference_pb2_grpc as pb_grpc
@@ -52,11 +53,13 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         access: Access,
         serving: Serving,
         heads: Heads,
+        calls: OpenCalls,
         node: NodeName,
     ) -> None:
         self._access = access
         self._serving = serving
         self._heads = heads
+        self._calls = calls
         self._node = node
 
     async def Generate(
@@ -71,12 +74,15 @@ class InferenceServicer(pb_grpc.InferenceServicer):
             metadata = context.invocation_metadata() or ()
             asked = GenerateCall(caller, call, cache=cache_wish(metadata), trace=extract(metadata))
             async with (
+                self._calls.guarding(DeviceId(caller.id)) as running,
                 self._noting_head(caller, decode_passage(request)),
                 self._serving.answering(asked) as answer,
             ):
                 context.set_trailing_metadata(((CACHE_KEY, answer.cache),))
                 async for chunk in answer.chunks:
+                    running.leave()
                     yield encode_chunk(chunk)
+                    running.back()
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Turn texts into vectors."""
@@ -84,7 +90,10 @@ class InferenceServicer(pb_grpc.InferenceServicer):
             caller = await self._access.by_certificate(verified_peer(context))
             call = decode_embed_request(request, timeout_s=remaining_s(context))
             trace = extract(context.invocation_metadata() or ())
-            async with self._noting_head(caller, decode_passage(request)):
+            async with (
+                self._calls.guarding(DeviceId(caller.id)),
+                self._noting_head(caller, decode_passage(request)),
+            ):
                 embedded = await self._serving.embed(EmbedCall(caller, call, trace))
             return encode_embed_response(
                 embedded.vectors, model=embedded.model, usage=embedded.usage

@@ -98,6 +98,20 @@ class DeviceStore:
 
         await self._database.run(note)
 
+    async def note_recovery(
+        self, device: DeviceId, act: Act, *, serial: str, expires_at: datetime, authority: str
+    ) -> None:
+        """Remember the certificate that a device got for a proof of its old key."""
+        change = update(table).where(table.c.id == device)
+        change = change.values(serial=serial, expires_at=expires_at, authority=authority)
+
+        def note(connection: Connection) -> None:
+            tenant = _tenant_of(connection, device)
+            connection.execute(change)
+            write_act(connection, act, "device_recovered", device, tenant=tenant)
+
+        await self._database.run(note, is_durable=True)
+
     async def all(self) -> list[DeviceRecord]:
         """Return every device, by id."""
 

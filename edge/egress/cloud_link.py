@@ -1,7 +1,8 @@
 """The link to the gateway: one channel, and whether the other side serves.
 
 gRPC reconnects by itself. A gateway that refuses an expired certificate looks like one that is
-down, so the link looks at its own certificate and says so.
+down, so the link looks at its own certificate and says so. A new certificate takes a new channel;
+calls that run stay on the old one until they end.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from edge.egress.control import ControlLog
 from edge.egress.door import open_door
 from edge.identity import DeviceIdentity
 from runtime.clock import Clock
+from runtime.errors import BackendUnavailable
 from runtime.ledger.record import ControlPurpose, Destination
+from runtime.rpc.swapping import SwappingChannel
 from runtime.rpc.tls import ClientTls, KeyPair
 
 __all__ = ["CloudLink", "opened_link"]
@@ -27,8 +30,11 @@ __all__ = ["CloudLink", "opened_link"]
 _SERVICE: Final = "leeward.v1.Inference"
 _RETRY_S: Final = 1.0
 _FIRST_ANSWER_S: Final = 3.0
+_CONNECT_S: Final = 15.0
 _EXPIRY_CHECK_S: Final = 60.0
-_EXPIRY_WARNING_S: Final = 86_400.0
+_LITTLE_LEFT: Final = 0.25
+"""What share of its lifetime a certificate has left when somebody should look: it was to be renewed
+long before."""
 
 _logger: Final = logging.getLogger("leeward.edge.link")
 
@@ -46,7 +52,7 @@ class CloudLink:
 
     def __init__(
         self,
-        channel: grpc.aio.Channel,
+        channel: SwappingChannel,
         identity: DeviceIdentity,
         *,
         destination: Destination,
@@ -54,22 +60,51 @@ class CloudLink:
         clock: Clock,
     ) -> None:
         self.channel = channel
-        self._identity = identity
-        self._destination = destination
+        self.identity = identity
+        """Whose certificate new calls show."""
+        self.destination = destination
+        self.is_refused = False
+        """Whether the gateway said that it does not know this device, or not any more."""
         self._control = control
         self._clock = clock
         self._is_serving = False
         self._known = asyncio.Event()
+        self._swapped = asyncio.Event()
 
     @property
     def is_healthy(self) -> bool:
         """Whether the gateway said that it serves, has not gone since, and will know us."""
-        return self._is_serving and self.certificate_left_s > 0
+        return self._is_serving and self.certificate_left_s > 0 and not self.is_refused
 
     @property
     def certificate_left_s(self) -> float:
         """How long the device's certificate is still valid, seconds; negative after its end."""
-        return (self._identity.expires_at - self._clock.now()).total_seconds()
+        return (self.identity.expires_at - self._clock.now()).total_seconds()
+
+    async def adopt(self, identity: DeviceIdentity) -> None:
+        """Show this identity from the next call on; calls that run keep the one they began with.
+
+        Raises:
+            BackendUnavailable: The gateway cannot be reached with it yet; the former one, which is
+                still good, is shown still.
+        """
+        newer = _open(identity)
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                await newer.channel_ready()
+        except TimeoutError:
+            if self.certificate_left_s > 0:
+                await newer.close()
+                reason = "the gateway cannot be reached with the new certificate yet"
+                raise BackendUnavailable(reason) from None
+        except BaseException:
+            await newer.close()
+            raise
+        self.identity = identity
+        self.is_refused = False
+        self.channel.swap(newer)
+        swapped, self._swapped = self._swapped, asyncio.Event()
+        swapped.set()
 
     async def wait_known(self) -> None:
         """Wait for the first answer, or for as long as a start may be held up."""
@@ -82,31 +117,53 @@ class CloudLink:
     async def watch(self) -> None:
         """Follow the gateway's health for ever."""
         stub = health_pb2_grpc.HealthStub(self.channel)
-        request = health_pb2.HealthCheckRequest(service=_SERVICE)
         while True:
-            self._count(sent_bytes=request.ByteSize())
+            swapped = self._swapped
+            following = asyncio.ensure_future(self._follow(stub))
+            other_channel = asyncio.ensure_future(swapped.wait())
             try:
-                async for answer in stub.Watch(request):
-                    self._count(received_bytes=answer.ByteSize())
-                    self._note(answer.status == health_pb2.HealthCheckResponse.SERVING)
-                self._note(False)
-            except grpc.aio.AioRpcError as error:
-                self._note(False, code=error.code().name)
+                await asyncio.wait({following, other_channel}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (following, other_channel):
+                    task.cancel()
+                await asyncio.gather(following, other_channel, return_exceptions=True)
+            if swapped.is_set():
+                continue  # at once, on the new channel; what is known of the gateway stands
+            self._note(False, code=following.result())
             await asyncio.sleep(_RETRY_S)
 
+    async def drain_for_ever(self) -> None:
+        """Close former channels as their calls end."""
+        while True:
+            swapped = self._swapped
+            await self.channel.drain()
+            await swapped.wait()
+
     async def watch_certificate(self) -> None:
-        """Warn before the certificate ends, and when it has."""
+        """Warn when the certificate should have been renewed long ago, and when it has ended."""
         while True:
             left_s = self.certificate_left_s
             if left_s <= 0:
-                _logger.error("certificate_expired", extra={"device": self._identity.device})
-            elif left_s < _EXPIRY_WARNING_S:
+                _logger.error("certificate_expired", extra={"device": self.identity.device})
+            elif left_s < _LITTLE_LEFT * _lifetime_s(self.identity):
                 _logger.warning("certificate_ends_soon", extra={"left_s": round(left_s)})
             await asyncio.sleep(_EXPIRY_CHECK_S)
 
+    async def _follow(self, stub: health_pb2_grpc.HealthStub) -> str:
+        """Follow the gateway's health until the stream ends; return the status of that."""
+        request = health_pb2.HealthCheckRequest(service=_SERVICE)
+        self._count(sent_bytes=request.ByteSize())
+        try:
+            async for answer in stub.Watch(request):
+                self._count(received_bytes=answer.ByteSize())
+                self._note(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        except grpc.aio.AioRpcError as error:
+            return str(error.code().name)
+        return ""
+
     def _count(self, *, sent_bytes: int = 0, received_bytes: int = 0) -> None:
         self._control.count(
-            self._destination,
+            self.destination,
             ControlPurpose.HEALTH,
             sent_bytes=sent_bytes,
             received_bytes=received_bytes,
@@ -125,12 +182,11 @@ async def opened_link(
     identity: DeviceIdentity, destination: Destination, *, control: ControlLog, clock: Clock
 ) -> AsyncIterator[CloudLink]:
     """Open the link and follow the gateway's health until the block ends."""
-    pair = KeyPair(identity.certificate_chain_pem, identity.private_key_pem)
-    tls = ClientTls(identity.ca_bundle_pem, pair)
-    async with open_door(identity.gateway, tls) as channel, asyncio.TaskGroup() as group:
+    async with SwappingChannel(_open(identity)) as channel, asyncio.TaskGroup() as group:
         link = CloudLink(channel, identity, destination=destination, control=control, clock=clock)
         tasks = [
             group.create_task(link.watch()),
+            group.create_task(link.drain_for_ever()),
             group.create_task(link.watch_certificate()),
         ]
         await link.wait_known()
@@ -139,3 +195,12 @@ async def opened_link(
         finally:
             for task in tasks:
                 task.cancel()
+
+
+def _open(identity: DeviceIdentity) -> grpc.aio.Channel:
+    pair = KeyPair(identity.certificate_chain_pem, identity.private_key_pem)
+    return open_door(identity.gateway, ClientTls(identity.ca_bundle_pem, pair))
+
+
+def _lifetime_s(identity: DeviceIdentity) -> float:
+    return (identity.expires_at - identity.begins_at).total_seconds()

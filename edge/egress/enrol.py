@@ -73,7 +73,7 @@ async def enrol(
             received_bytes=received_bytes,
             status=status,
         )
-    return store.save(keys, credentials)
+    return store.save(keys, credentials, enrolment=file.enrolment_address)
 
 
 def _whole(answer: enrolment_pb2.EnrollResponse) -> tuple[int, Credentials]:

@@ -14,7 +14,13 @@ from typing import Annotated, Any
 import typer
 
 from runtime.cli.exit_codes import exit_code_of
-from runtime.cli.ledger_options import AnchorOption, LedgerPath, PublicKeyOption, parse_anchor
+from runtime.cli.ledger_options import (
+    AnchorKeyOption,
+    AnchorOption,
+    LedgerPath,
+    PublicKeyOption,
+    read_anchor,
+)
 from runtime.cli.ledger_report import report_month
 from runtime.cli.output import JsonOption, diagnose, make_table, run_command, show
 from runtime.errors import LedgerCorrupt, NotFound
@@ -44,6 +50,7 @@ def verify(
     *,
     public_key: PublicKeyOption = None,
     anchor: AnchorOption = "",
+    anchor_key: AnchorKeyOption = None,
     every_signature: Annotated[
         bool, typer.Option("--every-signature", help="Check each one; about five times slower.")
     ] = False,
@@ -55,7 +62,7 @@ def verify(
         report = verify_ledger(
             path,
             public_key=None if public_key is None else load_public_key(public_key),
-            anchor=parse_anchor(anchor),
+            anchor=read_anchor(anchor, anchor_key),
             every_signature=every_signature,
         )
         if as_json or report.is_intact:
@@ -171,7 +178,9 @@ def _report_lines(path: Path, report: VerifyReport) -> list[str]:
         )
     if report.recoveries:
         lines.append(f"{report.recoveries} unfinished entries of earlier crashes were cut off")
-    if report.anchor is None:
+    if report.anchor is not None:
+        lines.append(f"holds entry {report.anchor.position}, which the gateway has seen")
+    else:
         lines.append("no --anchor given: entries cut off at the end would not show")
     return lines
 

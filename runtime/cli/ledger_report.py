@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 
 from runtime.cli.exit_codes import exit_code_of
-from runtime.cli.ledger_options import AnchorOption, LedgerPath, PublicKeyOption, parse_anchor
+from runtime.cli.ledger_options import (
+    AnchorKeyOption,
+    AnchorOption,
+    LedgerPath,
+    PublicKeyOption,
+    read_anchor,
+)
 from runtime.cli.output import JsonOption, diagnose, run_command, show
 from runtime.clock import SystemClock
 from runtime.errors import LedgerCorrupt, RequestInvalid
@@ -31,6 +37,7 @@ def report_month(
     device: Annotated[str, typer.Option(help="What the page calls the device.")] = "this device",
     public_key: PublicKeyOption = None,
     anchor: AnchorOption = "",
+    anchor_key: AnchorKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write what left in a month: by day, destination, category, release and policy.
@@ -43,7 +50,7 @@ def report_month(
         report = verify_ledger(
             path,
             public_key=None if public_key is None else load_public_key(public_key),
-            anchor=parse_anchor(anchor),
+            anchor=read_anchor(anchor, anchor_key),
         )
         entries = _Readable(path)
         count = count_month(entries, chosen)

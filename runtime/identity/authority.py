@@ -27,7 +27,7 @@ from runtime.identity.keys import load_tls_key, private_key_pem
 from runtime.ids import DeviceId
 from runtime.private_files import ensure_private_directory, write_private_file
 
-__all__ = ["CertificateAuthority", "IssuedCertificate"]
+__all__ = ["CERTIFICATE_FILE", "KEY_FILE", "CertificateAuthority", "IssuedCertificate"]
 
 KEY_FILE: Final = "ca-key.pem"
 CERTIFICATE_FILE: Final = "ca.pem"

@@ -124,7 +124,7 @@ def _load(path: Path, passphrase: bytes | None) -> object:
         pem = path.read_bytes()
         is_encrypted = b"-----BEGIN ENCRYPTED" in pem
         if is_encrypted and passphrase is None:
-            raise CertificateInvalid(f"{path} is encrypted; say where its passphrase is")
+            raise CertificateInvalid(f"{path} is encrypted; name its passphrase's file")
         return serialization.load_pem_private_key(pem, passphrase if is_encrypted else None)
     except FileNotFoundError:
         raise NotFound(f"no key in {path}") from None

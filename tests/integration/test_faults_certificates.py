@@ -221,6 +221,8 @@ async def test_an_edge_whose_own_certificate_has_ended_says_so_and_serves_alone(
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     ended = _authority(house).issue_client(create_csr(key), DeviceId(house.device), lifetime_s=-1)
     write_private_file(identity / "device.pem", ended.chain_pem)
+    # Enrolled by a release that did not keep where to recover.
+    write_private_file(identity / "gateway.json", f'{{"gateway": "{house.gateway}"}}'.encode())
 
     addresses = await house.roles.serve("ended", "edge", config)
     told = await ask(addresses["grpc"], "ask-cloud", PUBLIC)

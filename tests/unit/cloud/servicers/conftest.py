@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cloud.authorities import Authorities
 from cloud.calls import Caller
 from cloud.listener import Listener
+from cloud.open_calls import OpenCalls
+from cloud.server_certificates import ServerCertificates
 from cloud.servicers.collaboration import CollaborationServicer
 from cloud.servicers.inference import InferenceServicer
 from leeward.v1 import collaboration_pb2_grpc, inference_pb2_grpc
@@ -20,7 +24,7 @@ from runtime.identity.keys import private_key_pem
 from runtime.ids import DeviceId, ModelName, NodeName
 from runtime.rpc.peer import VerifiedPeer
 from runtime.rpc.servers import new_server
-from runtime.rpc.tls import ClientTls, KeyPair, ServerTls
+from runtime.rpc.tls import ClientTls, KeyPair
 from tests.unit.cloud.front.conftest import Budgets, Models, core_of
 
 SERVICES = ("leeward.v1.Inference", "leeward.v1.Collaboration")
@@ -32,11 +36,15 @@ class OneDevice:
 
     def __init__(self, models: frozenset[ModelName] | None = None) -> None:
         self._models = models
+        self.is_revoked = False
 
     async def by_certificate(self, peer: VerifiedPeer) -> Caller:
-        if peer.device_id != "edge-1":
+        if peer.device_id != "edge-1" or self.is_revoked:
             raise NotPermitted("not enrolled here")
         return Caller(tenant="clinic", kind="device", id="edge-1", models=self._models)
+
+    async def may_call(self, device: DeviceId) -> bool:
+        return device == "edge-1" and not self.is_revoked
 
 
 class Heads:
@@ -64,6 +72,8 @@ class Port:
     budgets: Budgets
     heads: Heads
     listener: Listener
+    device: OneDevice
+    certificates: ServerCertificates
     authority: CertificateAuthority
 
     def tls(self, device: str = "edge-1") -> ClientTls:
@@ -80,27 +90,34 @@ class Port:
 async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
     clock = SystemClock()
     authority = CertificateAuthority.create("test", clock=clock, lifetime_s=_LIFETIME_S)
-    key = ec.generate_private_key(ec.SECP256R1())
-    issued = authority.issue_server(key.public_key(), ["127.0.0.1"], lifetime_s=_LIFETIME_S)
+    certificates = ServerCertificates(
+        Authorities([authority]), ["127.0.0.1"], lifetime=timedelta(hours=1), clock=clock
+    )
     models, budgets, access = Models(), Budgets(), device or OneDevice()
     serving, graphs = core_of(models, budgets, default_graph="ask-big", clock=clock)
     heads = Heads()
+    calls = OpenCalls(access, interval_s=0.02)
     server = new_server(max_concurrent_rpcs=64)
     inference_pb2_grpc.add_InferenceServicer_to_server(
-        InferenceServicer(access=access, serving=serving, heads=heads, node=NodeName("cloud")),
+        InferenceServicer(
+            access=access, serving=serving, heads=heads, calls=calls, node=NodeName("cloud")
+        ),
         server,
     )
     collaboration_pb2_grpc.add_CollaborationServicer_to_server(
-        CollaborationServicer(access, graphs), server
+        CollaborationServicer(access, graphs, calls), server
     )
     listener = await Listener.start(
         server,
         "127.0.0.1:0",
-        tls=ServerTls(KeyPair(issued.chain_pem, private_key_pem(key)), authority.certificate_pem),
+        certificates=certificates.source(asks_clients=True),
         services=SERVICES,
         served=SERVICES,
     )
+    watching = asyncio.create_task(calls.watch())
+    address = f"127.0.0.1:{listener.port}"
     try:
-        yield Port(f"127.0.0.1:{listener.port}", models, budgets, heads, listener, authority)
+        yield Port(address, models, budgets, heads, listener, access, certificates, authority)
     finally:
+        watching.cancel()
         await listener.stop(0)
