@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from edge.config_http import HttpTls, HttpTlsShape, http_tls
 from edge.models.store import resolve_model_file
 from runtime.documents.document import Document, Problem
 from runtime.documents.names import CategoryName, ModelText, Name
@@ -93,15 +94,6 @@ class _SentinelShape(Shape):
     model."""
 
 
-class _HttpTlsShape(Shape):
-    certificate_file: str = Field(min_length=1, max_length=4096)
-    """The front's certificate chain, PEM."""
-    private_key_file: str = Field(min_length=1, max_length=4096)
-    """The key that belongs to it, PEM, not encrypted."""
-    client_authority_file: str | None = Field(default=None, min_length=1, max_length=4096)
-    """Whose certificates callers must show, PEM; left out, none is asked for."""
-
-
 class _EdgeShape(Shape):
     leeward: str
     name: Name = "edge"
@@ -113,7 +105,7 @@ class _EdgeShape(Shape):
     ``client_authority_file`` of ``http_tls``."""
     http_token_file: str | None = None
     """File that holds the bearer token of the HTTP front."""
-    http_tls: _HttpTlsShape | None = None
+    http_tls: HttpTlsShape | None = None
     """Serve the HTTP front over TLS; left out, in clear."""
     state: str = "edge-state"
     """Directory for identity, ledger and vault."""
@@ -208,16 +200,6 @@ class SentinelConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpTls:
-    """How the HTTP front and its callers prove who they are."""
-
-    certificate: Path
-    private_key: Path
-    client_authority: Path | None
-    """Who signs callers' certificates; ``None`` asks for none."""
-
-
-@dataclass(frozen=True, slots=True)
 class EdgeConfig:
     """Everything the daemon is told."""
 
@@ -286,7 +268,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         listen=shape.listen,
         http=shape.http,
         http_token_file=base / shape.http_token_file if shape.http_token_file else None,
-        http_tls=_http_tls(base, shape.http_tls),
+        http_tls=http_tls(base, shape.http_tls),
         state=state,
         identity_passphrase_file=base / shape.identity_passphrase_file
         if shape.identity_passphrase_file
@@ -353,17 +335,6 @@ def _models(
             adapter=resolve_model_file(file, state, base=base),
             base=name,
         )
-
-
-def _http_tls(base: Path, shape: _HttpTlsShape | None) -> HttpTls | None:
-    if shape is None:
-        return None
-    authority = shape.client_authority_file
-    return HttpTls(
-        base / shape.certificate_file,
-        base / shape.private_key_file,
-        None if authority is None else base / authority,
-    )
 
 
 def _paths(base: Path, files: list[str] | None) -> tuple[Path, ...] | None:
