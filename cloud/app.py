@@ -32,6 +32,7 @@ from cloud.front.opening import (
     serving_front,
     serving_metrics,
 )
+from cloud.idempotency.finishing import Finishing
 from cloud.idempotency.names import Namer
 from cloud.listener import Listener
 from cloud.open_calls import OpenCalls
@@ -161,12 +162,15 @@ async def _serve_devices(
     await stack.enter_async_context(_meanwhile(calls.watch))
     anchors = Anchors(AnchorStore(state.database), anchor_key(state.authorities), clock=clock)
     server = new_server(max_concurrent_rpcs=config.max_streams)
+    finishing = Finishing(core.serving)
+    stack.push_async_callback(finishing.close)
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
             access=core.access,
             serving=core.serving,
             heads=anchors,
             calls=calls,
+            finishing=finishing,
             node=config.name,
         ),
         server,

@@ -8,7 +8,7 @@ it is settled however it ends: whole, broken, cancelled.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloud.calls import Call, EmbedCall, GenerateCall
 from cloud.spans import NO_SPANS, CallSpan, CallSpans
@@ -165,6 +165,8 @@ class _Meter:
                 while (chunk := await self._span.next(source)) is not None:
                     if isinstance(chunk, Completion):
                         await self.settle(chunk.finish_reason.value, chunk.usage)
+                        if self._reservation.repeats:
+                            chunk = replace(chunk, upstream_repeats=self._reservation.repeats)
                     else:
                         self.received_tokens += chunk.tokens
                     yield chunk

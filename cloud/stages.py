@@ -100,6 +100,11 @@ class AnswerCache(Protocol):
 class Reservation(Protocol):
     """What was set aside for one call."""
 
+    @property
+    def repeats(self) -> int:
+        """How often a model had been asked the same under the call's idempotency key."""
+        ...
+
     async def settle(self, outcome: Outcome) -> None:
         """Record what was used and free the rest, durably and once, however often it is called."""
         ...

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import grpc
-
 from edge.config import EdgeConfig
 from edge.detectors import edge_detectors
 from edge.documents import EdgeDocuments, load_documents
@@ -24,10 +22,13 @@ from edge.egress.renewal import Renewal
 from edge.engine.engine import NodeEngine
 from edge.http.access import bearer_token, front_tls
 from edge.http.front import HttpFront
+from edge.http.queued import QueuedRoutes
 from edge.identity import DeviceIdentity, identity_store
 from edge.metrics import EdgeMetrics
 from edge.models.manifest import require_vouched
 from edge.models.store import ModelStore
+from edge.outbox.calls import KeptCalls
+from edge.outbox.opened import Queue, earliest_s, opened_outbox, opened_queue
 from edge.policy_revision import remember_revision
 from edge.privacy.approvals import Approvals
 from edge.privacy.releases import EdgeReleases
@@ -35,21 +36,8 @@ from edge.privacy.sketch import ModelSketcher
 from edge.privacy.vault import Vault
 from edge.residency.plans import plans_of
 from edge.residency.resident import ResidentModels
-from edge.residency.tensors import ResidentTensors
-from edge.servicers.admin import AdminServicer
-from edge.servicers.collaboration import CollaborationServicer
-from edge.servicers.inference import InferenceServicer
-from edge.servicers.open_inference import OpenInferenceServicer
+from edge.servicers.added import SERVICES, add_services
 from edge.status import StatusBoard
-from inference_v2 import open_inference_pb2, open_inference_pb2_grpc
-from leeward.v1 import (
-    admin_pb2,
-    admin_pb2_grpc,
-    collaboration_pb2,
-    collaboration_pb2_grpc,
-    inference_pb2,
-    inference_pb2_grpc,
-)
 from runtime.clock import Clock, SystemClock
 from runtime.collaboration.collaboration import Collaboration
 from runtime.collaboration.graphs import GraphBook
@@ -64,7 +52,7 @@ from runtime.ledger.anchor_file import keep_countersignature
 from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.document import policy_hash
-from runtime.policy.model import ApprovalRules, PlaceholderStyle
+from runtime.policy.model import ApprovalRules, CloudAway, PlaceholderStyle
 from runtime.ports import ModelPort
 from runtime.rpc.inference_client import InferenceClient
 from runtime.rpc.ready import announce, wait_stop_signal
@@ -86,12 +74,6 @@ _HOUR_S = 3600.0
 
 MODEL_HEALTH_PREFIX = "leeward.model/"
 """Before a model's name in the health service: it serves while the model is in memory."""
-SERVICES = (
-    admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name,
-    collaboration_pb2.DESCRIPTOR.services_by_name["Collaboration"].full_name,
-    inference_pb2.DESCRIPTOR.services_by_name["Inference"].full_name,
-    open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +89,7 @@ class _Core:
     """What the fronts share."""
 
     models: ResidentModels
-    collaboration: Collaboration
+    queue: Queue
     graphs: GraphBook
     board: StatusBoard
     metrics: EdgeMetrics
@@ -133,7 +115,17 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
         stack.callback(bound.close)
         core = await _core(stack, config, documents, clock=clock)
         server = new_server(max_concurrent_rpcs=_MAX_CALLS)
-        _add_services(server, config, documents, core)
+        add_services(
+            server,
+            config,
+            ledger=config.state / "ledger",
+            catalog=documents.catalog,
+            models=core.models,
+            queue=core.queue,
+            board=core.board,
+            approvals=core.approvals,
+            pulls=core.pulls,
+        )
         health = ServerHealth(server, SERVICES)
         add_reflection(server, SERVICES)
         port = bind(server, config.listen, tls=None)
@@ -141,7 +133,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
         await server.start()
         stack.push_async_callback(stop, server, health, grace_s=_GRACE_S)
         front = HttpFront(
-            collaboration=core.collaboration,
+            collaboration=core.queue.runs,
             graphs=core.graphs,
             catalog=documents.catalog,
             embedder=core.models,
@@ -150,6 +142,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
             bearer_token=token,
             max_priority=config.max_priority,
             exposition=core.metrics.exposition,
+            queued=QueuedRoutes(core.queue.outbox, core.queue.sender),
         )
         await stack.enter_async_context(serving_http(front.app(), bound, tls=tls))
         if tls is not None and config.http_tls is not None:
@@ -219,11 +212,21 @@ async def _core(
     )
     await approvals.settle_leftovers()
     cloud = await _cloud(stack, config, clock=clock, control=control, ledger=ledger)
+    outbox = await stack.enter_async_context(
+        opened_outbox(
+            config.state / "outbox",
+            config.outbox,
+            clock=clock,
+            # Whoever has shown a certificate that is valid by our clock vouches for it.
+            is_clock_vouched=lambda: cloud is not None and cloud.link.is_healthy,
+            earliest_s=earliest_s(cloud.identity.ca_bundle_pem) if cloud is not None else 0.0,
+        )
+    )
     tracing = log_tracing()
     stack.callback(tracing.shutdown)
     ports: dict[NodeName, ModelPort] = {config.name: models}
     if cloud is not None and config.gateway is not None:
-        ports[config.gateway] = Gate(
+        gate = Gate(
             InferenceClient(cloud.link.channel, metadata=inject),
             Destination(config.gateway, cloud.identity.gateway),
             zone="cloud",
@@ -234,6 +237,7 @@ async def _core(
             clock=clock,
             issued=releases.issued,
         )
+        ports[config.gateway] = KeptCalls(gate, outbox, originals=releases.originals)
     healthy = _healthy(config, cloud)
     tracer = tracing.get_tracer("leeward.edge")
     executor = Executor(
@@ -276,7 +280,18 @@ async def _core(
         approvals=approvals,
         can_sketch=sketcher is not None,
     )
-    return _Core(models, collaboration, graphs, board, metrics, approvals, pulls)
+    queue = await stack.enter_async_context(
+        opened_queue(
+            outbox,
+            collaboration,
+            gateway=config.gateway,
+            is_queueing=documents.policy.cloud_away is CloudAway.QUEUE,
+            can_send=lambda: cloud is not None and cloud.link.is_healthy,
+            deadline_s=config.request_timeout_s,
+            clock=clock,
+        )
+    )
+    return _Core(models, queue, graphs, board, metrics, approvals, pulls)
 
 
 async def _cloud(
@@ -323,45 +338,6 @@ def _healthy(config: EdgeConfig, cloud: _Cloud | None) -> Callable[[], frozenset
         return frozenset(names)
 
     return healthy
-
-
-def _add_services(
-    server: grpc.aio.Server, config: EdgeConfig, documents: EdgeDocuments, core: _Core
-) -> None:
-    admin_pb2_grpc.add_AdminServicer_to_server(
-        AdminServicer(
-            models=core.models,
-            board=core.board,
-            ledger=config.state / "ledger",
-            approvals=core.approvals,
-            pulls=core.pulls,
-        ),
-        server,
-    )
-    collaboration_pb2_grpc.add_CollaborationServicer_to_server(
-        CollaborationServicer(
-            core.collaboration,
-            default_timeout_s=config.request_timeout_s,
-            max_priority=config.max_priority,
-        ),
-        server,
-    )
-    inference_pb2_grpc.add_InferenceServicer_to_server(
-        InferenceServicer(
-            core.models,
-            catalog=documents.catalog,
-            node=config.name,
-            default_timeout_s=config.request_timeout_s,
-            max_priority=config.max_priority,
-        ),
-        server,
-    )
-    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-        OpenInferenceServicer(
-            ResidentTensors(core.models), default_timeout_s=config.request_timeout_s
-        ),
-        server,
-    )
 
 
 def _model_health(health: ServerHealth) -> Callable[[ModelName, bool], Awaitable[None]]:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from edge.config_http import HttpTls, HttpTlsShape, http_tls
+from edge.config_outbox import OutboxConfig, OutboxShape, outbox_config
 from edge.models.store import resolve_model_file
 from runtime.documents.document import Document, Problem
 from runtime.documents.names import CategoryName, ModelText, Name
@@ -145,6 +146,7 @@ class _EdgeShape(Shape):
     gateway: Name | None = "cloud"
     """Node name of the gateway; null for a device without one."""
     sentinel: _SentinelShape = _SentinelShape()
+    outbox: OutboxShape = OutboxShape()
     request_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     """Used when a caller sends no deadline."""
     max_queue: int = Field(default=64, ge=1, le=10_000)
@@ -229,6 +231,7 @@ class EdgeConfig:
     memory_budget_bytes: int | None
     gateway: NodeName | None
     sentinel: SentinelConfig
+    outbox: OutboxConfig
     request_timeout_s: float
     max_queue: int
     max_priority: int
@@ -303,6 +306,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
             timeout_s=shape.sentinel.timeout_s,
             model=model_folder(shape.sentinel.model, base),
         ),
+        outbox=outbox_config(shape.outbox),
         request_timeout_s=shape.request_timeout_s,
         max_queue=shape.max_queue,
         max_priority=shape.max_priority,

@@ -28,6 +28,8 @@ LeewardError
 │   ├── KeyRefused              an API key is unknown, revoked or expired
 │   └── NotPermitted            the verified peer may not do this
 ├── CapacityExhausted           this node is full, try again later
+│   └── OutboxFull              no further request can wait here for the cloud
+├── RequestQueued               the request waits for the cloud, its answer is fetched by its key
 ├── BudgetExhausted             a budget has no room for the call until it renews
 ├── PriceMissing                a model without a price was asked for under a budget of money
 ├── CallInFlight                the same call, by its idempotency key, is still being answered
@@ -58,54 +60,18 @@ from types import MappingProxyType
 from typing import ClassVar, Final
 
 __all__ = [
-    "AddressInUse",
-    "AlreadyAnswered",
-    "ApprovalRefused",
-    "BackendUnavailable",
-    "BudgetExhausted",
-    "CallInFlight",
-    "Cancelled",
-    "CapacityExhausted",
-    "CatalogInvalid",
-    "CertificateInvalid",
-    "CloudAway",
-    "ConfigInvalid",
-    "ContentRefused",
-    "ContextOverflow",
-    "DatabaseUnavailable",
-    "DeadlineExceeded",
-    "DetectionFailed",
-    "DocumentInvalid",
-    "EngineCrashed",
-    "GateRefused",
-    "GraphInvalid",
-    "IdentityError",
-    "KeyRefused",
-    "LeakFound",
-    "LedgerCorrupt",
-    "LedgerUnavailable",
-    "LeewardError",
-    "ModelInvalid",
-    "ModelTooLarge",
-    "NotFound",
-    "NotImplementedYet",
-    "NotPermitted",
-    "PolicyInvalid",
-    "PolicyViolation",
-    "PriceMissing",
-    "PrivacyError",
-    "RequestInvalid",
-    "RequestTooLarge",
-    "RequestUnfinished",
-    "SignatureInvalid",
-    "StateInvalid",
-    "StateUnhealthy",
-    "StreamBroken",
-    "StudyInvalid",
-    "TokenRefused",
-    "UpstreamUnavailable",
+    "AddressInUse", "AlreadyAnswered", "ApprovalRefused", "BackendUnavailable",
+    "BudgetExhausted", "CallInFlight", "Cancelled", "CapacityExhausted", "CatalogInvalid",
+    "CertificateInvalid", "CloudAway", "ConfigInvalid", "ContentRefused", "ContextOverflow",
+    "DatabaseUnavailable", "DeadlineExceeded", "DetectionFailed", "DocumentInvalid",
+    "EngineCrashed", "GateRefused", "GraphInvalid", "IdentityError", "KeyRefused", "LeakFound",
+    "LedgerCorrupt", "LedgerUnavailable", "LeewardError", "ModelInvalid", "ModelTooLarge",
+    "NotFound", "NotImplementedYet", "NotPermitted", "OutboxFull", "PolicyInvalid",
+    "PolicyViolation", "PriceMissing", "PrivacyError", "RequestInvalid", "RequestQueued",
+    "RequestTooLarge", "RequestUnfinished", "SignatureInvalid", "StateInvalid",
+    "StateUnhealthy", "StreamBroken", "StudyInvalid", "TokenRefused", "UpstreamUnavailable",
     "VaultLocked",
-]
+]  # fmt: skip
 
 
 class LeewardError(Exception):
@@ -282,6 +248,18 @@ class CapacityExhausted(LeewardError):
     def __init__(self, reason: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+
+
+class OutboxFull(CapacityExhausted):
+    """No further request can wait on this device for the cloud."""
+
+
+class RequestQueued(LeewardError):
+    """The request waits for the cloud, as the policy says; its answer is fetched by its key."""
+
+    def __init__(self, reason: str, *, idempotency_key: str = "") -> None:
+        super().__init__(reason)
+        self.idempotency_key = idempotency_key
 
 
 class BudgetExhausted(LeewardError):

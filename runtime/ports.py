@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from runtime.ids import Category, ModelName, NodeName, PlanId, RequestId, SessionId, StepId
+from runtime.key_terms import KeyTerms
 from runtime.labels import PUBLIC, Label
 
 __all__ = [
@@ -177,6 +178,8 @@ class GenerateRequest:
     """``auto``, ``none``, ``required``, or the name of the one tool that must be asked for."""
     priority: int = 0
     """Where it stands among calls that wait for the same model: higher goes first."""
+    key_terms: KeyTerms | None = None
+    """Of a call that its sender keeps until it is answered."""
 
     @property
     def uses_tools(self) -> bool:
@@ -276,6 +279,8 @@ class Completion:
     """What the model asks for, when it stopped for that."""
     payload_bytes: int = 0
     """Of the call as it left the edge; set with ``ledger_position``."""
+    upstream_repeats: int = 0
+    """How often a model had been asked the same under the call's idempotency key before."""
 
 
 Chunk = TextDelta | Completion

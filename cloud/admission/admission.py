@@ -9,28 +9,28 @@ from typing import Final, Protocol
 
 from cloud.admission.accounts import Amount
 from cloud.admission.bookings import Bookings
+from cloud.admission.keys import claim_of, is_charged, remembered_until
 from cloud.admission.periods import Window, window_at
 from cloud.admission.rates import RateGate, Slot
 from cloud.admission.rules import Budget, Matcher
 from cloud.admission.scopes import Subject, subject_of
 from cloud.calls import Call, GenerateCall
-from cloud.idempotency.names import Namer
-from cloud.idempotency.refusals import KEPT, repeated
+from cloud.idempotency.names import CallName, Namer
+from cloud.idempotency.refusals import repeated
 from cloud.metering import usage_record
 from cloud.stages import FREE, Outcome, WorstCase, micros
 from cloud.stores.accounts import AccountKey, AccountStore
-from cloud.stores.idempotency import Claim
+from cloud.stores.idempotency import KeyStore
 from cloud.stores.reservations import Ask, CallInfo, Charge, NoRoom, Refusal
 from runtime.clock import Clock
 from runtime.errors import BudgetExhausted, DatabaseUnavailable, LeewardError, PriceMissing
-from runtime.ports import FinishReason, Usage
+from runtime.ports import Usage
 from runtime.telemetry.metrics import Metrics
 
 __all__ = ["BudgetedAdmission", "Reserved"]
 
 _GRACE: Final = timedelta(minutes=1)
 """How long after its deadline a call may still settle before it is given up."""
-_WHOLE: Final = frozenset(reason.value for reason in FinishReason)
 _MOST_WINDOWS: Final = 10_000
 _MOST_WAITING: Final = 10_000
 """Settlements that memory holds while the store is away."""
@@ -52,6 +52,7 @@ class BudgetedAdmission:
         rates: The limits of rate and concurrency.
         replica: This replica's id; reservations bear it.
         namer: Names calls that bear an idempotency key, the same on every replica.
+        keys: Tells how often a call was begun under its key.
         metrics: With the rows of ``cloud.admission.metrics``.
         clock: What windows and deadlines are read from.
     """
@@ -64,9 +65,11 @@ class BudgetedAdmission:
         rates: RateGate,
         replica: str,
         namer: Namer,
+        keys: KeyStore,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
+        self._keys = keys
         self._bookings = bookings
         self._accounts = accounts
         self._rates = rates
@@ -109,16 +112,34 @@ class BudgetedAdmission:
     async def _admitted(self, call: Call, worst: WorstCase) -> "Reserved":
         if self._bookings.waiting > _MOST_WAITING:
             raise DatabaseUnavailable("the store has been away for long; nothing more is admitted")
+        name = self._namer.of(call) if isinstance(call, GenerateCall) else None
+        repeats = await self._repeats(call, name, is_answered=worst == FREE)
         subject = subject_of(call)
         slot = self._rates.admit(subject, worst.prompt_tokens + worst.completion_tokens)
         try:
             ask = None
             if worst != FREE:  # an answer from the cache costs nothing, and counts in no budget
-                ask = await self._book(call, worst, subject, self._budgets.matching(subject))
+                ask = await self._book(call, name, worst, subject)
         except BaseException:
             slot.undo()
             raise
-        return Reserved(call, worst, slot, ask, self._bookings, self._clock, self._note_settled)
+        return Reserved(
+            call,
+            worst,
+            slot,
+            ask,
+            self._bookings,
+            self._clock,
+            self._note_settled,
+            repeats=repeats,
+        )
+
+    async def _repeats(self, call: Call, name: CallName | None, *, is_answered: bool) -> int:
+        """Return how often a model was asked the same under a kept call's key before."""
+        if name is None or not isinstance(call, GenerateCall) or call.request.key_terms is None:
+            return 0
+        times = await self._keys.times_begun(claim_of(name, call))
+        return max(0, times - 1) if is_answered else times
 
     def _note_settled(self, model: str, cost_micros: int, *, is_beyond: bool) -> None:
         self._open -= 1
@@ -129,9 +150,9 @@ class BudgetedAdmission:
             _logger.warning("usage_beyond_reservation", extra={"model": model})
 
     async def _book(
-        self, call: Call, worst: WorstCase, subject: Subject, budgets: Sequence[Budget]
+        self, call: Call, name: CallName | None, worst: WorstCase, subject: Subject
     ) -> Ask | None:
-        name = self._namer.of(call) if isinstance(call, GenerateCall) else None
+        budgets = self._budgets.matching(subject)
         if not budgets and name is None:
             return None
         if worst.cost_micros is None:
@@ -150,7 +171,7 @@ class BudgetedAdmission:
             completion_tokens=worst.completion_tokens,
             call=_info(call),
             expires_at=now + timedelta(seconds=call.request.timeout_s) + _GRACE,
-            claim=None if name is None else Claim(name.claim, name.request),
+            claim=claim_of(name, call) if name and isinstance(call, GenerateCall) else None,
         )
         refused = await self._bookings.reserve(ask)
         if refused is not None:
@@ -178,7 +199,11 @@ class Reserved:
         bookings: Bookings,
         clock: Clock,
         note_settled: NoteSettled,
+        *,
+        repeats: int = 0,
     ) -> None:
+        self.repeats: Final = repeats
+        """How often a model had been asked the same under the call's key."""
         self._call = call
         self._worst = worst
         self._slot = slot
@@ -201,10 +226,11 @@ class Reserved:
         used = outcome.usage
         tokens = 0 if outcome.cache_hit else used.prompt_tokens + used.completion_tokens
         self._slot.release(tokens)
-        amount = Amount(micros(used.cost_usd), tokens)
+        charged = tokens if is_charged(self._call, outcome) else 0
+        amount = Amount(micros(used.cost_usd), charged)
         charge, is_beyond = None, False
         if self._ask is not None:
-            until = self._clock.now() + KEPT if outcome.status in _WHOLE else None
+            until = remembered_until(self._call, outcome, now=self._clock.now())
             charge = Charge(self._ask.id, amount, self._ask.accounts, until)
             is_beyond = amount.at_most(self._ask.worst) != amount
         self._note_settled(self._call.request.model, amount.micros, is_beyond=is_beyond)
@@ -214,7 +240,7 @@ class Reserved:
     def _honest(self, outcome: Outcome) -> Usage:
         """Return what is charged: our own estimate never passes what was set aside."""
         used = outcome.usage
-        if outcome.cache_hit:
+        if outcome.cache_hit or not is_charged(self._call, outcome):
             return replace(used, cost_usd=0.0)
         if not used.estimated:
             return used

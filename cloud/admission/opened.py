@@ -13,6 +13,7 @@ from cloud.admission.upkeep import LIFETIME, Upkeep
 from cloud.idempotency.names import Namer
 from cloud.stores.accounts import AccountStore
 from cloud.stores.database import Database
+from cloud.stores.idempotency import KeyStore
 from cloud.stores.replicas import ReplicaStore
 from cloud.stores.rules import Rules, RuleStore
 from runtime.clock import Clock
@@ -55,6 +56,7 @@ async def opened_admission(
         rates=rates,
         replica=replica,
         namer=namer,
+        keys=KeyStore(database),
         metrics=metrics,
         clock=clock,
     )

@@ -60,7 +60,14 @@ class Namer:
         who = repr((caller.tenant, caller.kind, caller.id, request.idempotency_key))
         # Everything but what may differ when the same call is sent again. The label is a set, whose
         # order differs from process to process. repr of frozen data quotes what it holds.
-        asked = replace(request, label=PUBLIC, provenance=None, idempotency_key="", timeout_s=0.0)
+        asked = replace(
+            request,
+            label=PUBLIC,
+            provenance=None,
+            idempotency_key="",
+            timeout_s=0.0,
+            key_terms=None,
+        )
         what = repr((request.label.names(), asked))
         name = CallName((self._digest("who", who), self._digest("what", what)))
         self._last = call, name

@@ -17,6 +17,11 @@ def repeated(taken: Taken) -> LeewardError:
     if taken.how == "other_request":
         reason = "this idempotency key was used for another request; use a new one for each"
         return RequestInvalid(reason, field="idempotency_key")
+    if taken.how == "begun":
+        return AlreadyAnswered(
+            "the call with this idempotency key was begun before, may be made once only, and its "
+            "answer is lost"
+        )
     if taken.how == "running":
         reason = "the call with this idempotency key is still being answered; ask again later"
         return CallInFlight(reason)

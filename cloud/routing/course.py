@@ -47,6 +47,9 @@ class Course:
         tally: Tally,
         worst: WorstCase,
     ) -> None:
+        terms = request.key_terms
+        if terms is not None and terms.no_retry:
+            parts = replace(parts, settings=replace(parts.settings, max_attempts=1))
         self._parts = parts
         self._route = route
         self._targets = targets

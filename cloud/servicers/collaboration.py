@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import grpc
 
@@ -18,6 +18,7 @@ from runtime.codec.collaboration import (
     encode_plan_response,
 )
 from runtime.codec.events import encode_event
+from runtime.errors import NotImplementedYet
 from runtime.ids import DeviceId
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
@@ -73,3 +74,16 @@ class CollaborationServicer(pb_grpc.CollaborationServicer):
                     running.leave()
                     yield encode_event(event)
                     running.back()
+
+    async def GetQueued(self, request: pb.GetQueuedRequest, context: Context) -> NoReturn:
+        """Refuse: requests wait on devices."""
+        await self._queues_nothing(context, "Collaboration.GetQueued")
+
+    async def CancelQueued(self, request: pb.CancelQueuedRequest, context: Context) -> NoReturn:
+        """Refuse: requests wait on devices."""
+        await self._queues_nothing(context, "Collaboration.CancelQueued")
+
+    async def _queues_nothing(self, context: Context, rpc: str) -> NoReturn:
+        async with error_boundary(context, rpc):
+            await self._devices.by_certificate(verified_peer(context))
+            raise NotImplementedYet("a gateway queues nothing: requests wait on devices")

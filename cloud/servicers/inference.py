@@ -10,6 +10,7 @@ import grpc
 from cloud.access import Access
 from cloud.cache.wishes import CACHE_KEY, cache_wish
 from cloud.calls import Caller, EmbedCall, GenerateCall
+from cloud.idempotency.finishing import Finishing
 from cloud.open_calls import OpenCalls
 from cloud.serving import Serving
 from leeward.v1 import inference_pb2 as pb
@@ -54,12 +55,14 @@ class InferenceServicer(pb_grpc.InferenceServicer):
         serving: Serving,
         heads: Heads,
         calls: OpenCalls,
+        finishing: Finishing,
         node: NodeName,
     ) -> None:
         self._access = access
         self._serving = serving
         self._heads = heads
         self._calls = calls
+        self._finishing = finishing
         self._node = node
 
     async def Generate(
@@ -76,7 +79,7 @@ class InferenceServicer(pb_grpc.InferenceServicer):
             async with (
                 self._calls.guarding(DeviceId(caller.id)) as running,
                 self._noting_head(caller, decode_passage(request)),
-                self._serving.answering(asked) as answer,
+                self._finishing.answering(asked) as answer,
             ):
                 context.set_trailing_metadata(((CACHE_KEY, answer.cache),))
                 async for chunk in answer.chunks:

@@ -11,9 +11,10 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection
 
+from cloud.stores.database import Database
 from cloud.stores.direct import Direct, microseconds
 
-__all__ = ["Claim", "KeysInUse", "Taken"]
+__all__ = ["Claim", "KeyStore", "KeysInUse", "Taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,49 +23,109 @@ class Claim:
 
     name: str
     request: str
+    is_kept: bool = False
+    """Whether the sender keeps the call until it is answered: it is charged whole, and once."""
+    no_retry: bool = False
+    """Whether a model may be asked at most once under it."""
+    is_repeat: bool = False
+    """Whether the sender knows that it was answered, and has lost the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """Why a key cannot be used."""
 
-    how: Literal["other_request", "answered", "running"]
-    """What it is in use for: another request, or the same one, answered or not yet."""
+    how: Literal["other_request", "answered", "running", "begun"]
+    """What it is in use for: another request, or the same one, answered or not yet; or begun, and
+    that is once too often for it to be begun again."""
 
 
-_HOLDERS: Final = Direct(
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One reservation that was made under a key."""
+
+    id: str
+    request: str
+    is_open: bool
+    is_answered: bool
+    is_lost: bool
+    """Given up, and counted as used up."""
+
+
+_HELD: Final = Direct(
     """
-    SELECT claim, request, answered_until FROM reservation
+    SELECT claim, id, request, answered_until, settled_at, presumed_at FROM reservation
     WHERE claim IN (:names)
-        AND ((settled_at IS NULL AND presumed_at IS NULL) OR answered_until >= :now)
     """
 )
 
 
 class KeysInUse:
-    """The keys of some calls, as far as they are in use; read in the transaction that decides."""
+    """The keys of some calls, as far as they were used; read in the transaction that decides."""
 
     def __init__(self, connection: Connection, claims: Sequence[Claim], *, now: datetime) -> None:
-        self._holders: dict[str, tuple[str, bool]] = {}
+        self._held: dict[str, list[_Held]] = {}
         if not claims:
             return
-        parameters = {"names": [claim.name for claim in claims], "now": microseconds(now)}
-        for name, request, answered_until in _HOLDERS.rows(connection, parameters):
-            is_answered = answered_until is not None
-            # Two can hold a key: one given up, whose answer came to light while its repeat runs.
-            if is_answered or name not in self._holders:
-                self._holders[name] = (request, is_answered)
+        moment = microseconds(now)
+        parameters = {"names": [claim.name for claim in claims]}
+        for name, id_, request, until, settled_at, presumed_at in _HELD.rows(
+            connection, parameters
+        ):
+            held = _Held(
+                id_,
+                request,
+                is_open=settled_at is None and presumed_at is None,
+                is_answered=until is not None and until >= moment,
+                is_lost=settled_at is None and presumed_at is not None,
+            )
+            self._held.setdefault(name, []).append(held)
 
     def taken(self, claim: Claim) -> Taken | None:
         """Say what stands in the way of a call, if anything does."""
-        holder = self._holders.get(claim.name)
-        if holder is None:
-            return None
-        request, is_answered = holder
-        if request != claim.request:
+        held = self._held.get(claim.name, ())
+        holders = [one for one in held if one.is_open or one.is_answered]
+        if any(one.request != claim.request for one in holders):
             return Taken("other_request")
-        return Taken("answered" if is_answered else "running")
+        is_running = any(one.is_open for one in holders)
+        if claim.is_repeat and not claim.no_retry:
+            return Taken("running") if is_running else None
+        # Two can hold a key: one given up, whose answer came to light while its repeat runs.
+        if any(one.is_answered for one in holders):
+            return Taken("answered")
+        if is_running:
+            return Taken("running")
+        is_begun = any(one.request == claim.request for one in held)
+        return Taken("begun") if claim.no_retry and is_begun else None
+
+    def lost(self, claim: Claim) -> list[str]:
+        """Return the reservations under a key that were given up."""
+        held = self._held.get(claim.name, ())
+        return [one.id for one in held if one.is_lost and one.request == claim.request]
 
     def take(self, claim: Claim) -> None:
         """Take a key for a call that is granted now."""
-        self._holders[claim.name] = (claim.request, False)
+        held = _Held("", claim.request, is_open=True, is_answered=False, is_lost=False)
+        self._held.setdefault(claim.name, []).append(held)
+
+
+_COUNT: Final = Direct(
+    "SELECT COUNT(*) FROM reservation WHERE claim IN (:names) AND request IN (:requests)"
+)
+
+
+class KeyStore:
+    """The keys in the gateway's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def times_begun(self, claim: Claim) -> int:
+        """Return how often the same call was begun under its key, as far as that is remembered.
+
+        Raises:
+            DatabaseUnavailable: The database failed.
+        """
+        parameters = {"names": [claim.name], "requests": [claim.request]}
+        rows = await self._database.read(lambda connection: _COUNT.rows(connection, parameters))
+        return int(rows[0][0])

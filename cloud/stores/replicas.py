@@ -13,6 +13,8 @@ from cloud.stores.reservations import CallInfo, presume
 
 __all__ = ["OpenReservation", "ReplicaStore"]
 
+_KEY_KEPT: Final = timedelta(hours=1)
+"""How long a call that came to nothing is remembered under its idempotency key."""
 _AT_ONCE: Final = 500
 """How many rows one transaction recovers or sweeps, so that no caller waits long for it."""
 
@@ -99,6 +101,8 @@ class ReplicaStore:
         old = select(reservation.c.id).where(
             reservation.c.settled_at < settled_before,
             or_(answered_until.is_(None), answered_until < now),
+            # Under a key it tells how often the same was asked.
+            or_(reservation.c.claim.is_(None), reservation.c.settled_at < now - _KEY_KEPT),
         )
         dead = delete(replica).where(replica.c.seen_at < now - 10 * self._lifetime)
 

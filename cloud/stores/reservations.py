@@ -167,6 +167,11 @@ def book(
     verdicts = [_decide(ask, accounts, keys) for ask in asks]
     _write(connection, accounts, before)
     granted = [ask for ask, verdict in zip(asks, verdicts, strict=True) if verdict is None]
+    lost = [
+        id_ for ask in granted if ask.claim and ask.claim.is_kept for id_ in keys.lost(ask.claim)
+    ]
+    if lost:
+        _replace(connection, lost, now)
     if granted:
         _OPEN.many(connection, [_row(ask, replica, now) for ask in granted])
     return Booked(verdicts, {item.id for item in ended})
@@ -192,6 +197,17 @@ def presume(connection: Connection, ids: Sequence[str], *, now: datetime) -> int
             found.presume(Amount(micros, tokens))
     _write(connection, accounts, dict.fromkeys(accounts, (0,) * len(_COLUMNS)))
     return len(rows)
+
+
+def _replace(connection: Connection, ids: Sequence[str], now: datetime) -> None:
+    """Take back what was presumed for calls that are now made again under their keys."""
+    parameters = {"ids": list(ids), "now": microseconds(now), "answered": [], "until": 0}
+    accounts: dict[int, Account] = {}
+    for _, written, micros, tokens, _ in _END.rows(connection, parameters):
+        for id_ in json.loads(written):
+            found = accounts.setdefault(id_, Account(id_, "", None, None))
+            found.correct(Amount(micros, tokens), Amount())
+    _write(connection, accounts, dict.fromkeys(accounts, (0,) * len(_COLUMNS)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edge.engine.limits import check_priority
+from edge.http.queued import QueuedRoutes, idempotency_key
+from edge.outbox.queueing import Runs
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
-from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
+from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.collaboration.graphs import AUTO, PREFIX, GraphBook, choice_of
 from runtime.errors import KeyRefused, NotFound
 from runtime.http.answers import first_answer, sse, whole
@@ -43,7 +45,7 @@ class HttpFront:
     def __init__(
         self,
         *,
-        collaboration: Collaboration,
+        collaboration: Runs,
         graphs: GraphBook,
         catalog: Catalog,
         embedder: EmbeddingPort,
@@ -52,6 +54,7 @@ class HttpFront:
         bearer_token: str | None,
         exposition: Callable[[], bytes],
         max_priority: int = 0,
+        queued: QueuedRoutes | None = None,
     ) -> None:
         self._collaboration = collaboration
         self._graphs = graphs
@@ -62,11 +65,22 @@ class HttpFront:
         self._bearer_token = bearer_token
         self._exposition = exposition
         self._max_priority = max_priority
+        self._queued = queued
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
+        queued = self._queued
+        outbox = (
+            [
+                Route("/v1/outbox/{key:path}", self._guarded(queued.show), methods=["GET"]),
+                Route("/v1/outbox/{key:path}", self._guarded(queued.cancel), methods=["DELETE"]),
+            ]
+            if queued is not None
+            else []
+        )
         return Starlette(
             routes=[
+                *outbox,
                 Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
                 Route("/v1/completions", self._guarded(self._completion), methods=["POST"]),
                 Route("/v1/embeddings", self._guarded(self._embeddings), methods=["POST"]),
@@ -110,6 +124,8 @@ class HttpFront:
             tools=tools,
             tool_choice=tool_choice,
             priority=body.leeward.priority,
+            idempotency_key=idempotency_key(request),
+            no_retry=body.leeward.no_retry,
             declared=body.leeward.label(),
             session_id=SessionId(body.leeward.session_id) if body.leeward.session_id else None,
             caller=body.leeward.session_id or _peer(request),

@@ -201,6 +201,11 @@ class EdgeReleases:
         released = self._released.get(_key(provenance))
         return released.originals.keys() if released else ()
 
+    def originals(self, provenance: Provenance) -> dict[str, str]:
+        """Return what the placeholders of this request stand for so far."""
+        released = self._released.get(_key(provenance))
+        return dict(released.originals) if released else {}
+
     async def people_of(self, session: SessionId) -> tuple[str, ...]:
         """Return the names of people that have been replaced in a session so far.
 

@@ -16,6 +16,7 @@ from edge.models.source import check_digest
 from edge.privacy.approvals import Approvals
 from edge.residency.resident import ResidentModels
 from edge.servicers.approvals import decide_approval, list_approvals
+from edge.servicers.queued import QueuedRuns
 from edge.status import DaemonStatus, StatusBoard
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc as pb_grpc
@@ -51,12 +52,14 @@ class AdminServicer(pb_grpc.AdminServicer):
         ledger: Path,
         approvals: Approvals,
         pulls: Pulls,
+        queued: QueuedRuns,
     ) -> None:
         self._models = models
         self._board = board
         self._ledger = ledger
         self._approvals = approvals
         self._pulls = pulls
+        self._queued = queued
 
     async def GetStatus(
         self, request: pb.GetStatusRequest, context: Context
@@ -118,6 +121,13 @@ class AdminServicer(pb_grpc.AdminServicer):
         """Say yes or no to one of them."""
         async with error_boundary(context, "Admin.DecideApproval"):
             return await decide_approval(self._approvals, request)
+
+    async def ListQueued(
+        self, request: pb.ListQueuedRequest, context: Context
+    ) -> pb.ListQueuedResponse:
+        """List the requests that wait for the cloud, or have lately."""
+        async with error_boundary(context, "Admin.ListQueued"):
+            return await self._queued.listed()
 
 
 def _take(entries: Iterator[Entry]) -> list[Entry]:

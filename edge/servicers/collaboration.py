@@ -7,6 +7,8 @@ from typing import Any
 import grpc
 
 from edge.engine.limits import check_priority
+from edge.outbox.queueing import Runs
+from edge.servicers.queued import QueuedRuns
 from leeward.v1 import collaboration_pb2 as pb
 from leeward.v1 import collaboration_pb2_grpc as pb_grpc
 from runtime.codec.collaboration import (
@@ -16,7 +18,7 @@ from runtime.codec.collaboration import (
     encode_plan_response,
 )
 from runtime.codec.events import encode_event
-from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
+from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
 
@@ -29,9 +31,15 @@ class CollaborationServicer(pb_grpc.CollaborationServicer):
     """Plans and runs graphs for local applications."""
 
     def __init__(
-        self, collaboration: Collaboration, *, default_timeout_s: float, max_priority: int = 0
+        self,
+        collaboration: Runs,
+        queued: QueuedRuns,
+        *,
+        default_timeout_s: float,
+        max_priority: int = 0,
     ) -> None:
         self._collaboration = collaboration
+        self._queued = queued
         self._default_timeout_s = default_timeout_s
         self._max_priority = max_priority
 
@@ -48,6 +56,20 @@ class CollaborationServicer(pb_grpc.CollaborationServicer):
             async with aclosing(self._collaboration.run(call)) as events:
                 async for event in events:
                     yield encode_event(event)
+
+    async def GetQueued(
+        self, request: pb.GetQueuedRequest, context: Context
+    ) -> pb.GetQueuedResponse:
+        """Say how a queued request stands."""
+        async with error_boundary(context, "Collaboration.GetQueued"):
+            return await self._queued.get(request)
+
+    async def CancelQueued(
+        self, request: pb.CancelQueuedRequest, context: Context
+    ) -> pb.CancelQueuedResponse:
+        """Take a request out of the queue."""
+        async with error_boundary(context, "Collaboration.CancelQueued"):
+            return await self._queued.cancel(request)
 
     def _request(self, call: CollaborationCall, context: Context) -> CollaborationRequest:
         check_priority(call.priority, most=self._max_priority)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from leeward.v1 import collaboration_pb2 as pb
 from runtime.codec import bounds
@@ -46,6 +46,8 @@ class CollaborationCall:
     sampling: SamplingOverrides = field(default_factory=SamplingOverrides)
     idempotency_key: str = ""
     """Only for running; empty for none."""
+    no_retry: bool = False
+    """Only for running, and with a key."""
     priority: int = 0
     """Only for running; higher goes first."""
 
@@ -65,6 +67,8 @@ class CollaborationCall:
             deadline_s=deadline_s,
             caller=caller,
             priority=self.priority,
+            idempotency_key=self.idempotency_key,
+            no_retry=self.no_retry,
         )
 
 
@@ -101,6 +105,7 @@ def encode_run_request(call: CollaborationCall) -> pb.RunRequest:
         sampling=encode_overrides(call.sampling),
         idempotency_key=call.idempotency_key,
         priority=call.priority,
+        no_retry=call.no_retry,
     )
 
 
@@ -112,7 +117,10 @@ def decode_run_request(message: pb.RunRequest) -> CollaborationCall:
         GraphInvalid: The graph in the message cannot run.
     """
     key = bounds.optional_name(message.idempotency_key, "idempotency_key")
-    return _decode_call(message, idempotency_key=key, priority=message.priority)
+    if message.no_retry and not key:
+        raise RequestInvalid("says something of a key; give one", field="no_retry")
+    call = _decode_call(message)
+    return replace(call, idempotency_key=key, no_retry=message.no_retry, priority=message.priority)
 
 
 @bounds.encodable()
@@ -126,9 +134,7 @@ def decode_plan_response(message: pb.PlanResponse) -> Plan:
     return decode_plan(message.plan)
 
 
-def _decode_call(
-    message: pb.PlanRequest | pb.RunRequest, *, idempotency_key: str = "", priority: int = 0
-) -> CollaborationCall:
+def _decode_call(message: pb.PlanRequest | pb.RunRequest) -> CollaborationCall:
     messages = decode_chat(message.messages)
     if not any(turn.role == "user" for turn in messages):
         raise RequestInvalid("must hold a user turn", field="messages")
@@ -139,8 +145,6 @@ def _decode_call(
         declared_label=decode_label(message.declared_label, "declared_label"),
         session_id=SessionId(session_id) if session_id else None,
         sampling=decode_overrides(message.sampling),
-        idempotency_key=idempotency_key,
-        priority=priority,
     )
 
 

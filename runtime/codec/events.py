@@ -7,7 +7,12 @@ from typing import Any, Final
 
 from leeward.v1 import collaboration_pb2 as pb
 from runtime.codec import bounds
-from runtime.codec.chat import decode_logprobs, encode_logprobs
+from runtime.codec.chat import (
+    decode_logprobs,
+    decode_tool_calls,
+    encode_logprobs,
+    encode_tool_calls,
+)
 from runtime.codec.enums import FINISH_REASONS, FORMS, ZONES
 from runtime.codec.label import decode_label, decode_release, encode_label, encode_release
 from runtime.codec.plan import decode_plan, encode_plan
@@ -33,7 +38,7 @@ from runtime.executor.events import (
 )
 from runtime.ids import ModelName, NodeName, StepId
 
-__all__ = ["decode_event", "encode_event"]
+__all__ = ["decode_answer", "decode_event", "encode_answer", "encode_event"]
 
 
 @bounds.encodable()
@@ -109,12 +114,16 @@ def _encode_answer_delta(event: AnswerDelta) -> pb.RunResponse:
 
 
 def _encode_answer_finished(event: AnswerFinished) -> pb.RunResponse:
-    return pb.RunResponse(
-        answer_finished=pb.AnswerFinished(
-            text=event.text,
-            finish_reason=FINISH_REASONS.encode(event.finish_reason),
-            label=encode_label(event.label),
-        )
+    return pb.RunResponse(answer_finished=encode_answer(event))
+
+
+def encode_answer(event: AnswerFinished) -> pb.AnswerFinished:
+    """Return the message of a whole answer."""
+    return pb.AnswerFinished(
+        text=event.text,
+        finish_reason=FINISH_REASONS.encode(event.finish_reason),
+        label=encode_label(event.label),
+        tool_calls=encode_tool_calls(event.tool_calls),
     )
 
 
@@ -190,11 +199,13 @@ def _decode_answer_delta(message: pb.AnswerDelta) -> AnswerDelta:
     )
 
 
-def _decode_answer_finished(message: pb.AnswerFinished) -> AnswerFinished:
+def decode_answer(message: pb.AnswerFinished) -> AnswerFinished:
+    """Return the whole answer of a message."""
     return AnswerFinished(
         text=bounds.text(message.text, "text"),
         finish_reason=FINISH_REASONS.decode(message.finish_reason, "finish_reason"),
         label=decode_label(message.label, "label"),
+        tool_calls=decode_tool_calls(message.tool_calls, "tool_calls"),
     )
 
 
@@ -215,6 +226,6 @@ _DECODERS: Final[Mapping[str, Callable[[Any], Event]]] = {
     "step_skipped": _decode_step_skipped,
     "step_fell_back": _decode_step_fell_back,
     "answer_delta": _decode_answer_delta,
-    "answer_finished": _decode_answer_finished,
+    "answer_finished": decode_answer,
     "run_finished": _decode_run_finished,
 }

@@ -36,6 +36,7 @@ from runtime.codec.ledger import (
 from runtime.codec.sampling import decode_sampling, encode_sampling
 from runtime.errors import RequestInvalid
 from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepId
+from runtime.key_terms import KeyTerms
 from runtime.policy.model import Zone
 from runtime.ports import (
     TOOL_CHOICES,
@@ -93,6 +94,7 @@ def encode_generate_request(
         tools=encode_tools(request.tools),
         tool_choice="" if request.tool_choice == "auto" else request.tool_choice,
         priority=request.priority,
+        key_terms=_encode_key_terms(request.key_terms) if request.key_terms else None,
     )
 
 
@@ -134,7 +136,17 @@ def decode_generate_request(
         tools=tools,
         tool_choice=_decode_tool_choice(message.tool_choice, tools),
         priority=message.priority,
+        key_terms=_decode_key_terms(message.key_terms) if message.HasField("key_terms") else None,
     )
+
+
+def _encode_key_terms(terms: KeyTerms) -> pb.KeyTerms:
+    return pb.KeyTerms(kept_s=terms.kept_s, no_retry=terms.no_retry, is_repeat=terms.is_repeat)
+
+
+def _decode_key_terms(message: pb.KeyTerms) -> KeyTerms:
+    kept_s = bounds.number(message.kept_s, "key_terms.kept_s")
+    return KeyTerms(kept_s, no_retry=message.no_retry, is_repeat=message.is_repeat)
 
 
 def _decode_tool_choice(choice: str, tools: Sequence[ToolDefinition]) -> str:
@@ -191,6 +203,7 @@ def encode_chunk(chunk: Chunk) -> pb.GenerateResponse:
             ledger_position=chunk.ledger_position,
             payload_bytes=chunk.payload_bytes,
             tool_calls=encode_tool_calls(chunk.tool_calls),
+            upstream_repeats=chunk.upstream_repeats,
         )
     )
 
@@ -258,6 +271,7 @@ def _decode_completion(message: pb.Completion) -> Completion:
         ),
         payload_bytes=bounds.whole(message.payload_bytes, "completion.payload_bytes"),
         tool_calls=decode_tool_calls(message.tool_calls, "completion.tool_calls"),
+        upstream_repeats=message.upstream_repeats,
     )
 
 

@@ -56,6 +56,10 @@ class CollaborationRequest:
     tools: tuple[ToolDefinition, ...] = ()
     """What the model may ask for; only where one plain model is asked."""
     tool_choice: str = "auto"
+    idempotency_key: str = ""
+    """Same key: run once, where this node keeps requests until they are answered."""
+    no_retry: bool = False
+    """With a key: whether models beyond this node are asked at most once."""
     request_id: RequestId = field(default_factory=lambda: RequestId(uuid.uuid4().hex))
 
 
@@ -93,8 +97,14 @@ class Collaboration:
         self._approvals = approvals
         self._can_sketch = can_sketch
 
-    async def plan(self, request: CollaborationRequest) -> Plan:
+    async def plan(
+        self, request: CollaborationRequest, *, also_healthy: frozenset[NodeName] = frozenset()
+    ) -> Plan:
         """Decide what ``run`` would do if nobody approved anything, without doing it.
+
+        Args:
+            request: What an application asks.
+            also_healthy: Nodes that count as healthy although they cannot be reached now.
 
         Raises:
             NotFound: No such graph or model.
@@ -103,7 +113,8 @@ class Collaboration:
             DetectionFailed: A detector failed and the policy refuses such requests.
             CloudAway: The cloud is away and the policy allows no other way.
         """
-        return self._planned(await self._plan_request(request))
+        asked = await self._plan_request(request)
+        return self._planned(replace(asked, healthy=asked.healthy | also_healthy))
 
     def _planned(self, asked: PlanRequest) -> Plan:
         return plan(asked, plan_id=PlanId(self._new_id()), graph_hash=graph_hash(asked.graph))

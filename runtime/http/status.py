@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from runtime import errors
 
-__all__ = ["STATUS", "error_body", "error_code", "error_type", "retry_headers", "status_of"]
+__all__ = [
+    "QUEUED_HEADER",
+    "STATUS",
+    "error_body",
+    "error_code",
+    "error_type",
+    "retry_headers",
+    "status_of",
+]
 
 _CODES: Final[dict[type[errors.LeewardError], str]] = {
     errors.NotFound: "model_not_found",
@@ -26,6 +34,8 @@ _RETRIED_BY_CLIENTS: Final = frozenset(
 )
 """Besides 500 and above, what the stock ``openai`` client sends again unasked."""
 
+QUEUED_HEADER: Final = "x-leeward-outbox-key"
+"""Names the request that was queued."""
 STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.LeewardError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.DocumentInvalid: HTTPStatus.BAD_REQUEST,
@@ -40,6 +50,7 @@ STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.CapacityExhausted: HTTPStatus.TOO_MANY_REQUESTS,
     # What OpenAI answers when a quota is used up. Its client would retry a plain 429 and must not.
     errors.BudgetExhausted: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.RequestQueued: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.PriceMissing: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CallInFlight: HTTPStatus.CONFLICT,
     errors.AlreadyAnswered: HTTPStatus.CONFLICT,
@@ -69,9 +80,12 @@ def retry_headers(error: errors.LeewardError) -> dict[str, str]:
     if isinstance(error, errors.CapacityExhausted):
         # Whole seconds, rounded up: who comes a moment early is sent away again.
         return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+    queued = (
+        {QUEUED_HEADER: error.idempotency_key} if isinstance(error, errors.RequestQueued) else {}
+    )
     status = status_of(error)
     is_retried = status in _RETRIED_BY_CLIENTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return {"x-should-retry": "false"} if is_retried and not error.retryable else {}
+    return queued | ({"x-should-retry": "false"} if is_retried and not error.retryable else {})
 
 
 def error_code(error: errors.LeewardError) -> str:

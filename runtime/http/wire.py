@@ -44,6 +44,8 @@ class Extension(BaseModel):
     """Keeps placeholders the same over several requests."""
     priority: Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)] = 0
     """Where it stands among calls that wait for this device's own models: higher goes first."""
+    no_retry: bool = False
+    """With an ``Idempotency-Key``: models beyond the device are asked at most once."""
 
     def label(self) -> Label:
         """Return the declared label."""

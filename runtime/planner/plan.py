@@ -120,9 +120,7 @@ def _move_from_absent_node(request: PlanRequest, step: Step, choice: _Choice) ->
     if on_cloud and request.policy.cloud_away is WhenCloudAway.REFUSE:
         raise CloudAway(f"step {step.id}: {away}, and the policy says refuse")
     if on_cloud and request.policy.cloud_away is WhenCloudAway.QUEUE:
-        raise CloudAway(
-            f"step {step.id}: {away}; the policy says queue, which comes with fleet support"
-        )
+        raise CloudAway(f"step {step.id}: {away}; the policy says queue: run it, and it waits")
     stand_in = stand_in_for(request, model)
     if stand_in is None:
         reason = f"step {step.id}: {away}, and no edge model can stand in"

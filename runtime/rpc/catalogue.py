@@ -89,6 +89,13 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.NotPermitted: PublicStatus(StatusCode.PERMISSION_DENIED, "not permitted"),
     # This node, now.
     errors.CapacityExhausted: PublicStatus(StatusCode.RESOURCE_EXHAUSTED, "node is full"),
+    errors.OutboxFull: PublicStatus(
+        StatusCode.RESOURCE_EXHAUSTED, "no further request can wait for the cloud"
+    ),
+    # No client library sends this again by itself; the same key would only be told the same.
+    errors.RequestQueued: PublicStatus(
+        StatusCode.FAILED_PRECONDITION, "request waits for the cloud; fetch its answer by its key"
+    ),
     errors.BudgetExhausted: PublicStatus(
         StatusCode.RESOURCE_EXHAUSTED, "budget has no room for this call"
     ),

@@ -101,9 +101,13 @@ def _details(error: errors.LeewardError) -> Iterable[Message]:
 
 
 def _metadata(error: errors.LeewardError) -> dict[str, str]:
-    if not isinstance(error, errors.BudgetExhausted):
-        return {}
-    found = {"budget": _bounded(error.budget), "renews_at": _bounded(error.renews_at)}
+    match error:
+        case errors.BudgetExhausted():
+            found = {"budget": _bounded(error.budget), "renews_at": _bounded(error.renews_at)}
+        case errors.RequestQueued():
+            found = {"idempotency_key": _bounded(error.idempotency_key)}
+        case _:
+            return {}
     return {name: value for name, value in found.items() if value}
 
 
@@ -144,6 +148,10 @@ def _rebuild(kind: type[errors.LeewardError], status: Status) -> errors.LeewardE
             budget=_bounded(told.get("budget", "")),
             renews_at=_bounded(told.get("renews_at", "")),
         )
+    if issubclass(kind, errors.RequestQueued):
+        info = _detail(status, ErrorInfo)
+        key = info.metadata.get("idempotency_key", "") if info else ""
+        return kind(reason, idempotency_key=_bounded(key))
     if issubclass(kind, errors.LeakFound):
         failure = _detail(status, PreconditionFailure)
         leaks = (

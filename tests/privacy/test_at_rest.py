@@ -80,8 +80,10 @@ async def test_no_file_shows_an_original_after_rotation_forgetting_and_closing(
 async def test_forgetting_wipes_the_ciphertext_too(tmp_path: Path) -> None:
     with closing(Vault(tmp_path, clock=SystemClock())) as vault:
         await used(vault)
-        with vault._transaction():
-            sealed = [row[0] for row in vault._connection.execute("SELECT sealed FROM entries")]
+        with vault._database.transaction():
+            sealed = [
+                row[0] for row in vault._database.connection.execute("SELECT sealed FROM entries")
+            ]
 
         vault.forget(SessionId(SESSION))
 

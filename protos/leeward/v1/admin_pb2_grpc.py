@@ -70,6 +70,11 @@ class AdminStub:
                 request_serializer=leeward_dot_v1_dot_admin__pb2.DecideApprovalRequest.SerializeToString,
                 response_deserializer=leeward_dot_v1_dot_admin__pb2.DecideApprovalResponse.FromString,
                 _registered_method=True)
+        self.ListQueued = channel.unary_unary(
+                '/leeward.v1.Admin/ListQueued',
+                request_serializer=leeward_dot_v1_dot_admin__pb2.ListQueuedRequest.SerializeToString,
+                response_deserializer=leeward_dot_v1_dot_admin__pb2.ListQueuedResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -125,6 +130,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListQueued(self, request, context):
+        """Lists the requests that wait for the cloud, or have lately.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -162,6 +174,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.DecideApproval,
                     request_deserializer=leeward_dot_v1_dot_admin__pb2.DecideApprovalRequest.FromString,
                     response_serializer=leeward_dot_v1_dot_admin__pb2.DecideApprovalResponse.SerializeToString,
+            ),
+            'ListQueued': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQueued,
+                    request_deserializer=leeward_dot_v1_dot_admin__pb2.ListQueuedRequest.FromString,
+                    response_serializer=leeward_dot_v1_dot_admin__pb2.ListQueuedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -354,6 +371,33 @@ class Admin:
             '/leeward.v1.Admin/DecideApproval',
             leeward_dot_v1_dot_admin__pb2.DecideApprovalRequest.SerializeToString,
             leeward_dot_v1_dot_admin__pb2.DecideApprovalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQueued(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leeward.v1.Admin/ListQueued',
+            leeward_dot_v1_dot_admin__pb2.ListQueuedRequest.SerializeToString,
+            leeward_dot_v1_dot_admin__pb2.ListQueuedResponse.FromString,
             options,
             channel_credentials,
             insecure,

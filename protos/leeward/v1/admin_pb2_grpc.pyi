@@ -47,6 +47,8 @@ class AdminStub:
     """Lists the releases that wait for a person."""
     DecideApproval: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DecideApprovalRequest, _admin_pb2.DecideApprovalResponse]
     """Says yes or no to one of them."""
+    ListQueued: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListQueuedRequest, _admin_pb2.ListQueuedResponse]
+    """Lists the requests that wait for the cloud, or have lately."""
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -67,6 +69,8 @@ class AdminAsyncStub(AdminStub):
     """Lists the releases that wait for a person."""
     DecideApproval: _aio.UnaryUnaryMultiCallable[_admin_pb2.DecideApprovalRequest, _admin_pb2.DecideApprovalResponse]  # type: ignore[assignment]
     """Says yes or no to one of them."""
+    ListQueued: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListQueuedRequest, _admin_pb2.ListQueuedResponse]  # type: ignore[assignment]
+    """Lists the requests that wait for the cloud, or have lately."""
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     """For the person or program that looks after a device. Never reachable from outside it."""
@@ -126,5 +130,13 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.DecideApprovalResponse, _abc.Awaitable[_admin_pb2.DecideApprovalResponse]]:
         """Says yes or no to one of them."""
+
+    @_abc_1.abstractmethod
+    def ListQueued(
+        self,
+        request: _admin_pb2.ListQueuedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListQueuedResponse, _abc.Awaitable[_admin_pb2.ListQueuedResponse]]:
+        """Lists the requests that wait for the cloud, or have lately."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

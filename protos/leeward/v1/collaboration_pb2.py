@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leeward.v1 import chat_pb2 as leeward_dot_v1_dot_chat__pb2
 from leeward.v1 import graph_pb2 as leeward_dot_v1_dot_graph__pb2
 from leeward.v1 import label_pb2 as leeward_dot_v1_dot_label__pb2
@@ -30,45 +31,57 @@ from leeward.v1 import receipt_pb2 as leeward_dot_v1_dot_receipt__pb2
 from leeward.v1 import zone_pb2 as leeward_dot_v1_dot_zone__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleeward/v1/collaboration.proto\x12\nleeward.v1\x1a\x15leeward/v1/chat.proto\x1a\x16leeward/v1/graph.proto\x1a\x16leeward/v1/label.proto\x1a\x15leeward/v1/plan.proto\x1a\x18leeward/v1/receipt.proto\x1a\x15leeward/v1/zone.proto\"~\n\x0bGraphChoice\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12-\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x19.leeward.v1.GraphDocumentH\x00\x12&\n\x04\x61uto\x18\x03 \x01(\x0b\x32\x16.leeward.v1.AutoChoiceH\x00\x42\x08\n\x06\x63hoice\"\x0c\n\nAutoChoice\"\xc7\x01\n\x0bPlanRequest\x12&\n\x05graph\x18\x01 \x01(\x0b\x32\x17.leeward.v1.GraphChoice\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12)\n\x0e\x64\x65\x63lared_label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\".\n\x0cPlanResponse\x12\x1e\n\x04plan\x18\x01 \x01(\x0b\x32\x10.leeward.v1.Plan\"\xf1\x01\n\nRunRequest\x12&\n\x05graph\x18\x01 \x01(\x0b\x32\x17.leeward.v1.GraphChoice\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12)\n\x0e\x64\x65\x63lared_label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12\x10\n\x08priority\x18\x07 \x01(\x11\"\x8b\x04\n\x0bRunResponse\x12-\n\x0brun_planned\x18\x01 \x01(\x0b\x32\x16.leeward.v1.RunPlannedH\x00\x12\x35\n\x0frelease_applied\x18\x02 \x01(\x0b\x32\x1a.leeward.v1.ReleaseAppliedH\x00\x12/\n\x0cstep_started\x18\x03 \x01(\x0b\x32\x17.leeward.v1.StepStartedH\x00\x12+\n\nstep_delta\x18\x04 \x01(\x0b\x32\x15.leeward.v1.StepDeltaH\x00\x12\x31\n\rstep_finished\x18\x05 \x01(\x0b\x32\x18.leeward.v1.StepFinishedH\x00\x12/\n\x0cstep_skipped\x18\x06 \x01(\x0b\x32\x17.leeward.v1.StepSkippedH\x00\x12\x32\n\x0estep_fell_back\x18\x07 \x01(\x0b\x32\x18.leeward.v1.StepFellBackH\x00\x12/\n\x0c\x61nswer_delta\x18\x08 \x01(\x0b\x32\x17.leeward.v1.AnswerDeltaH\x00\x12\x35\n\x0f\x61nswer_finished\x18\t \x01(\x0b\x32\x1a.leeward.v1.AnswerFinishedH\x00\x12/\n\x0crun_finished\x18\n \x01(\x0b\x32\x17.leeward.v1.RunFinishedH\x00\x42\x07\n\x05\x65vent\",\n\nRunPlanned\x12\x1e\n\x04plan\x18\x01 \x01(\x0b\x32\x10.leeward.v1.Plan\"I\n\x0eReleaseApplied\x12)\n\x06record\x18\x01 \x01(\x0b\x32\x19.leeward.v1.ReleaseRecord\x12\x0c\n\x04step\x18\x02 \x01(\t\"\x9a\x01\n\x0bStepStarted\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x1e\n\x04zone\x18\x04 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x1e\n\x04\x66orm\x18\x05 \x01(\x0e\x32\x10.leeward.v1.Form\x12 \n\x05label\x18\x06 \x01(\x0b\x32\x11.leeward.v1.Label\"\'\n\tStepDelta\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"v\n\x0cStepFinished\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12(\n\x07receipt\x18\x04 \x01(\x0b\x32\x17.leeward.v1.ReceiptStep\"\x1b\n\x0bStepSkipped\x12\x0c\n\x04step\x18\x01 \x01(\t\"H\n\x0cStepFellBack\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\"G\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12*\n\x08logprobs\x18\x02 \x03(\x0b\x32\x18.leeward.v1.TokenLogprob\"q\n\x0e\x41nswerFinished\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x18.leeward.v1.FinishReason\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\"3\n\x0bRunFinished\x12$\n\x07receipt\x18\x01 \x01(\x0b\x32\x13.leeward.v1.Receipt2\x84\x01\n\rCollaboration\x12\x39\n\x04Plan\x12\x17.leeward.v1.PlanRequest\x1a\x18.leeward.v1.PlanResponse\x12\x38\n\x03Run\x12\x16.leeward.v1.RunRequest\x1a\x17.leeward.v1.RunResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleeward/v1/collaboration.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15leeward/v1/chat.proto\x1a\x16leeward/v1/graph.proto\x1a\x16leeward/v1/label.proto\x1a\x15leeward/v1/plan.proto\x1a\x18leeward/v1/receipt.proto\x1a\x15leeward/v1/zone.proto\"~\n\x0bGraphChoice\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12-\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x19.leeward.v1.GraphDocumentH\x00\x12&\n\x04\x61uto\x18\x03 \x01(\x0b\x32\x16.leeward.v1.AutoChoiceH\x00\x42\x08\n\x06\x63hoice\"\x0c\n\nAutoChoice\"\xc7\x01\n\x0bPlanRequest\x12&\n\x05graph\x18\x01 \x01(\x0b\x32\x17.leeward.v1.GraphChoice\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12)\n\x0e\x64\x65\x63lared_label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\".\n\x0cPlanResponse\x12\x1e\n\x04plan\x18\x01 \x01(\x0b\x32\x10.leeward.v1.Plan\"\x83\x02\n\nRunRequest\x12&\n\x05graph\x18\x01 \x01(\x0b\x32\x17.leeward.v1.GraphChoice\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12)\n\x0e\x64\x65\x63lared_label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12\x10\n\x08priority\x18\x07 \x01(\x11\x12\x10\n\x08no_retry\x18\x08 \x01(\x08\"\x8b\x04\n\x0bRunResponse\x12-\n\x0brun_planned\x18\x01 \x01(\x0b\x32\x16.leeward.v1.RunPlannedH\x00\x12\x35\n\x0frelease_applied\x18\x02 \x01(\x0b\x32\x1a.leeward.v1.ReleaseAppliedH\x00\x12/\n\x0cstep_started\x18\x03 \x01(\x0b\x32\x17.leeward.v1.StepStartedH\x00\x12+\n\nstep_delta\x18\x04 \x01(\x0b\x32\x15.leeward.v1.StepDeltaH\x00\x12\x31\n\rstep_finished\x18\x05 \x01(\x0b\x32\x18.leeward.v1.StepFinishedH\x00\x12/\n\x0cstep_skipped\x18\x06 \x01(\x0b\x32\x17.leeward.v1.StepSkippedH\x00\x12\x32\n\x0estep_fell_back\x18\x07 \x01(\x0b\x32\x18.leeward.v1.StepFellBackH\x00\x12/\n\x0c\x61nswer_delta\x18\x08 \x01(\x0b\x32\x17.leeward.v1.AnswerDeltaH\x00\x12\x35\n\x0f\x61nswer_finished\x18\t \x01(\x0b\x32\x1a.leeward.v1.AnswerFinishedH\x00\x12/\n\x0crun_finished\x18\n \x01(\x0b\x32\x17.leeward.v1.RunFinishedH\x00\x42\x07\n\x05\x65vent\",\n\nRunPlanned\x12\x1e\n\x04plan\x18\x01 \x01(\x0b\x32\x10.leeward.v1.Plan\"I\n\x0eReleaseApplied\x12)\n\x06record\x18\x01 \x01(\x0b\x32\x19.leeward.v1.ReleaseRecord\x12\x0c\n\x04step\x18\x02 \x01(\t\"\x9a\x01\n\x0bStepStarted\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x1e\n\x04zone\x18\x04 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x1e\n\x04\x66orm\x18\x05 \x01(\x0e\x32\x10.leeward.v1.Form\x12 \n\x05label\x18\x06 \x01(\x0b\x32\x11.leeward.v1.Label\"\'\n\tStepDelta\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"v\n\x0cStepFinished\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12(\n\x07receipt\x18\x04 \x01(\x0b\x32\x17.leeward.v1.ReceiptStep\"\x1b\n\x0bStepSkipped\x12\x0c\n\x04step\x18\x01 \x01(\t\"H\n\x0cStepFellBack\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\"G\n\x0b\x41nswerDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12*\n\x08logprobs\x18\x02 \x03(\x0b\x32\x18.leeward.v1.TokenLogprob\"\x9b\x01\n\x0e\x41nswerFinished\x12\x0c\n\x04text\x18\x01 \x01(\t\x12/\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x18.leeward.v1.FinishReason\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12(\n\ntool_calls\x18\x04 \x03(\x0b\x32\x14.leeward.v1.ToolCall\"3\n\x0bRunFinished\x12$\n\x07receipt\x18\x01 \x01(\x0b\x32\x13.leeward.v1.Receipt\"\xea\x01\n\tQueuedRun\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.leeward.v1.QueuedState\x12-\n\tqueued_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06left_s\x18\x04 \x01(\x01\x12\x10\n\x08priority\x18\x05 \x01(\x11\x12\x10\n\x08no_retry\x18\x06 \x01(\x08\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\r\x12\x18\n\x10upstream_repeats\x18\x08 \x01(\r\x12\r\n\x05\x65rror\x18\t \x01(\t\"+\n\x10GetQueuedRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\"\x89\x01\n\x11GetQueuedResponse\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.leeward.v1.QueuedRun\x12*\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x1a.leeward.v1.AnswerFinished\x12$\n\x07receipt\x18\x03 \x01(\x0b\x32\x13.leeward.v1.Receipt\".\n\x13\x43\x61ncelQueuedRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\":\n\x14\x43\x61ncelQueuedResponse\x12\"\n\x03run\x18\x01 \x01(\x0b\x32\x15.leeward.v1.QueuedRun*\xe3\x01\n\x0bQueuedState\x12\x1c\n\x18QUEUED_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14QUEUED_STATE_WAITING\x10\x01\x12\x18\n\x14QUEUED_STATE_RUNNING\x10\x02\x12\x19\n\x15QUEUED_STATE_ANSWERED\x10\x03\x12\x18\n\x14QUEUED_STATE_REFUSED\x10\x04\x12\x17\n\x13QUEUED_STATE_FAILED\x10\x05\x12\x18\n\x14QUEUED_STATE_EXPIRED\x10\x06\x12\x1a\n\x16QUEUED_STATE_CANCELLED\x10\x07\x32\xa1\x02\n\rCollaboration\x12\x39\n\x04Plan\x12\x17.leeward.v1.PlanRequest\x1a\x18.leeward.v1.PlanResponse\x12\x38\n\x03Run\x12\x16.leeward.v1.RunRequest\x1a\x17.leeward.v1.RunResponse0\x01\x12H\n\tGetQueued\x12\x1c.leeward.v1.GetQueuedRequest\x1a\x1d.leeward.v1.GetQueuedResponse\x12Q\n\x0c\x43\x61ncelQueued\x12\x1f.leeward.v1.CancelQueuedRequest\x1a .leeward.v1.CancelQueuedResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leeward.v1.collaboration_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GRAPHCHOICE']._serialized_start=189
-  _globals['_GRAPHCHOICE']._serialized_end=315
-  _globals['_AUTOCHOICE']._serialized_start=317
-  _globals['_AUTOCHOICE']._serialized_end=329
-  _globals['_PLANREQUEST']._serialized_start=332
-  _globals['_PLANREQUEST']._serialized_end=531
-  _globals['_PLANRESPONSE']._serialized_start=533
-  _globals['_PLANRESPONSE']._serialized_end=579
-  _globals['_RUNREQUEST']._serialized_start=582
-  _globals['_RUNREQUEST']._serialized_end=823
-  _globals['_RUNRESPONSE']._serialized_start=826
-  _globals['_RUNRESPONSE']._serialized_end=1349
-  _globals['_RUNPLANNED']._serialized_start=1351
-  _globals['_RUNPLANNED']._serialized_end=1395
-  _globals['_RELEASEAPPLIED']._serialized_start=1397
-  _globals['_RELEASEAPPLIED']._serialized_end=1470
-  _globals['_STEPSTARTED']._serialized_start=1473
-  _globals['_STEPSTARTED']._serialized_end=1627
-  _globals['_STEPDELTA']._serialized_start=1629
-  _globals['_STEPDELTA']._serialized_end=1668
-  _globals['_STEPFINISHED']._serialized_start=1670
-  _globals['_STEPFINISHED']._serialized_end=1788
-  _globals['_STEPSKIPPED']._serialized_start=1790
-  _globals['_STEPSKIPPED']._serialized_end=1817
-  _globals['_STEPFELLBACK']._serialized_start=1819
-  _globals['_STEPFELLBACK']._serialized_end=1891
-  _globals['_ANSWERDELTA']._serialized_start=1893
-  _globals['_ANSWERDELTA']._serialized_end=1964
-  _globals['_ANSWERFINISHED']._serialized_start=1966
-  _globals['_ANSWERFINISHED']._serialized_end=2079
-  _globals['_RUNFINISHED']._serialized_start=2081
-  _globals['_RUNFINISHED']._serialized_end=2132
-  _globals['_COLLABORATION']._serialized_start=2135
-  _globals['_COLLABORATION']._serialized_end=2267
+  _globals['_QUEUEDSTATE']._serialized_start=2759
+  _globals['_QUEUEDSTATE']._serialized_end=2986
+  _globals['_GRAPHCHOICE']._serialized_start=222
+  _globals['_GRAPHCHOICE']._serialized_end=348
+  _globals['_AUTOCHOICE']._serialized_start=350
+  _globals['_AUTOCHOICE']._serialized_end=362
+  _globals['_PLANREQUEST']._serialized_start=365
+  _globals['_PLANREQUEST']._serialized_end=564
+  _globals['_PLANRESPONSE']._serialized_start=566
+  _globals['_PLANRESPONSE']._serialized_end=612
+  _globals['_RUNREQUEST']._serialized_start=615
+  _globals['_RUNREQUEST']._serialized_end=874
+  _globals['_RUNRESPONSE']._serialized_start=877
+  _globals['_RUNRESPONSE']._serialized_end=1400
+  _globals['_RUNPLANNED']._serialized_start=1402
+  _globals['_RUNPLANNED']._serialized_end=1446
+  _globals['_RELEASEAPPLIED']._serialized_start=1448
+  _globals['_RELEASEAPPLIED']._serialized_end=1521
+  _globals['_STEPSTARTED']._serialized_start=1524
+  _globals['_STEPSTARTED']._serialized_end=1678
+  _globals['_STEPDELTA']._serialized_start=1680
+  _globals['_STEPDELTA']._serialized_end=1719
+  _globals['_STEPFINISHED']._serialized_start=1721
+  _globals['_STEPFINISHED']._serialized_end=1839
+  _globals['_STEPSKIPPED']._serialized_start=1841
+  _globals['_STEPSKIPPED']._serialized_end=1868
+  _globals['_STEPFELLBACK']._serialized_start=1870
+  _globals['_STEPFELLBACK']._serialized_end=1942
+  _globals['_ANSWERDELTA']._serialized_start=1944
+  _globals['_ANSWERDELTA']._serialized_end=2015
+  _globals['_ANSWERFINISHED']._serialized_start=2018
+  _globals['_ANSWERFINISHED']._serialized_end=2173
+  _globals['_RUNFINISHED']._serialized_start=2175
+  _globals['_RUNFINISHED']._serialized_end=2226
+  _globals['_QUEUEDRUN']._serialized_start=2229
+  _globals['_QUEUEDRUN']._serialized_end=2463
+  _globals['_GETQUEUEDREQUEST']._serialized_start=2465
+  _globals['_GETQUEUEDREQUEST']._serialized_end=2508
+  _globals['_GETQUEUEDRESPONSE']._serialized_start=2511
+  _globals['_GETQUEUEDRESPONSE']._serialized_end=2648
+  _globals['_CANCELQUEUEDREQUEST']._serialized_start=2650
+  _globals['_CANCELQUEUEDREQUEST']._serialized_end=2696
+  _globals['_CANCELQUEUEDRESPONSE']._serialized_start=2698
+  _globals['_CANCELQUEUEDRESPONSE']._serialized_end=2756
+  _globals['_COLLABORATION']._serialized_start=2989
+  _globals['_COLLABORATION']._serialized_end=3278
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,9 @@ labels allow it.
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from leeward.v1 import chat_pb2 as _chat_pb2
 from leeward.v1 import graph_pb2 as _graph_pb2
 from leeward.v1 import label_pb2 as _label_pb2
@@ -25,6 +27,50 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _QueuedState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QueuedStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QueuedState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUEUED_STATE_UNSPECIFIED: _QueuedState.ValueType  # 0
+    """Never sent; a receiver refuses it."""
+    QUEUED_STATE_WAITING: _QueuedState.ValueType  # 1
+    """Waits for the cloud, or for its turn."""
+    QUEUED_STATE_RUNNING: _QueuedState.ValueType  # 2
+    """Is being answered."""
+    QUEUED_STATE_ANSWERED: _QueuedState.ValueType  # 3
+    """Its answer is kept here for a while."""
+    QUEUED_STATE_REFUSED: _QueuedState.ValueType  # 4
+    """The policy of the time of sending does not let it leave."""
+    QUEUED_STATE_FAILED: _QueuedState.ValueType  # 5
+    """It cannot be answered; `error` says why."""
+    QUEUED_STATE_EXPIRED: _QueuedState.ValueType  # 6
+    """Its time ran out before it was answered."""
+    QUEUED_STATE_CANCELLED: _QueuedState.ValueType  # 7
+    """Somebody took it out of the queue."""
+
+class QueuedState(_QueuedState, metaclass=_QueuedStateEnumTypeWrapper):
+    """How a queued request stands."""
+
+QUEUED_STATE_UNSPECIFIED: QueuedState.ValueType  # 0
+"""Never sent; a receiver refuses it."""
+QUEUED_STATE_WAITING: QueuedState.ValueType  # 1
+"""Waits for the cloud, or for its turn."""
+QUEUED_STATE_RUNNING: QueuedState.ValueType  # 2
+"""Is being answered."""
+QUEUED_STATE_ANSWERED: QueuedState.ValueType  # 3
+"""Its answer is kept here for a while."""
+QUEUED_STATE_REFUSED: QueuedState.ValueType  # 4
+"""The policy of the time of sending does not let it leave."""
+QUEUED_STATE_FAILED: QueuedState.ValueType  # 5
+"""It cannot be answered; `error` says why."""
+QUEUED_STATE_EXPIRED: QueuedState.ValueType  # 6
+"""Its time ran out before it was answered."""
+QUEUED_STATE_CANCELLED: QueuedState.ValueType  # 7
+"""Somebody took it out of the queue."""
+Global___QueuedState: _TypeAlias = QueuedState  # noqa: Y015
 
 @_typing.final
 class GraphChoice(_message.Message):
@@ -164,6 +210,7 @@ class RunRequest(_message.Message):
     SAMPLING_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    NO_RETRY_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session whose placeholders the request shares; empty starts a new one."""
     idempotency_key: _builtins.str
@@ -172,6 +219,8 @@ class RunRequest(_message.Message):
     """Where the run's calls of this device's own models stand among those that wait: higher goes
     first, 0 is ordinary. The device's configuration bounds it; it is never sent on.
     """
+    no_retry: _builtins.bool
+    """With a key: every model beyond the device is asked at most once, even if that loses the answer."""
     @_builtins.property
     def graph(self) -> Global___GraphChoice:
         """Which graph."""
@@ -200,10 +249,11 @@ class RunRequest(_message.Message):
         sampling: _chat_pb2.Sampling | None = ...,
         idempotency_key: _builtins.str = ...,
         priority: _builtins.int = ...,
+        no_retry: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["declared_label", b"declared_label", "graph", b"graph", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared_label", b"declared_label", "graph", b"graph", "idempotency_key", b"idempotency_key", "messages", b"messages", "priority", b"priority", "sampling", b"sampling", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared_label", b"declared_label", "graph", b"graph", "idempotency_key", b"idempotency_key", "messages", b"messages", "no_retry", b"no_retry", "priority", b"priority", "sampling", b"sampling", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -544,6 +594,7 @@ class AnswerFinished(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     LABEL_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The whole answer, placeholders restored."""
     finish_reason: _chat_pb2.FinishReason.ValueType
@@ -552,16 +603,21 @@ class AnswerFinished(_message.Message):
     def label(self) -> _label_pb2.Label:
         """What the answer carries."""
 
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.ToolCall]:
+        """What the model asks of tools, when it stopped for that."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         finish_reason: _chat_pb2.FinishReason.ValueType = ...,
         label: _label_pb2.Label | None = ...,
+        tool_calls: _abc.Iterable[_chat_pb2.ToolCall] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["label", b"label"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "label", b"label", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "label", b"label", "text", b"text", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -590,3 +646,163 @@ class RunFinished(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunFinished: _TypeAlias = RunFinished  # noqa: Y015
+
+@_typing.final
+class QueuedRun(_message.Message):
+    """One request in the queue; without content."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    QUEUED_AT_FIELD_NUMBER: _builtins.int
+    LEFT_S_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    NO_RETRY_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    UPSTREAM_REPEATS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """The idempotency key under which it was sent, or the one that was given to it."""
+    state: Global___QueuedState.ValueType
+    """How it stands."""
+    left_s: _builtins.float
+    """How much longer it waits, seconds; 0 once it has ended."""
+    priority: _builtins.int
+    """Higher goes first."""
+    no_retry: _builtins.bool
+    """Whether models beyond the device are asked at most once."""
+    attempts: _builtins.int
+    """How often it was begun."""
+    upstream_repeats: _builtins.int
+    """How often models beyond the device were asked again what they had been asked."""
+    error: _builtins.str
+    """Name of the failure, a class of `runtime.errors`; of the last attempt while it waits."""
+    @_builtins.property
+    def queued_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was queued, by the device's clock of that time."""
+
+    def __init__(
+        self,
+        *,
+        idempotency_key: _builtins.str = ...,
+        state: Global___QueuedState.ValueType = ...,
+        queued_at: _timestamp_pb2.Timestamp | None = ...,
+        left_s: _builtins.float = ...,
+        priority: _builtins.int = ...,
+        no_retry: _builtins.bool = ...,
+        attempts: _builtins.int = ...,
+        upstream_repeats: _builtins.int = ...,
+        error: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["queued_at", b"queued_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "error", b"error", "idempotency_key", b"idempotency_key", "left_s", b"left_s", "no_retry", b"no_retry", "priority", b"priority", "queued_at", b"queued_at", "state", b"state", "upstream_repeats", b"upstream_repeats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueuedRun: _TypeAlias = QueuedRun  # noqa: Y015
+
+@_typing.final
+class GetQueuedRequest(_message.Message):
+    """Which queued request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """The key."""
+    def __init__(
+        self,
+        *,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQueuedRequest: _TypeAlias = GetQueuedRequest  # noqa: Y015
+
+@_typing.final
+class GetQueuedResponse(_message.Message):
+    """How it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def run(self) -> Global___QueuedRun:
+        """State and numbers."""
+
+    @_builtins.property
+    def answer(self) -> Global___AnswerFinished:
+        """The answer; absent until it is there."""
+
+    @_builtins.property
+    def receipt(self) -> _receipt_pb2.Receipt:
+        """What the caller can show; absent until the answer is there."""
+
+    def __init__(
+        self,
+        *,
+        run: Global___QueuedRun | None = ...,
+        answer: Global___AnswerFinished | None = ...,
+        receipt: _receipt_pb2.Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "receipt", b"receipt", "run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "receipt", b"receipt", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetQueuedResponse: _TypeAlias = GetQueuedResponse  # noqa: Y015
+
+@_typing.final
+class CancelQueuedRequest(_message.Message):
+    """Which queued request nobody wants any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    idempotency_key: _builtins.str
+    """The key."""
+    def __init__(
+        self,
+        *,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelQueuedRequest: _TypeAlias = CancelQueuedRequest  # noqa: Y015
+
+@_typing.final
+class CancelQueuedResponse(_message.Message):
+    """It will not be answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def run(self) -> Global___QueuedRun:
+        """How it stands now: one that had ended stays as it was."""
+
+    def __init__(
+        self,
+        *,
+        run: Global___QueuedRun | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelQueuedResponse: _TypeAlias = CancelQueuedResponse  # noqa: Y015

@@ -45,6 +45,16 @@ class CollaborationStub:
                 request_serializer=leeward_dot_v1_dot_collaboration__pb2.RunRequest.SerializeToString,
                 response_deserializer=leeward_dot_v1_dot_collaboration__pb2.RunResponse.FromString,
                 _registered_method=True)
+        self.GetQueued = channel.unary_unary(
+                '/leeward.v1.Collaboration/GetQueued',
+                request_serializer=leeward_dot_v1_dot_collaboration__pb2.GetQueuedRequest.SerializeToString,
+                response_deserializer=leeward_dot_v1_dot_collaboration__pb2.GetQueuedResponse.FromString,
+                _registered_method=True)
+        self.CancelQueued = channel.unary_unary(
+                '/leeward.v1.Collaboration/CancelQueued',
+                request_serializer=leeward_dot_v1_dot_collaboration__pb2.CancelQueuedRequest.SerializeToString,
+                response_deserializer=leeward_dot_v1_dot_collaboration__pb2.CancelQueuedResponse.FromString,
+                _registered_method=True)
 
 
 class CollaborationServicer:
@@ -66,6 +76,20 @@ class CollaborationServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQueued(self, request, context):
+        """Says how a request stands that waits for the cloud, and gives its answer once it is there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelQueued(self, request, context):
+        """Takes a request out of the queue. What was sent stays charged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CollaborationServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +102,16 @@ def add_CollaborationServicer_to_server(servicer, server):
                     servicer.Run,
                     request_deserializer=leeward_dot_v1_dot_collaboration__pb2.RunRequest.FromString,
                     response_serializer=leeward_dot_v1_dot_collaboration__pb2.RunResponse.SerializeToString,
+            ),
+            'GetQueued': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQueued,
+                    request_deserializer=leeward_dot_v1_dot_collaboration__pb2.GetQueuedRequest.FromString,
+                    response_serializer=leeward_dot_v1_dot_collaboration__pb2.GetQueuedResponse.SerializeToString,
+            ),
+            'CancelQueued': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelQueued,
+                    request_deserializer=leeward_dot_v1_dot_collaboration__pb2.CancelQueuedRequest.FromString,
+                    response_serializer=leeward_dot_v1_dot_collaboration__pb2.CancelQueuedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +169,60 @@ class Collaboration:
             '/leeward.v1.Collaboration/Run',
             leeward_dot_v1_dot_collaboration__pb2.RunRequest.SerializeToString,
             leeward_dot_v1_dot_collaboration__pb2.RunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQueued(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leeward.v1.Collaboration/GetQueued',
+            leeward_dot_v1_dot_collaboration__pb2.GetQueuedRequest.SerializeToString,
+            leeward_dot_v1_dot_collaboration__pb2.GetQueuedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelQueued(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leeward.v1.Collaboration/CancelQueued',
+            leeward_dot_v1_dot_collaboration__pb2.CancelQueuedRequest.SerializeToString,
+            leeward_dot_v1_dot_collaboration__pb2.CancelQueuedResponse.FromString,
             options,
             channel_credentials,
             insecure,

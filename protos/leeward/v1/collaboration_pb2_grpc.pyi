@@ -41,6 +41,10 @@ class CollaborationStub:
     """Runs a graph and streams what happens: the plan first, then steps and answer as they come, the
     receipt last. A stream that ends without its receipt is an error, whatever its status.
     """
+    GetQueued: _grpc.UnaryUnaryMultiCallable[_collaboration_pb2.GetQueuedRequest, _collaboration_pb2.GetQueuedResponse]
+    """Says how a request stands that waits for the cloud, and gives its answer once it is there."""
+    CancelQueued: _grpc.UnaryUnaryMultiCallable[_collaboration_pb2.CancelQueuedRequest, _collaboration_pb2.CancelQueuedResponse]
+    """Takes a request out of the queue. What was sent stays charged."""
 
 @_typing.type_check_only
 class CollaborationAsyncStub(CollaborationStub):
@@ -53,6 +57,10 @@ class CollaborationAsyncStub(CollaborationStub):
     """Runs a graph and streams what happens: the plan first, then steps and answer as they come, the
     receipt last. A stream that ends without its receipt is an error, whatever its status.
     """
+    GetQueued: _aio.UnaryUnaryMultiCallable[_collaboration_pb2.GetQueuedRequest, _collaboration_pb2.GetQueuedResponse]  # type: ignore[assignment]
+    """Says how a request stands that waits for the cloud, and gives its answer once it is there."""
+    CancelQueued: _aio.UnaryUnaryMultiCallable[_collaboration_pb2.CancelQueuedRequest, _collaboration_pb2.CancelQueuedResponse]  # type: ignore[assignment]
+    """Takes a request out of the queue. What was sent stays charged."""
 
 class CollaborationServicer(metaclass=_abc_1.ABCMeta):
     """Plans and runs collaboration graphs. Deadlines are gRPC's own; cancelling a run cancels its steps."""
@@ -74,5 +82,21 @@ class CollaborationServicer(metaclass=_abc_1.ABCMeta):
         """Runs a graph and streams what happens: the plan first, then steps and answer as they come, the
         receipt last. A stream that ends without its receipt is an error, whatever its status.
         """
+
+    @_abc_1.abstractmethod
+    def GetQueued(
+        self,
+        request: _collaboration_pb2.GetQueuedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collaboration_pb2.GetQueuedResponse, _abc.Awaitable[_collaboration_pb2.GetQueuedResponse]]:
+        """Says how a request stands that waits for the cloud, and gives its answer once it is there."""
+
+    @_abc_1.abstractmethod
+    def CancelQueued(
+        self,
+        request: _collaboration_pb2.CancelQueuedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collaboration_pb2.CancelQueuedResponse, _abc.Awaitable[_collaboration_pb2.CancelQueuedResponse]]:
+        """Takes a request out of the queue. What was sent stays charged."""
 
 def add_CollaborationServicer_to_server(servicer: CollaborationServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -82,6 +82,7 @@ class GenerateRequest(_message.Message):
     TOOLS_FIELD_NUMBER: _builtins.int
     TOOL_CHOICE_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    KEY_TERMS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model as the node names it."""
     idempotency_key: _builtins.str
@@ -118,6 +119,10 @@ class GenerateRequest(_message.Message):
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.ToolDefinition]:
         """Tools that the model may ask for; empty for none."""
 
+    @_builtins.property
+    def key_terms(self) -> Global___KeyTerms:
+        """What is asked of the idempotency key beside that; absent for what every key means."""
+
     def __init__(
         self,
         *,
@@ -131,14 +136,49 @@ class GenerateRequest(_message.Message):
         tools: _abc.Iterable[_chat_pb2.ToolDefinition] | None = ...,
         tool_choice: _builtins.str = ...,
         priority: _builtins.int = ...,
+        key_terms: Global___KeyTerms | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "ledger", b"ledger", "provenance", b"provenance", "sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key_terms", b"key_terms", "label", b"label", "ledger", b"ledger", "provenance", b"provenance", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "label", b"label", "ledger", b"ledger", "messages", b"messages", "model", b"model", "priority", b"priority", "provenance", b"provenance", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "key_terms", b"key_terms", "label", b"label", "ledger", b"ledger", "messages", b"messages", "model", b"model", "priority", b"priority", "provenance", b"provenance", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
+
+@_typing.final
+class KeyTerms(_message.Message):
+    """What a sender that keeps a call until it is answered asks of the call's idempotency key: once
+    begun it is brought to its end, whoever hangs up, and it is charged when it is answered whole.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEPT_S_FIELD_NUMBER: _builtins.int
+    NO_RETRY_FIELD_NUMBER: _builtins.int
+    IS_REPEAT_FIELD_NUMBER: _builtins.int
+    kept_s: _builtins.float
+    """How long the key is remembered after its answer, seconds. A node may forget it sooner."""
+    no_retry: _builtins.bool
+    """The model is asked at most once under this key: no second attempt anywhere, and none later."""
+    is_repeat: _builtins.bool
+    """The sender knows that the call was answered, and has lost the answer: the model is asked again,
+    and nothing is charged for it.
+    """
+    def __init__(
+        self,
+        *,
+        kept_s: _builtins.float = ...,
+        no_retry: _builtins.bool = ...,
+        is_repeat: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_repeat", b"is_repeat", "kept_s", b"kept_s", "no_retry", b"no_retry"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyTerms: _TypeAlias = KeyTerms  # noqa: Y015
 
 @_typing.final
 class GenerateResponse(_message.Message):
@@ -220,6 +260,7 @@ class Completion(_message.Message):
     LEDGER_POSITION_FIELD_NUMBER: _builtins.int
     TOOL_CALLS_FIELD_NUMBER: _builtins.int
     PAYLOAD_BYTES_FIELD_NUMBER: _builtins.int
+    UPSTREAM_REPEATS_FIELD_NUMBER: _builtins.int
     finish_reason: _chat_pb2.FinishReason.ValueType
     """Why the model stopped."""
     model: _builtins.str
@@ -230,6 +271,10 @@ class Completion(_message.Message):
     """Ledger position of the passage; set by an edge's gate when the call left the edge."""
     payload_bytes: _builtins.int
     """Bytes of the call as it left the edge; set with `ledger_position`."""
+    upstream_repeats: _builtins.int
+    """How often a model had been asked the same, under the call's idempotency key, before this answer
+    was begun.
+    """
     @_builtins.property
     def usage(self) -> _chat_pb2.Usage:
         """What the call consumed."""
@@ -253,10 +298,11 @@ class Completion(_message.Message):
         ledger_position: _builtins.int | None = ...,
         tool_calls: _abc.Iterable[_chat_pb2.ToolCall] | None = ...,
         payload_bytes: _builtins.int = ...,
+        upstream_repeats: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "ledger_position", b"ledger_position", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "finish_reason", b"finish_reason", "ledger_position", b"ledger_position", "model", b"model", "node", b"node", "payload_bytes", b"payload_bytes", "timings", b"timings", "tool_calls", b"tool_calls", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "finish_reason", b"finish_reason", "ledger_position", b"ledger_position", "model", b"model", "node", b"node", "payload_bytes", b"payload_bytes", "timings", b"timings", "tool_calls", b"tool_calls", "upstream_repeats", b"upstream_repeats", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ledger_position: _TypeAlias = _typing.Literal["ledger_position"]  # noqa: Y015
     _WhichOneofArgType__ledger_position: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position"]  # noqa: Y015

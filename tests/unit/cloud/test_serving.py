@@ -98,6 +98,8 @@ class Budget:
         self.settled: list[Outcome] = []
         self._refusal = refusal
 
+    repeats = 0
+
     async def reserve(self, call: Call, worst: WorstCase) -> "Budget":
         if self._refusal is not None:
             raise self._refusal

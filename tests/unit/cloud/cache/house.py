@@ -110,6 +110,8 @@ class Budget:
     settled: list[Outcome] = field(default_factory=list)
     refusals: list[LeewardError] = field(default_factory=list)
 
+    repeats = 0
+
     async def reserve(self, call: Call, worst: WorstCase) -> "Budget":
         await asyncio.sleep(0)
         if self.refusals:

@@ -96,6 +96,8 @@ class Budgets:
         self.settled: list[Outcome] = []
         self.ended = asyncio.Event()
 
+    repeats = 0
+
     async def reserve(self, call: Call, worst: WorstCase) -> "Budgets":
         if self.refusal is not None:
             raise self.refusal

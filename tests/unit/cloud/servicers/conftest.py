@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloud.authorities import Authorities
 from cloud.calls import Caller
+from cloud.idempotency.finishing import Finishing
 from cloud.listener import Listener
 from cloud.open_calls import OpenCalls
 from cloud.server_certificates import ServerCertificates
@@ -100,7 +101,12 @@ async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
     server = new_server(max_concurrent_rpcs=64)
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(
-            access=access, serving=serving, heads=heads, calls=calls, node=NodeName("cloud")
+            access=access,
+            serving=serving,
+            finishing=Finishing(serving),
+            heads=heads,
+            calls=calls,
+            node=NodeName("cloud"),
         ),
         server,
     )
