@@ -31,6 +31,7 @@ from edge.outbox.calls import KeptCalls
 from edge.outbox.opened import Queue, earliest_s, opened_outbox, opened_queue
 from edge.policy_revision import remember_revision
 from edge.privacy.approvals import Approvals
+from edge.privacy.purging import purging
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.sketch import ModelSketcher
 from edge.privacy.vault import Vault
@@ -44,6 +45,7 @@ from runtime.collaboration.graphs import GraphBook
 from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid
 from runtime.executor.executor import Executor
+from runtime.guards.port import guarded
 from runtime.http.certificate_files import following_certificate
 from runtime.http.server import bind_http, serving_http
 from runtime.identity.signing_keys import load_signers
@@ -68,7 +70,6 @@ __all__ = ["MODEL_HEALTH_PREFIX", "serve"]
 _logger = logging.getLogger("leeward.edge")
 _GRACE_S = 10.0
 _MAX_CALLS = 256
-_PURGE_INTERVAL_S = 3600.0
 _SCANS_AT_ONCE = 4
 _HOUR_S = 3600.0
 
@@ -201,7 +202,7 @@ async def _core(
         sketcher=sketcher,
         has_surrogates=documents.policy.placeholders is PlaceholderStyle.SURROGATES,
     )
-    await stack.enter_async_context(_purging(releases))
+    await stack.enter_async_context(purging(releases))
     rules = documents.policy.approvals or ApprovalRules()
     approvals = Approvals(
         releases,
@@ -241,7 +242,14 @@ async def _core(
     healthy = _healthy(config, cloud)
     tracer = tracing.get_tracer("leeward.edge")
     executor = Executor(
-        {node: TracedModel(port, tracer, node=node) for node, port in ports.items()},
+        {
+            node: TracedModel(
+                guarded(port, documents.guards, documents.catalog, node=node, judges=models),
+                tracer,
+                node=node,
+            )
+            for node, port in ports.items()
+        },
         releases,
         policy=documents.policy,
         catalog=documents.catalog,
@@ -352,23 +360,6 @@ async def _renewing(renewal: Renewal) -> AsyncIterator[None]:
     """Keep the certificate good, for as long as the block lasts."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(renewal.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-
-
-@asynccontextmanager
-async def _purging(releases: EdgeReleases) -> AsyncIterator[None]:
-    """Delete expired originals now and then, for as long as the block lasts."""
-
-    async def purge() -> None:
-        while True:
-            await releases.purge()
-            await asyncio.sleep(_PURGE_INTERVAL_S)
-
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(purge())
         try:
             yield
         finally:

@@ -120,6 +120,8 @@ class _EdgeShape(Shape):
     patterns: Places = True
     """Serve the shipped patterns too, with these models in their places; a place that is left out
     gets the catalog's best fit. ``false`` serves none."""
+    guards: str | None = Field(default=None, min_length=1, max_length=4096)
+    """File of guards, who judge each text on its way to a model and back; left out: none."""
     graph_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
     """Public key files (PEM, Ed25519) of those who may sign graphs: every file of ``graphs`` then
     needs a signature by one of them. Left out, unsigned graphs load, too."""
@@ -238,6 +240,7 @@ class EdgeConfig:
     session_hours: float
     patterns: Mapping[str, ModelName] | None = field(default_factory=dict)
     """Models for the places of the shipped patterns; ``None`` serves none of them."""
+    guards: Path | None = None
 
 
 def load_config(path: Path) -> EdgeConfig:
@@ -281,6 +284,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         graphs=base / shape.graphs,
         graph_signers=_paths(base, shape.graph_signers),
         patterns=places_of(shape.patterns),
+        guards=base / shape.guards if shape.guards else None,
         policy_signers=_paths(base, shape.policy_signers),
         sketch_model=ModelName(shape.sketch_model) if shape.sketch_model else None,
         default_graph=shape.default_graph,

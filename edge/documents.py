@@ -12,6 +12,8 @@ from runtime.clock import Clock, SystemClock
 from runtime.collaboration.graph_files import load_graphs, unknown_models
 from runtime.errors import ConfigInvalid
 from runtime.graph.model import Graph
+from runtime.guards.document import load_guards
+from runtime.guards.model import Guards
 from runtime.identity.policy_signature import load_signed_policy
 from runtime.identity.signing_keys import load_signers
 from runtime.patterns.book import bound_patterns, places_in
@@ -29,6 +31,7 @@ class EdgeDocuments:
     graphs: Mapping[str, Graph]
     patterns: Mapping[str, Graph]
     """Shipped ones; a graph of the device stands before a pattern of its name."""
+    guards: Guards
 
 
 def load_documents(config: EdgeConfig, *, clock: Clock | None = None) -> EdgeDocuments:
@@ -49,10 +52,12 @@ def load_documents(config: EdgeConfig, *, clock: Clock | None = None) -> EdgeDoc
         catalog=catalog,
         graphs=load_graphs(config.graphs, config.graph_signers),
         patterns=_patterns(config, catalog, today),
+        guards=load_guards(config.guards) if config.guards else Guards(),
     )
     _check_nodes(config, documents.catalog)
     _check_models(config, documents.catalog)
     _check_sketch_model(config)
+    _check_guards(config, documents.guards)
     _check_graphs(config, documents)
     return documents
 
@@ -115,6 +120,15 @@ def _check_sketch_model(config: EdgeConfig) -> None:
     if config.sketch_model is not None and config.sketch_model not in running:
         reason = f'"{config.sketch_model}" is not among `models`: {", ".join(running)}'
         raise ConfigInvalid(reason, field="sketch_model")
+
+
+def _check_guards(config: EdgeConfig, guards: Guards) -> None:
+    running = {model.name for model in config.models}
+    for guard in guards.every:
+        if guard.model is not None and guard.model not in running:
+            names = ", ".join(sorted(running))
+            reason = f'"{guard.model}" is not among the `models` of this device: {names}'
+            raise ConfigInvalid(reason, file=str(config.guards), field=f"guards.{guard.name}.model")
 
 
 def _check_graphs(config: EdgeConfig, documents: EdgeDocuments) -> None:

@@ -20,6 +20,7 @@ LeewardError
 │   ├── ApprovalRefused         nobody approved what the policy wants approved
 │   ├── ContentRefused          a gateway found content above its own clearance
 │   └── LedgerUnavailable       the passage could not be recorded, so it did not happen
+├── GuardRefused                a guard refused a text on its way to or from a model
 ├── LedgerCorrupt               the record was altered, reordered or cut
 ├── VaultLocked                 the vault's key is missing or does not fit
 ├── IdentityError
@@ -64,7 +65,8 @@ __all__ = [
     "BudgetExhausted", "CallInFlight", "Cancelled", "CapacityExhausted", "CatalogInvalid",
     "CertificateInvalid", "CloudAway", "ConfigInvalid", "ContentRefused", "ContextOverflow",
     "DatabaseUnavailable", "DeadlineExceeded", "DetectionFailed", "DocumentInvalid",
-    "EngineCrashed", "GateRefused", "GraphInvalid", "IdentityError", "KeyRefused", "LeakFound",
+    "EngineCrashed", "GateRefused", "GraphInvalid", "GuardRefused", "IdentityError", "KeyRefused",
+    "LeakFound",
     "LedgerCorrupt", "LedgerUnavailable", "LeewardError", "ModelInvalid", "ModelTooLarge",
     "NotFound", "NotImplementedYet", "NotPermitted", "OutboxFull", "PolicyInvalid",
     "PolicyViolation", "PriceMissing", "PrivacyError", "RequestInvalid", "RequestQueued",
@@ -210,6 +212,10 @@ class ContentRefused(PrivacyError):
 
 class LedgerUnavailable(PrivacyError):
     """The passage could not be recorded durably, so it did not happen."""
+
+
+class GuardRefused(LeewardError):
+    """A guard refused a text on its way to or from a model, or could not judge it."""
 
 
 class LedgerCorrupt(LeewardError):

@@ -59,6 +59,7 @@ BANDS: Final[Mapping[int, str]] = MappingProxyType(
         40: "models and engines on this node",
         50: "network and time",
         60: "the fleet: desired state and rollouts",
+        70: "guards: a text did not pass",
     }
 )
 """What each band of ten is about, by its first code."""
@@ -114,6 +115,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.RequestUnfinished: 59,
         errors.StateInvalid: 60,
         errors.StateUnhealthy: 61,
+        errors.GuardRefused: 70,
     }
 )
 """Every named failure; a test proves it total."""

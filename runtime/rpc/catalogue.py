@@ -79,6 +79,7 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.LedgerUnavailable: PublicStatus(
         StatusCode.FAILED_PRECONDITION, "passage could not be recorded"
     ),
+    errors.GuardRefused: PublicStatus(StatusCode.PERMISSION_DENIED, "a guard refused the text"),
     errors.LedgerCorrupt: PublicStatus(StatusCode.DATA_LOSS, "ledger is corrupt"),
     errors.VaultLocked: PublicStatus(StatusCode.FAILED_PRECONDITION, "vault is locked"),
     # Who is who; one sentence for all, so that a probe learns nothing.

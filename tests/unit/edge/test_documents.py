@@ -146,3 +146,18 @@ def test_the_configuration_says_which_models_patterns_get(device: Path, line, na
 def test_a_pattern_gets_no_model_that_the_catalog_lacks(device: Path) -> None:
     with pytest.raises(ConfigInvalid, match='patterns: place "far" gets a model that the cat'):
         load_documents(config(device, signers="patterns: {far: big}\n"))
+
+
+def test_guards_are_loaded_and_ask_a_model_of_the_device(device: Path) -> None:
+    (device / "guards.yaml").write_text("leeward: guards/v1\nguards: {judge: {model: small}}\n")
+
+    documents = load_documents(config(device, signers="guards: guards.yaml\n"))
+
+    assert [guard.name for guard in documents.guards.every] == ["judge"]
+
+
+def test_a_guard_that_asks_a_model_of_elsewhere_is_refused(device: Path) -> None:
+    (device / "guards.yaml").write_text("leeward: guards/v1\nguards: {judge: {model: big}}\n")
+
+    with pytest.raises(ConfigInvalid, match=r'guards\.judge\.model: "big" is not among'):
+        load_documents(config(device, signers="guards: guards.yaml\n"))
