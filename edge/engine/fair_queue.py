@@ -27,6 +27,11 @@ class FairQueue(Generic[_Entry]):
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def highest_priority(self) -> int | None:
+        """Of the entry whose turn it is; ``None`` when nothing waits."""
+        return max(self._lanes, default=None)
+
     def put(self, entry: _Entry, *, caller: str, priority: int = 0) -> None:
         """Add an entry behind all others of its caller and priority."""
         self._lanes.setdefault(priority, {}).setdefault(caller, deque()).append(entry)

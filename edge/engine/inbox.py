@@ -86,6 +86,14 @@ class Inbox:
             while not self._waiting:
                 self._changed.wait()
 
+    def waits_above(self, priority: int) -> bool:
+        """Whether a call of a higher priority waits; called between any two steps."""
+        if not self._waiting:
+            return False
+        with self._changed:
+            highest = self._waiting.highest_priority
+        return highest is not None and highest > priority
+
     def next(self) -> Ticket | None:
         """Make the call whose turn it is an active one; ``None`` when none waits."""
         with self._changed:

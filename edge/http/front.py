@@ -7,8 +7,9 @@ token or callers' certificates are asked for (``edge.config`` checks that).
 import hmac
 import logging
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
@@ -22,20 +23,22 @@ from edge.outbox.queueing import Runs
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
 from runtime.collaboration.collaboration import CollaborationRequest
-from runtime.collaboration.graphs import AUTO, PREFIX, GraphBook, choice_of
+from runtime.collaboration.graphs import AUTO, PREFIX, GraphBook, GraphChoice, PlainModel, choice_of
 from runtime.errors import KeyRefused, NotFound
 from runtime.http.answers import first_answer, sse, whole
 from runtime.http.body import read_shape
 from runtime.http.boundary import Handler, guarded
+from runtime.http.choices import choices_sse, first_choice, side_by_side, whole_choices
 from runtime.http.envelope import Envelope, Kind
 from runtime.http.hangup import unless_gone
 from runtime.http.status import error_body
-from runtime.http.wire import ChatRequest, CompletionRequest, EmbeddingRequest
-from runtime.ids import ModelName, SessionId
+from runtime.http.wire import MAX_CHOICES, ChatRequest, CompletionRequest, EmbeddingRequest
+from runtime.ids import ModelName, RequestId, SessionId
 from runtime.ports import EmbeddingPort
 
 __all__ = ["HttpFront"]
 
+_SEEDS: Final = 2**32
 _logger = logging.getLogger("leeward.edge.http")
 
 
@@ -118,8 +121,10 @@ class HttpFront:
     ) -> Response:
         check_priority(body.leeward.priority, most=self._max_priority)
         tools, tool_choice = body.to_tools()
+        choice = choice_of(body.model)
+        most_choices = MAX_CHOICES if self._is_local(choice) else 1
         asked = CollaborationRequest(
-            choice=choice_of(body.model),
+            choice=choice,
             messages=body.to_messages(takes_tools=True),
             tools=tools,
             tool_choice=tool_choice,
@@ -129,7 +134,7 @@ class HttpFront:
             declared=body.leeward.label(),
             session_id=SessionId(body.leeward.session_id) if body.leeward.session_id else None,
             caller=body.leeward.session_id or _peer(request),
-            sampling=body.sampling(),
+            sampling=body.sampling(most_choices=most_choices),
             deadline_s=self._deadline_s,
         )
         prefix = "chatcmpl" if kind == "chat" else "cmpl"
@@ -140,26 +145,47 @@ class HttpFront:
             kind=kind,
             top_logprobs=body.shown_alternatives,
         )
+        headers = {"x-leeward-request-id": str(asked.request_id)}
+        if (count := body.choices(most=most_choices)) > 1:
+            return await self._several(request, body, asked, envelope, count, headers)
         events = self._collaboration.run(asked)
-        headers = {"x-leeward-request-id": asked.request_id}
         if not body.stream:
             return JSONResponse(
                 await unless_gone(request, whole(events, envelope)), headers=headers
             )
         # Failures before the first text become an HTTP status; later ones an error event.
         plan, first = await unless_gone(request, first_answer(events))
-        return StreamingResponse(
-            sse(
-                plan,
-                first,
-                events,
-                envelope,
-                with_usage=body.wants_usage,
-                error_body=error_body,
-            ),
-            media_type="text/event-stream",
-            headers=headers | {"cache-control": "no-store"},
+        answer = sse(
+            plan, first, events, envelope, with_usage=body.wants_usage, error_body=error_body
         )
+        return _event_stream(answer, headers)
+
+    async def _several(
+        self,
+        request: Request,
+        body: ChatRequest | CompletionRequest,
+        asked: CollaborationRequest,
+        envelope: Envelope,
+        count: int,
+        headers: dict[str, str],
+    ) -> Response:
+        """Answer with several choices: a run for each, and the prompt computed once for all."""
+        told = side_by_side(lambda choice: self._collaboration.run(_again(asked, choice)), count)
+        if not body.stream:
+            whole_body = whole_choices(told, envelope, count)
+            return JSONResponse(await unless_gone(request, whole_body), headers=headers)
+        before = await unless_gone(request, first_choice(told))
+        events = choices_sse(
+            before, told, envelope, count, with_usage=body.wants_usage, error_body=error_body
+        )
+        return _event_stream(events, headers)
+
+    def _is_local(self, choice: GraphChoice) -> bool:
+        """Whether one model of this device answers, so that asking it again sends nothing away."""
+        if not isinstance(choice, PlainModel):
+            return False
+        model = self._catalog.model_by_name.get(choice.model)
+        return model is not None and self._catalog.node_of(model).zone == "edge"
 
     async def _embeddings(self, request: Request) -> Response:
         body = await read_shape(request, EmbeddingRequest)
@@ -203,6 +229,29 @@ class HttpFront:
 
 async def _alive(_request: Request) -> Response:
     return JSONResponse({"status": "serving"})
+
+
+def _event_stream(events: AsyncGenerator[str, None], headers: dict[str, str]) -> Response:
+    return StreamingResponse(
+        events,
+        media_type="text/event-stream",
+        headers=headers | {"cache-control": "no-store"},
+    )
+
+
+def _again(asked: CollaborationRequest, choice: int) -> CollaborationRequest:
+    """Return a request as one of its choices asks it: with a seed and a key of its own, if any."""
+    if not choice:
+        return asked
+    sampling, key = asked.sampling, asked.idempotency_key
+    if sampling.seed is not None:
+        sampling = replace(sampling, seed=(sampling.seed + choice) % _SEEDS)
+    return replace(
+        asked,
+        sampling=sampling,
+        idempotency_key=f"{key}/{choice}" if key else key,
+        request_id=RequestId(uuid.uuid4().hex),
+    )
 
 
 def _peer(request: Request) -> str:

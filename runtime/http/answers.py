@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from runtime.errors import LeewardError, StreamBroken
@@ -20,7 +20,49 @@ from runtime.http.envelope import DONE, Envelope, event_text, usage_data
 from runtime.planner.model import Plan
 from runtime.ports import TokenLogprob
 
-__all__ = ["first_answer", "sse", "whole"]
+__all__ = ["Gathered", "extension", "first_answer", "items_of", "sse", "whole"]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What the events of a run came to."""
+
+    answer: AnswerFinished | None = None
+    receipt: Receipt | None = None
+    plan: Plan | None = None
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+
+    def take(self, event: Event) -> None:
+        """Note the next event."""
+        match event:
+            case RunPlanned():
+                self.plan = event.plan
+            case AnswerDelta():
+                self.logprobs += event.logprobs
+            case AnswerFinished():
+                self.answer = event
+            case RunFinished():
+                self.receipt = event.receipt
+            case _:
+                pass
+
+    def body(self, envelope: Envelope) -> dict[str, Any]:
+        """Return the response body, receipt included.
+
+        Raises:
+            StreamBroken: The run ended without an answer.
+        """
+        answer = self.answer
+        if answer is None or self.receipt is None:
+            raise StreamBroken("the run ended without an answer")
+        body = envelope.body(
+            answer.text,
+            answer.finish_reason,
+            self.receipt.usage,
+            self.logprobs,
+            answer.tool_calls,
+        )
+        return body | {"leeward": extension(self.receipt, self.plan)}
 
 
 async def whole(events: AsyncGenerator[Event, None], envelope: Envelope) -> dict[str, Any]:
@@ -29,29 +71,11 @@ async def whole(events: AsyncGenerator[Event, None], envelope: Envelope) -> dict
     Raises:
         LeewardError: The run failed.
     """
-    answer: AnswerFinished | None = None
-    receipt: Receipt | None = None
-    plan: Plan | None = None
-    logprobs: list[TokenLogprob] = []
+    gathered = Gathered()
     async with aclosing(events):
         async for event in events:
-            match event:
-                case RunPlanned():
-                    plan = event.plan
-                case AnswerDelta():
-                    logprobs += event.logprobs
-                case AnswerFinished():
-                    answer = event
-                case RunFinished():
-                    receipt = event.receipt
-                case _:
-                    pass
-    if answer is None or receipt is None:
-        raise StreamBroken("the run ended without an answer")
-    body = envelope.body(
-        answer.text, answer.finish_reason, receipt.usage, logprobs, answer.tool_calls
-    )
-    return body | {"leeward": _extension(receipt, plan)}
+            gathered.take(event)
+    return gathered.body(envelope)
 
 
 async def first_answer(events: AsyncGenerator[Event, None]) -> tuple[Plan | None, Event]:
@@ -97,23 +121,28 @@ async def sse(
         yield DONE
 
 
-def _items(
-    event: Event, envelope: Envelope, plan: Plan | None, *, with_usage: bool
-) -> list[dict[str, Any]]:
+def items_of(event: Event, envelope: Envelope) -> list[dict[str, Any]]:
+    """Return what of an answer an event adds to its stream."""
     match event:
         case AnswerDelta(text, logprobs):
             return [envelope.piece(text, logprobs)]
         case AnswerFinished(_, reason, _, calls):
             asked = [envelope.tools(calls)] if calls else []
             return [*asked, envelope.end(reason)]
-        case RunFinished(receipt):
-            last = envelope.chunk([]) | {"leeward": _extension(receipt, plan)}
-            return [last | {"usage": usage_data(receipt.usage)} if with_usage else last]
         case _:
             return []
 
 
-def _extension(receipt: Receipt, plan: Plan | None) -> dict[str, Any]:
+def _items(
+    event: Event, envelope: Envelope, plan: Plan | None, *, with_usage: bool
+) -> list[dict[str, Any]]:
+    if not isinstance(event, RunFinished):
+        return items_of(event, envelope)
+    last = envelope.chunk([]) | {"leeward": extension(event.receipt, plan)}
+    return [last | {"usage": usage_data(event.receipt.usage)} if with_usage else last]
+
+
+def extension(receipt: Receipt, plan: Plan | None) -> dict[str, Any]:
     """Leeward's own part of an answer: the receipt, and what the planner changed and why."""
     repairs = [] if plan is None else [asdict(repair) for repair in plan.repairs]
     return {"receipt": receipt_to_data(receipt), "repairs": repairs}

@@ -26,6 +26,8 @@ class Envelope:
     kind: Kind
     top_logprobs: int = 0
     """How many alternatives to a token are shown, where tokens are shown at all."""
+    index: int = 0
+    """Which of several choices it is about."""
 
     def chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
         """Return one streamed object."""
@@ -41,7 +43,7 @@ class Envelope:
         tool_calls: Sequence[ToolCall] = (),
     ) -> dict[str, Any]:
         """Return the one object of a response that is not streamed."""
-        choice: dict[str, Any] = {"index": 0, "finish_reason": reason.value}
+        choice: dict[str, Any] = {"index": self.index, "finish_reason": reason.value}
         if self.kind == "chat":
             choice["message"] = {"role": "assistant", "content": text}
             if tool_calls:
@@ -59,24 +61,29 @@ class Envelope:
     def opening(self) -> list[dict[str, Any]]:
         """Return what is streamed before the first piece."""
         is_chat = self.kind == "chat"
-        return [self.chunk([_delta({"role": "assistant", "content": ""})])] if is_chat else []
+        return [self.chunk([self._delta({"role": "assistant", "content": ""})])] if is_chat else []
 
     def piece(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> dict[str, Any]:
         """Return the next piece of a streamed answer."""
         if self.kind == "chat":
             tokens = chat_logprobs(logprobs, top=self.top_logprobs)
-            return self.chunk([_delta({"content": text}) | {"logprobs": tokens}])
-        return self.chunk([{"index": 0, "text": text, "finish_reason": None, "logprobs": None}])
+            return self.chunk([self._delta({"content": text}) | {"logprobs": tokens}])
+        choice = {"index": self.index, "text": text, "finish_reason": None, "logprobs": None}
+        return self.chunk([choice])
 
     def tools(self, calls: Sequence[ToolCall]) -> dict[str, Any]:
         """Return the piece of a streamed answer that asks for tools."""
-        return self.chunk([_delta({"tool_calls": tool_call_data(calls, is_streamed=True)})])
+        return self.chunk([self._delta({"tool_calls": tool_call_data(calls, is_streamed=True)})])
 
     def end(self, reason: FinishReason) -> dict[str, Any]:
         """Return the object that says why a streamed answer ended."""
         is_chat = self.kind == "chat"
-        choice = _delta({}) if is_chat else {"index": 0, "text": "", "logprobs": None}
+        plain = {"index": self.index, "text": "", "logprobs": None}
+        choice = self._delta({}) if is_chat else plain
         return self.chunk([choice | {"finish_reason": reason.value}])
+
+    def _delta(self, delta: dict[str, Any]) -> dict[str, Any]:
+        return {"index": self.index, "delta": delta, "finish_reason": None, "logprobs": None}
 
     def _object(self, name: str) -> dict[str, Any]:
         return {"id": self.id, "object": name, "created": self.created, "model": self.model}
@@ -95,7 +102,3 @@ def usage_data(usage: Usage) -> dict[str, Any]:
 def event_text(item: dict[str, Any]) -> str:
     """Return an object as a server-sent event."""
     return f"data: {json.dumps(item, ensure_ascii=False, separators=(',', ':'))}\n\n"
-
-
-def _delta(delta: dict[str, Any]) -> dict[str, Any]:
-    return {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}

@@ -23,12 +23,13 @@ from runtime.http.tools import (
 from runtime.labels import Label
 from runtime.ports import ChatMessage, SamplingOverrides, ToolDefinition
 
-__all__ = ["ChatRequest", "CompletionRequest", "EmbeddingRequest", "Extension"]
+__all__ = ["MAX_CHOICES", "ChatRequest", "CompletionRequest", "EmbeddingRequest", "Extension"]
 
 MAX_MESSAGES = 512
 MAX_TEXT_CHARS = 1_000_000
 MAX_TEXTS = 2048
 MAX_PRIORITY = 9
+MAX_CHOICES = 8
 
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS)]
 
@@ -130,7 +131,7 @@ class _Generation(BaseModel):
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1)
     stop: Text | list[Text] | None = None
     grammar: Text | None = None
-    n: int | None = None
+    n: int | None = Field(default=None, ge=1, le=128)
     leeward: Extension = Extension()
 
     def declared_sampling(self) -> dict[str, Any]:
@@ -148,17 +149,33 @@ class _Generation(BaseModel):
             given["stop"] = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
         return given
 
-    def sampling(self) -> SamplingOverrides:
+    def choices(self, *, most: int) -> int:
+        """Return how many answers are asked for.
+
+        Args:
+            most: How many are served.
+
+        Raises:
+            RequestInvalid: It is more.
+        """
+        count = self.n or 1
+        if count > most:
+            served = f"at most {most} choices are" if most > 1 else "one choice is"
+            raise RequestInvalid(f"{served} served per request here; ask again instead", field="n")
+        return count
+
+    def sampling(self, *, most_choices: int = 1) -> SamplingOverrides:
         """Return what the caller changes in how tokens are drawn.
+
+        Args:
+            most_choices: How many answers to one request are served.
 
         Raises:
             RequestInvalid: A parameter is not known or not served, or the combination makes no
                 sense.
         """
         refuse_unserved(self.model_extra)
-        if self.n not in (None, 1):
-            reason = "several choices per request are not served; ask again instead"
-            raise RequestInvalid(reason, field="n")
+        self.choices(most=most_choices)
         given = self.declared_sampling()
         if given.get("grammar") and given.get("json_schema"):
             raise RequestInvalid("excludes response_format with a schema", field="grammar")

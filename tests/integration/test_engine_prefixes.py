@@ -58,6 +58,25 @@ async def test_a_repeated_prompt_is_computed_once_and_answered_the_same(
     assert again == first
 
 
+async def test_a_running_call_lends_its_prompt_to_its_callers_next_one(
+    engine: NodeEngine,
+) -> None:
+    cold, _ = await answered(engine, LONG)
+    chat = (ChatMessage("user", LONG),)
+    sampling = Sampling(max_tokens=400, grammar=ENDLESS)
+    running = engine.generate(GenerateRequest(NAME, chat, sampling, timeout_s=60.0), caller="a")
+    await anext(running)
+
+    beside, warm = await answered(engine, LONG, caller="a")
+    _, foreign = await answered(engine, LONG, caller="b")
+
+    assert warm.usage.cached_tokens == warm.usage.prompt_tokens - 1
+    assert beside == cold
+    assert foreign.usage.cached_tokens == 0
+    *_, last = [item async for item in running]
+    assert isinstance(last, Completion)
+
+
 async def test_the_next_turn_of_a_chat_reuses_the_prompt_and_the_answer(
     engine: NodeEngine,
 ) -> None:

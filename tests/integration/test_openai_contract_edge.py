@@ -183,13 +183,37 @@ async def test_plain_completions_are_served_and_the_old_extras_refused_by_name(
 
     assert plain.choices[0].text
     extras: list[dict[str, Any]] = [
-        {"echo": True}, {"suffix": "."}, {"best_of": 2}, {"logprobs": 1}, {"n": 2},
+        {"echo": True}, {"suffix": "."}, {"best_of": 2}, {"logprobs": 1}, {"n": 9},
         {"prompt": ["a", "b"]}, {"prompt": [1, 2]},
     ]  # fmt: skip
     for extra in extras:
         with pytest.raises(openai.BadRequestError) as refused:
             await client.completions.create(**{"model": "tern-s", "prompt": "a", **extra})
         assert (refused.value.param or "").partition(".")[0] == next(iter(extra))
+
+
+async def test_several_choices_are_drawn_apart_and_share_the_prompt(client: AsyncOpenAI) -> None:
+    drawn: Any = {"temperature": 1, "max_tokens": 60, "seed": 5, "n": 3}
+    chat: Any = [{"role": "user", "content": "A ward has 4 beds. How many beds? " * 4}]
+    whole = await client.chat.completions.create(model="tern-s", messages=chat, **drawn)
+    stream = await client.chat.completions.create(
+        model="tern-s", messages=chat, stream=True, **drawn
+    )
+    pieces = [choice async for chunk in stream for choice in chunk.choices]
+
+    said = {choice.index: choice.message.content for choice in whole.choices}
+    assert sorted(said) == [0, 1, 2]
+    assert len(set(said.values())) > 1
+    assert said == {
+        index: "".join(one.delta.content or "" for one in pieces if one.index == index)
+        for index in said
+    }
+    account: Any = whole.model_extra
+    others = [other["receipt"]["usage"] for other in account["leeward"]["choices"]]
+    assert all(usage["cached_tokens"] > 20 for usage in others)
+    plain = await client.completions.create(model="tern-s", prompt="Hello", n=2, **GREEDY)
+    assert [choice.index for choice in plain.choices] == [0, 1]
+    assert plain.choices[0].text == plain.choices[1].text
 
 
 async def test_embeddings_come_in_both_encodings(client: AsyncOpenAI) -> None:
@@ -239,7 +263,7 @@ async def test_mistakes_raise_the_clients_own_errors(client: AsyncOpenAI) -> Non
     cases: list[tuple[type[openai.APIStatusError], str, str | None, dict[str, Any]]] = [
         (openai.NotFoundError, "model_not_found", None, {"model": "nothing"}),
         (openai.BadRequestError, "context_length_exceeded", None, {"messages": long}),
-        (openai.BadRequestError, "RequestInvalid", "n", {"n": 2}),
+        (openai.BadRequestError, "RequestInvalid", "n", {"n": 9}),
         (openai.BadRequestError, "RequestInvalid", "temperature", {"temperature": 9}),
         (openai.BadRequestError, "RequestInvalid", "messages", {"messages": []}),
         (
@@ -301,7 +325,7 @@ async def test_who_has_priority_is_answered_first(
     client: AsyncOpenAI, inference: InferenceClient, front: str
 ) -> None:
     ended: list[int] = []
-    waiting = (1, -1, 0, 3)  # the first may be made ready for the next slot, and keeps it then
+    waiting = (1, -1, 0, 3)
 
     async def ask(priority: int) -> None:
         if front == "http":
@@ -318,7 +342,7 @@ async def test_who_has_priority_is_answered_first(
             await _wait_open(client, open_calls)
         holder.cancel()
 
-    assert [priority for priority in ended if priority != 1] == [3, 0, -1]
+    assert ended == [3, 1, 0, -1]
 
 
 async def test_a_priority_beyond_the_configurations_is_refused_over_both_fronts(

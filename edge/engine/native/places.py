@@ -3,19 +3,18 @@
 Joins libllama's memory, the mirror of its cells and the kept prefixes, so that they agree.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from edge.engine.cells import CellBook
 from edge.engine.native.decoder import Decoder
-from edge.engine.prefixes import KeptPrefixes, Tokens
+from edge.engine.prefixes import KeptPrefixes, Tokens, common_length
 
 __all__ = ["Place", "Places"]
 
 _LEAST_SHARED_TOKENS: Final = 16
 """Fewer in common save nothing: every chat of a model begins alike."""
-
-
 _NEAR_TOKENS: Final = 256
 
 
@@ -64,7 +63,14 @@ class Places:
         """How many more calls can be computed at the same time."""
         return self._context.slots - len(self._taken)
 
-    def take(self, caller: str, tokens: Tokens, *, growth: int) -> Place | None:
+    def take(
+        self,
+        caller: str,
+        tokens: Tokens,
+        *,
+        growth: int,
+        beside: Iterable[tuple[int, Tokens]] = (),
+    ) -> Place | None:
         """Find room for a call; ``None`` while those that are computed need too much of it.
 
         Longest answers seldom come, so only the near future is held free; a call that grows
@@ -74,18 +80,32 @@ class Places:
             caller: Whose idle sequences it may begin with.
             tokens: What it begins with; the last one is computed in any case.
             growth: Tokens by which it may grow.
+            beside: What is computed of the same caller's running calls, by sequence.
         """
         needs = _Needs(len(tokens), len(tokens) + growth)
-        if self._promised() + needs.beyond(0) > self._context.cache_tokens:
+        source, shared = self._beginning(caller, tokens[:-1], beside)
+        # What a running call holds is promised already.
+        new = needs.beyond(0) - (shared if source in self._taken else 0)
+        if self._promised() + new > self._context.cache_tokens:
             return None
         sequence = self._free.pop()
         self._taken[sequence] = needs
-        source, shared = self._kept.best(caller, tokens[:-1])
-        if shared < _LEAST_SHARED_TOKENS:
-            return Place(sequence, 0)
-        self._context.share(source, sequence, shared)
-        self._cells.share(source, sequence, shared)
+        if shared:
+            self._context.share(source, sequence, shared)
+            self._cells.share(source, sequence, shared)
         return Place(sequence, shared)
+
+    def _beginning(
+        self, caller: str, tokens: Tokens, beside: Iterable[tuple[int, Tokens]]
+    ) -> tuple[int, int]:
+        """Return the sequence that begins most like a call, and how many tokens of it serve."""
+        source, shared = self._kept.best(caller, tokens)
+        if self._context.kept_prefixes:
+            for sequence, computed in beside:
+                length = common_length(computed, tokens)
+                if length > shared:
+                    source, shared = sequence, length
+        return (source, shared) if shared >= _LEAST_SHARED_TOKENS else (-1, 0)
 
     def make_room(self, tokens: int) -> bool:
         """Have this many free cells, at the cost of the idle sequences used longest ago.

@@ -55,12 +55,13 @@ class Preparing:
                 self._changed.notify_all()
 
     def take(self) -> Sequence | None:
-        """Return the next call that is ready; ``None`` while there is none."""
+        """Return the next call that is ready, ``None`` without any; one less is wanted then."""
         if not self._ready and self._failure is None:
             return None
         with self._changed:
             self._raise_failure()
             sequence = self._ready.popleft()
+            self._wanted -= 1  # else this thread would go on to one that nobody asked for
             self._changed.notify_all()
             return sequence
 
@@ -70,6 +71,10 @@ class Preparing:
             while not self._ready:
                 self._raise_failure()
                 self._changed.wait()
+
+    @property
+    def _is_wanted(self) -> bool:
+        return len(self._ready) < self._wanted
 
     def _raise_failure(self) -> None:
         """Let what broke this thread break the one that waits for it."""
@@ -91,12 +96,14 @@ class Preparing:
 
     def _prepare_next(self) -> None:
         with self._changed:
-            while len(self._ready) >= self._wanted:
+            while not self._is_wanted:
                 self._changed.wait()
         self._inbox.wait()
-        ticket = self._inbox.next()
+        with self._changed:
+            # Whoever came may find that the slot is gone meanwhile, and must keep its turn.
+            ticket = self._inbox.next() if self._is_wanted else None
         if ticket is None:
-            return  # it was cancelled
+            return  # or it was cancelled
         try:
             with self._inbox.preparing():
                 sequence = self._prepare(ticket)

@@ -6,7 +6,7 @@ plan says, and tells the daemon in one message what came of it.
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NoReturn
 
@@ -25,7 +25,7 @@ from edge.engine.native.planning import Batch, DeterministicPlan, Plan, SharedPl
 from edge.engine.native.preparing import Preparing
 from edge.engine.native.sequence import Sequence
 from edge.engine.native.vocabulary import LlamaVocabulary
-from edge.engine.prefixes import tokens_of
+from edge.engine.prefixes import Tokens, tokens_of
 from edge.engine.step_times import StepTimes
 from runtime.clock import Clock
 from runtime.errors import EngineCrashed, LeewardError, RequestInvalid
@@ -152,14 +152,21 @@ class Scheduler:
         while self._ready and self._places.free_slots:
             sequence = self._ready[0]
             place = self._places.take(
-                sequence.ticket.start.caller,
+                sequence.caller,
                 tokens_of(sequence.base),
                 growth=sequence.growth_left,
+                beside=self._beside(sequence.caller),
             )
             if place is None:
                 return
             self._ready.popleft()
             self._begin(sequence, place)
+
+    def _beside(self, caller: str) -> Iterator[tuple[int, Tokens]]:
+        """Return what is computed of a known caller's running calls, by sequence."""
+        for one in self._running:
+            if caller and one.caller == caller:
+                yield one.number, tokens_of(one.computed_tokens)
 
     def _begin(self, sequence: Sequence, place: Place) -> None:
         sequence.number, sequence.computed = place.sequence, place.shared_tokens
@@ -171,12 +178,16 @@ class Scheduler:
         self._news.begin(Begun(sequence.ticket.call, len(sequence.prompt), sequence.cached_tokens))
 
     def _make_room(self) -> None:
-        """See that the next step fits; if nothing idle is left to drop, the youngest call waits."""
+        """See that the next step fits; if nothing idle is left to drop, some call must wait.
+
+        It is the youngest of the lowest priority.
+        """
         while len(self._running) > 1 and not self._places.make_room(self._next_tokens()):
-            youngest = self._running.pop()
-            self._places.lose(youngest.number)
-            youngest.lose_place()
-            self._ready.appendleft(youngest)
+            loser = min(reversed(self._running), key=lambda one: one.priority)
+            self._running.remove(loser)
+            self._places.lose(loser.number)
+            loser.lose_place()
+            self._line_up(loser, is_back=True)
 
     def _next_tokens(self) -> int:
         """Most tokens that the next step computes."""
@@ -188,13 +199,22 @@ class Scheduler:
         """Take over what is prepared for the free slots.
 
         Nothing is prepared ahead of them, nor behind a call that waits for room: whoever comes
-        meanwhile with a higher priority must find the others still in the queue.
+        meanwhile with a higher priority must find the others still in the queue, and is prepared
+        to overtake those who are ready.
         """
-        lacking = 0 if self._ready else self._places.free_slots
-        while lacking > 0 and (sequence := self._preparing.take()) is not None:
-            self._ready.append(sequence)
+        is_row_empty = not self._ready
+        lacking = self._places.free_slots
+        while (sequence := self._preparing.take()) is not None:
+            self._line_up(sequence)
             lacking -= 1
-        self._preparing.want(lacking)
+        if not is_row_empty:
+            lacking = int(self._inbox.waits_above(self._ready[0].priority))
+        self._preparing.want(max(lacking, 0))
+
+    def _line_up(self, sequence: Sequence, *, is_back: bool = False) -> None:
+        """Have a call wait for room behind those of its priority; before them if it had some."""
+        ahead = sum(other.priority > sequence.priority - (not is_back) for other in self._ready)
+        self._ready.insert(ahead, sequence)
 
     def _prepared(self, ticket: Ticket) -> Sequence:
         """Turn a call into tokens and a sampler; by the thread that prepares.
@@ -290,9 +310,7 @@ class Scheduler:
     def _end(self, sequence: Sequence, error: LeewardError | None) -> None:
         """Take a running sequence's slot away, whichever way it ended."""
         self._running.remove(sequence)
-        self._places.leave(
-            sequence.number, sequence.ticket.start.caller, tokens_of(sequence.computed_tokens)
-        )
+        self._places.leave(sequence.number, sequence.caller, tokens_of(sequence.computed_tokens))
         if error is None:
             self._inbox.done(sequence.ticket)
             self._news.end(sequence.finished(self._clock.monotonic_s()))

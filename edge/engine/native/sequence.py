@@ -36,6 +36,16 @@ class Sequence:
     """When there was text to show, on the scheduler's clock; 0 before."""
 
     @property
+    def caller(self) -> str:
+        """Whose it is; empty where nobody knows."""
+        return self.ticket.start.caller
+
+    @property
+    def priority(self) -> int:
+        """Of its call."""
+        return self.ticket.start.priority
+
+    @property
     def is_answering(self) -> bool:
         """Whether its prompt is computed."""
         return self.computed >= len(self.base)

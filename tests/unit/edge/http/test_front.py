@@ -261,7 +261,7 @@ async def test_embeddings_come_back_as_the_client_expects(client: AsyncOpenAI) -
     [
         ({"model": "nope"}, 404, "model_not_found"),
         ({"model": "leeward/nope"}, 404, "model_not_found"),
-        ({"n": 2}, 400, "RequestInvalid"),
+        ({"n": 9}, 400, "RequestInvalid"),
         ({"tools": [{"type": "function"}]}, 400, "RequestInvalid"),
         ({"tools": [TOOL], "model": "leeward/auto"}, 400, "RequestInvalid"),
         ({"tools": [TOOL], "tool_choice": "other"}, 400, "RequestInvalid"),

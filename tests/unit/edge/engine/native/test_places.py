@@ -81,3 +81,31 @@ def test_a_kept_beginning_is_shared_and_its_cells_are_held_once() -> None:
     assert memory.done == [("share", first.sequence, second.sequence, 600)]
     assert places.make_room(400)
     assert places.take("b", text(250), growth=10) is not None
+
+
+def test_a_running_call_lends_its_cells_and_room_is_asked_for_the_rest_alone() -> None:
+    places, memory = made()
+    first = taken(places, 600, growth=10)
+    places.grow(first.sequence, 600)
+
+    assert places.take("a", text(600), growth=10) is None
+    second = places.take("a", text(600), growth=10, beside=[(first.sequence, text(600))])
+
+    assert second is not None
+    assert second.shared_tokens == 599  # the last one is computed in any case
+    assert memory.done == [("share", first.sequence, second.sequence, 599)]
+    assert places.take("b", text(380), growth=10) is None
+    places.leave(first.sequence, "", text(600))
+    assert places.take("b", text(380), growth=10) is not None
+
+
+def test_a_context_that_keeps_nothing_lends_nothing() -> None:
+    places, memory = made()
+    memory.kept_prefixes = 0
+    first = taken(places, 100)
+    places.grow(first.sequence, 100)
+
+    second = places.take("a", text(100), growth=10, beside=[(first.sequence, text(100))])
+
+    assert second == Place(second.sequence if second else -1, 0)
+    assert memory.done == []

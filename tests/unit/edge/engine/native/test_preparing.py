@@ -45,8 +45,9 @@ class Setup:
         answer: Any = SimpleNamespace(tokens=[], limit_tokens=9, finish_reason=None)
         return Sequence(ticket, [1], answer)
 
-    def start(self, call: int, caller: str = "") -> None:
-        self.inbox.accept(Start(call, (), Sampling(), 60.0, caller=caller))
+    def start(self, call: int, caller: str = "", *, priority: int = 0) -> None:
+        start = Start(call, (), Sampling(), 60.0, caller=caller, priority=priority)
+        self.inbox.accept(start)
 
     def take(self) -> int:
         self.preparing.wait()
@@ -87,9 +88,36 @@ def test_no_more_are_made_ready_than_are_wanted() -> None:
     assert setup.begun == [1, 2]
 
     assert setup.take() == 1
+    setup.preparing.want(2)
     wait_until(lambda: len(setup.begun) == 3)
     setup.preparing.want(5)
     assert [setup.take() for _ in range(4)] == [2, 3, 4, 5]
+
+
+def test_one_that_was_taken_is_wanted_no_more_and_the_next_keeps_its_turn() -> None:
+    setup = Setup(wanted=1)
+    setup.start(1)
+    assert setup.take() == 1
+
+    setup.start(2)
+    setup.start(3, priority=1)
+    time.sleep(0.02)
+    assert setup.begun == [1]
+    setup.preparing.want(2)
+    assert [setup.take(), setup.take()] == [3, 2]
+
+
+def test_who_comes_when_none_is_wanted_any_more_is_overtaken() -> None:
+    setup = Setup(wanted=1)
+    time.sleep(0.02)  # the thread waits for a call
+    setup.preparing.want(0)
+    setup.start(1)
+    setup.start(2, priority=1)
+    time.sleep(0.02)
+    assert setup.begun == []
+
+    setup.preparing.want(1)
+    assert setup.take() == 2
 
 
 def test_one_that_takes_long_holds_up_nobody_who_computes() -> None:
