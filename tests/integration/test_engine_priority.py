@@ -10,7 +10,7 @@ from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, GenerateRequest, Sampling
+from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling
 
 MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
 NAME = ModelName("tern-s")
@@ -40,7 +40,9 @@ async def test_one_that_waits_for_room_is_overtaken(engine: NodeEngine) -> None:
 
     async def answer(priority: int) -> None:
         request = ask(280, max_tokens=20, priority=priority)
-        prompts.append([item async for item in engine.generate(request)][-1].usage.prompt_tokens)
+        *_, last = [item async for item in engine.generate(request)]
+        assert isinstance(last, Completion)
+        prompts.append(last.usage.prompt_tokens)
         ended.append(priority)
 
     prompts: list[int] = []
