@@ -6,6 +6,7 @@ import json
 
 import typer
 
+from optimizer.cli_calibrate import calibrate
 from optimizer.cli_export import export, report
 from optimizer.cli_read import best, diff, front, show_graph
 from optimizer.cli_router import app as router
@@ -33,6 +34,7 @@ app.command()(diff)
 app.command()(report)
 app.command()(export)
 app.command()(watch)
+app.command()(calibrate)
 app.add_typer(router)
 
 

@@ -19,14 +19,15 @@ import numpy.typing as npt
 
 from runtime.errors import DocumentInvalid
 
-__all__ = ["Outcomes", "read_outcomes"]
+__all__ = ["VALUES", "Outcomes", "read_outcomes"]
 
 _GROUP: Final = "group"
-_VALUES: Final = {
+VALUES: Final = {
     **dict.fromkeys(("0", "0.0", "false"), False),
     **dict.fromkeys(("1", "1.0", "true"), True),
 }
 _FEWEST_MODELS: Final = 2
+"""How a table writes right and wrong, in small letters."""
 _MOST_FIELD_CHARACTERS: Final = min(sys.maxsize, 2**31 - 1)
 
 
@@ -145,8 +146,8 @@ def _rows(
             reason = f"record {record} has {len(cells)} columns, fewer than the header"
             raise DocumentInvalid(reason, file=str(file))
         values = [cell.strip().lower() for cell in cells[1 : 1 + models]]
-        if not all(value in _VALUES for value in values):
+        if not all(value in VALUES for value in values):
             reason = f"record {record} has an outcome that is none of 0, 1, true, false"
             raise DocumentInvalid(reason, file=str(file))
-        right = tuple(_VALUES[value] for value in values)
+        right = tuple(VALUES[value] for value in values)
         yield _Row(cells[0], right, cells[1 + models] if has_group else "")

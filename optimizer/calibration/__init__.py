@@ -1,0 +1,1 @@
+"""Fitting a cascade's threshold to records, with promises that hold for questions to come."""
