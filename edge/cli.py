@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from edge.app import serve
 from edge.cli_approvals import approvals_app
+from edge.cli_doctor import ENROL_AGAIN, doctor
 from edge.cli_models import models_app, pull
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.cli_top import top
@@ -38,6 +40,7 @@ app.command()(pull)
 app.add_typer(models_app)
 app.add_typer(approvals_app)
 app.command()(top)
+app.command()(doctor)
 
 
 @app.command(name="serve")
@@ -172,4 +175,17 @@ def _status_texts(data: dict[str, Any]) -> list[Any]:
         ("node", "zone", "reachable"),
         [(n["node"], n["zone"], "yes" if n["reachable"] else "no") for n in data["nodes"]],
     )
-    return [head, "", models, "", nodes]
+    return [head, *_certificate_lines(data), "", models, "", nodes]
+
+
+def _certificate_lines(data: dict[str, Any]) -> list[str]:
+    """Say how the certificate stands, and the one thing to do where it is not well."""
+    if data["certificate_expires_at"] is None:
+        return []
+    ends = datetime.fromisoformat(data["certificate_expires_at"])
+    until = f"{ends:%Y-%m-%d %H:%M} UTC"
+    if data["refused_by_gateway"]:
+        return [f"the gateway does not know this device any more; {ENROL_AGAIN}"]
+    if ends <= SystemClock().now():
+        return [f"certificate ended {until}; it is recovered when the gateway can be reached"]
+    return [f"certificate until {until}, renewed by itself"]

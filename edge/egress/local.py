@@ -10,6 +10,7 @@ from edge.egress.door import open_local
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc
 from leeward.v1.zone_pb2 import Zone
+from runtime.codec.moments import decode_moment
 from runtime.errors import CapacityExhausted, ModelInvalid, ModelTooLarge
 from runtime.rpc.calls import read_answer
 
@@ -72,6 +73,8 @@ def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
         "node": answer.node,
         "version": answer.software_version,
         "device": answer.device_id,
+        "certificate_expires_at": _moment(answer),
+        "refused_by_gateway": answer.refused_by_gateway,
         "uptime_s": answer.uptime_s,
         "ledger_position": answer.ledger_head.position,
         "models": [_model(model) for model in answer.models],
@@ -84,6 +87,12 @@ def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
             for node in answer.nodes
         ],
     }
+
+
+def _moment(answer: pb.GetStatusResponse) -> str | None:
+    if not answer.HasField("certificate_expires_at"):
+        return None
+    return decode_moment(answer.certificate_expires_at, "certificate_expires_at").isoformat()
 
 
 def _model(model: pb.ModelStatus) -> dict[str, Any]:

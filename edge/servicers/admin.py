@@ -151,6 +151,7 @@ def _encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
         ],
         ledger_head=encode_ledger_head(status.ledger_head, status.device or ""),
         uptime_s=status.uptime_s,
+        refused_by_gateway=status.is_refused,
     )
     if status.certificate_expires_at is not None:
         answer.certificate_expires_at.FromDatetime(status.certificate_expires_at)

@@ -296,6 +296,7 @@ class GetStatusResponse(_message.Message):
     ACTIVE_RUNS_FIELD_NUMBER: _builtins.int
     PENDING_APPROVALS_FIELD_NUMBER: _builtins.int
     UPTIME_S_FIELD_NUMBER: _builtins.int
+    REFUSED_BY_GATEWAY_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     """The daemon's node name."""
     software_version: _builtins.str
@@ -308,6 +309,8 @@ class GetStatusResponse(_message.Message):
     """Releases that wait for a person."""
     uptime_s: _builtins.float
     """Since the daemon started, seconds."""
+    refused_by_gateway: _builtins.bool
+    """The gateway said that it does not know this device, or not any more; a new join token is needed."""
     @_builtins.property
     def certificate_expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the client certificate ends; absent before enrolment."""
@@ -337,10 +340,11 @@ class GetStatusResponse(_message.Message):
         active_runs: _builtins.int = ...,
         pending_approvals: _builtins.int = ...,
         uptime_s: _builtins.float = ...,
+        refused_by_gateway: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_expires_at", b"certificate_expires_at", "ledger_head", b"ledger_head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_runs", b"active_runs", "certificate_expires_at", b"certificate_expires_at", "device_id", b"device_id", "ledger_head", b"ledger_head", "models", b"models", "node", b"node", "nodes", b"nodes", "pending_approvals", b"pending_approvals", "software_version", b"software_version", "uptime_s", b"uptime_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_runs", b"active_runs", "certificate_expires_at", b"certificate_expires_at", "device_id", b"device_id", "ledger_head", b"ledger_head", "models", b"models", "node", b"node", "nodes", b"nodes", "pending_approvals", b"pending_approvals", "refused_by_gateway", b"refused_by_gateway", "software_version", b"software_version", "uptime_s", b"uptime_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

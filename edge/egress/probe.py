@@ -1,0 +1,54 @@
+"""Ask the gateway once whether it serves, over the connection that calls would take."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from edge.egress.control import ControlLog
+from edge.egress.door import open_door
+from edge.identity import DeviceIdentity
+from runtime.errors import LeewardError
+from runtime.ids import NodeName
+from runtime.ledger.record import ControlPurpose, Destination
+from runtime.rpc.calls import read_answer
+from runtime.rpc.tls import ClientTls, KeyPair
+
+__all__ = ["probe_gateway"]
+
+_SERVICE: Final = "leeward.v1.Inference"
+_TIMEOUT_S: Final = 5.0
+
+
+async def probe_gateway(node: NodeName, identity: DeviceIdentity, *, control: ControlLog) -> bool:
+    """Whether the gateway says that it serves.
+
+    Raises:
+        BackendUnavailable: It does not answer to this device's certificate.
+        LeewardError: Whatever it reported.
+    """
+    pair = KeyPair(identity.certificate_chain_pem, identity.private_key_pem)
+    request = health_pb2.HealthCheckRequest(service=_SERVICE)
+    received_bytes, status = 0, "abandoned"
+    try:
+        async with open_door(identity.gateway, ClientTls(identity.ca_bundle_pem, pair)) as channel:
+            call = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_TIMEOUT_S)
+            answer = await read_answer(call, _same)
+        received_bytes, status = answer.ByteSize(), "ok"
+    except LeewardError as error:
+        status = type(error).__name__
+        raise
+    finally:
+        control.count(
+            Destination(node, identity.gateway),
+            ControlPurpose.HEALTH,
+            sent_bytes=request.ByteSize(),
+            received_bytes=received_bytes,
+            status=status,
+        )
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _same(answer: Any) -> Any:
+    return answer
