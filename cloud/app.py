@@ -11,6 +11,7 @@ from typing import Any
 
 from prometheus_client import generate_latest
 
+from cloud.authority_files import load_authorities
 from cloud.authority_watch import AuthorityWatch
 from cloud.config import CloudConfig
 from cloud.config_fronts import HttpConfig
@@ -57,7 +58,6 @@ from leeward.v1 import (
     inference_pb2_grpc,
 )
 from runtime.clock import Clock, SystemClock
-from runtime.identity.derived import derived_secret
 from runtime.rpc.ready import announce, settle_down, wait_stop_signal
 from runtime.rpc.servers import new_server
 
@@ -96,7 +96,7 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
                 config,
                 state.database,
                 state.audit,
-                namer=Namer.of_authority(state.authorities.oldest.key),
+                namer=Namer.of_authority(state.authorities.oldest),
                 specs_of=upstream_specs,
                 clock=clock,
             )
@@ -133,7 +133,7 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
         authorities = AuthorityWatch(
             state.authorities,
             state.database,
-            config.state / "authority",
+            partial(load_authorities, config.authority, config.state / "authority"),
             certificates.renew,
             clock=clock,
         )
@@ -219,9 +219,7 @@ async def _serve_enrolment(
         authorities=state.authorities,
         access=core.access,
         devices=state.devices,
-        nonces=Nonces(
-            derived_secret(state.authorities.oldest.key, b"leeward recovery nonces"), clock=clock
-        ),
+        nonces=Nonces(state.authorities.oldest.secret(b"leeward recovery nonces"), clock=clock),
         pace=Pace(config.recoveries_per_minute, clock=clock),
         lifetime=config.device_certificate_lifetime,
         window=config.recovery_window,
@@ -285,7 +283,7 @@ async def _reloading(
         if front is not None and newer.http is not None:
             front.apply(newer.http)
         commit()
-        certificates.renew()
+        await asyncio.to_thread(certificates.renew)
 
     # Of several gateways on one state directory the first is the one that the command asks.
     record = running.state / RECORD_NAME if is_told_of else None

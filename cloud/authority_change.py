@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, or_, select
 
-from cloud.authorities import Authorities
+from cloud.authorities import Authorities, Signer
 from cloud.authority_files import discard_authority, make_authority
 from cloud.stores.audit import Act
 from cloud.stores.authority import CLAIM, read_fingerprints, trust, trust_no_more
@@ -45,6 +45,7 @@ class AuthorityChange:
         authorities: Those that are, as this process opened them.
         database: Tells every gateway.
         directory: Where the authorities' files are.
+        is_external: Whether they are somebody else's.
         window: How long after its certificate's end a device may come back.
         clock: Says which devices could.
     """
@@ -55,9 +56,11 @@ class AuthorityChange:
         database: Database,
         directory: Path,
         *,
+        is_external: bool = False,
         window: timedelta,
         clock: Clock,
     ) -> None:
+        self._is_external = is_external
         self._authorities = authorities
         self._database = database
         self._directory = directory
@@ -86,6 +89,11 @@ class AuthorityChange:
         Raises:
             NotPermitted: Two are trusted already; the older one is to be retired first.
         """
+        if self._is_external:
+            raise NotPermitted(
+                "this fleet's authority is somebody else's (`authority` in the configuration):"
+                " change its files there"
+            )
         if len(self._authorities.members) > 1:
             raise NotPermitted(
                 "one authority is being replaced already; retire the older one first"
@@ -103,7 +111,7 @@ class AuthorityChange:
         await self._database.run(change, claims=[CLAIM], is_durable=True)
         return made
 
-    async def retire(self, name: str, act: Act, *, force: bool) -> CertificateAuthority:
+    async def retire(self, name: str, act: Act, *, force: bool) -> Signer:
         """Trust an authority no more.
 
         Args:

@@ -4,10 +4,13 @@ The first lies in the directory itself, each later one in a folder of its own, n
 beginning of its fingerprint.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from cloud.authorities import Signer
+from cloud.config_authority import AuthorityConfig
+from cloud.external_authority import load_external
 from runtime.clock import Clock
 from runtime.errors import NotFound
 from runtime.identity.authority import CERTIFICATE_FILE, KEY_FILE, CertificateAuthority
@@ -20,13 +23,22 @@ _FOLDER_DIGITS: Final = 16
 _FOLDER: Final = "[0-9a-f]" * _FOLDER_DIGITS
 
 
-def load_authorities(directory: Path, *, clock: Clock) -> list[CertificateAuthority]:
-    """Return the authorities in a directory, the oldest first.
+def load_authorities(
+    external: AuthorityConfig | None, directory: Path, *, clock: Clock
+) -> Sequence[Signer]:
+    """Return a gateway's authorities, the oldest first.
+
+    Args:
+        external: Somebody else's; there is then no other.
+        directory: Where our own lie.
+        clock: For what they sign.
 
     Raises:
         NotFound: There is none.
         CertificateInvalid: A file is damaged, or others may read a key.
     """
+    if external is not None:
+        return [load_external(external, directory, clock=clock)]
     found = list(_load(directory, clock))
     if not found:
         raise NotFound(f"no certificate authority in {directory}")
@@ -46,7 +58,7 @@ def make_authority(
     return made
 
 
-def discard_authority(directory: Path, authority: CertificateAuthority) -> None:
+def discard_authority(directory: Path, authority: Signer) -> None:
     """Remove the key of an authority that nobody trusts any more; its certificate stays, renamed.
 
     Raises:

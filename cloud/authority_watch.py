@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from cloud.authorities import Authorities
-from cloud.authority_files import load_authorities
+from cloud.authorities import Authorities, Signer
 from cloud.stores.authority import read_fingerprints
 from cloud.stores.database import Database
 from runtime.clock import Clock
@@ -26,7 +24,7 @@ class AuthorityWatch:
     Args:
         authorities: What this gateway trusts.
         database: Knows what all trust.
-        directory: Where the authorities' files are.
+        load: Reads the authorities, given ``clock``.
         changed: Called after a change.
         clock: For what the authorities sign.
         interval_s: How often the store is asked.
@@ -36,7 +34,7 @@ class AuthorityWatch:
         self,
         authorities: Authorities,
         database: Database,
-        directory: Path,
+        load: Callable[..., Sequence[Signer]],
         changed: Callable[[], None],
         *,
         clock: Clock,
@@ -44,7 +42,7 @@ class AuthorityWatch:
     ) -> None:
         self._authorities = authorities
         self._database = database
-        self._directory = directory
+        self._load = load
         self._changed = changed
         self._clock = clock
         self._interval_s = interval_s
@@ -69,11 +67,11 @@ class AuthorityWatch:
         wanted = await self._database.read(read_fingerprints)
         if wanted == [one.fingerprint for one in self._authorities.members]:
             return
-        found = await asyncio.to_thread(load_authorities, self._directory, clock=self._clock)
+        found = await asyncio.to_thread(self._load, clock=self._clock)
         by_name = {one.fingerprint: one for one in found}
         if not wanted or not by_name.keys() >= set(wanted):
             _logger.error("authority_files_missing", extra={"count": len(wanted)})
             return
         self._authorities.use([by_name[name] for name in wanted])
-        self._changed()
+        await asyncio.to_thread(self._changed)
         _logger.info("authorities_changed", extra={"count": len(wanted)})

@@ -144,6 +144,7 @@ def _change(config: CloudConfig, state: GatewayState) -> AuthorityChange:
         state.authorities,
         state.database,
         config.state / "authority",
+        is_external=config.authority is not None,
         window=config.recovery_window,
         clock=SystemClock(),
     )

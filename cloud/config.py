@@ -10,6 +10,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cloud.config_authority import (
+    AuthorityConfig,
+    AuthorityShape,
+    authority_config,
+    authority_problems,
+)
 from cloud.config_cache import CacheConfig, CacheShape, cache_config, cache_problems
 from cloud.config_database import (
     DatabaseConfig,
@@ -93,6 +99,8 @@ class _CloudShape(Shape):
     """The second line: what the gateway scans for in what it receives."""
     cache: CacheShape | None = None
     """Answers that are kept; without it none are."""
+    authority: AuthorityShape | None = None
+    """Somebody else's certificate authority signs; left out, the gateway makes its own."""
     database: DatabaseShape = DatabaseShape()
     """Where accounts, usage and budgets are kept."""
     http: HttpShape | None = None
@@ -130,6 +138,7 @@ class CloudConfig:
     routes: tuple[Route, ...]
     inspection: InspectionConfig
     cache: CacheConfig | None
+    authority: AuthorityConfig | None
     database: DatabaseConfig
     http: HttpConfig | None
     metrics: MetricsConfig | None
@@ -175,6 +184,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         max_streams=shape.max_streams,
         inspection=inspection_config(shape.inspection, base),
         cache=cache_config(shape.cache) if shape.cache else None,
+        authority=authority_config(shape.authority, base),
         database=database_config(shape.database, base),
         http=http_config(shape.http, base),
         metrics=metrics_config(shape.metrics, base),
@@ -193,6 +203,7 @@ def _problems(shape: _CloudShape) -> list[Problem]:
     for name, upstream in shape.upstreams.items():
         found.extend(upstream_problems(name, upstream))
     found.extend(inspection_problems(shape.inspection))
+    found.extend(authority_problems(shape.authority))
     found.extend(database_problems(shape.database))
     found.extend(traces_problems(shape.traces))
     if shape.cache is not None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from cloud.authorities import Authorities
 from runtime.clock import Clock
-from runtime.errors import CertificateInvalid
+from runtime.errors import LeewardError
 from runtime.identity.certificates import load_certificates
 from runtime.rpc.tls import KeyPair, ServerTls
 
@@ -50,7 +50,7 @@ class ServerCertificates:
         """Show a fresh certificate, and know the present authorities, from the next handshake on.
 
         Raises:
-            CertificateInvalid: The authority has ended.
+            LeewardError: The authority has ended, or does not sign now.
         """
         pair = self._authorities.certify_server(self._hosts, lifetime=self._lifetime)
         ends = load_certificates(pair.certificate_chain_pem)[0].not_valid_after_utc
@@ -71,9 +71,10 @@ class ServerCertificates:
                 await asyncio.sleep(min(left_s, _LOOK_S))
                 continue
             try:
-                self.renew()
-            except CertificateInvalid:
-                _logger.error("authority_has_ended")
+                await asyncio.to_thread(self.renew)
+            except LeewardError as error:
+                extra = {"error": type(error).__name__}
+                _logger.error("server_certificate_not_made", extra=extra)
                 await asyncio.sleep(_LOOK_S)
 
 

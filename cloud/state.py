@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from cloud.authorities import Authorities
 from cloud.authority_files import load_authorities, make_authority
@@ -72,9 +71,7 @@ async def opened_store(
     prepare_state(config.state)
     database = await Database.open(new_driver(config, environment))
     try:
-        authorities = await _authorities(
-            database, config.state / "authority", clock=clock, adopts=adopts_authority
-        )
+        authorities = await _authorities(database, config, clock=clock, adopts=adopts_authority)
         await adopt_tokens(config.state / "join-tokens.sqlite", database, clock=clock)
         yield GatewayState(
             authorities=authorities,
@@ -91,13 +88,14 @@ async def opened_store(
 
 
 async def _authorities(
-    database: Database, directory: Path, *, clock: Clock, adopts: bool
+    database: Database, config: CloudConfig, *, clock: Clock, adopts: bool
 ) -> Authorities:
+    directory = config.state / "authority"
     claimed = await claim_authorities(
         database,
         directory,
         Act("gateway", clock.now()),
-        load=partial(load_authorities, directory, clock=clock),
+        load=partial(load_authorities, config.authority, directory, clock=clock),
         make=partial(make_authority, directory, clock=clock, is_first=True),
         adopts=adopts,
     )

@@ -44,7 +44,9 @@ async def read_status(config: CloudConfig, *, clock: Clock) -> GatewayStatus:
         NotFound: It never ran: its state directory has no authority.
         BackendUnavailable: It does not serve, or something else has its ports.
     """
-    authorities = Authorities(load_authorities(config.state / "authority", clock=clock))
+    authorities = Authorities(
+        load_authorities(config.authority, config.state / "authority", clock=clock)
+    )
     enrolment = own_address(config.enrolment)
     settings = ChannelSettings(
         target=enrolment,

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from cloud.authorities import Authorities
+from cloud.authorities import Authorities, Signer
 from cloud.authority_files import load_authorities
 from cloud.config import CloudConfig
 from cloud.routing.watch import HEALTH_PREFIX
@@ -21,7 +21,6 @@ from cloud.upstreams.model import UpstreamSpec
 from cloud.upstreams.openai_upstream import OpenAIUpstream
 from runtime.clock import Clock
 from runtime.errors import LeewardError, NotFound
-from runtime.identity.authority import CertificateAuthority
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import create_device_keys, private_key_pem
 from runtime.ids import DeviceId
@@ -95,7 +94,9 @@ async def _asked(spec: UpstreamSpec, clock: Clock) -> tuple[str, float]:
 async def _seen(config: CloudConfig, clock: Clock) -> dict[str, Seen]:
     """Return what the running gateway reports of each provider; empty when none runs."""
     try:
-        authorities = Authorities(load_authorities(config.state / "authority", clock=clock))
+        authorities = Authorities(
+            load_authorities(config.authority, config.state / "authority", clock=clock)
+        )
     except NotFound:
         return {}
     settings = ChannelSettings(
@@ -125,7 +126,7 @@ def _decoded(answer: health_pb2.HealthCheckResponse) -> Seen:
     return "not_serving"
 
 
-def _passing_identity(authority: CertificateAuthority) -> KeyPair:
+def _passing_identity(authority: Signer) -> KeyPair:
     """Return a certificate that opens the health service and, as no device's, nothing else."""
     key = create_device_keys().tls
     issued = authority.issue_client(create_csr(key), _OPERATOR, lifetime_s=_CERTIFICATE_S)

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cloud.authorities import Authorities
 from cloud.stores.anchors import AnchorStore, Standing
 from runtime.clock import Clock
-from runtime.identity.derived import derived_secret
 from runtime.identity.signing import SignaturePurpose, sign
 from runtime.ids import DeviceId
 from runtime.ledger.countersignature import Countersignature, Seen
@@ -27,9 +26,7 @@ _logger: Final = logging.getLogger("leeward.cloud.anchors")
 
 def anchor_key(authorities: Authorities) -> Ed25519PrivateKey:
     """Return the key that vouches for heads."""
-    return Ed25519PrivateKey.from_private_bytes(
-        derived_secret(authorities.newest.key, b"leeward anchors")
-    )
+    return Ed25519PrivateKey.from_private_bytes(authorities.newest.secret(b"leeward anchors"))
 
 
 class Anchors:

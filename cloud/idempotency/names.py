@@ -7,10 +7,8 @@ import hashlib
 from dataclasses import replace
 from typing import Final, Self
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from cloud.authorities import Signer
 from cloud.calls import GenerateCall
-from runtime.identity.derived import derived_secret
 from runtime.labels import PUBLIC
 
 __all__ = ["CallName", "Namer"]
@@ -46,9 +44,9 @@ class Namer:
         self._last: tuple[GenerateCall, CallName] | None = None
 
     @classmethod
-    def of_authority(cls, key: ec.EllipticCurvePrivateKey) -> Self:
+    def of_authority(cls, authority: Signer) -> Self:
         """Derive the key from the fleet authority's, which all replicas share as a file."""
-        return cls(derived_secret(key, b"leeward idempotency"))
+        return cls(authority.secret(b"leeward idempotency"))
 
     def of(self, call: GenerateCall) -> CallName | None:
         """Return the call's name, or ``None`` when it has no idempotency key."""

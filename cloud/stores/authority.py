@@ -11,11 +11,11 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
+from cloud.authorities import Signer
 from cloud.stores.audit import Act, write_act
 from cloud.stores.database import Database
 from cloud.stores.tables import authority as table
 from runtime.errors import ConfigInvalid, NotFound
-from runtime.identity.authority import CertificateAuthority
 
 __all__ = ["CLAIM", "claim_authorities", "read_fingerprints", "trust", "trust_no_more"]
 
@@ -29,10 +29,10 @@ async def claim_authorities(
     directory: Path,
     act: Act,
     *,
-    load: Callable[[], Sequence[CertificateAuthority]],
-    make: Callable[[], CertificateAuthority],
+    load: Callable[[], Sequence[Signer]],
+    make: Callable[[], Signer],
     adopts: bool = False,
-) -> list[CertificateAuthority]:
+) -> list[Signer]:
     """Return the authorities in ``directory``, oldest first, which are then the store's.
 
     Gateways that start together wait for each other here, so that one of them makes the first.
@@ -51,7 +51,7 @@ async def claim_authorities(
         CertificateInvalid: The files are damaged.
     """
 
-    def claim(connection: Connection) -> list[CertificateAuthority]:
+    def claim(connection: Connection) -> list[Signer]:
         known = read_fingerprints(connection)
         try:
             found = {one.fingerprint: one for one in load()}

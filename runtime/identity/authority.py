@@ -1,7 +1,7 @@
 """The fleet's certificate authority: signs clients and servers, and takes certificates back.
 
-One self-signed EC P-256 root whose key lies in a 0600 file. The caller says who may have what;
-names are never taken from a request.
+Usually one self-signed EC P-256 root whose key lies in a 0600 file; or an authority below somebody
+else's root. The caller says who may have what; names are never taken from a request.
 """
 
 from __future__ import annotations
@@ -15,22 +15,34 @@ from typing import Final, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from runtime.clock import Clock
 from runtime.errors import CertificateInvalid, ConfigInvalid, NotFound
 from runtime.identity.certificates import CLOCK_SKEW_S, load_certificates
 from runtime.identity.csr import public_key_of_csr
+from runtime.identity.derived import derived_secret
 from runtime.identity.device_uri import device_uri
-from runtime.identity.keys import load_tls_key, private_key_pem
+from runtime.identity.keys import load_tls_key
 from runtime.ids import DeviceId
 from runtime.private_files import ensure_private_directory, write_private_file
 
-__all__ = ["CERTIFICATE_FILE", "KEY_FILE", "CertificateAuthority", "IssuedCertificate"]
+__all__ = [
+    "CERTIFICATE_FILE",
+    "KEY_FILE",
+    "AuthorityKey",
+    "CertificateAuthority",
+    "IssuedCertificate",
+    "host_name",
+]
 
 KEY_FILE: Final = "ca-key.pem"
 CERTIFICATE_FILE: Final = "ca.pem"
+
+
+AuthorityKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+"""What an authority can sign with; our own are EC P-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +60,29 @@ class CertificateAuthority:
     """Signs for one fleet.
 
     Args:
-        key: The root's private key.
-        certificate: The root's certificate.
+        key: Its private key.
+        certificate: Its certificate.
         clock: Says when certificates begin.
+        above: Who signed it, up to the root; nobody for a root.
+        trusted: Further roots that everybody is to trust.
     """
 
     def __init__(
-        self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, *, clock: Clock
+        self,
+        key: AuthorityKey,
+        certificate: x509.Certificate,
+        *,
+        clock: Clock,
+        above: Sequence[x509.Certificate] = (),
+        trusted: Sequence[x509.Certificate] = (),
     ) -> None:
         if key.public_key() != certificate.public_key():
             raise CertificateInvalid("the authority's key does not belong to its certificate")
         self._key = key
-        self._certificate = certificate
+        self._issuing = certificate
+        self._certificate = above[-1] if above else certificate
+        self._between = (certificate, *above[:-1]) if above else ()
+        self._trusted = tuple(trusted)
         self._clock = clock
 
     @classmethod
@@ -98,7 +121,7 @@ class CertificateAuthority:
             OSError: They cannot be written.
         """
         ensure_private_directory(directory)
-        write_private_file(directory / KEY_FILE, private_key_pem(self._key))
+        write_private_file(directory / KEY_FILE, _key_pem(self._key))
         write_private_file(directory / CERTIFICATE_FILE, self.certificate_pem)
 
     @property
@@ -108,8 +131,11 @@ class CertificateAuthority:
 
     @property
     def certificate_pem(self) -> bytes:
-        """The root, PEM."""
-        return self._certificate.public_bytes(serialization.Encoding.PEM)
+        """The root, PEM, and further ones that everybody is to trust."""
+        return b"".join(
+            one.public_bytes(serialization.Encoding.PEM)
+            for one in (self._certificate, *self._trusted)
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -117,9 +143,13 @@ class CertificateAuthority:
         return self._certificate.fingerprint(hashes.SHA256()).hex()
 
     @property
-    def key(self) -> ec.EllipticCurvePrivateKey:
-        """The root's key, for the revocation list."""
+    def key(self) -> AuthorityKey:
+        """Its key, for the revocation list."""
         return self._key
+
+    def secret(self, purpose: bytes) -> bytes:
+        """Return 32 bytes that whoever has the key can know, others for every purpose."""
+        return derived_secret(self._key, purpose)
 
     def issue_client(
         self, csr_pem: bytes, device_id: DeviceId, *, lifetime_s: float
@@ -138,6 +168,16 @@ class CertificateAuthority:
             lifetime_s=lifetime_s,
         )
 
+    def certify_server(
+        self, csr_pem: bytes, hosts: Sequence[str], *, lifetime_s: float
+    ) -> IssuedCertificate:
+        """Certify the key in a request as the server at ``hosts``; otherwise as below.
+
+        Raises:
+            CertificateInvalid: The request is malformed.
+        """
+        return self.issue_server(public_key_of_csr(csr_pem), hosts, lifetime_s=lifetime_s)
+
     def issue_server(
         self, key: ec.EllipticCurvePublicKey, hosts: Sequence[str], *, lifetime_s: float
     ) -> IssuedCertificate:
@@ -153,7 +193,7 @@ class CertificateAuthority:
         """
         if not hosts:
             raise ConfigInvalid("a server certificate needs at least one host", field="hosts")
-        names = [_host_name(host) for host in hosts]
+        names = [host_name(host) for host in hosts]
         return self._issue(
             key,
             names,
@@ -171,7 +211,7 @@ class CertificateAuthority:
         common_name: str,
         lifetime_s: float,
     ) -> IssuedCertificate:
-        issuer = self._certificate
+        issuer = self._issuing
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         now = self._clock.now()
         # What outlives its authority is refused from the authority's end on, without a warning.
@@ -192,10 +232,22 @@ class CertificateAuthority:
             .sign(self._key, hashes.SHA256())
         )
         return IssuedCertificate(
-            chain_pem=certificate.public_bytes(serialization.Encoding.PEM),
+            chain_pem=b"".join(
+                one.public_bytes(serialization.Encoding.PEM)
+                for one in (certificate, *self._between)
+            ),
             serial=certificate.serial_number,
             expires_at=certificate.not_valid_after_utc,
         )
+
+
+def _key_pem(key: AuthorityKey) -> bytes:
+    """Return a key as its 0600 file holds it."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def _builder(
@@ -230,7 +282,12 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _host_name(host: str) -> x509.GeneralName:
+def host_name(host: str) -> x509.DNSName | x509.IPAddress:
+    """Return a server's name as its certificate says it.
+
+    Raises:
+        ConfigInvalid: It is neither a name nor an address.
+    """
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 __all__ = ["derived_secret"]
@@ -13,7 +13,7 @@ __all__ = ["derived_secret"]
 _BYTES: Final = 32
 
 
-def derived_secret(key: ec.EllipticCurvePrivateKey, purpose: bytes) -> bytes:
+def derived_secret(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, purpose: bytes) -> bytes:
     """Return 32 bytes that only whoever has ``key`` can know; others for every purpose."""
     secret = key.private_bytes(
         serialization.Encoding.DER,

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ class World:
             self.database,
             self.directory,
             self.act,
-            load=lambda: load_authorities(self.directory, clock=self.clock),
+            load=lambda: load_authorities(None, self.directory, clock=self.clock),
             make=lambda: make_authority(self.directory, clock=self.clock, is_first=True),
         )
         return AuthorityChange(
@@ -79,7 +80,11 @@ async def world(migrated_file: Path, tmp_path: Path) -> AsyncIterator[World]:
     gateway = Authorities([make_authority(directory, clock=clock, is_first=True)])
     changes: list[str] = []
     watch = AuthorityWatch(
-        gateway, database, directory, lambda: changes.append("changed"), clock=clock
+        gateway,
+        database,
+        partial(load_authorities, None, directory),
+        lambda: changes.append("changed"),
+        clock=clock,
     )
     made = World(clock, database, directory, gateway, watch, changes)
     await made.command()
@@ -126,7 +131,7 @@ async def test_both_are_trusted_until_every_device_knows_the_newer_one(world: Wo
     await world.watch.look()
 
     assert [one.fingerprint for one in world.gateway.members] == [new.fingerprint]
-    left = load_authorities(world.directory, clock=world.clock)
+    left = load_authorities(None, world.directory, clock=world.clock)
     assert [one.fingerprint for one in left] == [new.fingerprint]
     assert not (world.directory / "ca-key.pem").exists()
 
