@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from edge.capture.capture import Capture
+from edge.capture.store import CaptureStore
 from edge.config import EdgeConfig
 from edge.detectors import edge_detectors
 from edge.documents import EdgeDocuments, load_documents
@@ -144,6 +146,7 @@ async def serve(config: EdgeConfig, *, ready_file: Path | None = None) -> None:
             max_priority=config.max_priority,
             exposition=core.metrics.exposition,
             queued=QueuedRoutes(core.queue.outbox, core.queue.sender),
+            capture=await _capture(stack, config, clock=clock),
         )
         await stack.enter_async_context(serving_http(front.app(), bound, tls=tls))
         if tls is not None and config.http_tls is not None:
@@ -300,6 +303,16 @@ async def _core(
         )
     )
     return _Core(models, queue, graphs, board, metrics, approvals, pulls)
+
+
+async def _capture(stack: AsyncExitStack, config: EdgeConfig, *, clock: Clock) -> Capture | None:
+    if config.capture is None:
+        return None
+    store = await asyncio.to_thread(
+        CaptureStore, config.state / "capture", config.capture, clock=clock
+    )
+    stack.callback(store.close)
+    return Capture(store, config.capture.categories)
 
 
 async def _cloud(

@@ -10,6 +10,7 @@ import typer
 
 from edge.app import serve
 from edge.cli_approvals import approvals_app
+from edge.cli_capture import capture_app
 from edge.cli_doctor import ENROL_AGAIN, doctor
 from edge.cli_models import models_app, pull
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command()(pull)
 app.add_typer(models_app)
 app.add_typer(approvals_app)
+app.add_typer(capture_app)
 app.command()(top)
 app.command()(doctor)
 

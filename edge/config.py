@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from edge.capture.settings import CaptureSettings, CaptureShape, capture_settings
 from edge.config_http import HttpTls, HttpTlsShape, http_tls
 from edge.config_outbox import OutboxConfig, OutboxShape, outbox_config
 from edge.models.store import resolve_model_file
@@ -120,6 +121,8 @@ class _EdgeShape(Shape):
     patterns: Places = True
     """Serve the shipped patterns too, with these models in their places; a place that is left out
     gets the catalog's best fit. ``false`` serves none."""
+    capture: CaptureShape | None = None
+    """What may be kept of requests whose callers consent; left out, nothing is."""
     guards: str | None = Field(default=None, min_length=1, max_length=4096)
     """File of guards, who judge each text on its way to a model and back; left out: none."""
     graph_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
@@ -241,6 +244,7 @@ class EdgeConfig:
     patterns: Mapping[str, ModelName] | None = field(default_factory=dict)
     """Models for the places of the shipped patterns; ``None`` serves none of them."""
     guards: Path | None = None
+    capture: CaptureSettings | None = None
 
 
 def load_config(path: Path) -> EdgeConfig:
@@ -284,6 +288,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         graphs=base / shape.graphs,
         graph_signers=_paths(base, shape.graph_signers),
         patterns=places_of(shape.patterns),
+        capture=capture_settings(shape.capture),
         guards=base / shape.guards if shape.guards else None,
         policy_signers=_paths(base, shape.policy_signers),
         sketch_model=ModelName(shape.sketch_model) if shape.sketch_model else None,

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from edge.capture.capture import CONSENT, Capture
 from edge.engine.limits import check_priority
 from edge.http.queued import QueuedRoutes, idempotency_key
 from edge.outbox.queueing import Runs
@@ -39,6 +40,8 @@ from runtime.ports import EmbeddingPort
 __all__ = ["HttpFront"]
 
 _SEEDS: Final = 2**32
+_CONSENTS = "x-leeward-capture"
+"""The header by which a caller lets one request be kept."""
 _logger = logging.getLogger("leeward.edge.http")
 
 
@@ -58,6 +61,7 @@ class HttpFront:
         exposition: Callable[[], bytes],
         max_priority: int = 0,
         queued: QueuedRoutes | None = None,
+        capture: Capture | None = None,
     ) -> None:
         self._collaboration = collaboration
         self._graphs = graphs
@@ -69,6 +73,7 @@ class HttpFront:
         self._exposition = exposition
         self._max_priority = max_priority
         self._queued = queued
+        self._capture = capture
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -149,6 +154,8 @@ class HttpFront:
         if (count := body.choices(most=most_choices)) > 1:
             return await self._several(request, body, asked, envelope, count, headers)
         events = self._collaboration.run(asked)
+        if self._capture is not None and request.headers.get(_CONSENTS) == CONSENT:
+            events = self._capture.following(asked, events)
         if not body.stream:
             return JSONResponse(
                 await unless_gone(request, whole(events, envelope)), headers=headers

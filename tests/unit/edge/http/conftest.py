@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from edge.capture.capture import Capture
 from edge.http.front import HttpFront
 from runtime.catalog.document import parse_catalog
 from runtime.clock import SystemClock
@@ -67,7 +68,11 @@ class Front:
 
 @asynccontextmanager
 async def running_front(
-    *, bearer_token: str | None = None, policy: str = POLICY, max_priority: int = 0
+    *,
+    bearer_token: str | None = None,
+    policy: str = POLICY,
+    max_priority: int = 0,
+    capture: Capture | None = None,
 ) -> AsyncIterator[Front]:
     front = Front()
     rules, catalog, clock = parse_policy(policy), parse_catalog(CATALOG), SystemClock()
@@ -100,6 +105,7 @@ async def running_front(
         bearer_token=bearer_token,
         max_priority=max_priority,
         exposition=lambda: b"leeward_runs_total 1",
+        capture=capture,
     ).app()
     bound = bind_http("127.0.0.1:0")
     front.port = bound.getsockname()[1]
