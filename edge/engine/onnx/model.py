@@ -17,7 +17,7 @@ from edge.engine.native.model import LoadLog
 from edge.engine.native.vocabulary import LlamaVocabulary
 from edge.engine.onnx.context import OnnxContext
 from edge.engine.onnx.graph import DecoderGraph, size_bytes
-from edge.engine.onnx.notes import ModelNotes, folders_of, read_json, read_notes
+from edge.engine.onnx.notes import ModelNotes, folders_of, parse_json, read_bounded, read_notes
 from edge.engine.onnx.probe import GraphTraits, probe
 from edge.engine.onnx.vocabulary_file import Tokens, read_tokens, vocabulary_file
 from edge.models.onnx_check import onnx_file
@@ -104,12 +104,12 @@ def load_onnx(load: Load, log: LoadLog) -> tuple[OnnxModel, OnnxContext]:
     graph = DecoderGraph(file, threads=threads_of(load))
     notes = read_notes(file, graph.metadata)
     beside = next((one for one in folders_of(file) if (one / _TOKENIZER).is_file()), file.parent)
-    tokens = read_tokens(read_json(beside / _TOKENIZER))
-    text = (beside / _TOKENIZER).read_bytes().decode("utf-8", "replace")
+    described = read_bounded(beside / _TOKENIZER)
+    tokens = read_tokens(parse_json(described, _TOKENIZER))
     traits = probe(graph, tokens=len(tokens.by_id))
     if not (trained := notes.context_tokens or load.context_tokens):
         raise ModelInvalid("no file beside it says how long its context is; set `context_tokens`")
-    marked, plain = _tokenizer(text), _tokenizer(text)
+    marked, plain = _tokenizer(described), _tokenizer(described)
     plain.encode_special_tokens = True
     model = OnnxModel(
         _vocabulary(tokens, notes, traits, tokenizer=marked, log=log),
@@ -180,9 +180,9 @@ def _adds_bos(notes: ModelNotes, bos: int, tokenizer: Any) -> bool:
     return first == [bos]
 
 
-def _tokenizer(text: str) -> Any:
+def _tokenizer(described: bytes) -> Any:
     try:
-        tokenizer = tokenizers.Tokenizer.from_str(text)
+        tokenizer = tokenizers.Tokenizer.from_str(described.decode("utf-8", "replace"))
     except Exception as error:  # noqa: BLE001 - its errors have no base of their own
         raise ModelInvalid(f"{_TOKENIZER} is not accepted: {str(error)[:200]}") from None
     tokenizer.no_truncation()

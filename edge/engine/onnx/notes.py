@@ -13,7 +13,7 @@ from typing import Any, Final
 from edge.models.files import parent_folder
 from runtime.errors import ModelInvalid
 
-__all__ = ["ModelNotes", "folders_of", "read_json", "read_notes"]
+__all__ = ["ModelNotes", "folders_of", "parse_json", "read_bounded", "read_notes"]
 
 _MAX_FILE_BYTES: Final = 64 << 20
 _MAX_TEMPLATE_BYTES: Final = 1 << 20
@@ -72,22 +72,32 @@ def read_notes(graph: Path, metadata: Mapping[str, str]) -> ModelNotes:
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read one file that holds a JSON object.
+def read_bounded(path: Path) -> bytes:
+    """Read one file that lies beside a graph.
 
     Raises:
-        ModelInvalid: It is missing, too large or holds something else; names it.
+        ModelInvalid: It is missing or too large; names it.
     """
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise ModelInvalid(f"{path.name} is larger than {_MAX_FILE_BYTES} bytes")
-        found = json.loads(path.read_bytes())
+        return path.read_bytes()
     except OSError as error:
         raise ModelInvalid(f"{path.name} beside it: {error.strerror}") from None
+
+
+def parse_json(data: bytes, name: str) -> dict[str, Any]:
+    """Return the JSON object that a file of that name holds.
+
+    Raises:
+        ModelInvalid: It holds something else; names it.
+    """
+    try:
+        found = json.loads(data)
     except (ValueError, RecursionError):
-        raise ModelInvalid(f"{path.name} beside it is not valid JSON") from None
+        raise ModelInvalid(f"{name} beside it is not valid JSON") from None
     if not isinstance(found, dict):
-        raise ModelInvalid(f"{path.name} beside it is not a JSON object")
+        raise ModelInvalid(f"{name} beside it is not a JSON object")
     return found
 
 
@@ -95,7 +105,7 @@ def _beside(graph: Path, name: str) -> dict[str, Any]:
     """Return a file's object; empty when there is no such file."""
     for folder in folders_of(graph):
         if (folder / name).is_file():
-            return read_json(folder / name)
+            return parse_json(read_bounded(folder / name), name)
     return {}
 
 
