@@ -46,11 +46,12 @@ class EngineOptions:
     What is chosen stays the same, but for numerical ties. Switches itself off where it does not
     pay; a deterministic model does without.
     """
-    gather_s: float = 0.03
+    gather_s: float | None = None
     """How long the text of a token may wait for the next ones, to travel with them.
 
     A model that writes more than 30 tokens a second then sends several in one message; the first
-    text of an answer and its end never wait. 0 sends every step's at once.
+    text of an answer and its end never wait. 0 sends every step's at once; ``None`` takes 0.03,
+    and 0.06 where a decode uses every core: each message then holds the decode itself up.
     """
     gpu_layers: int = 0
     """Layers on an accelerator, for builds of libllama that have one."""

@@ -29,9 +29,14 @@ _ENVIRONMENT: Final = {
 }
 """All that the child sees: none of the daemon's secrets, and no debugger on a failed assert. One
 heap for all of its threads: each one's own would be memory that no limit counts."""
+_GATHER_S: Final = 0.03
+_LONG_GATHER_S: Final = 0.06
 _NOTES_CHUNK_BYTES: Final = 1 << 14
 _FILE_SIGNALS: Final = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE})
 """Deaths while loading that a broken file causes."""
+_NOT_FOR_THIS_PROCESSOR: Final = (
+    "llama-cpp-python was compiled for another processor, or wrongly; deploy/README.md says how to"
+)
 
 
 class Child:
@@ -94,7 +99,8 @@ class Child:
     def death(self, code: int) -> str:
         """Describe an exit in one line, free of content."""
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        details = (self._verdict, self._notes.summary())
+        hint = _NOT_FOR_THIS_PROCESSOR if -code == signal.SIGILL else ""
+        details = (hint, self._verdict, self._notes.summary())
         return "; ".join([how, *(detail for detail in details if detail)])
 
 
@@ -170,6 +176,13 @@ async def _load(child: Child, path: Path, options: EngineOptions) -> ModelFacts:
     raise (ModelInvalid if -code in _FILE_SIGNALS else BackendUnavailable)(message)
 
 
+def _gather_s(options: EngineOptions) -> float:
+    if options.gather_s is not None:
+        return options.gather_s
+    is_all_taken = options.threads >= len(os.sched_getaffinity(0))
+    return _LONG_GATHER_S if is_all_taken else _GATHER_S
+
+
 def _load_frame(path: Path, options: EngineOptions) -> Load:
     return Load(
         path=str(path.absolute()),
@@ -185,7 +198,7 @@ def _load_frame(path: Path, options: EngineOptions) -> Load:
         queue_limit=options.queue_limit,
         memory_headroom_bytes=options.memory_headroom_bytes,
         is_mapped=options.is_mapped,
-        gather_s=options.gather_s,
+        gather_s=_gather_s(options),
         takes_tensors=options.takes_tensors,
         draft="" if options.draft is None else str(options.draft.absolute()),
         adapter="" if options.adapter is None else str(options.adapter.absolute()),

@@ -109,6 +109,15 @@ async def test_an_idle_child_that_dies_is_back_before_anyone_asks(engine: NodeEn
     assert status(engine).state == "ready"
 
 
+async def test_a_processor_that_lacks_an_instruction_is_named(engine: NodeEngine) -> None:
+    async with aclosing(engine.generate(ask(grammar=ENDLESS, max_tokens=100_000))) as running:
+        await anext(running)
+        os.kill(pid_of(engine), signal.SIGILL)
+
+        with pytest.raises(EngineCrashed, match="SIGILL; llama-cpp-python was compiled"):
+            [chunk async for chunk in running]
+
+
 async def test_a_stopped_child_is_killed_and_its_call_gets_a_typed_error(
     engine: NodeEngine,
 ) -> None:
