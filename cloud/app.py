@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from prometheus_client import generate_latest
@@ -23,6 +24,8 @@ from cloud.enrolment.pace import Pace
 from cloud.enrolment.recovery import RecoveryDesk
 from cloud.environment import opened_state, upstream_specs
 from cloud.fleet.anchoring import Anchors, anchor_key
+from cloud.fleet.desk import SyncDesk
+from cloud.fleet.keeper import keeping_rollouts
 from cloud.fleet.renewing import Renewing
 from cloud.front.endpoints import Endpoints
 from cloud.front.front import HttpFront
@@ -126,6 +129,7 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
             exposition = partial(generate_latest, core.metrics.registry)
             port = await stack.enter_async_context(serving_metrics(config.metrics, exposition))
             addresses["metrics"] = _advertised(config, config.metrics.listen, port)
+        await stack.enter_async_context(keeping_rollouts(state.rollouts, clock=clock))
         is_holder = stack.enter_context(holding(config.state))
         reloading = await stack.enter_async_context(
             _reloading(source, config, core, front, certificates, is_told_of=is_holder)
@@ -185,7 +189,14 @@ async def _serve_devices(
         anchors=anchors,
         lifetime=config.device_certificate_lifetime,
     )
-    fleet_pb2_grpc.add_FleetServicer_to_server(FleetServicer(renewing), server)
+    desk = SyncDesk(
+        core.access,
+        state.fleet,
+        interval_s=config.device_sync_s,
+        clock=clock,
+        rng=Random(),  # noqa: S311 - spreads reports, keeps no secret
+    )
+    fleet_pb2_grpc.add_FleetServicer_to_server(FleetServicer(renewing, desk), server)
     listener = await Listener.start(
         server,
         config.listen,

@@ -89,6 +89,8 @@ class _CloudShape(Shape):
     """How long after its certificate's end a device may recover by a proof of its old key; 0 lets
     none, so that it needs a new join token."""
     enrolments_per_minute: int = Field(default=60, ge=1, le=1_000_000)
+    device_sync_s: float = Field(default=60.0, ge=0.5, le=3600)
+    """How often a device of a fleet reports while it has nothing to do."""
     recoveries_per_minute: int = Field(default=600, ge=1, le=1_000_000)
     max_streams: int = Field(default=256, ge=1, le=100_000)
     upstreams: dict[Name, UpstreamShape] = Field(min_length=1, max_length=64)
@@ -132,6 +134,7 @@ class CloudConfig:
     recovery_window: timedelta
     """Nothing lets no device recover."""
     enrolments_per_minute: int
+    device_sync_s: float
     recoveries_per_minute: int
     max_streams: int
     upstreams: tuple[UpstreamConfig, ...]
@@ -180,6 +183,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         server_certificate_lifetime=timedelta(days=shape.server_certificate_days),
         recovery_window=timedelta(days=shape.recovery_days),
         enrolments_per_minute=shape.enrolments_per_minute,
+        device_sync_s=shape.device_sync_s,
         recoveries_per_minute=shape.recoveries_per_minute,
         max_streams=shape.max_streams,
         inspection=inspection_config(shape.inspection, base),

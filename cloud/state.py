@@ -14,10 +14,12 @@ from cloud.stores.authority import claim_authorities
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
 from cloud.stores.driver import Driver
+from cloud.stores.fleet_devices import FleetStore
 from cloud.stores.join_tokens import JoinTokenStore
 from cloud.stores.keys import KeyStore
 from cloud.stores.legacy_tokens import adopt_tokens
 from cloud.stores.postgres import PostgresDriver
+from cloud.stores.rollouts import RolloutStore
 from cloud.stores.sqlite import SqliteDriver
 from cloud.stores.tenants import TenantStore
 from cloud.stores.usage import UsageStore
@@ -39,6 +41,8 @@ class GatewayState:
     tokens: JoinTokenStore
     usage: UsageStore
     audit: AuditStore
+    fleet: FleetStore
+    rollouts: RolloutStore
 
 
 def new_driver(config: CloudConfig, environment: Mapping[str, str]) -> Driver:
@@ -82,6 +86,8 @@ async def opened_store(
             tokens=JoinTokenStore(database, clock=clock),
             usage=UsageStore(database),
             audit=AuditStore(database),
+            fleet=FleetStore(database),
+            rollouts=RolloutStore(database),
         )
     finally:
         await database.close()

@@ -56,7 +56,7 @@ def serve_command(
 
     def work() -> None:
         configure_logging(sys.stderr)
-        asyncio.run(serve(load_config(config), ready_file=ready_file))
+        asyncio.run(serve(load_config(config), source=config, ready_file=ready_file))
 
     run_command(work)
 

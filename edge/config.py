@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from edge.capture.settings import CaptureSettings, CaptureShape, capture_settings
+from edge.config_fleet import FleetConfig, FleetShape, fleet_config
 from edge.config_http import HttpTls, HttpTlsShape, http_tls
 from edge.config_outbox import OutboxConfig, OutboxShape, outbox_config
 from edge.models.store import resolve_model_file
@@ -160,6 +161,8 @@ class _EdgeShape(Shape):
     """The highest priority that a caller may give its calls; 0 lets none go before others."""
     session_hours: float = Field(default=24.0, gt=0, le=24 * 365)
     """How long the vault keeps a session's placeholders."""
+    fleet: FleetShape | None = None
+    """Let operators set policy, catalog, graphs, models and some settings through the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +248,22 @@ class EdgeConfig:
     """Models for the places of the shipped patterns; ``None`` serves none of them."""
     guards: Path | None = None
     capture: CaptureSettings | None = None
+    fleet: FleetConfig | None = None
+    """``None``: nobody sets anything from afar."""
 
 
-def load_config(path: Path) -> EdgeConfig:
+def load_config(path: Path, *, changes: Mapping[str, object] | None = None) -> EdgeConfig:
     """Read a configuration file.
+
+    Args:
+        path: The file.
+        changes: Values of keys that are not the file's, as a fleet's state has them.
 
     Raises:
         ConfigInvalid: Names file, line and field of the first problem.
     """
-    return _config(read_document(path, error=ConfigInvalid), path.parent)
+    document = read_document(path, error=ConfigInvalid)
+    return _config(replace(document, data={**document.data, **(changes or {})}), path.parent)
 
 
 def parse_config(text: str, *, base: Path, file: str = "") -> EdgeConfig:
@@ -320,6 +330,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         max_queue=shape.max_queue,
         max_priority=shape.max_priority,
         session_hours=shape.session_hours,
+        fleet=fleet_config(base, shape.fleet),
     )
 
 

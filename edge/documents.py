@@ -34,8 +34,16 @@ class EdgeDocuments:
     guards: Guards
 
 
-def load_documents(config: EdgeConfig, *, clock: Clock | None = None) -> EdgeDocuments:
+def load_documents(
+    config: EdgeConfig, *, clock: Clock | None = None, allows_older: bool = False
+) -> EdgeDocuments:
     """Read policy, catalog and graphs, and fit the shipped patterns to the catalog.
+
+    Args:
+        config: Names them.
+        clock: Says which prices hold today.
+        allows_older: Whether the policy may be older than one that ran here: an operator has
+            signed that it comes back.
 
     Raises:
         PolicyInvalid: The policy cannot be applied; names file and line.
@@ -48,7 +56,7 @@ def load_documents(config: EdgeConfig, *, clock: Clock | None = None) -> EdgeDoc
     catalog = _with_adapters(config, load_catalog(config.catalog))
     today = (clock or SystemClock()).now().date()
     documents = EdgeDocuments(
-        policy=_policy(config),
+        policy=_policy(config, allows_older=allows_older),
         catalog=catalog,
         graphs=load_graphs(config.graphs, config.graph_signers),
         patterns=_patterns(config, catalog, today),
@@ -72,10 +80,10 @@ def _patterns(config: EdgeConfig, catalog: Catalog, today: date) -> dict[str, Gr
     return bound_patterns({**places_in(catalog, today=today), **config.patterns})
 
 
-def _policy(config: EdgeConfig) -> Policy:
+def _policy(config: EdgeConfig, *, allows_older: bool) -> Policy:
     signers = load_signers(config.policy_signers, field="policy_signers")
     policy, _ = load_signed_policy(config.policy, signers=signers)
-    if signers is not None:
+    if signers is not None and not allows_older:
         refuse_older(policy, config.policy, config.state)
     return policy
 

@@ -37,13 +37,19 @@ def refuse_older(policy: Policy, file: Path, state: Path) -> None:
         raise SignatureInvalid(reason, file=str(file), field="revision")
 
 
-def remember_revision(policy: Policy, state: Path) -> None:
+def remember_revision(policy: Policy, state: Path, *, is_back: bool = False) -> None:
     """Keep the revision of a policy that runs now.
+
+    Args:
+        policy: It.
+        state: The device's state directory.
+        is_back: Whether an operator has signed that it comes back, so that it counts from now on
+            though it is lower.
 
     Raises:
         OSError: It cannot be kept.
     """
-    if (policy.revision or 0) > _highest(state):
+    if (policy.revision or 0) > _highest(state) or (is_back and policy.revision):
         write_private_file(state / _FILE, f"{policy.revision}\n".encode())
 
 

@@ -85,6 +85,10 @@ class StatusBoard:
         self._clock = clock
         self._started_s = clock.monotonic_s()
 
+    def follow(self, catalog: Catalog) -> None:
+        """Tell of the nodes of another catalog from now on."""
+        self._catalog = catalog
+
     def status(self) -> DaemonStatus:
         """Return how everything stands now."""
         healthy = self._healthy()

@@ -12,13 +12,17 @@ from runtime.codec.renewal import RenewCall, Renewed
 from runtime.ids import DeviceId
 from runtime.rpc.peer import VerifiedPeer
 
-__all__ = ["Renewing"]
+__all__ = ["DeviceAccess", "Renewing"]
 
 _logger: Final = logging.getLogger("leeward.cloud.fleet")
 
 
-class _Access(Protocol):
-    async def by_certificate(self, peer: VerifiedPeer) -> Caller: ...
+class DeviceAccess(Protocol):
+    """Who may call."""
+
+    async def by_certificate(self, peer: VerifiedPeer) -> Caller:
+        """Return the device that the handshake proved, as a caller; or raise ``NotPermitted``."""
+        ...
 
 
 class Renewing:
@@ -35,7 +39,7 @@ class Renewing:
     def __init__(
         self,
         *,
-        access: _Access,
+        access: DeviceAccess,
         authorities: Authorities,
         devices: DeviceStore,
         anchors: Anchors,

@@ -6,8 +6,8 @@ application can make the daemon say to the outside is the name of a public file.
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from edge.egress.control import ControlLog
 from edge.egress.pull import Puller, PullRequest
 from edge.models.record import StoredModel
-from edge.models.source import HubSource, UrlSource, check_model_name, name_for, parse_source
+from edge.models.source import (
+    HubSource,
+    Source,
+    UrlSource,
+    check_model_name,
+    name_for,
+    parse_source,
+)
 from edge.models.store import ModelStore
 from runtime.errors import Cancelled, CapacityExhausted, RequestInvalid
 from runtime.ledger.record import ControlPassage
@@ -46,6 +53,8 @@ class _Run:
     ended: "asyncio.Future[StoredModel]"
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     stop: threading.Event = field(default_factory=threading.Event)
+    wait_s: Callable[[int], float] = lambda _: 0.0
+    """How long to pause with so many bytes here."""
     progress: PullProgress = PullProgress(0, 0)
 
     def advance(self, here_bytes: int, total_bytes: int) -> None:
@@ -54,6 +63,8 @@ class _Run:
             raise Cancelled("whoever asked for the model went away")
         self.progress = PullProgress(here_bytes, total_bytes)
         self.loop.call_soon_threadsafe(self.moved.set)
+        if (pause_s := self.wait_s(here_bytes)) > 0:
+            self.sleep(pause_s)
 
     def sleep(self, seconds: float) -> None:
         """Wait between two attempts; likewise."""
@@ -102,11 +113,56 @@ class Pulls:
             RequestInvalid: The source is a URL or cannot be understood, or the name is taken.
             LeewardError: As for ``Puller.pull``.
         """
-        request = self._request(source, name, sha256)
+        async with aclosing(self._pull(self._request(source, name, sha256))) as steps:
+            async for step in steps:
+                yield step
+
+    async def fetch(
+        self,
+        source: Source,
+        *,
+        name: str,
+        sha256: str,
+        manifest: str = "",
+        wait_s: Callable[[int], float] = lambda _: 0.0,
+    ) -> AsyncGenerator[PullProgress | StoredModel, None]:
+        """Pull what an operator has signed for, which may be a URL; otherwise as :meth:`pull`.
+
+        Args:
+            source: Where it is.
+            name: In the store.
+            sha256: Expected digest in lower-case hexadecimal.
+            manifest: Text of its signed manifest; empty looks beside the model.
+            wait_s: Returns how long to pause now that so many bytes are here.
+
+        Raises:
+            CapacityExhausted: Another pull is running, or the model does not fit.
+            LeewardError: As for ``Puller.pull``.
+        """
+        request = PullRequest(
+            source=source,
+            name=name,
+            sha256=sha256,
+            endpoint=self._hub,
+            signers=self._signers,
+            manifest=manifest,
+        )
+        async with aclosing(self._pull(request, wait_s)) as steps:
+            async for step in steps:
+                yield step
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a pull is running."""
+        return self._is_busy
+
+    async def _pull(
+        self, request: PullRequest, wait_s: Callable[[int], float] = lambda _: 0.0
+    ) -> AsyncGenerator[PullProgress | StoredModel, None]:
         if self._is_busy:
             raise CapacityExhausted("another pull is running; one at a time")
         loop = asyncio.get_running_loop()
-        run = _Run(loop, loop.create_future())
+        run = _Run(loop, loop.create_future(), wait_s=wait_s)
         self._is_busy = True
         # A daemon thread: a pull that waits for a dead link must not keep the process from ending.
         threading.Thread(target=self._work, args=(request, run), daemon=True, name="pull").start()

@@ -1,6 +1,6 @@
 """Who gets memory and who loses it: arithmetic over places, without effects."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,12 +30,12 @@ class MemoryBudget:
 
     Args:
         limit_bytes: ``None`` sets no bound.
-        places: Every model of the node.
+        places: Every model of the node; looked at anew each time, for models come and go.
     """
 
-    def __init__(self, limit_bytes: int | None, places: Iterable[Place]) -> None:
+    def __init__(self, limit_bytes: int | None, places: Collection[Place]) -> None:
         self._limit_bytes = limit_bytes
-        self._places = tuple(places)
+        self._places = places
 
     def victims(self, place: Place, needed_bytes: int) -> list[Place] | None:
         """Return who must go, longest idle first, so that a model may take ``needed_bytes``.

@@ -84,6 +84,11 @@ class Place:
         """Note why it could not be loaded."""
         self._failure, self._failed_s = error, clock.monotonic_s()
 
+    def replan(self, plan: ModelPlan) -> None:
+        """Load it in another way from the next time on."""
+        self.plan = plan
+        self.forgive()
+
     def forgive(self) -> None:
         """Forget that it could not be loaded."""
         self._failure = None

@@ -6,7 +6,7 @@ names, sizes and times; not how a model computes, and not what it is asked.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from edge.engine.port import LoadingEngine
 from edge.engine.process import ModelStatus
 from edge.residency.budget import MemoryBudget, MemoryGauge
 from edge.residency.place import ModelPlan, Place
+from edge.residency.telling import HealthObserver, HealthTelling
 from edge.tensors.tensor import Tensor
 from runtime.clock import Clock
 from runtime.errors import DeadlineExceeded, LeewardError, ModelInvalid, NotFound
@@ -30,8 +31,6 @@ _ROOM_WAIT_S: Final = 30.0
 """How long a model waits for the calls of others to end before it is refused memory."""
 
 _logger: Final = logging.getLogger("leeward.edge.residency")
-HealthObserver = Callable[[ModelName, bool], Awaitable[None]]
-"""Told of a model, and whether it answers from now on."""
 
 
 class ResidentModels:
@@ -74,8 +73,7 @@ class ResidentModels:
         self._deciding = asyncio.Lock()
         """Held while it is decided who gets memory, and while somebody loses it."""
         self._freed = asyncio.Event()
-        self._observers: list[HealthObserver] = []
-        self._told: dict[ModelName, bool] = {}
+        self._telling = HealthTelling()
         self._tasks = asyncio.TaskGroup()
         self._keeping: asyncio.Task[None] | None = None
 
@@ -110,10 +108,30 @@ class ResidentModels:
             for place in self._places.values():
                 place.require_loaded()
 
+    async def replan(self, plans: Mapping[ModelName, ModelPlan]) -> None:
+        """Serve these models from now on; what is unchanged stays in memory.
+
+        Calls that run end as they began; calls for a model that changes wait until it is back.
+
+        Raises:
+            LeewardError: One that is to be there from the start cannot be loaded; the others serve.
+        """
+        for name in self._places.keys() - plans.keys():
+            await self._end(self._places.pop(name), reason="gone")
+        for name, plan in plans.items():
+            if name not in self._places:
+                self._places[name] = Place(name, plan)
+            elif self._places[name].plan != plan:
+                await self._end(self._places[name], reason="changed", then=plan)
+        await self._tell()
+        for name, plan in plans.items():
+            if plan.is_loaded_at_start and not self._places[name].is_loaded:
+                await self._bring(self._places[name], evicts=True)
+                self._places[name].require_loaded()
+
     async def observe(self, observer: HealthObserver) -> None:
         """Tell ``observer`` how every model stands, and from then on of every change."""
-        self._observers.append(observer)
-        self._told.clear()
+        self._telling.add(observer)
         await self._tell()
 
     def models(self, *, takes_tensors: bool | None = None) -> tuple[ModelStatus, ...]:
@@ -153,7 +171,9 @@ class ResidentModels:
         """
         place = self._place(name)
         # A task of its own: half unloaded, because whoever asked went away, it would be lost.
-        unloading = self._tasks.create_task(self._unload(place), name=f"unload-{name}")
+        unloading = self._tasks.create_task(
+            self._end(place, reason="by_hand"), name=f"unload-{name}"
+        )
         await asyncio.wait([unloading])
         if not unloading.result():
             raise NotFound(f"model {name} is not loaded")
@@ -240,16 +260,17 @@ class ResidentModels:
         place.require_loaded()
         return left_s
 
-    async def _unload(self, place: Place) -> bool:
+    async def _end(self, place: Place, *, reason: str, then: ModelPlan | None = None) -> bool:
         """Unload a model, once it is loaded if it is being loaded; ``False`` when it is not."""
         if place.loading is not None:
             await asyncio.wait([place.loading])
         async with self._deciding:
-            if not place.is_loaded:
-                return False
-            await self._leave(place, reason="by_hand")
+            if was_loaded := place.is_loaded:
+                await self._leave(place, reason=reason)
+            if then is not None:
+                place.replan(then)
         await self._tell()
-        return True
+        return was_loaded
 
     async def _bring(self, place: Place, *, evicts: bool) -> None:
         """Wait until a model is loaded or could not be; all who ask wait for one attempt."""
@@ -353,12 +374,7 @@ class ResidentModels:
             await self._tell()
 
     async def _tell(self) -> None:
-        for status in self.models():
-            is_serving = status.state == "ready"
-            if self._told.get(status.name) is not is_serving:
-                self._told[status.name] = is_serving
-                for observer in self._observers:
-                    await observer(status.name, is_serving)
+        await self._telling.tell(self.models())
 
     def _measure(self, place: Place) -> None:
         """Take into the account what a model really has, if it is more than was thought."""

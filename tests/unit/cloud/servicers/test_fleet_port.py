@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import grpc
 import pytest
@@ -13,17 +14,21 @@ from sqlalchemy import Connection
 
 from cloud.authorities import Authorities
 from cloud.fleet.anchoring import Anchors, anchor_key
+from cloud.fleet.desk import SyncDesk
 from cloud.fleet.renewing import Renewing
 from cloud.servicers.fleet import FleetServicer
 from cloud.stores.anchors import AnchorStore
 from cloud.stores.audit import Act
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore, write_device
+from cloud.stores.fleet_devices import FleetStore
 from cloud.stores.sqlite import SqliteDriver
 from leeward.v1 import fleet_pb2_grpc
 from runtime.clock import SystemClock
+from runtime.codec.fleet import decode_sync_response, encode_sync_request
 from runtime.codec.renewal import RenewCall, decode_renew_response, encode_renew_request
 from runtime.errors import CertificateInvalid, LeewardError, NotPermitted
+from runtime.fleet.report import StateReport, SyncReport
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.certificates import check_device_chain, load_certificates
 from runtime.identity.csr import create_csr
@@ -76,8 +81,9 @@ async def running_gateway(file: Path) -> AsyncIterator[Gateway]:
         anchors=Anchors(anchors, anchor_key(authorities), clock=CLOCK),
         lifetime=LIFETIME,
     )
+    desk = SyncDesk(OneDevice(), FleetStore(database), interval_s=60.0, clock=CLOCK, rng=Random(1))
     server = new_server(max_concurrent_rpcs=4)
-    fleet_pb2_grpc.add_FleetServicer_to_server(FleetServicer(renewing), server)
+    fleet_pb2_grpc.add_FleetServicer_to_server(FleetServicer(renewing, desk), server)
     identity = authorities.certify_server(["127.0.0.1"], lifetime=LIFETIME)
     port = bind(server, "127.0.0.1:0", tls=ServerTls(identity, authorities.bundle_pem))
     await server.start()
@@ -123,6 +129,34 @@ async def test_a_stranger_and_a_malformed_request_get_nothing(gateway: Gateway) 
     assert isinstance(malformed, CertificateInvalid)
     (device,) = await gateway.devices.all()
     assert device.serial == "1"
+
+
+async def test_a_report_is_kept_once_the_device_has_told_all_of_itself(gateway: Gateway) -> None:
+    nothing = SyncReport(StateReport(), is_complete=False)
+    everything = SyncReport(StateReport(), is_complete=True, software_version="1.2.3")
+
+    async with open_channel(ChannelSettings(gateway.address, gateway.tls())) as channel:
+        stub = fleet_pb2_grpc.FleetStub(channel)
+        answers = [
+            decode_sync_response(await stub.Sync(encode_sync_request(report)))
+            for report in (nothing, everything, nothing)
+        ]
+
+    assert [answer.wants_complete for answer in answers] == [True, False, False]
+    assert answers[0].next_sync_s == 0.0
+    assert 54.0 <= answers[1].next_sync_s <= 66.0
+
+
+async def test_a_stranger_reports_nothing(gateway: Gateway) -> None:
+    report = encode_sync_request(SyncReport(StateReport(), is_complete=True))
+
+    async with open_channel(
+        ChannelSettings(gateway.address, gateway.tls(DeviceId("edge-2")))
+    ) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await fleet_pb2_grpc.FleetStub(channel).Sync(report)
+
+    assert isinstance(from_rpc_error(refused.value), NotPermitted)
 
 
 def chain_of(gateway: Gateway) -> tuple[object, ...]:

@@ -1,0 +1,1 @@
+"""This device as part of a fleet: takes signed states, keeps the last good one, reports."""

@@ -1,0 +1,82 @@
+"""Reports to the gateway now and then, and hands what it offers to whoever carries it out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from edge.fleet.applier import Applier
+from edge.fleet.generations import Taken
+from edge.fleet.reporter import Reporter
+from runtime.errors import LeewardError
+from runtime.fleet.report import Outcome, SyncAnswer, SyncReport
+
+__all__ = ["FleetAgent"]
+
+_logger: Final = logging.getLogger("leeward.edge.fleet")
+_RETRY_S: Final = 5.0
+_LONGEST_RETRY_S: Final = 300.0
+_BUSY_S: Final = 0.5
+"""How often it is looked whether an order has come to an end, which is then told at once."""
+
+
+class FleetAgent:
+    """The device's side of ``Fleet.Sync``.
+
+    Args:
+        sync: Sends a report.
+        reporter: Makes them.
+        applier: Carries out orders.
+        jitter: Returns a factor around 1 that spreads waits.
+    """
+
+    def __init__(
+        self,
+        sync: Callable[[SyncReport], Awaitable[SyncAnswer]],
+        reporter: Reporter,
+        applier: Applier,
+        *,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._sync = sync
+        self._reporter = reporter
+        self._applier = applier
+        self._jitter = jitter
+
+    async def run(self) -> None:
+        """Report and carry out, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._report(), name="fleet-report")
+            group.create_task(self._applier.run(), name="fleet-orders")
+
+    async def _report(self) -> None:
+        failures = 0
+        while True:
+            try:
+                answer = await self._sync(self._reporter.next())
+            except LeewardError as error:
+                failures += 1
+                if failures == 1:
+                    _logger.warning("sync_failed", extra={"error": type(error).__name__})
+                retry_s = min(_RETRY_S * 2 ** min(failures - 1, 10), _LONGEST_RETRY_S)
+                await asyncio.sleep(retry_s * self._jitter())
+                continue
+            failures = 0
+            self._reporter.answered(wants_complete=answer.wants_complete)
+            if answer.offer is not None:
+                self._applier.offer(Taken(answer.offer.order, answer.offer.state))
+            await self._wait(answer.next_sync_s)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait until the next report is due, or until there is something to tell."""
+        told = self._applier.pointer.outcome
+        left_s = seconds
+        while left_s > 0:
+            step_s = min(left_s, _BUSY_S)
+            await asyncio.sleep(step_s)
+            left_s -= step_s
+            outcome = self._applier.pointer.outcome
+            if outcome is not told and outcome is not Outcome.TRYING:
+                return

@@ -1,0 +1,304 @@
+"""Carry out an order: fetch, try, switch, watch, and keep the state or go back.
+
+Until the switch nothing that runs has changed; from the switch on the last good state stands by
+until the new one has proved itself. The pointer on the disk is ahead of no file it names, so the
+machine may stop at any point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from edge.fleet.boot import Effective, FleetHome, effective, is_stored_name, stored_name
+from edge.fleet.generations import Taken
+from edge.fleet.intake import check_order, read_taken, require_forward
+from edge.fleet.pointer import AS_INSTALLED, Generation, Pointer
+from runtime.clock import Clock
+from runtime.errors import Cancelled, LeewardError, StateUnhealthy
+from runtime.fleet.order import INSTALLED, verify_order
+from runtime.fleet.report import Outcome, StateReport
+from runtime.fleet.state import CheckShape, ModelShape, Wanted
+
+__all__ = ["Applier", "Calls", "Fetch", "Stage"]
+
+_LOOK_S: Final = 0.25
+_FEW_CALLS: Final = 5
+"""Fewer calls than this say nothing about a state."""
+_RETRY_S: Final = 5.0
+_logger: Final = logging.getLogger("leeward.edge.fleet")
+
+Fetch = Callable[[str, ModelShape], Coroutine[Any, Any, None]]
+"""Brings a model into the store, under a name; returns at once when it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls of this device's models since it started."""
+
+    ended: int = 0
+    failed: int = 0
+
+
+class Stage(Protocol):
+    """What serves: the daemon, which can change what it serves with while it runs."""
+
+    async def try_out(self, candidate: Effective, checks: tuple[CheckShape, ...]) -> float | None:
+        """Load and ask a candidate's new models beside those that serve; return its quality.
+
+        Raises:
+            LeewardError: One cannot be loaded, or does not answer.
+        """
+        ...
+
+    async def switch(self, candidate: Effective) -> None:
+        """Serve new calls with a candidate; calls that run go on as they began.
+
+        Raises:
+            LeewardError: It cannot be served; what served before serves still.
+        """
+        ...
+
+    def calls(self) -> Calls:
+        """How many calls have ended so far."""
+        ...
+
+    def lost_models(self) -> tuple[str, ...]:
+        """Which models were to answer and cannot."""
+        ...
+
+
+class Applier:
+    """Carries out orders, one at a time.
+
+    Args:
+        home: What the device keeps.
+        stage: What serves.
+        running: What it serves with now.
+        fetch: Brings models here.
+        clock: Measures the probation.
+    """
+
+    def __init__(
+        self, home: FleetHome, stage: Stage, running: Effective, *, fetch: Fetch, clock: Clock
+    ) -> None:
+        self._home = home
+        self._stage = stage
+        self._running = running
+        self._fetch = fetch
+        self._clock = clock
+        self._pointer = home.pointers.load()
+        self._refused = ""
+        self._next: tuple[int, Taken] | None = None
+        self._offered = asyncio.Event()
+        """Set while an order waits that nobody has begun with."""
+        self._since = Calls()
+        """What had ended when the present state was switched to."""
+
+    @property
+    def pointer(self) -> Pointer:
+        """Where the device stands."""
+        return self._pointer
+
+    def report(self) -> StateReport:
+        """Return what the gateway is told."""
+        pointer, calls = self._pointer, self._stage.calls()
+        return StateReport(
+            state=pointer.good.state,
+            order=pointer.taken,
+            outcome=pointer.outcome,
+            failure=pointer.failure or self._refused,
+            quality=pointer.quality,
+            calls=max(calls.ended - self._since.ended, 0),
+            failures=max(calls.failed - self._since.failed, 0),
+        )
+
+    def offer(self, taken: Taken) -> None:
+        """Look at an offer; a good one is carried out next, and interrupts what is under way."""
+        try:
+            order = verify_order(taken.order, self._home.signers)
+            if order.number == self._pointer.taken:
+                return  # offered again before the gateway has heard that it was taken
+            check_order(order, self._pointer, target=self._home.target)
+            if not taken.state and order.state != INSTALLED:
+                # The gateway does not send again what runs here.
+                running = self._home.generations.taken(self._pointer.good.order)
+                taken = replace(taken, state=running.state)
+        except LeewardError as error:
+            # Its number cannot be believed, so it is not noted as taken.
+            self._refused = type(error).__name__
+            _logger.error("order_refused", extra={"error": self._refused})
+            return
+        self._refused = ""
+        self._next = (order.number, taken)
+        self._offered.set()
+
+    async def run(self) -> None:
+        """Carry out what is offered, for ever; first what an earlier daemon left unfinished."""
+        if self._pointer.is_trial:
+            await self._watch(None)
+        elif self._pointer.outcome is Outcome.TRYING:
+            # Nothing was switched, and no order that was taken is sent again.
+            await self._carry_out(self._pointer.taken)
+        while True:
+            await self._offered.wait()
+            self._offered.clear()
+            if self._next is not None:
+                (number, taken), self._next = self._next, None
+                await asyncio.to_thread(self._home.generations.keep, number, taken)
+                await self._save(self._pointer.take(number))
+                await self._carry_out(number)
+
+    async def _carry_out(self, number: int) -> None:
+        home = self._home
+        try:
+            taken = await asyncio.to_thread(home.generations.taken, number)
+            accepted = await asyncio.to_thread(
+                read_taken, taken, signers=home.signers, target=home.target
+            )
+            require_forward(accepted, self._pointer.current)
+            if accepted.wanted is not None:
+                await self._fetch_all(accepted.wanted)
+            candidate = await asyncio.to_thread(
+                effective, home, accepted.generation, allows_older=True
+            )
+            checks = accepted.state.checks if accepted.state else ()
+        except LeewardError as error:
+            await self._give_up(error, is_refusal=True)
+            return
+        try:
+            quality = await self._stage.try_out(candidate, checks)
+        except LeewardError as error:
+            await self._give_up(error, is_refusal=False)
+            return
+        if quality is not None and quality < candidate.health.min_quality:
+            await self._give_up(StateUnhealthy("checks"), is_refusal=False, quality=quality)
+            return
+        await self._switch(candidate, quality)
+
+    async def _fetch_all(self, wanted: Wanted) -> None:
+        """Bring every model here that is not; a link that is down is waited for.
+
+        Raises:
+            Cancelled: A newer order has come.
+            LeewardError: One cannot be had.
+        """
+        for model in wanted.models.values():
+            while True:
+                try:
+                    await self._unless_offered(self._fetch(stored_name(model.sha256), model))
+                    break
+                except LeewardError as error:
+                    if not error.retryable:
+                        raise
+                    _logger.warning("model_not_fetched", extra={"error": type(error).__name__})
+                await self._unless_offered(asyncio.sleep(_RETRY_S))
+
+    async def _unless_offered(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for ``work``, which a newer order ends."""
+        working = asyncio.ensure_future(work)
+        waiting = asyncio.ensure_future(self._offered.wait())
+        try:
+            await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Cancelled("a newer order has come")
+            working.result()
+        finally:
+            waiting.cancel()
+            working.cancel()
+            await asyncio.gather(working, waiting, return_exceptions=True)
+
+    async def _switch(self, candidate: Effective, quality: float | None) -> None:
+        last = self._running
+        await self._save(self._pointer.try_out(candidate.generation, quality=quality))
+        try:
+            await self._stage.switch(candidate)
+        except LeewardError as error:
+            await self._save(self._pointer.fail(type(error).__name__, quality=quality))
+            _logger.error("state_failed", extra={"error": type(error).__name__})
+            await self._return_to(last)
+            return
+        self._running = candidate
+        self._since = self._stage.calls()
+        _logger.info("state_switched", extra={"count": candidate.generation.order})
+        await self._watch(last)
+
+    async def _watch(self, last: Effective | None) -> None:
+        """Watch the state on trial for its probation; then keep it, or go back to ``last``."""
+        health = self._running.health
+        until_s = self._clock.monotonic_s() + health.probation_s
+        while True:
+            reason = self._complaint(health.max_failed_share)
+            if self._offered.is_set():
+                reason = "Superseded"
+            if reason:
+                await self._go_back(reason, last)
+                return
+            if self._clock.monotonic_s() >= until_s:
+                break
+            await asyncio.sleep(_LOOK_S)
+        await asyncio.to_thread(self._home.remember, self._running)
+        await self._save(self._pointer.keep())
+        _logger.info("state_kept", extra={"count": self._pointer.current.order})
+        await asyncio.to_thread(self._tidy)
+
+    def _complaint(self, max_failed_share: float) -> str:
+        if self._stage.lost_models():
+            return "EngineCrashed"
+        report = self.report()
+        if report.calls >= _FEW_CALLS and report.failures > max_failed_share * report.calls:
+            return StateUnhealthy.__name__
+        return ""
+
+    async def _go_back(self, failure: str, last: Effective | None = None) -> None:
+        """Leave the state on trial for the last good one."""
+        _logger.error("state_rolled_back", extra={"reason": failure})
+        await self._save(self._pointer.fail(failure, quality=self._pointer.quality))
+        if last is None:
+            last = await asyncio.to_thread(
+                effective, self._home, self._pointer.current, allows_older=True
+            )
+        await self._return_to(last)
+
+    async def _return_to(self, last: Effective) -> None:
+        await self._stage.switch(last)
+        self._running = last
+        self._since = self._stage.calls()
+
+    async def _give_up(
+        self, error: LeewardError, *, is_refusal: bool, quality: float | None = None
+    ) -> None:
+        failure = type(error).__name__
+        _logger.error("state_failed", extra={"error": failure, "count": self._pointer.taken})
+        end = self._pointer.refuse if is_refusal else self._pointer.fail
+        await self._save(end(failure, quality=quality))
+        await asyncio.to_thread(self._tidy)
+
+    async def _save(self, pointer: Pointer) -> None:
+        await asyncio.to_thread(self._home.pointers.save, pointer)
+        self._pointer = pointer
+
+    def _tidy(self) -> None:
+        """Remove states and models that neither the present state nor the last one needs."""
+        home = self._home
+        kept = [self._pointer.current, self._pointer.previous or AS_INSTALLED]
+        try:
+            needed = {name for one in kept for name in _stored_models(home, one)}
+        except LeewardError as error:  # what they need is not known, so everything stays
+            _logger.warning("fleet_not_tidied", extra={"error": type(error).__name__})
+            return
+        home.generations.remove_others(kept)
+        for model in home.store.all():
+            if is_stored_name(model.name) and model.name not in needed:
+                home.store.remove(model.name)
+
+
+def _stored_models(home: FleetHome, generation: Generation) -> list[str]:
+    if generation == AS_INSTALLED:
+        return []
+    taken = home.generations.taken(generation.order)
+    wanted = read_taken(taken, signers=home.signers, target=home.target).wanted
+    return [stored_name(model.sha256) for model in wanted.models.values()] if wanted else []

@@ -1,0 +1,164 @@
+"""With which state a daemon starts: the present one, or the last good one when that cannot be used.
+
+A daemon that dies while a state is on trial finds that at its next start. One that dies again and
+again comes back with the last good state.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge.config import EdgeConfig
+from edge.documents import EdgeDocuments, load_documents
+from edge.fleet.generations import Generations
+from edge.fleet.intake import Accepted, read_taken
+from edge.fleet.pointer import (
+    AS_INSTALLED,
+    MAX_TRIAL_STARTS,
+    Generation,
+    Pointer,
+    PointerFile,
+)
+from edge.models.store import ModelStore
+from runtime.errors import LeewardError, StateInvalid, StateUnhealthy
+from runtime.fleet.state import HealthShape, Target, Wanted
+
+__all__ = [
+    "Effective",
+    "FleetHome",
+    "effective",
+    "is_stored_name",
+    "model_files",
+    "start_with",
+    "stored_name",
+]
+
+_logger: Final = logging.getLogger("leeward.edge.fleet")
+_PREFIX: Final = "fleet-"
+Load = Callable[[Mapping[str, Any]], EdgeConfig]
+"""Returns the device's configuration with some keys changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetHome:
+    """Where a device keeps what its fleet told it, and whom it believes."""
+
+    pointers: PointerFile
+    generations: Generations
+    store: ModelStore
+    signers: Sequence[Ed25519PublicKey]
+    target: Target
+    load: Load
+    remember: Callable[[Effective], None] = lambda _: None
+    """Told of a state that is kept for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """A configuration with a state in force, and all it names."""
+
+    config: EdgeConfig
+    documents: EdgeDocuments
+    generation: Generation
+    accepted: Accepted | None = None
+    """``None`` for the device's own configuration."""
+
+    @property
+    def health(self) -> HealthShape:
+        """When the state is kept."""
+        state = self.accepted.state if self.accepted else None
+        return state.health if state else HealthShape()
+
+
+def stored_name(sha256: str) -> str:
+    """Return the name under which the model store keeps a fleet's model: by its content."""
+    return f"{_PREFIX}{sha256[:24]}"
+
+
+def is_stored_name(name: str) -> bool:
+    """Whether a model of the store came through a fleet's state."""
+    return name.startswith(_PREFIX)
+
+
+def start_with(home: FleetHome) -> Effective:
+    """Return what to serve with, and note in the pointer what that means.
+
+    Raises:
+        LeewardError: Not even the device's own configuration can be used.
+    """
+    pointer = _counted(home.pointers.load())
+    home.pointers.save(pointer)
+    while True:
+        try:
+            return effective(home, pointer.current, allows_older=pointer.is_trial)
+        except LeewardError as error:
+            if pointer.current == AS_INSTALLED:
+                raise
+            failure = type(error).__name__
+            extra = {"error": failure, "count": pointer.current.order}
+            _logger.error("state_unusable", extra=extra)
+            pointer = _without_current(pointer, failure)
+            home.pointers.save(pointer)
+
+
+def effective(home: FleetHome, generation: Generation, *, allows_older: bool) -> Effective:
+    """Return the configuration with one state in force, everything checked again.
+
+    Raises:
+        LeewardError: The state, or what it names, cannot be used.
+    """
+    if generation == AS_INSTALLED:
+        config = home.load({})
+        return Effective(config, load_documents(config), generation)
+    taken = home.generations.taken(generation.order)
+    accepted = read_taken(taken, signers=home.signers, target=home.target)
+    if accepted.wanted is None:
+        config = home.load({})
+    else:
+        models = model_files(home.store, accepted.wanted)
+        config = home.load(home.generations.lay_out(generation.order, accepted.wanted, models))
+    allows_older = allows_older and accepted.order.is_rollback
+    documents = load_documents(config, allows_older=allows_older)
+    return Effective(config, documents, generation, accepted)
+
+
+def model_files(store: ModelStore, wanted: Wanted) -> dict[str, Path]:
+    """Return where the models of a state lie.
+
+    Raises:
+        StateInvalid: One is not here.
+    """
+    files = {}
+    for name, model in wanted.models.items():
+        found = store.find(stored_name(model.sha256))
+        if found is None:
+            raise StateInvalid(f"{name} is not in the model store", file="state", field="models")
+        files[name] = found.file.absolute()
+    return files
+
+
+def _counted(pointer: Pointer) -> Pointer:
+    if not pointer.is_trial:
+        return pointer
+    if pointer.starts < MAX_TRIAL_STARTS:
+        return replace(pointer, starts=pointer.starts + 1)
+    _logger.error("state_rolled_back", extra={"reason": "starts", "count": pointer.current.order})
+    return pointer.fail(StateUnhealthy.__name__, quality=pointer.quality)
+
+
+def _without_current(pointer: Pointer, failure: str) -> Pointer:
+    if pointer.is_trial:
+        return pointer.fail(failure)
+    return replace(
+        pointer,
+        current=pointer.previous or AS_INSTALLED,
+        previous=None,
+        outcome=pointer.fail(failure).outcome,
+        failure=failure,
+    )

@@ -1,0 +1,100 @@
+"""Wires the device into its fleet: where it keeps states, whom it believes, how it reports."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from edge.config import EdgeConfig, load_config
+from edge.egress.fleet_pulls import FleetPulls
+from edge.egress.sync import SyncClient
+from edge.fleet.agent import FleetAgent
+from edge.fleet.applier import Applier
+from edge.fleet.boot import Effective, FleetHome
+from edge.fleet.generations import Generations
+from edge.fleet.pointer import PointerFile
+from edge.fleet.reporter import Reporter
+from edge.identity import identity_store
+from edge.life import Ground
+from edge.lives import Lives
+from edge.models.store import ModelStore
+from edge.policy_revision import remember_revision
+from runtime.clock import Clock
+from runtime.fleet.state import Target
+from runtime.identity.signing_keys import load_signers
+from runtime.ledger.record import Destination
+from runtime.version import VERSION
+
+__all__ = ["fleet_agent", "fleet_home", "remember"]
+
+_JITTER: Final = 0.1
+
+
+def fleet_home(config: EdgeConfig, source: Path, *, clock: Clock) -> FleetHome | None:
+    """Return what a device of a fleet keeps; ``None`` for one that is in none, or not enrolled.
+
+    Args:
+        config: What ``source`` says.
+        source: The configuration file.
+        clock: For the records of models.
+
+    Raises:
+        ConfigInvalid: A signer's key cannot be used.
+        CertificateInvalid: The identity is damaged.
+    """
+    fleet = config.fleet
+    identities = identity_store(config, clock=clock)
+    if fleet is None or not identities.exists:
+        return None
+    # What a fleet has told the device goes on when its certificate has ended.
+    device = identities.load(at_any_time=True).device
+    directory = config.state / "fleet"
+    return FleetHome(
+        pointers=PointerFile(directory),
+        generations=Generations(directory),
+        store=ModelStore(config.state, clock=clock, quota_bytes=config.disk_quota_bytes),
+        signers=load_signers(fleet.signers, field="fleet.signers") or [],
+        target=Target(device, labels=fleet.labels),
+        load=lambda changes: load_config(source, changes=changes),
+        remember=remember,
+    )
+
+
+def remember(running: Effective) -> None:
+    """Note the revision of a signed policy that runs for good.
+
+    Raises:
+        OSError: It cannot be noted.
+    """
+    config = running.config
+    if config.policy_signers is not None:
+        is_back = running.accepted is not None and running.accepted.order.is_rollback
+        remember_revision(running.documents.policy, config.state, is_back=is_back)
+
+
+def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Ground) -> FleetAgent:
+    """Return what reports to the gateway and carries out what it passes on."""
+    config, cloud = running.config, ground.cloud
+    if cloud is None or config.gateway is None or config.fleet is None:
+        raise AssertionError("only an enrolled device of a fleet has an agent")
+    destination = Destination(config.gateway, cloud.identity.gateway)
+    pulls = FleetPulls(
+        ground.pulls, home.store, bytes_per_s=config.fleet.pull_bytes_per_s, clock=ground.clock
+    )
+    applier = Applier(home, lives, running, fetch=pulls.fetch, clock=ground.clock)
+    reporter = Reporter(
+        models=ground.models.models,
+        state=applier.report,
+        labels=config.fleet.labels,
+        version=VERSION,
+    )
+    rng = random.Random(secrets.randbits(64))  # noqa: S311 - spreads reports
+    return FleetAgent(
+        SyncClient(cloud.link, destination, control=ground.control).sync,
+        reporter,
+        applier,
+        jitter=partial(rng.uniform, 1 - _JITTER, 1 + _JITTER),
+    )

@@ -1,0 +1,261 @@
+"""What answers with one set of documents; a daemon may have several in its time, one at a time.
+
+``Ground`` is what lasts as long as the process: ledger, vault, models, the way out. A ``Life`` is
+wired onto it and can be replaced while the servers run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+from opentelemetry.trace import Tracer
+from starlette.types import ASGIApp
+
+from edge.capture.capture import Capture
+from edge.config import EdgeConfig
+from edge.detectors import edge_detectors
+from edge.documents import EdgeDocuments
+from edge.egress.cloud_link import CloudLink
+from edge.egress.control import ControlLog
+from edge.egress.gate import Gate
+from edge.egress.pulling import Pulls
+from edge.fleet.tally import RunTally
+from edge.held import Held
+from edge.http.front import HttpFront
+from edge.http.queued import QueuedRoutes
+from edge.identity import DeviceIdentity
+from edge.live import collect
+from edge.metrics import EdgeMetrics
+from edge.outbox.calls import KeptCalls
+from edge.outbox.opened import Queue, opened_queue
+from edge.outbox.outbox import Outbox
+from edge.privacy.approvals import Approvals
+from edge.privacy.releases import EdgeReleases
+from edge.privacy.sketch import ModelSketcher
+from edge.privacy.vault import Vault
+from edge.residency.resident import ResidentModels
+from edge.servicers.added import add_services
+from edge.status import StatusBoard
+from runtime.clock import Clock
+from runtime.collaboration.collaboration import Collaboration
+from runtime.collaboration.graphs import GraphBook
+from runtime.executor.executor import Executor
+from runtime.guards.port import guarded
+from runtime.ids import NodeName
+from runtime.ledger.record import Destination
+from runtime.ledger.writer import LedgerWriter
+from runtime.policy.document import policy_hash
+from runtime.policy.model import ApprovalRules, CloudAway, PlaceholderStyle
+from runtime.ports import ModelPort
+from runtime.rpc.inference_client import InferenceClient
+from runtime.sentinel.scan import Sentinel
+from runtime.telemetry.traced import TracedModel
+from runtime.telemetry.tracing import inject
+
+__all__ = ["Cloud", "Ground", "Life", "begin_life"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """The way out, when there is one."""
+
+    identity: DeviceIdentity
+    link: CloudLink
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every life of a daemon stands on."""
+
+    clock: Clock
+    ledger: LedgerWriter
+    control: ControlLog
+    vault: Vault
+    scanning: ThreadPoolExecutor
+    models: ResidentModels
+    vet: Callable[[Path], object]
+    """Raises for a model's files that may not be loaded."""
+    pulls: Pulls
+    board: StatusBoard
+    metrics: EdgeMetrics
+    tally: RunTally
+    tracer: Tracer
+    cloud: Cloud | None
+    outbox: Outbox
+    capture: Capture | None
+    healthy: Callable[[], frozenset[NodeName]]
+    bearer_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What answers, with one set of documents."""
+
+    config: EdgeConfig
+    documents: EdgeDocuments
+    handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
+    """By full method name."""
+    app: ASGIApp
+    releases: EdgeReleases
+    approvals: Approvals
+    queue: Held[Queue]
+
+    async def end(self) -> None:
+        """Send no more of what is queued: another life does, or another daemon."""
+        await self.queue.end()
+
+
+async def begin_life(
+    ground: Ground,
+    config: EdgeConfig,
+    documents: EdgeDocuments,
+    *,
+    last: Life | None = None,
+) -> Life:
+    """Wire what answers; nothing reaches it before a door leads there.
+
+    Args:
+        ground: What it stands on.
+        config: With the state in force.
+        documents: What the configuration names.
+        last: What answered before; it sends no more of the queue once nothing can fail any more.
+
+    Raises:
+        ConfigInvalid: The sentinel's model cannot be used.
+    """
+    detectors = await asyncio.to_thread(edge_detectors, config.sentinel, documents.policy)
+    sentinel = Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=ground.scanning)
+    sketcher = None
+    if config.sketch_model:
+        sketcher = ModelSketcher(ground.models, config.sketch_model)
+    releases = EdgeReleases(
+        sentinel,
+        ground.vault,
+        clock=ground.clock,
+        sketcher=sketcher,
+        has_surrogates=documents.policy.placeholders is PlaceholderStyle.SURROGATES,
+    )
+    rules = documents.policy.approvals or ApprovalRules()
+    approvals = Approvals(
+        releases,
+        ground.ledger,
+        at_most=rules.at_most,
+        directory=config.state / "approvals",
+        clock=ground.clock,
+    )
+    graphs = GraphBook(
+        {**documents.patterns, **documents.graphs},
+        documents.catalog,
+        default=config.default_graph,
+    )
+    collaboration = Collaboration(
+        graphs=graphs,
+        policy=documents.policy,
+        catalog=documents.catalog,
+        sentinel=sentinel,
+        executor=_executor(ground, config, documents, sentinel, releases),
+        healthy=ground.healthy,
+        clock=ground.clock,
+        observed=ground.tally.counted(ground.metrics.counted),
+        ended=releases.finish,
+        people_of=releases.people_of,
+        approvals=approvals,
+        can_sketch=sketcher is not None,
+    )
+    if last is not None:
+        await last.end()
+    cloud = ground.cloud
+    held = await Held.enter(
+        opened_queue(
+            ground.outbox,
+            collaboration,
+            gateway=config.gateway,
+            is_queueing=documents.policy.cloud_away is CloudAway.QUEUE,
+            can_send=lambda: cloud is not None and cloud.link.is_healthy,
+            deadline_s=config.request_timeout_s,
+            clock=ground.clock,
+        )
+    )
+    queue = held.value
+    front = HttpFront(
+        collaboration=queue.runs,
+        graphs=graphs,
+        catalog=documents.catalog,
+        embedder=ground.models,
+        clock=ground.clock,
+        deadline_s=config.request_timeout_s,
+        bearer_token=ground.bearer_token,
+        max_priority=config.max_priority,
+        exposition=ground.metrics.exposition,
+        queued=QueuedRoutes(queue.outbox, queue.sender),
+        capture=ground.capture,
+    )
+
+    add = partial(
+        add_services,
+        config=config,
+        ledger=config.state / "ledger",
+        catalog=documents.catalog,
+        models=ground.models,
+        queue=queue,
+        board=ground.board,
+        approvals=approvals,
+        pulls=ground.pulls,
+    )
+    return Life(
+        config=config,
+        documents=documents,
+        handlers=collect(add),
+        app=front.app(),
+        releases=releases,
+        approvals=approvals,
+        queue=held,
+    )
+
+
+def _executor(
+    ground: Ground,
+    config: EdgeConfig,
+    documents: EdgeDocuments,
+    sentinel: Sentinel,
+    releases: EdgeReleases,
+) -> Executor:
+    ports: dict[NodeName, ModelPort] = {config.name: ground.models}
+    cloud = ground.cloud
+    if cloud is not None and config.gateway is not None:
+        gate = Gate(
+            InferenceClient(cloud.link.channel, metadata=inject),
+            Destination(config.gateway, cloud.identity.gateway),
+            zone="cloud",
+            policy=documents.policy,
+            policy_hash=policy_hash(documents.policy),
+            sentinel=sentinel,
+            ledger=ground.ledger,
+            clock=ground.clock,
+            issued=releases.issued,
+        )
+        ports[config.gateway] = KeptCalls(gate, ground.outbox, originals=releases.originals)
+    return Executor(
+        {
+            node: TracedModel(
+                guarded(port, documents.guards, documents.catalog, node=node, judges=ground.models),
+                ground.tracer,
+                node=node,
+            )
+            for node, port in ports.items()
+        },
+        releases,
+        policy=documents.policy,
+        catalog=documents.catalog,
+        clock=ground.clock,
+        rng=random.Random(secrets.randbits(64)),  # noqa: S311 - jitter of retries
+    )
