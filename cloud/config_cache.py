@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from pydantic import Field
 
@@ -15,13 +17,14 @@ from runtime.documents.shape import Shape
 from runtime.ids import ModelName
 from runtime.labels import Level
 from runtime.policy.shape import LevelName
+from runtime.sentinel.tagger.model import BUILT_IN
 
 __all__ = ["CacheConfig", "CacheShape", "cache_config", "cache_problems"]
 
 
 class _SameQuestionShape(Shape):
-    encoder: ModelText
-    """An embedding model of this gateway."""
+    encoder: ModelText | None = None
+    """An embedding model of this gateway; left out, what ``cache.embedding`` says."""
     min_similarity: float = Field(default=0.9, gt=0, le=1)
     """Cosine of the two questions' vectors, at least."""
 
@@ -50,6 +53,9 @@ class CacheShape(Shape):
     """Whose answers a caller may be given: its whole tenant's, or its own alone."""
     wait_s: float = Field(default=10.0, ge=0, le=600)
     """How long a call waits for the same one on its way before it goes itself."""
+    embedding: Literal["sentinel"] | None = None
+    """Compare questions with the sentinel's own model, in this process, where no ``encoder`` is
+    named. Needs ONNX Runtime and ``tokenizers`` here (the ``edge`` extra brings them)."""
     models: dict[ModelText, _ModelCacheShape] = Field(default={}, max_length=1024)
     """Models that differ from the rule: exact calls, where the answer is repeatable."""
 
@@ -64,6 +70,8 @@ class CacheConfig:
     max_level: Level
     sharing: Sharing
     wait_s: float
+    embedding: Path | None
+    """Folder of the sentinel's model that compares questions; ``None`` for no such one."""
     models: Mapping[ModelName, ModelRule]
 
 
@@ -88,7 +96,10 @@ def cache_problems(
         if name not in models:
             yield Problem(place, f'"{name}" is not a model of this file')
         question = model.same_question
-        if question is not None and not models.get(question.encoder, False):
+        if question is not None and question.encoder is None and shape.embedding is None:
+            reason = "needs an `encoder` of this file, or `embedding: sentinel` in `cache`"
+            yield Problem((*place, "same_question"), reason)
+        elif question is not None and question.encoder and not models.get(question.encoder, False):
             reason = f'"{question.encoder}" is not a model of this file that has `embeddings: true`'
             yield Problem((*place, "same_question", "encoder"), reason)
         if question is not None and not model.exact:
@@ -105,6 +116,7 @@ def cache_config(shape: CacheShape) -> CacheConfig:
         max_level=Level[shape.max_level.name],
         sharing=shape.sharing,
         wait_s=shape.wait_s,
+        embedding=BUILT_IN if shape.embedding else None,
         models=MappingProxyType(
             {ModelName(name): _rule(model) for name, model in shape.models.items()}
         ),
@@ -117,7 +129,9 @@ def _rule(shape: _ModelCacheShape) -> ModelRule:
         exact=shape.exact,
         always=shape.always,
         same_question=(
-            SameQuestion(ModelName(question.encoder), question.min_similarity)
+            SameQuestion(
+                ModelName(question.encoder) if question.encoder else None, question.min_similarity
+            )
             if question is not None
             else None
         ),

@@ -14,23 +14,22 @@ from edge.capture.settings import CaptureSettings, CaptureShape, capture_setting
 from edge.config_fleet import FleetConfig, FleetShape, fleet_config
 from edge.config_http import HttpTls, HttpTlsShape, http_tls
 from edge.config_outbox import OutboxConfig, OutboxShape, outbox_config
+from edge.config_sentinel import SentinelConfig, SentinelShape, sentinel_config
 from edge.models.store import resolve_model_file
 from runtime.documents.document import Document, Problem
-from runtime.documents.names import CategoryName, ModelText, Name
+from runtime.documents.names import ModelText, Name
 from runtime.documents.reader import parse_document, read_document
 from runtime.documents.shape import Shape, read_shape
 from runtime.errors import ConfigInvalid
 from runtime.ids import ModelName, NodeName
 from runtime.patterns.places import Places, places_of
 from runtime.rpc.address import is_local
-from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
 
 __all__ = [
     "EDGE_VERSION",
     "EdgeConfig",
     "HttpTls",
     "ModelConfig",
-    "SentinelConfig",
     "TensorModelConfig",
     "load_config",
     "parse_config",
@@ -44,7 +43,6 @@ MAX_ADAPTERS: Final = 16
 """Of one model: each holds a context of its own in memory."""
 DEFAULT_HUB: Final = "https://huggingface.co"
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+[^\s]*$", max_length=1024)]
-Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
 class _ModelShape(Shape):
@@ -82,19 +80,6 @@ class _TensorShape(Shape):
     """Refuse the file when its content differs; left out, it is not checked."""
     threads: int = Field(default=0, ge=0, le=1024)
     """0 takes all cores but one."""
-
-
-class _SentinelShape(Shape):
-    regions: list[Region] = Field(default=["US", "GB"], max_length=64)
-    """Where local phone numbers come from, ISO 3166 alpha-2."""
-    dictionaries: dict[CategoryName, list[str]] = Field(default={}, max_length=64)
-    """Terms of the deployment per category: project code names, customer names."""
-    timeout_s: float = Field(default=10.0, gt=0, le=60)
-    """A text that takes longer has failed its scan. The model reads some 60,000 characters a second
-    on a core of a server, a tenth of that on a small board."""
-    model: str = Field(default=BUILT_IN_NAME, min_length=1, max_length=4096)
-    """What reads a text beside the patterns: ``builtin``, ``none``, or the folder of another
-    model."""
 
 
 class _EdgeShape(Shape):
@@ -151,7 +136,7 @@ class _EdgeShape(Shape):
     """What all loaded models may take together; who was idle longest makes room for another."""
     gateway: Name | None = "cloud"
     """Node name of the gateway; null for a device without one."""
-    sentinel: _SentinelShape = _SentinelShape()
+    sentinel: SentinelShape = SentinelShape()
     outbox: OutboxShape = OutboxShape()
     request_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     """Used when a caller sends no deadline."""
@@ -196,17 +181,6 @@ class TensorModelConfig:
     file: Path
     sha256: str
     threads: int
-
-
-@dataclass(frozen=True, slots=True)
-class SentinelConfig:
-    """How sensitive spans are found."""
-
-    regions: tuple[str, ...]
-    dictionaries: dict[str, tuple[str, ...]]
-    timeout_s: float
-    model: Path | None
-    """Folder of the model that reads beside the patterns; ``None`` for patterns alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,14 +291,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         hub=shape.hub,
         memory_budget_bytes=shape.memory_budget_mib and shape.memory_budget_mib << 20,
         gateway=NodeName(shape.gateway) if shape.gateway else None,
-        sentinel=SentinelConfig(
-            regions=tuple(shape.sentinel.regions),
-            dictionaries={
-                category: tuple(terms) for category, terms in shape.sentinel.dictionaries.items()
-            },
-            timeout_s=shape.sentinel.timeout_s,
-            model=model_folder(shape.sentinel.model, base),
-        ),
+        sentinel=sentinel_config(shape.sentinel, base),
         outbox=outbox_config(shape.outbox),
         request_timeout_s=shape.request_timeout_s,
         max_queue=shape.max_queue,

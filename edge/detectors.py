@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from edge.config import SentinelConfig
+from edge.config_sentinel import PresidioConfig, SentinelConfig
 from runtime.errors import ConfigInvalid
 from runtime.policy.model import Policy
+from runtime.sentinel.categories import KINDS, ON_REQUEST
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detector import Detector
 from runtime.sentinel.detectors.dictionary import terms_of
+from runtime.sentinel.detectors.presidio import PresidioDetector, load_analyzer
 
 __all__ = ["edge_detectors"]
 
@@ -20,10 +22,10 @@ def edge_detectors(config: SentinelConfig, policy: Policy) -> list[Detector]:
 
     Raises:
         ConfigInvalid: A region is unknown.
-        ModelInvalid: The model's files cannot be used.
+        ModelInvalid: The model's files cannot be used, or Presidio is asked for and not there.
     """
     try:
-        return default_detectors(
+        detectors = default_detectors(
             dictionary=terms_of(config.dictionaries),
             regions=config.regions,
             model=config.model,
@@ -32,3 +34,17 @@ def edge_detectors(config: SentinelConfig, policy: Policy) -> list[Detector]:
         )
     except ValueError as error:
         raise ConfigInvalid(str(error), field="sentinel") from error
+    if config.presidio is not None:
+        detectors.append(_presidio(config.presidio, policy))
+    return detectors
+
+
+def _presidio(config: PresidioConfig, policy: Policy) -> PresidioDetector:
+    unasked = ON_REQUEST - frozenset(policy.categories)
+    return PresidioDetector(
+        load_analyzer(language=config.language, nlp_model=config.nlp_model),
+        language=config.language,
+        min_score=config.min_score,
+        kinds=config.kinds,
+        asked=frozenset(kind for kind, category in KINDS.items() if category not in unasked),
+    )

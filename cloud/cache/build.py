@@ -15,6 +15,7 @@ from cloud.config_cache import CacheConfig
 from cloud.stages import AnswerCache, Embedded
 from runtime.clock import Clock
 from runtime.policy.model import Policy
+from runtime.sentinel.embedding import load_encoder
 from runtime.telemetry.metrics import Metrics
 
 __all__ = ["new_cache"]
@@ -40,14 +41,18 @@ def new_cache(
         version: Counts the changes of the models: what former ones answered is not served.
         metrics: With the rows of ``cloud.cache.metrics``.
         clock: Ages answers.
+
+    Raises:
+        ModelInvalid: The sentinel's model is to compare questions and cannot be used.
     """
     if config is None:
         return NoCache()
+    own = load_encoder(config.embedding) if config.embedding else None
     return MemoryCache(
         CacheRules(policy, config.max_level, config.models),
         Digester(secrets.token_bytes(_KEY_BYTES), sharing=config.sharing, version=version),
         AnswerMemory(max_bytes=config.max_bytes, ttl_s=config.ttl_s),
-        similarity=Similarity(embed),
+        similarity=Similarity(embed, own=own),
         metrics=metrics,
         clock=clock,
         max_answer_bytes=config.max_answer_bytes,

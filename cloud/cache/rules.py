@@ -21,8 +21,8 @@ be kept at that level."""
 class SameQuestion:
     """How an answer to the same question in other words is recognised."""
 
-    encoder: ModelName
-    """The embedding model, as this gateway serves it."""
+    encoder: ModelName | None
+    """The embedding model, as this gateway serves it; ``None`` for the sentinel's own."""
     min_similarity: float
     """Cosine of the two questions' vectors, at least."""
 

@@ -24,7 +24,7 @@ from runtime.policy.check import Finding, check_policy
 from runtime.policy.document import dump_policy, load_policy, policy_hash, policy_schema
 from runtime.policy.explain import Passage, is_refused, passage_to
 from runtime.policy.model import PlaceholderStyle, Policy, Zone
-from runtime.sentinel.categories import KINDS, QUASI_IDENTIFIERS
+from runtime.sentinel.categories import KINDS, ON_REQUEST
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Scan, Sentinel
 from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
@@ -193,9 +193,9 @@ def _places(policy: Policy) -> list[tuple[NodeName, Zone]]:
 def _unlisted_categories(policy: Policy) -> list[Finding]:
     """Warn of what the shipped detectors find and the policy does not list.
 
-    Quasi-identifiers are looked for where a policy lists them, so those are never missing.
+    Quasi-identifiers and topics are looked for where a policy lists them: never missing.
     """
-    missing = sorted(set(KINDS.values()) - QUASI_IDENTIFIERS - set(policy.categories))
+    missing = sorted(set(KINDS.values()) - ON_REQUEST - set(policy.categories))
     level = "refused" if policy.when_unsure.refuse else policy.when_unsure.level.name.lower()
     return [
         Finding(

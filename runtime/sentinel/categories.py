@@ -18,18 +18,26 @@ __all__ = [
     "DEMOGRAPHIC",
     "DICTIONARY",
     "FINANCE",
+    "FINANCE_TOPIC",
     "HEALTH",
+    "HEALTH_TOPIC",
     "IDENTITY",
+    "IMPLICIT_IDENTITY",
     "KINDS",
+    "LEGAL_TOPIC",
     "LINK",
     "LOCATION",
+    "LOCATION_TOPIC",
     "NETWORK",
+    "ON_REQUEST",
     "ORGANIZATION",
     "PERSON",
     "PLACE",
     "QUASI_IDENTIFIERS",
     "SECRET",
+    "SOURCE_CODE",
     "SURE_SCORE",
+    "TOPICS",
     "category_of",
     "priority_of",
 ]
@@ -60,6 +68,18 @@ DEMOGRAPHIC: Final = Category("demographic")
 """Age, origin, religion, occupation."""
 LINK: Final = Category("link")
 """Addresses of sites."""
+IMPLICIT_IDENTITY: Final = Category("implicit_identity")
+"""Sentences that tell who is meant without a name."""
+HEALTH_TOPIC: Final = Category("health_topic")
+"""Sentences about somebody's own health, whatever their words."""
+FINANCE_TOPIC: Final = Category("finance_topic")
+"""Sentences about somebody's own money."""
+LEGAL_TOPIC: Final = Category("legal_topic")
+"""Sentences about somebody's own case, contract or residence."""
+LOCATION_TOPIC: Final = Category("location_topic")
+"""Sentences that tell where somebody is, or is not, and when."""
+SOURCE_CODE: Final = Category("source_code")
+"""Lines of programs."""
 
 QUASI_IDENTIFIERS: Final = frozenset({ORGANIZATION, PLACE, DATE, DEMOGRAPHIC, LINK})
 """What tells somebody apart only together with other things, and is in most ordinary questions.
@@ -67,6 +87,14 @@ QUASI_IDENTIFIERS: Final = frozenset({ORGANIZATION, PLACE, DATE, DEMOGRAPHIC, LI
 The sentinel's model looks for these where a policy names them: a policy that is silent about towns
 is not to send every question about one to the edge.
 """
+
+TOPICS: Final = frozenset(
+    {IMPLICIT_IDENTITY, HEALTH_TOPIC, FINANCE_TOPIC, LEGAL_TOPIC, LOCATION_TOPIC, SOURCE_CODE}
+)
+"""What a whole sentence is about. The model judges sentences where a policy names one of these."""
+
+ON_REQUEST: Final = QUASI_IDENTIFIERS | TOPICS
+"""What is looked for only where a policy lists it, and is no gap in a policy that does not."""
 
 _TABLE: Final[tuple[tuple[str, Category, int], ...]] = (
     # kind, category, priority
@@ -99,6 +127,12 @@ _TABLE: Final[tuple[tuple[str, Category, int], ...]] = (
     ("group", DEMOGRAPHIC, 23),
     ("job", DEMOGRAPHIC, 22),
     ("year", DATE, 21),
+    ("implicit_identity", IMPLICIT_IDENTITY, 16),
+    ("health_topic", HEALTH_TOPIC, 15),
+    ("finance_topic", FINANCE_TOPIC, 14),
+    ("legal_topic", LEGAL_TOPIC, 13),
+    ("location_topic", LOCATION_TOPIC, 12),
+    ("source_code", SOURCE_CODE, 11),
 )
 
 KINDS: Final[Mapping[str, Category]] = MappingProxyType(

@@ -45,8 +45,8 @@ def default_detectors(
         treatments: Additions to the health lexicon.
         model: Folder of the sentinel's model (``tagger.model.BUILT_IN`` is the shipped one);
             ``None`` for patterns alone.
-        asked: Of the ``QUASI_IDENTIFIERS``, those that the model is to look for: what the policy
-            names. Others in here change nothing.
+        asked: Of the categories ``ON_REQUEST``, those that the model is to look for: what the
+            policy names. Others in here change nothing.
         remembered: Texts that the model reads only once while they are remembered; for a node that
             serves one party alone (``tagger.memory``).
 

@@ -5,6 +5,7 @@ from typing import Final
 from runtime.ids import Category
 from runtime.sentinel.categories import (
     DEMOGRAPHIC,
+    ON_REQUEST,
     ORGANIZATION,
     PLACE,
     QUASI_IDENTIFIERS,
@@ -27,8 +28,8 @@ class TaggerDetector:
 
     Args:
         model: Loaded.
-        asked: Of the categories that tell somebody apart only together with others
-            (``QUASI_IDENTIFIERS``), those to look for.
+        asked: Of the categories that are looked for on request (``ON_REQUEST``: what tells
+            somebody apart only together with others, and topics of sentences), those to look for.
         remembered: Texts whose spans are kept; see ``SpanMemory`` for where not to.
     """
 
@@ -42,7 +43,7 @@ class TaggerDetector:
         self.kinds = frozenset(
             kind
             for kind in model.kinds
-            if category_of(kind) not in QUASI_IDENTIFIERS or category_of(kind) in asked
+            if category_of(kind) not in ON_REQUEST or category_of(kind) in asked
         )
         # A word that may be a name or a town is a name: that is the kind that must not leave.
         lighter = [kind for kind in self.kinds if category_of(kind) in QUASI_IDENTIFIERS]

@@ -18,7 +18,7 @@ __all__ = ["Card", "read_card", "read_file"]
 
 CARD: Final = "model.json"
 _INPUTS: Final = {"tokens": "tokens", "attention": "attention", "shapes": "shapes"}
-_OUTPUTS: Final = {"scores": "label_scores", "sentence": "sentence_vector"}
+_OUTPUTS: Final = {"scores": "label_scores", "sentence": "sentence_vector", "topics": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,19 @@ class Card:
     """What it calls the scores of labels."""
     sentence: str
     """What it calls the sentence's vector; empty if it makes none."""
+    topics: tuple[str, ...]
+    """Kinds that a whole sentence may be of, as the graph numbers them; empty for one ignored."""
+    topic_scores: str
+    """What the graph calls the scores of topics; empty if it gives none."""
+    topic_threshold: float
+    """From which chance a sentence is of a kind."""
     files: Mapping[str, str]
     """SHA-256 of every other file of the model."""
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Every kind that it marks."""
-        return frozenset(kind for kind, _ in self.labels if kind)
+        """Every kind that it marks, in words or in sentences."""
+        return frozenset(filter(None, (*(kind for kind, _ in self.labels), *self.topics)))
 
 
 def read_card(directory: Path) -> Card:
@@ -64,6 +70,11 @@ def read_card(directory: Path) -> Card:
         raise ModelInvalid(f"{path} is not the card of a sentinel's model") from error
     if not 0 < card.neighbour_threshold <= card.threshold < 1 or card.window < 16:
         raise ModelInvalid(f"{path} has a window or threshold out of range")
+    if bool(card.topics) != bool(card.topic_scores) or not 0 < card.topic_threshold < 1:
+        raise ModelInvalid(
+            f"{path} needs `topics`, their scores among the `outputs`, and a `topic_threshold`"
+            " between 0 and 1; or none of them"
+        )
     if not card.kinds:
         raise ModelInvalid(f"{path} has no label that marks anything")
     return card
@@ -99,6 +110,9 @@ def _card(document: dict[str, Any]) -> Card:
         inputs={ours: str(theirs) for ours, theirs in inputs.items() if theirs},
         scores=str(outputs["scores"]),
         sentence=str(outputs["sentence"] or ""),
+        topics=tuple(kinds.get(str(topic), str(topic)) for topic in document.get("topics", ())),
+        topic_scores=str(outputs["topics"] or ""),
+        topic_threshold=float(document.get("topic_threshold", 0.5)),
         files={str(name): str(digest) for name, digest in document["files"].items()},
     )
 

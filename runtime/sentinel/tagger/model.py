@@ -18,6 +18,7 @@ from runtime.sentinel.tagger.readings import (
     readings,
     tokens_of,
 )
+from runtime.sentinel.tagger.segments import Judgement, judgements, segments_of
 from runtime.sentinel.tagger.shapes import shapes_of
 from runtime.sentinel.tagger.windows import breaks_of, windows
 
@@ -68,9 +69,11 @@ class SentinelModel:
             self._tokenizer = Tokenizer.from_str(words.decode("utf-8"))
         except Exception as error:  # both raise what they like
             raise ModelInvalid(f"{directory} holds no model that can be loaded") from error
+        self._path = onnxruntime.RunOptions()
+        self._path.only_execute_path_to_fetches = True  # a vector has layers of its own
         given = {item.name for item in self._session.get_inputs()}
         made = {item.name for item in self._session.get_outputs()}
-        wanted = {card.scores, *([card.sentence] if card.sentence else [])}
+        wanted = {card.scores, card.sentence, card.topic_scores} - {""}
         if given != set(card.inputs.values()) or not wanted <= made:
             raise ModelInvalid(
                 f"{directory / 'model.json'} names other inputs and outputs than the graph has:"
@@ -81,7 +84,7 @@ class SentinelModel:
         self._card = card
         self._everything = focus_on(card, card.kinds)
         try:
-            self._chances([card.end], [0])
+            self._scores([card.end], [0], with_topics=bool(card.topics))
         except ModelInvalid:
             raise
         except Exception as error:  # ONNX Runtime's own, for inputs of another form
@@ -102,26 +105,34 @@ class SentinelModel:
         return focus_on(self._card, kinds, lighter=lighter)
 
     def read(self, text: str, focus: Focus | None = None) -> list[Reading]:
-        """Return what ``text`` holds, in order; everything, or what ``focus`` is on."""
+        """Return what ``text`` holds; everything, or what ``focus`` is on.
+
+        Stretches of words come first, in order; then sentences, as they are about something.
+        """
         focus = focus or self._everything
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         ids, offsets = encoded.ids, encoded.offsets
         shapes = shapes_of(text, offsets)
+        segments = segments_of(text, offsets) if focus.topics else []
         tokens: list[Token] = []
-        cut = list(
-            windows(
-                len(ids),
-                size=self._card.window,
-                overlap=_OVERLAP,
-                breaks=breaks_of(text, offsets),
-            )
-        )
-        for window in cut if ids else ():
+        sentences: list[Reading] = []
+        breaks = breaks_of(text, offsets)
+        size = self._card.window
+        for window in windows(len(ids), size=size, overlap=_OVERLAP, breaks=breaks) if ids else ():
             shown = slice(window.start, window.end)
-            chances = self._chances(ids[shown], shapes[shown])
-            judged = chances[1 + window.first - window.start : 1 + window.last - window.start]
+            scores, said = self._scores(ids[shown], shapes[shown], with_topics=bool(segments))
+            judged = _chances(scores)[window.first - window.start : window.last - window.start]
             tokens += tokens_of(offsets[window.first : window.last], judged, self._card, focus)
-        return readings(text, tokens)
+            for item in judgements(segments, offsets, window, said):
+                sentences += self._topics_of(item, focus)
+        return readings(text, tokens) + sentences
+
+    def _topics_of(self, item: Judgement, focus: Focus) -> list[Reading]:
+        return [
+            Reading(item.start, item.end, self._card.topics[at], item.chances[at])
+            for at in focus.topics
+            if item.chances[at] >= self._card.topic_threshold
+        ]
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return a vector of unit length for each text; of a long text, for its first window.
@@ -135,21 +146,29 @@ class SentinelModel:
         for text in texts:
             encoded = self._tokenizer.encode(text, add_special_tokens=False)
             ids, offsets = encoded.ids[: self._card.window], encoded.offsets[: self._card.window]
-            vectors.append(self._pass(ids, shapes_of(text, offsets), self._card.sentence).tolist())
+            vectors.append(
+                self._pass(ids, shapes_of(text, offsets), self._card.sentence)[0].tolist()
+            )
         return vectors
 
-    def _chances(self, ids: Sequence[int], shapes: Sequence[int]) -> Any:
-        """Return the chances of labels, [tokens and two marks, labels]."""
+    def _scores(
+        self, ids: Sequence[int], shapes: Sequence[int], *, with_topics: bool
+    ) -> tuple[Any, Any]:
+        """Return the scores of labels, and of topics if asked for, without those of the marks."""
+        topics = [self._card.topic_scores] if with_topics else []
+        made = self._pass(ids, shapes, self._card.scores, *topics)
         import numpy as np  # comes with ONNX Runtime
 
-        scores = self._pass(ids, shapes, self._card.scores)
-        if scores.shape != (len(ids) + 2, len(self._card.labels)) or not np.isfinite(scores).all():
-            # Nothing would be over the threshold, and the text would pass for clean.
-            raise ModelInvalid("the sentinel's model gives scores that fit neither text nor card")
-        scores = np.exp(scores - scores.max(-1, keepdims=True))
-        return scores / scores.sum(-1, keepdims=True)
+        widths = (len(self._card.labels), 2 * len(self._card.topics))
+        for scores, width in zip(made, widths, strict=False):
+            if scores.shape != (len(ids) + 2, width) or not np.isfinite(scores).all():
+                # Nothing would be over the threshold, and the text would pass for clean.
+                raise ModelInvalid(
+                    "the sentinel's model gives scores that fit neither text nor card"
+                )
+        return made[0][1:-1], made[1][1:-1] if with_topics else None
 
-    def _pass(self, ids: Sequence[int], shapes: Sequence[int], output: str) -> Any:
+    def _pass(self, ids: Sequence[int], shapes: Sequence[int], *outputs: str) -> list[Any]:
         """One window at a time: several together would be padded, and gain nothing on a core."""
         import numpy as np
 
@@ -162,4 +181,12 @@ class SentinelModel:
             theirs: np.array([given[ours]], dtype=np.int64)
             for ours, theirs in self._card.inputs.items()
         }
-        return self._session.run([output], feed)[0][0]
+        return [made[0] for made in self._session.run(outputs, feed, self._path)]
+
+
+def _chances(scores: Any) -> Any:
+    """Return the chances of labels, [tokens, labels]."""
+    import numpy as np
+
+    scores = np.exp(scores - scores.max(-1, keepdims=True))
+    return scores / scores.sum(-1, keepdims=True)

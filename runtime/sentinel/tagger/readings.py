@@ -24,10 +24,12 @@ _LONGEST_GAP: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """Numbers of the labels that count, and of those among them that weigh more."""
+    """Numbers of the labels that count, of those among them that weigh more, and of topics."""
 
     looked: tuple[int, ...]
     heavy: tuple[int, ...]
+    topics: tuple[int, ...] = ()
+    """What whole sentences are judged on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def focus_on(card: Card, kinds: Collection[str], *, lighter: Collection[str] = (
     """Return which labels count when ``kinds`` are looked for, ``lighter`` ones as less heavy."""
     looked = [at for at, (kind, _) in enumerate(card.labels) if kind in kinds]
     heavy = [at for at in looked if card.labels[at][0] not in lighter]
-    return Focus(tuple(looked), tuple(heavy))
+    topics = [at for at, kind in enumerate(card.topics) if kind in kinds]
+    return Focus(tuple(looked), tuple(heavy), tuple(topics))
 
 
 def tokens_of(

@@ -32,6 +32,7 @@ from runtime.ports import (
     TextDelta,
     Usage,
 )
+from runtime.sentinel.embedding import SentenceEncoder
 from runtime.testing.fakes import ManualClock
 
 BIG = ModelName("big")
@@ -134,6 +135,7 @@ class House:
         sharing: Sharing = "tenant",
         max_answer_bytes: int = 100_000,
         wait_s: float = 5.0,
+        own: SentenceEncoder | None = None,
     ) -> None:
         self.models = Models()
         self.budget = Budget()
@@ -144,7 +146,7 @@ class House:
             CacheRules(POLICY, max_level, {BIG: rule or ModelRule()}),
             Digester(bytes(32), sharing=sharing, version=lambda: self.core.succession.version),
             self.memory,
-            similarity=Similarity(self._embed),
+            similarity=Similarity(self._embed, own=own),
             metrics=self.metrics,
             clock=self.clock,
             max_answer_bytes=max_answer_bytes,

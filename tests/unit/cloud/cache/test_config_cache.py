@@ -60,11 +60,23 @@ def test_a_model_can_be_left_out_or_recognise_other_words() -> None:
     }
 
 
+def test_the_sentinels_own_model_can_compare_questions() -> None:
+    config = configured("cache: {embedding: sentinel, models: {big: {same_question: {}}}}\n")
+
+    assert config.cache is not None
+    assert config.cache.models == {
+        ModelName("big"): ModelRule(same_question=SameQuestion(None, 0.9))
+    }
+    assert isinstance(made(config), MemoryCache)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("cache: {models: {bigg: {}}}\n", "cache.models.bigg"),
         ("cache: {models: {big: {same_question: {encoder: x}}}}\n", "encoder"),
+        ("cache: {models: {big: {same_question: {}}}}\n", "or `embedding: sentinel`"),
+        ("cache: {embedding: other}\n", "sentinel"),
         ("cache: {models: {big: {same_question: {encoder: big}}}}\n", "embeddings: true"),
         (
             "cache: {models: {big: {exact: false, same_question: {encoder: encoder}}}}\n",

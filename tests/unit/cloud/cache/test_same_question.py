@@ -10,9 +10,11 @@ from prometheus_client import generate_latest
 from cloud.cache.rules import ModelRule, SameQuestion
 from cloud.cache.similarity import cosine
 from cloud.calls import GenerateCall
+from cloud.stages import WorstCase
 from runtime.errors import UpstreamUnavailable
 from runtime.labels import Label
 from runtime.ports import ChatMessage
+from runtime.sentinel.embedding import load_encoder
 from tests.unit.cloud.cache.house import ENCODER, WORST, House, asking
 
 RULE = ModelRule(same_question=SameQuestion(ENCODER, 0.9))
@@ -44,6 +46,29 @@ async def test_a_miss_costs_no_embedding() -> None:
     await house.ask(asking(ASKED))
 
     assert house.models.embedded == []
+
+
+async def test_the_sentinels_own_encoder_compares_here_and_is_booked_to_nobody() -> None:
+    house = House(ModelRule(same_question=SameQuestion(None, 0.8)), own=load_encoder())
+    await house.ask(asking(ASKED))
+
+    assert await house.ask(asking(REWORDED)) == ("hit", "answer 1")
+    assert house.models.embedded == []
+    assert [worst for call, worst in house.budget.reserved][1:] == [WorstCase(0, 0, 0)]
+
+
+async def test_the_sentinels_own_encoder_can_say_no() -> None:
+    house = House(ModelRule(same_question=SameQuestion(None, 0.9999)), own=load_encoder())
+    await house.ask(asking(ASKED))
+
+    assert (await house.ask(asking(REWORDED)))[0] == "miss"
+
+
+async def test_without_an_encoder_at_all_the_question_is_asked() -> None:
+    house = House(ModelRule(same_question=SameQuestion(None, 0.1)))
+    await house.ask(asking(ASKED))
+
+    assert (await house.ask(asking(REWORDED)))[0] == "miss"
 
 
 @pytest.mark.parametrize(

