@@ -56,8 +56,7 @@ class Similarity:
             if self._own is None:
                 raise ModelInvalid("this gateway has no encoder of its own")
             texts = (known, request.messages[-1].content)
-            first, second = await asyncio.to_thread(self._own.embed, texts)
-            return cosine(first, second)
+            return cosine(*await asyncio.to_thread(self._own.embed, texts))
         wait_s = min(_MAX_WAIT_S, request.timeout_s)
         asked = EmbedRequest(
             model=encoder,

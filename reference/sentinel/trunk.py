@@ -73,6 +73,8 @@ class Trunk:
             "tokens": np.array([[_BEGIN, *ids, _END]]),
             "shapes": np.array([[0, *shapes_of(text, offsets), 0]]),
         }
+        if "segments" in {item.name for item in self._session.get_inputs()}:
+            given["segments"] = np.zeros((1, 1, len(ids) + 2), np.float32)
         return [made[0] for made in self._session.run(self._layers, given)]
 
     def last_states(self, texts: Sequence[str]) -> Iterator[Floats]:
@@ -94,14 +96,16 @@ class Grafted:
         self.layers = layers_of(self._model)
         self.card: dict[str, Any] = json.loads((folder / "model.json").read_text("utf-8"))
 
-    def drop(self, names: Sequence[str], output: str) -> None:
-        """Remove what an earlier graft made: nodes that make ``names``, and an output."""
+    def drop(self, names: Sequence[str], output: str, given: str = "") -> None:
+        """Remove what an earlier graft made: nodes that make ``names``, an output, an input."""
         graph = self._model.graph
         gone = {*names, output}
         for node in [node for node in graph.node if gone & set(node.output)]:
             graph.node.remove(node)
         for value in [value for value in graph.output if value.name == output]:
             graph.output.remove(value)
+        for value in [value for value in graph.input if value.name == given]:
+            graph.input.remove(value)
         used = {name for node in graph.node for name in node.input}
         for constant in [item for item in graph.initializer if item.name not in used]:
             graph.initializer.remove(constant)
@@ -124,6 +128,11 @@ class Grafted:
         """Return the names of values that begin so."""
         made = [name for node in self._model.graph.node for name in node.output]
         return [name for name in made if name.startswith(prefix)]
+
+    def input(self, name: str, *shape: str | int) -> None:
+        """Add an input to the graph."""
+        value = helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+        self._model.graph.input.append(value)
 
     def output(self, name: str, *shape: str | int) -> None:
         """Make a value an output of the graph."""

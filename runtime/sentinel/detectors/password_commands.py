@@ -70,7 +70,11 @@ _FORMS: Final = (
     # Statements and settings
     _form("requirepass|masterauth|psk", rf"\b(?:requirepass|masterauth|psk ?=) ?{_VALUE}"),
     _form("secret |password ", r"\b(?:secret|password) [0579] (?P<c>\S{4,100})"),
-    _form("identified ", rf"\bidentified (?:with \w{{1,40}} )?(?:by|as) {_VALUE}"),
+    _form(
+        "identified ",
+        rf"\bidentified (?:with \w{{1,40}} )?(?:by|as) (?:{_QUOTED}",
+        rf"|(?P<c>{_MARKED}[^\s\"'|<>$]{{4,200}}))",
+    ),
     _form("securestring", rf"\bconvertto-securestring (?:-string )?{_VALUE}"),
     _form("login ", rf"\blogin \S{{1,80}}\s{{1,4}}password {_VALUE}"),
     _form(

@@ -2,11 +2,13 @@
 
 "Tried Harbour42! but it says wrong password": no grammar reaches that. Only what mixes letters with
 digits, signs or capitals counts, and not what is usually made so: names of algorithms, tickets,
-addresses, paths, calls.
+addresses, paths, calls. The same beside what is done with a password ("it keeps rejecting
+Harbour42!", "use it when prompted"), but nearer, and not what may be the name of a machine, a user
+or a product.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -20,6 +22,30 @@ _MARKS: Final = ("pass", "pw", "kennwort", "has", "senha", "contrase", "wachtwoo
                  "adgangskode", "salasana", "şifre", "heslo", "пароль")  # fmt: skip
 _BEFORE: Final = 60
 _AFTER: Final = 80
+_ACCESS: Final = re.compile(
+    r"(?<![a-z0-9])(?:(?:log|sign)(?:s|ged|ging|ed|ing)?[ -]?(?:in|on|into)|g[eo]t(?:s|ting)? in"
+    r"|unlock\w{0,3}|decrypt\w{0,3}|prompts?|prompted|when(?:ever)? (?:it )?ask(?:s|ed)"
+    r"|locked out|(?:safe|vault|digital|lock) combination|combination (?:is|lock)"
+    r"|(?:code|safe|secret|magic) ?words?|(?:unlock|key|secret|recovery|alarm) phrases?"
+    r"|keeps? rejecting|rejects|rejected|no longer works|stopped working|creds|credentials?"
+    r"|(?:opens?|works) (?:with|if)"
+    r"|(?:root|admin|administrator|service) (?:account|user|panel|login|console)"
+    r"|panel takes|wi-?fi|wlan|vpn|ssid|breach(?:ed)?|pwned|brute[ -]force\w{0,2}|old one|clave"
+    r"|pin|forgot(?:ten)? whether|the till|one-time)(?![a-z0-9])"
+)
+_ACCESS_MARKS: Final = (
+    *("log", "sign", "get", "got", "lock", "crypt", "prompt", "ask", "combination", "cred", "word"),
+    *("phrase", "reject", "work", "open", "root", "admin", "serv", "panel", "wi", "wlan", "vpn"),
+    *("ssid", "breach", "pwn", "brute", "old one", "clave", "pin", "forgot", "till", "one-time"),
+)
+_ACCESS_REACH: Final = 40
+_NAMED: Final = re.compile(
+    r"(?:[a-z]+[a-z\d]*(?:-[a-z\d]+)+|(?:user|admin|host|server|client|node|room|build|release|version"
+    r"|model|windows|iphone|galaxy|office|python|ticket|order|case|level|chapter|gate|flight|group"
+    r"|port|rack|site|unit|desk|team|test|step|line|page|db|srv|vm|web|app|svc)[-_]?\d+[a-z]?"
+    r"|[A-Z]{2,6}-?\d+[A-Z]{0,2}|[A-Za-z]{1,4}\d{1,6}|v?\d[\w.]*|[a-z]+_[a-z_]+\d*)\Z"
+)
+"""Machines, users, versions, products: ``db-prod-07``, ``user123``, ``RTX4090``, ``svc_backup``."""
 _TOKEN: Final = re.compile(
     r"(?<!\S)[\"'`(]?(?P<value>[^\s\"'`<>(){}\[\]|]{6,40}?)[\"'`).,;:!?]{0,3}(?!\S)"
 )
@@ -43,16 +69,25 @@ def passwords_nearby(text: str, lowered: str) -> Iterator[tuple[int, int]]:
         text: What is searched.
         lowered: The same in lower case.
     """
-    if not any(mark in lowered for mark in _MARKS):
-        return
+    if any(mark in lowered for mark in _MARKS):
+        yield from _around(text, _WORD.finditer(lowered), _BEFORE, _AFTER)
+    if any(mark in lowered for mark in _ACCESS_MARKS):
+        places = _around(text, _ACCESS.finditer(lowered), _ACCESS_REACH, _ACCESS_REACH)
+        yield from (place for place in places if not _NAMED.match(text[slice(*place)]))
+
+
+def _around(
+    text: str, words: Iterable[re.Match[str]], before: int, after: int
+) -> Iterator[tuple[int, int]]:
+    """Yield what looks drawn in so many characters before and after each of ``words``."""
     done = 0
-    for word in _WORD.finditer(lowered):
-        first, last = max(done, word.start() - _BEFORE), word.end() + _AFTER
+    for word in words:
+        first, last = max(done, word.start() - before), word.end() + after
         for match in _TOKEN.finditer(text, first, min(last, len(text))):
             start, end = match.span("value")
             if first <= start and end < last and _looks_drawn(match["value"]):
                 yield start, end
-        done = max(done, last - _BEFORE)
+        done = max(done, last - before)
 
 
 def _looks_drawn(token: str) -> bool:

@@ -17,7 +17,12 @@ from runtime.errors import ModelInvalid
 __all__ = ["Card", "read_card", "read_file"]
 
 CARD: Final = "model.json"
-_INPUTS: Final = {"tokens": "tokens", "attention": "attention", "shapes": "shapes"}
+_INPUTS: Final = {
+    "tokens": "tokens",
+    "attention": "attention",
+    "shapes": "shapes",
+    "segments": "",
+}
 _OUTPUTS: Final = {"scores": "label_scores", "sentence": "sentence_vector", "topics": ""}
 
 
@@ -37,19 +42,20 @@ class Card:
     end: int
     """Tokens before and after a window."""
     inputs: Mapping[str, str]
-    """What the graph calls ``tokens``, ``attention`` and, if it wants them, ``shapes``."""
+    """What the graph calls ``tokens``, ``attention`` and, if it wants them, ``shapes`` and
+    ``segments`` (how much each token counts in each sentence)."""
     scores: str
     """What it calls the scores of labels."""
     sentence: str
     """What it calls the sentence's vector; empty if it makes none."""
-    topics: tuple[str, ...]
-    """Kinds that a whole sentence may be of, as the graph numbers them; empty for one ignored."""
-    topic_scores: str
-    """What the graph calls the scores of topics; empty if it gives none."""
-    topic_threshold: float
-    """From which chance a sentence is of a kind."""
     files: Mapping[str, str]
     """SHA-256 of every other file of the model."""
+    topics: tuple[str, ...] = ()
+    """Kinds that a whole sentence may be of, as the graph numbers them; empty for one ignored."""
+    topic_scores: str = ""
+    """What the graph calls the log-odds of topics of sentences; empty if it gives none."""
+    topic_threshold: float = 0.5
+    """From which chance a sentence is of a kind."""
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -70,10 +76,11 @@ def read_card(directory: Path) -> Card:
         raise ModelInvalid(f"{path} is not the card of a sentinel's model") from error
     if not 0 < card.neighbour_threshold <= card.threshold < 1 or card.window < 16:
         raise ModelInvalid(f"{path} has a window or threshold out of range")
-    if bool(card.topics) != bool(card.topic_scores) or not 0 < card.topic_threshold < 1:
+    parts = {bool(card.topics), bool(card.topic_scores), "segments" in card.inputs}
+    if len(parts) > 1 or not 0 < card.topic_threshold < 1:
         raise ModelInvalid(
-            f"{path} needs `topics`, their scores among the `outputs`, and a `topic_threshold`"
-            " between 0 and 1; or none of them"
+            f"{path} needs `topics`, their scores among the `outputs`, `segments` among the"
+            " `inputs`, and a `topic_threshold` between 0 and 1; or none of them"
         )
     if not card.kinds:
         raise ModelInvalid(f"{path} has no label that marks anything")

@@ -4,7 +4,7 @@ One directory holds ``model.onnx``, ``tokenizer.json`` and ``model.json`` (see `
 call from several threads at once.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +18,9 @@ from runtime.sentinel.tagger.readings import (
     readings,
     tokens_of,
 )
-from runtime.sentinel.tagger.segments import Judgement, judgements, segments_of
+from runtime.sentinel.tagger.segments import parts_in, segments_of, weights_of
 from runtime.sentinel.tagger.shapes import shapes_of
-from runtime.sentinel.tagger.windows import breaks_of, windows
+from runtime.sentinel.tagger.windows import Window, breaks_of, windows
 
 __all__ = ["BUILT_IN", "SentinelModel"]
 
@@ -84,7 +84,8 @@ class SentinelModel:
         self._card = card
         self._everything = focus_on(card, card.kinds)
         try:
-            self._scores([card.end], [0], with_topics=bool(card.topics))
+            parts = [(0, 1)] if card.topics else []
+            self._scores([card.end], [0], weights_of(parts, Window(0, 1, 0, 1)) if parts else None)
         except ModelInvalid:
             raise
         except Exception as error:  # ONNX Runtime's own, for inputs of another form
@@ -120,19 +121,27 @@ class SentinelModel:
         size = self._card.window
         for window in windows(len(ids), size=size, overlap=_OVERLAP, breaks=breaks) if ids else ():
             shown = slice(window.start, window.end)
-            scores, said = self._scores(ids[shown], shapes[shown], with_topics=bool(segments))
+            parts = parts_in(segments, window)
+            weights = weights_of(parts, window) if parts else None
+            scores, odds = self._scores(ids[shown], shapes[shown], weights)
             judged = _chances(scores)[window.first - window.start : window.last - window.start]
             tokens += tokens_of(offsets[window.first : window.last], judged, self._card, focus)
-            for item in judgements(segments, offsets, window, said):
-                sentences += self._topics_of(item, focus)
+            extents = [(offsets[first][0], offsets[last - 1][1]) for first, last in parts]
+            sentences += self._about(extents, odds, focus)
         return readings(text, tokens) + sentences
 
-    def _topics_of(self, item: Judgement, focus: Focus) -> list[Reading]:
-        return [
-            Reading(item.start, item.end, self._card.topics[at], item.chances[at])
-            for at in focus.topics
-            if item.chances[at] >= self._card.topic_threshold
-        ]
+    def _about(
+        self, extents: Sequence[tuple[int, int]], odds: Any, focus: Focus
+    ) -> Iterator[Reading]:
+        """Yield what is over the threshold, of log-odds [sentences, topics]."""
+        import numpy as np
+
+        if not extents:
+            return
+        for (start, end), chances in zip(extents, (1 / (1 + np.exp(-odds))).tolist(), strict=True):
+            for at in focus.topics:
+                if chances[at] >= self._card.topic_threshold:
+                    yield Reading(start, end, self._card.topics[at], chances[at])
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return a vector of unit length for each text; of a long text, for its first window.
@@ -152,35 +161,37 @@ class SentinelModel:
         return vectors
 
     def _scores(
-        self, ids: Sequence[int], shapes: Sequence[int], *, with_topics: bool
+        self, ids: Sequence[int], shapes: Sequence[int], weights: Any = None
     ) -> tuple[Any, Any]:
-        """Return the scores of labels, and of topics if asked for, without those of the marks."""
-        topics = [self._card.topic_scores] if with_topics else []
-        made = self._pass(ids, shapes, self._card.scores, *topics)
+        """Return the scores of labels, without those of the marks, and of sentences if asked."""
         import numpy as np  # comes with ONNX Runtime
 
-        widths = (len(self._card.labels), 2 * len(self._card.topics))
-        for scores, width in zip(made, widths, strict=False):
-            if scores.shape != (len(ids) + 2, width) or not np.isfinite(scores).all():
+        wanted = {self._card.scores: (len(ids) + 2, len(self._card.labels))}
+        if weights is not None:
+            wanted[self._card.topic_scores] = (len(weights), len(self._card.topics))
+        made = self._pass(ids, shapes, *wanted, weights=weights)
+        for scores, shape in zip(made, wanted.values(), strict=True):
+            if scores.shape != shape or not np.isfinite(scores).all():
                 # Nothing would be over the threshold, and the text would pass for clean.
                 raise ModelInvalid(
                     "the sentinel's model gives scores that fit neither text nor card"
                 )
-        return made[0][1:-1], made[1][1:-1] if with_topics else None
+        return made[0][1:-1], made[-1]
 
-    def _pass(self, ids: Sequence[int], shapes: Sequence[int], *outputs: str) -> list[Any]:
+    def _pass(
+        self, ids: Sequence[int], shapes: Sequence[int], *outputs: str, weights: Any = None
+    ) -> list[Any]:
         """One window at a time: several together would be padded, and gain nothing on a core."""
         import numpy as np
 
+        shown = len(ids) + 2
         given = {
-            "tokens": (self._card.begin, *ids, self._card.end),
-            "shapes": (0, *shapes, 0),
-            "attention": (1,) * (len(ids) + 2),
+            "tokens": np.array([(self._card.begin, *ids, self._card.end)], np.int64),
+            "shapes": np.array([(0, *shapes, 0)], np.int64),
+            "attention": np.ones((1, shown), np.int64),
+            "segments": np.zeros((1, 1, shown), np.float32) if weights is None else weights[None],
         }
-        feed = {
-            theirs: np.array([given[ours]], dtype=np.int64)
-            for ours, theirs in self._card.inputs.items()
-        }
+        feed = {theirs: given[ours] for ours, theirs in self._card.inputs.items()}
         return [made[0] for made in self._session.run(outputs, feed, self._path)]
 
 

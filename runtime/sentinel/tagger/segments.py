@@ -1,19 +1,17 @@
 """Sentences judged as a whole: what they are about, also where no word of them is sensitive alone.
 
-"The only cardiologist in the valley" names nobody, and everybody there knows her. For each token
-the model says how much it has to say on each topic, and what; a segment's chance is the mean of
-what its tokens say, weighed by that.
+"The only cardiologist in the valley" names nobody, and everybody there knows her. The model reads
+whole windows; which of their tokens make a sentence is said to it as weights.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
 from runtime.sentinel.tagger.windows import Window
 
-__all__ = ["Judgement", "judgements", "segments_of"]
+__all__ = ["parts_in", "segments_of", "weights_of"]
 
 _STOP: Final = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]]{0,2}\Z")
 _SHORT_WORD: Final = re.compile(
@@ -26,15 +24,6 @@ _LINE_TOKENS: Final = 12
 """From so many tokens on a line's end ends a segment: lists, tables, lines of code."""
 _LEAST_TOKENS: Final = 3
 _LOOK_BACK: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A segment, and how likely it is about each topic; ``end`` is exclusive."""
-
-    start: int
-    end: int
-    chances: tuple[float, ...]
 
 
 def segments_of(text: str, offsets: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -66,32 +55,20 @@ def _ends(text: str, before: int, start: int, tokens: int) -> bool:
     return _STOP.search(said) is not None and _SHORT_WORD.search(said) is None
 
 
-def judgements(
-    segments: Sequence[tuple[int, int]],
-    offsets: Sequence[tuple[int, int]],
-    window: Window,
-    scores: Any,
-) -> Iterator[Judgement]:
-    """Yield what one window says of the segments, or the parts of them, that it judges.
+def parts_in(segments: Sequence[tuple[int, int]], window: Window) -> list[tuple[int, int]]:
+    """Return the segments, or the parts of them, that a window judges."""
+    parts = [(max(one, window.first), min(two, window.last)) for one, two in segments]
+    return [(first, last) for first, last in parts if first < last]
 
-    Args:
-        segments: First and last token of each.
-        offsets: Of all tokens in the text.
-        window: Which tokens were shown.
-        scores: For each token shown, [tokens, twice the topics]: first the weights, then what
-            is weighed.
+
+def weights_of(parts: Sequence[tuple[int, int]], window: Window) -> Any:
+    """Return how much each token shown, marks included, counts in each part: [parts, tokens].
+
+    Those of a part count alike, and together one.
     """
-    for first, last in segments:
-        begin, end = max(first, window.first), min(last, window.last)
-        if begin < end:
-            said = scores[begin - window.start : end - window.start]
-            yield Judgement(offsets[begin][0], offsets[end - 1][1], _chances(said))
-
-
-def _chances(scores: Any) -> tuple[float, ...]:
     import numpy as np  # comes with ONNX Runtime
 
-    weights, said = np.split(scores, 2, axis=-1)
-    weights = np.exp(weights - weights.max(0))
-    mean = (weights * said).sum(0) / weights.sum(0)
-    return tuple((1 / (1 + np.exp(-mean))).tolist())
+    weights = np.zeros((len(parts), window.end - window.start + 2), np.float32)
+    for row, (first, last) in zip(weights, parts, strict=True):
+        row[1 + first - window.start : 1 + last - window.start] = 1 / (last - first)
+    return weights

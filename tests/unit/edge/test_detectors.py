@@ -66,6 +66,21 @@ def test_a_model_that_is_not_there_is_refused_before_anything_is_served(config: 
     assert told.exit_code == MODEL_INVALID
 
 
+def test_a_policy_that_lists_a_topic_needs_something_that_judges_it(config: Path) -> None:
+    assert "legal_topic" in kinds(config, "legal_topic")
+    change(config, "model: builtin", "model: none")
+
+    with pytest.raises(ConfigInvalid, match="the policy lists legal_topic, which this device"):
+        edge_detectors(load_config(config).sentinel, policy("legal_topic", "person"))
+
+
+def test_presidio_is_asked_for_by_configuration_and_named_when_it_is_missing(config: Path) -> None:
+    change(config, "  model: builtin", "  model: builtin\n  presidio: {language: de}")
+
+    with pytest.raises(ModelInvalid, match="pip install presidio-analyzer"):
+        edge_detectors(load_config(config).sentinel, policy())
+
+
 def test_the_check_reads_the_model(config: Path) -> None:
     told = CliRunner().invoke(app, ["check", "--config", str(config)])
     assert told.exit_code == 0, told.output

@@ -83,6 +83,39 @@ def test_digests_images_code_and_talk_of_passwords_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "you get in with {} as usual",
+        "Use {} when it prompts you.",
+        "It keeps rejecting {} even though I typed it right",
+        "creds for staging -> deploy / {}",
+        "the unlock phrase {} no longer works on my phone",
+        "the router's admin panel takes {}",
+        "do not use {} for the root account again",
+        "We all share {} for the till.",
+    ],
+)
+@pytest.mark.parametrize("value", ["Thund3r?1", "copper1250", "Tango_Winter49"])
+def test_what_is_done_with_a_password_tells_it(text: str, value: str) -> None:
+    assert value in found(text.format(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Log in to db-prod-07 as user1234 and open ticket ABC-1234.",
+        "The admin panel runs on host12 with Windows11 and an RTX4090.",
+        "It was first identified by clinical observation in 1987.",
+        "When asked, the model3 answers in 250ms.",
+        "The vpn client v4.10.07 works with Python3.12.",
+        "svc_backup01 no longer works with the old one.",
+    ],
+)
+def test_machines_users_and_versions_near_a_login_are_left_alone(text: str) -> None:
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("passphrase: correct horse battery staple", "correct horse battery staple"),

@@ -154,7 +154,8 @@ def test_a_card_with_fewer_labels_than_the_graph_is_refused(folder: Path) -> Non
 def test_scores_that_are_no_numbers_are_a_failure_and_no_clean_text(model: SentinelModel) -> None:
     class NoNumbers:
         def run(self, *_: object) -> list[np.ndarray]:
-            return [np.full((1, 3, len(model._card.labels)), np.nan, np.float32)]
+            labels = np.full((1, 3, len(model._card.labels)), np.nan, np.float32)
+            return [labels, np.zeros((1, 1, len(model._card.topics)), np.float32)]
 
     broken = copy(model)
     broken._session = NoNumbers()

@@ -1,11 +1,10 @@
-"""Where sentences end, and how what their tokens say becomes one chance."""
+"""Where sentences end, and which tokens are judged together."""
 
 import re
 
-import numpy as np
 import pytest
 
-from runtime.sentinel.tagger.segments import judgements, segments_of
+from runtime.sentinel.tagger.segments import parts_in, segments_of, weights_of
 from runtime.sentinel.tagger.windows import Window
 
 
@@ -45,23 +44,16 @@ def test_every_token_is_in_one_segment() -> None:
     assert covered == list(range(len(offsets)))
 
 
-def test_what_says_most_has_most_weight_and_marks_of_other_segments_have_none() -> None:
-    offsets = [(at, at + 1) for at in range(6)]
-    weights = [[9.0], [0.0], [0.0], [0.0], [0.0], [0.0]]
-    said = [[4.0], [-4.0], [-4.0], [-4.0], [-4.0], [-4.0]]
-    scores = np.concatenate([np.array(weights), np.array(said)], axis=1)
-
-    one, two = judgements([(0, 3), (3, 6)], offsets, Window(0, 6, 0, 6), scores)
-
-    assert (one.start, one.end, two.start, two.end) == (0, 3, 3, 6)
-    assert one.chances[0] > 0.97 > 0.03 > two.chances[0]
-
-
 def test_a_window_judges_its_own_part_of_a_segment_alone() -> None:
-    offsets = [(at, at + 1) for at in range(10)]
     window = Window(start=2, end=8, first=4, last=8)
 
-    (part,) = judgements([(0, 10)], offsets, window, np.zeros((6, 4)))
+    assert parts_in([(0, 4), (4, 5), (5, 10), (10, 12)], window) == [(4, 5), (5, 8)]
 
-    assert (part.start, part.end) == (4, 8)
-    assert part.chances == (0.5, 0.5)
+
+def test_the_tokens_of_a_part_count_alike_and_marks_do_not() -> None:
+    window = Window(start=2, end=8, first=4, last=8)
+
+    assert weights_of([(4, 5), (5, 8)], window).tolist() == [
+        [0, 0, 0, 1, 0, 0, 0, 0],
+        [0, 0, 0, 0, *[pytest.approx(1 / 3)] * 3, 0],
+    ]
