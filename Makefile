@@ -16,7 +16,7 @@ LLAMA_PIP = CFLAGS="$(LLAMA_FLAGS) $$CFLAGS" CXXFLAGS="$(LLAMA_FLAGS) $$CXXFLAGS
 LLAMA_WORKS = $(BIN)/python -c 'from pathlib import Path; from bench.edge_serving_loops import Loops; \
   Loops(Path("reference/weights/gannet-l.gguf"), threads=1).batched(8, 32, 2)'
 
-.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit test-long bench bench-peers lock wheel clean
+.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit helm-tools test-long bench bench-peers lock wheel clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -71,7 +71,16 @@ protos-check: setup ## proto lint, and drift of the generated code
 	$(BIN)/python protos/generate.py --check
 
 unit: setup ## the tests alone
+	@$(MAKE) -s helm-tools || echo "helm's library cannot be had here: the tests of its chart are passed over" >&2
 	$(BIN)/pytest
+
+HELM := var/helm
+helm-tools: setup $(HELM)/.installed ## Helm's library and Kubernetes' schemas, to check deploy/helm with
+
+$(HELM)/.installed: deploy/helm/tools.lock
+	$(BIN)/uv venv -q --clear $(HELM)
+	$(BIN)/uv pip install -q --require-hashes -p $(HELM)/bin/python -r deploy/helm/tools.lock
+	@touch $@
 
 test-long: setup ## the long property profiles (hours)
 	$(BIN)/pytest -m long --timeout 0 --hypothesis-profile=searching -o addopts="--import-mode=importlib --strict-markers -ra"

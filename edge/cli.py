@@ -14,6 +14,7 @@ from edge.cli_capture import capture_app
 from edge.cli_doctor import ENROL_AGAIN, doctor
 from edge.cli_models import models_app, pull
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
+from edge.cli_outbox import outbox_app
 from edge.cli_top import top
 from edge.config import EdgeConfig, load_config
 from edge.detectors import edge_detectors
@@ -41,6 +42,7 @@ app.command()(pull)
 app.add_typer(models_app)
 app.add_typer(approvals_app)
 app.add_typer(capture_app)
+app.add_typer(outbox_app)
 app.command()(top)
 app.command()(doctor)
 

@@ -33,6 +33,9 @@ def ask(
     ] = None,
     session: Annotated[str, typer.Option(help="Keeps placeholders over several asks.")] = "",
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
+    key: Annotated[
+        str, typer.Option(help="Idempotency key: asked again with it, it is answered once.")
+    ] = "",
     timeout_s: Annotated[float, typer.Option(min=0.1, help="Seconds to wait.")] = 120.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,6 +47,7 @@ def ask(
         declared_label=Label.of(*(label or ())),
         session_id=SessionId(session) if session else None,
         sampling=SamplingOverrides(max_tokens=max_tokens),
+        idempotency_key=key,
     )
 
     def work() -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 import grpc
 
+from leeward.v1 import collaboration_pb2 as pb
 from leeward.v1 import collaboration_pb2_grpc as pb_grpc
 from runtime.codec.collaboration import (
     CollaborationCall,
@@ -14,6 +15,7 @@ from runtime.codec.collaboration import (
     encode_run_request,
 )
 from runtime.codec.events import decode_event
+from runtime.codec.queued import QueuedAnswer, QueuedRun, decode_queued, decode_run
 from runtime.executor.events import AnswerDelta, Event, RunFinished
 from runtime.planner.model import Plan
 from runtime.rpc.calls import read_answer, read_to_last
@@ -54,6 +56,28 @@ class CollaborationClient:
             decode_event,
             is_last=_is_receipt,
             tokens_in=_tokens_in,
+        )
+
+    async def get_queued(self, key: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> QueuedAnswer:
+        """Return how a request stands that waits for the cloud, and its answer once it is there.
+
+        Raises:
+            NotFound: No request of that key is kept there.
+            LeewardError: Whatever the node reported.
+        """
+        request = pb.GetQueuedRequest(idempotency_key=key)
+        return await read_answer(self._stub.GetQueued(request, timeout=timeout_s), decode_queued)
+
+    async def cancel_queued(self, key: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> QueuedRun:
+        """Take a request out of the queue; return how it stands now.
+
+        Raises:
+            NotFound: No request of that key is kept there.
+            LeewardError: Whatever the node reported.
+        """
+        request = pb.CancelQueuedRequest(idempotency_key=key)
+        return await read_answer(
+            self._stub.CancelQueued(request, timeout=timeout_s), lambda item: decode_run(item.run)
         )
 
 
