@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from runtime.private_files import write_private_file
+from runtime.rpc.service_manager import telling_manager
 
 __all__ = ["announce", "settle_down", "wait_stop_signal"]
 
@@ -34,14 +35,18 @@ def announce(path: Path | None, addresses: Mapping[str, str]) -> None:
 
 
 async def wait_stop_signal() -> None:
-    """Return when the process is asked to end (SIGTERM or SIGINT)."""
+    """Return when the process is asked to end (SIGTERM or SIGINT).
+
+    Meanwhile the service manager, if there is one, hears that the daemon serves and lives.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
     for number in signals:
         loop.add_signal_handler(number, stop.set)
     try:
-        await stop.wait()
+        async with telling_manager():
+            await stop.wait()
     finally:
         for number in signals:
             loop.remove_signal_handler(number)

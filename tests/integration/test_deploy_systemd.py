@@ -120,6 +120,15 @@ def test_failures_that_a_restart_cannot_heal_are_not_restarted(role: str) -> Non
     assert "ExecStartPre" not in unit  # its exit code would not count
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_daemon_that_hangs_is_restarted(role: str) -> None:
+    unit = read_unit(role)
+
+    assert unit["Type"] == ["notify"]
+    assert unit["NotifyAccess"] == ["main"]
+    assert unit["WatchdogSec"] == ["60"]
+
+
 def test_the_units_differ_only_where_they_must() -> None:
     edge, cloud = read_unit("edge"), read_unit("cloud")
 

@@ -38,7 +38,7 @@ ALLOWED = {
     ("edge/app.py", "runtime.rpc.inference_client"): "wired to the gate, over the link's channel",
     ("edge/engine/spawn.py", "open_connection"): "one end of a socketpair to the engine's child",
     ("edge/http/access.py", "ssl"): "the front's own certificate: for callers who dial in",
-    ("edge/privacy/vault.py", "connect"): "SQLite",
+    ("edge/privacy/sealed.py", "connect"): "SQLite",
 }
 
 
