@@ -23,7 +23,7 @@ from cloud.enrolment.nonces import Nonces
 from cloud.enrolment.pace import Pace
 from cloud.enrolment.recovery import RecoveryDesk
 from cloud.environment import opened_state, upstream_specs
-from cloud.fleet.anchoring import Anchors, anchor_key
+from cloud.fleet.anchoring import Anchors
 from cloud.fleet.desk import SyncDesk
 from cloud.fleet.keeper import keeping_rollouts
 from cloud.fleet.renewing import Renewing
@@ -164,7 +164,7 @@ async def _serve_devices(
 ) -> Listener:
     calls = OpenCalls(core.access)
     await stack.enter_async_context(_meanwhile(calls.watch))
-    anchors = Anchors(AnchorStore(state.database), anchor_key(state.authorities), clock=clock)
+    anchors = Anchors(AnchorStore(state.database), state.authorities, clock=clock)
     server = new_server(max_concurrent_rpcs=config.max_streams)
     finishing = Finishing(core.serving)
     stack.push_async_callback(finishing.close)

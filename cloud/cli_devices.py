@@ -1,6 +1,7 @@
 """``leeward cloud device``: the enrolled devices, whose they are, and which are refused."""
 
 import json
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +10,15 @@ import typer
 from cloud.cli_output import moment, record_data
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.config import load_config
+from cloud.fleet.anchoring import Anchors
+from cloud.state import GatewayState
 from cloud.stores.anchors import AnchorStore
 from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.clock import SystemClock
 from runtime.errors import NotFound, RequestInvalid
 from runtime.ids import DeviceId
 from runtime.ledger.anchor_file import countersignature_fields
+from runtime.ledger.countersignature import Countersignature
 
 __all__ = ["app", "devices", "revoke"]
 
@@ -74,9 +79,11 @@ def anchor(
     """
 
     def work() -> None:
-        found = in_state(
-            load_config(config), lambda state: AnchorStore(state.database).of(DeviceId(device))
-        )
+        def read(state: GatewayState) -> Awaitable[Countersignature | None]:
+            anchors = Anchors(AnchorStore(state.database), state.authorities, clock=SystemClock())
+            return anchors.of(DeviceId(device))
+
+        found = in_state(load_config(config), read)
         if found is None:
             raise NotFound(f"no ledger head of {device!r} was countersigned here")
         data = countersignature_fields(found)

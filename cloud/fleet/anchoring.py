@@ -25,7 +25,7 @@ _logger: Final = logging.getLogger("leeward.cloud.anchors")
 
 
 def anchor_key(authorities: Authorities) -> Ed25519PrivateKey:
-    """Return the key that vouches for heads."""
+    """Return the key that vouches for heads, as long as no newer authority takes over."""
     return Ed25519PrivateKey.from_private_bytes(authorities.newest.secret(b"leeward anchors"))
 
 
@@ -34,15 +34,25 @@ class Anchors:
 
     Args:
         store: Where the newest head of each device is kept.
-        key: Vouches for what was seen.
+        authorities: The newest one's key vouches for what was seen.
         clock: Says when.
     """
 
-    def __init__(self, store: AnchorStore, key: Ed25519PrivateKey, *, clock: Clock) -> None:
+    def __init__(self, store: AnchorStore, authorities: Authorities, *, clock: Clock) -> None:
         self._store = store
-        self._key = key
-        self._key_id = key_id_of(key.public_key())
+        self._authorities = authorities
         self._clock = clock
+        self._key = anchor_key(authorities)
+        self._key_id = key_id_of(self._key.public_key())
+        self._key_of = authorities.newest
+
+    async def of(self, device: DeviceId) -> Countersignature | None:
+        """Return the newest head that was seen of a device, ``None`` if none was.
+
+        It is countersigned anew where another authority has taken over since.
+        """
+        kept = await self._store.of(device)
+        return None if kept is None else self._countersigned(kept.seen)
 
     def note_head(
         self, device: DeviceId, *, position: int, head_mac: bytes
@@ -62,7 +72,13 @@ class Anchors:
     def _signed(
         self, device: DeviceId, position: int, mac: bytes, entry_hash: bytes
     ) -> Countersignature:
-        seen = Seen(device, position, mac, entry_hash, self._clock.now())
+        return self._countersigned(Seen(device, position, mac, entry_hash, self._clock.now()))
+
+    def _countersigned(self, seen: Seen) -> Countersignature:
+        if self._key_of is not self._authorities.newest:
+            self._key_of = self._authorities.newest
+            self._key = anchor_key(self._authorities)
+            self._key_id = key_id_of(self._key.public_key())
         signature = sign(self._key, seen.payload(), purpose=SignaturePurpose.COUNTERSIGNATURE)
         return Countersignature(seen, self._key_id, signature)
 

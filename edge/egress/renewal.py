@@ -91,6 +91,7 @@ class Renewal:
         self._sleep = sleep
         self._keep = keep
         self._due = due_of(link.identity.expires_at, _issued_at(link.identity), rng)
+        self._not_before_s = clock.monotonic_s()
         self._failures = 0
 
     async def run(self) -> None:
@@ -102,21 +103,20 @@ class Renewal:
         """Do what is to be done now; return for how long nothing is, seconds."""
         try:
             await self._take_over_what_was_enrolled()
-            left_s = (self._due - self._clock.now()).total_seconds()
+            left_s = self._left_s()
             if left_s > 0:
                 return min(left_s, _LOOK_S)
             await self.renew()
         except NotPermitted:
             self._link.is_refused = True
+            self._pause(_REFUSED_S)
             _logger.error("device_refused", extra={"device": self._link.identity.device})
-            return _REFUSED_S
         except LeewardError as error:
             self._failures += 1
-            pause_s = self._pause_s()
+            pause_s = self._pause(self._pause_s())
             extra = {"error": type(error).__name__, "pause_s": round(pause_s, 1)}
             _logger.warning("certificate_not_renewed", extra=extra)
-            return pause_s
-        return 0.0
+        return min(max(self._left_s(), 0.0), _LOOK_S)
 
     async def renew(self) -> None:
         """Get a certificate for a new key and show it from now on.
@@ -184,7 +184,17 @@ class Renewal:
             _logger.warning("identity_replaced", extra={"state": "restart_needed"})
             return
         await self._link.adopt(stored)
+        self._not_before_s = self._clock.monotonic_s()
         self._due = due_of(stored.expires_at, _issued_at(stored), self._rng)
+
+    def _left_s(self) -> float:
+        """Return how long nothing is to be asked of the gateway."""
+        due_s = (self._due - self._clock.now()).total_seconds()
+        return max(due_s, self._not_before_s - self._clock.monotonic_s())
+
+    def _pause(self, pause_s: float) -> float:
+        self._not_before_s = self._clock.monotonic_s() + pause_s
+        return pause_s
 
     def _pause_s(self) -> float:
         """Return how long to wait after a failure: longer each time, and never the same twice."""

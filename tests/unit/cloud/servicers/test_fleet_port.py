@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from cloud.authorities import Authorities
-from cloud.fleet.anchoring import Anchors, anchor_key
+from cloud.fleet.anchoring import Anchors
 from cloud.fleet.desk import SyncDesk
 from cloud.fleet.renewing import Renewing
 from cloud.servicers.fleet import FleetServicer
@@ -78,7 +78,7 @@ async def running_gateway(file: Path) -> AsyncIterator[Gateway]:
         access=OneDevice(),
         authorities=authorities,
         devices=devices,
-        anchors=Anchors(anchors, anchor_key(authorities), clock=CLOCK),
+        anchors=Anchors(anchors, authorities, clock=CLOCK),
         lifetime=LIFETIME,
     )
     desk = SyncDesk(OneDevice(), FleetStore(database), interval_s=60.0, clock=CLOCK, rng=Random(1))

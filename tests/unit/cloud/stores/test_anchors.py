@@ -5,20 +5,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
-from cloud.fleet.anchoring import Anchors
+from cloud.authorities import Authorities
+from cloud.fleet.anchoring import Anchors, anchor_key
 from cloud.stores.anchors import AnchorStore
 from cloud.stores.audit import Act, AuditStore
 from cloud.stores.database import Database
 from cloud.stores.devices import write_device
-from runtime.identity.keys import create_device_keys
+from runtime.identity.authority import CertificateAuthority
 from runtime.identity.signing import SignaturePurpose, is_signed
 from runtime.ids import DeviceId
+from runtime.ledger.countersignature import Countersignature
 from runtime.ledger.entry import Head
 from runtime.testing.fakes import ManualClock
 
 DEVICE = DeviceId("device-1")
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-KEY = create_device_keys().signing
 
 
 def head(position: int, mark: str = "a") -> Head:
@@ -32,8 +33,20 @@ class World:
     def __init__(self, database: Database) -> None:
         self.clock = ManualClock(NOW)
         self.store = AnchorStore(database)
-        self.anchors = Anchors(self.store, KEY, clock=self.clock)
+        self.authorities = Authorities([self.authority()])
+        self.anchors = Anchors(self.store, self.authorities, clock=self.clock)
         self.audit = AuditStore(database)
+
+    def authority(self) -> CertificateAuthority:
+        return CertificateAuthority.create("test", clock=self.clock, lifetime_s=1e9)
+
+    def has_signed(self, given: Countersignature) -> bool:
+        return is_signed(
+            anchor_key(self.authorities).public_key(),
+            given.seen.payload(),
+            purpose=SignaturePurpose.COUNTERSIGNATURE,
+            signature=given.signature,
+        )
 
     async def alarms(self) -> list[str]:
         entries = await self.audit.entries(since=NOW - timedelta(days=1))
@@ -61,12 +74,22 @@ async def test_the_newest_head_is_kept_with_a_signature_that_fits_what_was_seen(
 
     assert kept == given
     assert (given.seen.device, given.seen.position) == (DEVICE, 7)
-    assert is_signed(
-        KEY.public_key(),
-        given.seen.payload(),
-        purpose=SignaturePurpose.COUNTERSIGNATURE,
-        signature=given.signature,
-    )
+    assert world.has_signed(given)
+
+
+async def test_another_authority_that_takes_over_vouches_for_old_heads_and_new(
+    world: World,
+) -> None:
+    before = await world.anchors.countersign(DEVICE, head(7))
+    world.authorities.use([*world.authorities.members, world.authority()])
+
+    kept = await world.anchors.of(DEVICE)
+    after = await world.anchors.countersign(DEVICE, head(8))
+
+    assert kept is not None
+    assert kept.seen == before.seen
+    assert [world.has_signed(one) for one in (before, kept, after)] == [False, True, True]
+    assert await world.anchors.of(DeviceId("device-2")) is None
 
 
 async def test_an_older_head_never_replaces_a_newer_one(world: World) -> None:
