@@ -16,7 +16,7 @@ LLAMA_PIP = CFLAGS="$(LLAMA_FLAGS) $$CFLAGS" CXXFLAGS="$(LLAMA_FLAGS) $$CXXFLAGS
 LLAMA_WORKS = $(BIN)/python -c 'from pathlib import Path; from bench.edge_serving_loops import Loops; \
   Loops(Path("reference/weights/gannet-l.gguf"), threads=1).batched(8, 32, 2)'
 
-.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit helm-tools test-long bench bench-peers lock wheel clean
+.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit helm-tools test-long bench bench-peers lock wheel wheels clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -123,6 +123,15 @@ lock: setup ## resolve the dependencies again
 
 wheel: setup ## build the wheel and look inside it
 	rm -rf dist && $(BIN)/pip wheel --no-deps --no-build-isolation -w dist . && $(BIN)/check-wheel-contents dist
+
+# For devices without a compiler. x86-64-v3 (AVX2, FMA, F16C, BMI2) is every x86 of the last ten years; on aarch64 the
+# dot products of ARMv8.2 (Raspberry Pi 5, Jetson). Run it on the kind of machine that the wheels are for.
+WHEELS_x86_64 := -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_AVX512=OFF
+WHEELS_aarch64 := -DGGML_CPU_ARM_ARCH=armv8.2-a+dotprod
+wheels: wheel ## everything a device installs, as portable wheels in dist/wheels (compiles llama.cpp: minutes)
+	CMAKE_ARGS="-DGGML_NATIVE=OFF $(WHEELS_$(shell uname -m))" $(BIN)/pip wheel --disable-pip-version-check --no-cache-dir \
+	  --require-hashes -r deploy/containers/edge.lock -w dist/wheels
+	cp dist/leeward-*.whl dist/wheels/
 
 clean: ## remove what the verbs built
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
