@@ -11,10 +11,10 @@ import pytest
 
 from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
-from runtime.clock import SystemClock
 from runtime.errors import LeewardError, RequestInvalid
-from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling, TextDelta
+from runtime.ids import ModelName
+from runtime.ports import Completion, GenerateRequest
+from tests.integration.engine_calls import ask_of, finish, said, serving_model
 
 MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
 NAME = ModelName("tern-s")
@@ -31,28 +31,19 @@ Answered = tuple[str, list[Any]]
 
 @asynccontextmanager
 async def serving(**options: Any) -> AsyncIterator[NodeEngine]:
-    changed = replace(OPTIONS, **options)
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=changed) as engine:
-        await engine.load(NAME, MODEL)
+    async with serving_model(NAME, MODEL, replace(OPTIONS, **options)) as engine:
         yield engine
 
 
 def ask(content: str = "Hello", **sampling: Any) -> GenerateRequest:
-    messages = (ChatMessage("user", content),)
-    return GenerateRequest(NAME, messages, Sampling(**sampling), timeout_s=60.0)
+    return ask_of(NAME, content, **sampling)
 
 
 async def answered(engine: NodeEngine, request: GenerateRequest) -> Answered:
     """Return the text and every log-probability: equal ones mean equal logits."""
-    deltas = [item async for item in engine.generate(request) if isinstance(item, TextDelta)]
+    deltas, _ = await said(engine, request)
     entries = [entry for delta in deltas for entry in delta.logprobs]
     return "".join(delta.text for delta in deltas), entries
-
-
-async def finish(engine: NodeEngine, request: GenerateRequest) -> Completion:
-    *_, last = [item async for item in engine.generate(request)]
-    assert isinstance(last, Completion)
-    return last
 
 
 async def wait_idle(engine: NodeEngine, limit_s: float = 5.0) -> None:

@@ -20,7 +20,8 @@ from edge.engine.process import ModelStatus
 from runtime.clock import SystemClock
 from runtime.errors import BackendUnavailable, EngineCrashed, LeewardError
 from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling
+from runtime.ports import GenerateRequest
+from tests.integration.engine_calls import ask_of, finish, serving_model
 
 MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
 NAME = ModelName("tern-s")
@@ -38,20 +39,12 @@ GLUTTONOUS = 'root ::= a{0,300}\na ::= b{0,300}\nb ::= "x"{0,300}'
 
 @pytest_asyncio.fixture
 async def engine() -> AsyncIterator[NodeEngine]:
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
-        await engine.load(NAME, MODEL)
-        yield engine
+    async with serving_model(NAME, MODEL, OPTIONS) as serving:
+        yield serving
 
 
 def ask(content: str = RAMBLE, *, timeout_s: float = 30.0, **sampling: Any) -> GenerateRequest:
-    messages = (ChatMessage("user", content),)
-    return GenerateRequest(NAME, messages, Sampling(**sampling), timeout_s=timeout_s)
-
-
-async def finish(engine: NodeEngine, request: GenerateRequest) -> Completion:
-    *_, last = [chunk async for chunk in engine.generate(request)]
-    assert isinstance(last, Completion)
-    return last
+    return ask_of(NAME, content, timeout_s=timeout_s, **sampling)
 
 
 def status(engine: NodeEngine) -> ModelStatus:

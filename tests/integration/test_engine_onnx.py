@@ -20,7 +20,8 @@ from reference.tokenizer import load_tokenizer
 from runtime.clock import SystemClock
 from runtime.errors import ContextOverflow, EngineCrashed, ModelInvalid
 from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling, TextDelta
+from runtime.ports import Completion, GenerateRequest
+from tests.integration.engine_calls import ask_of, said, serving_model
 
 WEIGHTS = Path(__file__).parents[2] / "reference" / "weights"
 MODEL = WEIGHTS / "tern-s.onnx"
@@ -35,23 +36,18 @@ QUESTIONS = [
 
 @asynccontextmanager
 async def serving(path: Path = MODEL, **options: Any) -> AsyncIterator[NodeEngine]:
-    changed = replace(OPTIONS, **options)
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=changed) as engine:
-        await engine.load(NAME, path)
+    async with serving_model(NAME, path, replace(OPTIONS, **options)) as engine:
         yield engine
 
 
 def ask(content: str = "Hello", *, timeout_s: float = 60.0, **sampling: Any) -> GenerateRequest:
-    messages = (ChatMessage("user", content),)
-    return GenerateRequest(NAME, messages, Sampling(**sampling), timeout_s=timeout_s)
+    return ask_of(NAME, content, timeout_s=timeout_s, **sampling)
 
 
 async def answered(
     engine: NodeEngine, request: GenerateRequest, *, caller: str = ""
 ) -> tuple[str, list[Any], Completion]:
-    *deltas, last = [item async for item in engine.generate(request, caller=caller)]
-    assert isinstance(last, Completion)
-    texts = [item for item in deltas if isinstance(item, TextDelta)]
+    texts, last = await said(engine, request, caller=caller)
     entries = [entry for item in texts for entry in item.logprobs]
     return "".join(item.text for item in texts), entries, last
 

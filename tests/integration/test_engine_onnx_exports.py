@@ -14,7 +14,8 @@ from edge.engine.options import EngineOptions
 from runtime.clock import SystemClock
 from runtime.errors import ContextOverflow, ModelInvalid, RequestInvalid
 from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling, TextDelta
+from runtime.ports import Completion
+from tests.integration.engine_calls import ask_of, said, serving_model
 from tests.toy_decoder import CONTEXT_TOKENS, expected_text, tokens_of, write_toy
 
 NAME = ModelName("toy")
@@ -24,18 +25,13 @@ PROMPTS = ["a", "abba cab", "f" * 30, "é a", "jj i", "bad cafe " * 9]
 
 @asynccontextmanager
 async def serving(path: Path) -> AsyncIterator[NodeEngine]:
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
-        await engine.load(NAME, path)
+    async with serving_model(NAME, path, OPTIONS) as engine:
         yield engine
 
 
 async def answered(engine: NodeEngine, text: str, **sampling: Any) -> tuple[str, Completion]:
-    request = GenerateRequest(
-        NAME, (ChatMessage("user", text),), Sampling(max_tokens=40, **sampling)
-    )
-    *deltas, last = [item async for item in engine.generate(request)]
-    assert isinstance(last, Completion)
-    return "".join(item.text for item in deltas if isinstance(item, TextDelta)), last
+    deltas, last = await said(engine, ask_of(NAME, text, max_tokens=40, **sampling))
+    return "".join(item.text for item in deltas), last
 
 
 @pytest.mark.parametrize(

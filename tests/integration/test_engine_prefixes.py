@@ -9,16 +9,15 @@ import pytest_asyncio
 
 from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
-from runtime.clock import SystemClock
-from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepId
+from runtime.ids import ModelName, PlanId, RequestId, SessionId, StepId
 from runtime.ports import (
     ChatMessage,
     Completion,
     GenerateRequest,
     Provenance,
     Sampling,
-    TextDelta,
 )
+from tests.integration.engine_calls import ask_of, said, serving_model
 
 MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
 NAME = ModelName("tern-s")
@@ -29,9 +28,8 @@ ENDLESS = "root ::= [a-z] root"
 
 @pytest_asyncio.fixture
 async def engine() -> AsyncIterator[NodeEngine]:
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
-        await engine.load(NAME, MODEL)
-        yield engine
+    async with serving_model(NAME, MODEL, OPTIONS) as serving:
+        yield serving
 
 
 async def answered(
@@ -41,9 +39,8 @@ async def answered(
     chat = tuple(ChatMessage(roles[place % 2], turn) for place, turn in enumerate(turns))
     sampling = Sampling(max_tokens=max_tokens, **more)
     request = GenerateRequest(NAME, chat, sampling, timeout_s=60.0)
-    *deltas, last = [item async for item in engine.generate(request, caller=caller)]
-    assert isinstance(last, Completion)
-    return "".join(item.text for item in deltas if isinstance(item, TextDelta)), last
+    deltas, last = await said(engine, request, caller=caller)
+    return "".join(item.text for item in deltas), last
 
 
 async def test_a_repeated_prompt_is_computed_once_and_answered_the_same(
@@ -62,9 +59,7 @@ async def test_a_running_call_lends_its_prompt_to_its_callers_next_one(
     engine: NodeEngine,
 ) -> None:
     cold, _ = await answered(engine, LONG)
-    chat = (ChatMessage("user", LONG),)
-    sampling = Sampling(max_tokens=400, grammar=ENDLESS)
-    running = engine.generate(GenerateRequest(NAME, chat, sampling, timeout_s=60.0), caller="a")
+    running = engine.generate(ask_of(NAME, LONG, max_tokens=400, grammar=ENDLESS), caller="a")
     await anext(running)
 
     beside, warm = await answered(engine, LONG, caller="a")

@@ -8,9 +8,9 @@ import pytest_asyncio
 
 from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
-from runtime.clock import SystemClock
-from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling
+from runtime.ids import ModelName
+from runtime.ports import GenerateRequest
+from tests.integration.engine_calls import ask_of, finish, serving_model
 
 MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
 NAME = ModelName("tern-s")
@@ -23,15 +23,13 @@ async def engine() -> AsyncIterator[NodeEngine]:
     options = EngineOptions(
         threads=1, context_tokens=CACHE_TOKENS, cache_tokens=CACHE_TOKENS, kept_prefixes=0
     )
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
-        await engine.load(NAME, MODEL)
-        yield engine
+    async with serving_model(NAME, MODEL, options) as serving:
+        yield serving
 
 
 def ask(prompt_tokens: int, *, max_tokens: int, priority: int = 0) -> GenerateRequest:
-    messages = (ChatMessage("user", "7" * prompt_tokens),)
-    sampling = Sampling(grammar=ENDLESS, max_tokens=max_tokens)
-    return GenerateRequest(NAME, messages, sampling, timeout_s=60.0, priority=priority)
+    text = "7" * prompt_tokens
+    return ask_of(NAME, text, priority=priority, grammar=ENDLESS, max_tokens=max_tokens)
 
 
 async def test_one_that_waits_for_room_is_overtaken(engine: NodeEngine) -> None:
@@ -40,9 +38,7 @@ async def test_one_that_waits_for_room_is_overtaken(engine: NodeEngine) -> None:
 
     async def answer(priority: int) -> None:
         request = ask(280, max_tokens=20, priority=priority)
-        *_, last = [item async for item in engine.generate(request)]
-        assert isinstance(last, Completion)
-        prompts.append(last.usage.prompt_tokens)
+        prompts.append((await finish(engine, request)).usage.prompt_tokens)
         ended.append(priority)
 
     prompts: list[int] = []
@@ -66,9 +62,7 @@ async def test_who_has_priority_keeps_its_place_when_the_cache_overflows(
     ended: list[int] = []
 
     async def answer(priority: int) -> None:
-        request = ask(1, max_tokens=300, priority=priority)
-        async for _ in engine.generate(request):
-            pass
+        await finish(engine, ask(1, max_tokens=300, priority=priority))
         ended.append(priority)
 
     async with asyncio.TaskGroup() as group:
