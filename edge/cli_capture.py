@@ -4,22 +4,28 @@ Works on the device's files, with or without a running daemon. Only ``export`` w
 a file that its owner alone may read.
 """
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
+from edge.capture.gate import GateResult, compared
 from edge.capture.settings import CaptureSettings
-from edge.capture.store import VERDICTS, CaptureStore, Dataset
-from edge.cli_options import DEFAULT_CONFIG, ConfigOption
+from edge.capture.store import VERDICTS, CaptureStore, Dataset, Example
+from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.config import load_config
+from edge.egress.local_answers import local_models
+from runtime.cli.exit_codes import FINDINGS
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
 from runtime.errors import ConfigInvalid, NotFound, RequestInvalid
-from runtime.ids import RequestId
+from runtime.ids import ModelName, RequestId
 from runtime.private_files import write_private_file
 
 __all__ = ["capture_app"]
@@ -130,6 +136,62 @@ def erase_command(
         show({"erased": erased}, f"erased {erased}", as_json=as_json)
 
     run_command(work, as_json=as_json)
+
+
+@capture_app.command("gate")
+def gate_command(
+    candidate: Annotated[str, typer.Option(help="The model that is to come.")],
+    current: Annotated[str, typer.Option(help="The model in use.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    address: AddressOption = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask both models what was judged right; exit code 3 unless the candidate keeps as much."""
+
+    def work() -> GateResult:
+        with _opened(config) as store:
+            examples = store.dataset(verdicts=("right",)).examples
+        if not examples:
+            raise NotFound("no kept answer was judged right; see `leeward edge capture judge`")
+        result = asyncio.run(
+            _compared(
+                examples,
+                ModelName(candidate),
+                ModelName(current),
+                address=daemon_address(config, address),
+            )
+        )
+        line = (
+            f"{'passed' if result.has_passed else 'refused'}: of {result.examples} answers,"
+            f" {candidate} keeps {result.candidate_kept}, {current} {result.current_kept}"
+        )
+        data = {
+            "passed": result.has_passed,
+            "examples": result.examples,
+            "candidate_kept": result.candidate_kept,
+            "current_kept": result.current_kept,
+            "lost": list(result.lost),
+        }
+        lost = [f"lost: {one}" for one in result.lost]
+        show(data, *(line, *lost), as_json=as_json)
+        return result
+
+    results: list[GateResult] = []
+    run_command(lambda: results.append(work()), as_json=as_json)
+    if not results[0].has_passed:
+        raise typer.Exit(FINDINGS)
+
+
+async def _compared(
+    examples: Sequence[Example], candidate: ModelName, current: ModelName, *, address: str
+) -> GateResult:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("examples", total=len(examples))
+        async with local_models(address) as ask:
+            return await compared(
+                examples, candidate, current, ask=ask, tick=lambda: progress.advance(bar)
+            )
 
 
 @contextmanager
