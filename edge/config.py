@@ -14,6 +14,7 @@ from edge.capture.settings import CaptureSettings, CaptureShape, capture_setting
 from edge.config_fleet import FleetConfig, FleetShape, fleet_config
 from edge.config_http import HttpTls, HttpTlsShape, http_tls
 from edge.config_outbox import OutboxConfig, OutboxShape, outbox_config
+from edge.config_routing import RoutingConfig, RoutingShape, routing_config
 from edge.config_sentinel import SentinelConfig, SentinelShape, sentinel_config
 from edge.models.store import resolve_model_file
 from runtime.documents.document import Document, Problem
@@ -121,6 +122,9 @@ class _EdgeShape(Shape):
     """The model of this device that writes abstracts for releases ``by: sketch``."""
     default_graph: Name
     """What ``leeward/auto`` means."""
+    routing: RoutingShape | None = None
+    """Lets a router choose what ``leeward/auto`` means; left out, it is always ``default_graph``.
+    """
     models: dict[ModelText, _ModelShape] = Field(min_length=1, max_length=64)
     """Models that this device runs itself."""
     tensor_models: dict[ModelText, _TensorShape] = Field(default={}, max_length=64)
@@ -224,6 +228,7 @@ class EdgeConfig:
     capture: CaptureSettings | None = None
     fleet: FleetConfig | None = None
     """``None``: nobody sets anything from afar."""
+    routing: RoutingConfig | None = None
 
 
 def load_config(path: Path, *, changes: Mapping[str, object] | None = None) -> EdgeConfig:
@@ -274,6 +279,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         patterns=places_of(shape.patterns),
         capture=capture_settings(shape.capture),
         guards=base / shape.guards if shape.guards else None,
+        routing=routing_config(shape.routing, base),
         policy_signers=_paths(base, shape.policy_signers),
         sketch_model=ModelName(shape.sketch_model) if shape.sketch_model else None,
         default_graph=shape.default_graph,

@@ -6,9 +6,11 @@ from datetime import date
 
 from edge.config import EdgeConfig
 from edge.policy_revision import refuse_older
+from edge.routing import auto_router
 from runtime.catalog.document import load_catalog
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock, SystemClock
+from runtime.collaboration.auto import AutoRouter
 from runtime.collaboration.graph_files import load_graphs, unknown_models
 from runtime.errors import ConfigInvalid
 from runtime.graph.model import Graph
@@ -32,6 +34,8 @@ class EdgeDocuments:
     patterns: Mapping[str, Graph]
     """Shipped ones; a graph of the device stands before a pattern of its name."""
     guards: Guards
+    router: AutoRouter | None = None
+    """Chooses what ``leeward/auto`` means; ``None``: always the default graph."""
 
 
 def load_documents(
@@ -52,6 +56,7 @@ def load_documents(
         SignatureInvalid: A graph or the policy is not signed as the configuration asks, or as its
             file says; or the policy is older than one that ran here.
         ConfigInvalid: They do not fit the configuration, or a signer's key cannot be used.
+        ModelInvalid: The router's files cannot be used.
     """
     catalog = _with_adapters(config, load_catalog(config.catalog))
     today = (clock or SystemClock()).now().date()
@@ -67,7 +72,10 @@ def load_documents(
     _check_sketch_model(config)
     _check_guards(config, documents.guards)
     _check_graphs(config, documents)
-    return documents
+    if config.routing is None:
+        return documents
+    known = documents.patterns.keys() | documents.graphs.keys()
+    return replace(documents, router=auto_router(config.routing, known))
 
 
 def _patterns(config: EdgeConfig, catalog: Catalog, today: date) -> dict[str, Graph]:

@@ -170,6 +170,7 @@ async def begin_life(
         people_of=releases.people_of,
         approvals=approvals,
         can_sketch=sketcher is not None,
+        router=documents.router,
     )
     if last is not None:
         await last.end()

@@ -4,6 +4,7 @@ Decisions are made in pure code below (``runtime.planner``, ``runtime.flow``); t
 them in order and is shared by the gRPC servicer and the HTTP front.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -13,8 +14,9 @@ from typing import Final
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
 from runtime.collaboration.approval import ApprovalDesk, Question
-from runtime.collaboration.graphs import GraphBook, GraphChoice, PlainModel, known_as
-from runtime.collaboration.intake import take_in
+from runtime.collaboration.auto import AutoRouter
+from runtime.collaboration.graphs import Auto, GraphBook, GraphChoice, Named, PlainModel, known_as
+from runtime.collaboration.intake import Intake, take_in
 from runtime.errors import ApprovalRefused, RequestInvalid, VaultLocked
 from runtime.executor.events import Event
 from runtime.executor.executor import Executor
@@ -82,6 +84,7 @@ class Collaboration:
         people_of: Callable[[SessionId], Awaitable[Sequence[str]]] | None = None,
         approvals: ApprovalDesk | None = None,
         can_sketch: bool = False,
+        router: AutoRouter | None = None,
     ) -> None:
         self._graphs = graphs
         self._policy = policy
@@ -96,6 +99,7 @@ class Collaboration:
         self._people_of = people_of
         self._approvals = approvals
         self._can_sketch = can_sketch
+        self._router = router
 
     async def plan(
         self, request: CollaborationRequest, *, also_healthy: frozenset[NodeName] = frozenset()
@@ -130,7 +134,7 @@ class Collaboration:
             people=await self._known_people(request.session_id),
             tools=request.tools,
         )
-        return PlanRequest(
+        asked = PlanRequest(
             graph=graph,
             label=taken_in.label,
             policy=self._policy,
@@ -142,6 +146,20 @@ class Collaboration:
             # An abstract is a question of its own: nobody who answers it knows of tools.
             can_sketch=self._can_sketch and not uses_tools(request.messages, request.tools),
         )
+        if self._router is None or not isinstance(request.choice, Auto):
+            return asked
+        return await asyncio.to_thread(self._routed, self._router, asked, taken_in)
+
+    def _routed(self, router: AutoRouter, asked: PlanRequest, taken_in: Intake) -> PlanRequest:
+        """Let the router choose; where it may not, the default graph stays."""
+
+        def with_graph(name: str) -> PlanRequest:
+            return replace(asked, graph=self._graphs.find(Named(name)))
+
+        routed = router.route(taken_in, lambda name: self._planned(with_graph(name)))
+        if routed is None:
+            return asked
+        return replace(with_graph(routed.graph), why_graph=routed.why)
 
     async def _approved(self, asked: PlanRequest, request: CollaborationRequest) -> PlanRequest:
         """Ask a person where one may help; return the request with what they approved."""

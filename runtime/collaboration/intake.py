@@ -8,13 +8,13 @@ Sizes are counted without what was found: plans are priced by them, and whether 
 the gate must not depend on how long a name is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from runtime.errors import DetectionFailed, RequestInvalid
 from runtime.executor.offer import Offer
-from runtime.labels import UNSURE, Label
+from runtime.labels import PUBLIC, UNSURE, Label
 from runtime.policy.model import Policy
 from runtime.ports import ChatMessage, ToolDefinition
 from runtime.sentinel.coreference import mentions
@@ -40,6 +40,10 @@ class Intake:
     label: Label
     prompt_tokens: int
     """Estimated size; the same for two texts that differ in their spans' contents only."""
+    masked: str = ""
+    """The last user turn, every span replaced by the name of its category."""
+    unlocated: Label = PUBLIC
+    """Categories of the label that no span has: nobody can tell where they are."""
 
 
 async def take_in(
@@ -76,19 +80,45 @@ async def take_in(
         (*one.spans, *mentions(turn.content, people or ()))
         for turn, one in zip(messages, scan.scans, strict=True)
     ]
-    label = scan.label.join(Label(frozenset(span.category for spans in found for span in spans)))
+    located = Label(frozenset(span.category for spans in found for span in spans))
+    label = scan.label.join(located)
     size_bytes = sum(
         _size_bytes(turn.content, spans) for turn, spans in zip(messages, found, strict=True)
     )
-    return Intake(label.join(_UNSURE) if failed else label, size_bytes // _BYTES_PER_TOKEN)
+    label = label.join(_UNSURE) if failed else label
+    asked, spans = next(
+        (turn.content, spans)
+        for turn, spans in zip(reversed(messages), reversed(found), strict=True)
+        if turn.role == "user"
+    )
+    return Intake(
+        label,
+        size_bytes // _BYTES_PER_TOKEN,
+        masked=_masked(asked, spans),
+        unlocated=label.without(located.categories),
+    )
+
+
+def _masked(text: str, spans: Iterable[Span]) -> str:
+    return "".join(
+        piece if span is None else f"{piece}<{span.category.upper()}>"
+        for piece, span in _pieces(text, spans)
+    )
 
 
 def _size_bytes(text: str, spans: Iterable[Span]) -> int:
     """Return the size of ``text`` with every stretch of spans counted as one placeholder."""
-    size_bytes = 0
+    return sum(
+        len(piece.encode()) + (0 if span is None else _BYTES_PER_SPAN)
+        for piece, span in _pieces(text, spans)
+    )
+
+
+def _pieces(text: str, spans: Iterable[Span]) -> Iterator[tuple[str, Span | None]]:
+    """Yield what stands before each stretch of spans with its first span, and what is left."""
     position = 0
     for span in sorted(spans, key=lambda span: span.start):
         if span.start >= position:
-            size_bytes += len(text[position : span.start].encode()) + _BYTES_PER_SPAN
+            yield text[position : span.start], span
         position = max(position, span.end)
-    return size_bytes + len(text[position:].encode())
+    yield text[position:], None

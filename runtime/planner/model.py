@@ -39,6 +39,8 @@ class PlanRequest:
     """Who that person is."""
     can_sketch: bool = False
     """Whether somebody writes abstracts here."""
+    why_graph: str = ""
+    """Why this graph was chosen, where the node chose it; one sentence without content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Repair:
 
     step: StepId
     change: str
-    """``moved_to_edge``, ``released_form``, ``model_chosen``."""
+    """``moved_to_edge``, ``released_form``, ``model_chosen``, ``graph_chosen``."""
     reason: str
 
 

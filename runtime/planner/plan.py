@@ -76,12 +76,20 @@ def plan(request: PlanRequest, *, plan_id: PlanId, graph_hash: str) -> Plan:
         steps=_planned_steps(request, models, proof, because=because, estimates=estimates),
         releases=releases,
         proof=proof,
-        repairs=_repairs(choices, because, releases),
+        repairs=(*_choice(request), *_repairs(choices, because, releases)),
         estimated_cost_usd=_total_usd(estimates),
         estimated_latency_s=critical_path_s(
             request.graph, {step: one.latency_s for step, one in estimates.items()}
         ),
     )
+
+
+def _choice(request: PlanRequest) -> tuple[Repair, ...]:
+    """Say why the node chose the graph; its last step stands for it."""
+    if not request.why_graph:
+        return ()
+    reason = f"{request.graph.name} was chosen; {request.why_graph}"
+    return (Repair(request.graph.topological[-1].id, "graph_chosen", reason),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,7 @@ class Repair(_message.Message):
     step: _builtins.str
     """The step that changed."""
     change: _builtins.str
-    """`moved_to_edge`, `released_form` or `model_chosen`."""
+    """`moved_to_edge`, `released_form`, `model_chosen` or `graph_chosen`."""
     reason: _builtins.str
     """One sentence for a person; holds no content."""
     def __init__(
