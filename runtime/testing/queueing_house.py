@@ -6,6 +6,7 @@ of its own; edge and gateway can be killed and come back at the same addresses.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from runtime.codec.queued import QueuedAnswer
 from runtime.local.layout import API_KEY_VARIABLE, CloudModel, EdgeModel, Layout, write_layout
 from runtime.local.ports import free_port
 from runtime.ports import ChatMessage
+from runtime.private_files import write_private_file
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.collaboration_client import CollaborationClient
 from runtime.testing.cutting_proxy import CuttingProxy, running_proxy
@@ -115,8 +117,10 @@ async def running_queueing_house(
         try:
             cloud = await roles.serve("cloud", "cloud", layout.cloud_config)
             async with running_proxy(cloud["grpc"]) as link:
-                through = {**cloud, "grpc": link.address}
-                await enrol_edge(layout, layout.edge_config, through, environment=inherited)
+                await enrol_edge(layout, layout.edge_config, cloud, environment=inherited)
+                # A gateway says itself where it is dialled: this device dials the link instead.
+                dialled = layout.root / "edge-state" / "identity" / "gateway.json"
+                write_private_file(dialled, json.dumps({"gateway": link.address}).encode())
                 house = QueueingHouse(
                     layout,
                     roles,
