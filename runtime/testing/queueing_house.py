@@ -120,7 +120,8 @@ async def running_queueing_house(
                 await enrol_edge(layout, layout.edge_config, cloud, environment=inherited)
                 # A gateway says itself where it is dialled: this device dials the link instead.
                 dialled = layout.root / "edge-state" / "identity" / "gateway.json"
-                write_private_file(dialled, json.dumps({"gateway": link.address}).encode())
+                place = json.loads(dialled.read_bytes()) | {"gateway": link.address}
+                write_private_file(dialled, json.dumps(place).encode())
                 house = QueueingHouse(
                     layout,
                     roles,
