@@ -156,25 +156,32 @@ async def _measured(
                 bar = progress.add_task("patterns", total=len(doubles))
                 for number, double in enumerate(doubles):
                     both = singles[2 * number : 2 * number + 2]
-                    await _round(results, both, double, nodes, pool=tuple(files))
-                    progress.advance(bar)
-                    if clock.monotonic_s() >= ends_at_s:
+                    left_s = max(ends_at_s - clock.monotonic_s(), 0.0)
+                    try:
+                        # The first round counts however long it takes: no figures help nobody.
+                        async with asyncio.timeout(left_s if number else None):
+                            ran = await _round(arms, both, double, nodes, pool=tuple(files))
+                    except TimeoutError:
                         break
+                    for arm, one in ran:
+                        results[arm].append(one)
+                    progress.advance(bar)
     return results
 
 
 async def _round(
-    results: Mapping[Arm, list[Ran]],
+    arms: Sequence[Arm],
     singles: Sequence[Task],
     double: Task,
     nodes: Mapping[NodeName, ModelPort],
     *,
     pool: tuple[str, ...],
-) -> None:
-    jobs = [(arm, task) for arm in results for task in ((double,) if arm.is_double else singles)]
+) -> list[tuple[Arm, Ran]]:
+    """Run every arm on one double task, or on its two questions."""
+    jobs = [(arm, task) for arm in arms for task in ((double,) if arm.is_double else singles)]
     makers = [partial(run_arm, arm, task, nodes, pool) for arm, task in jobs]
-    for (arm, _), ran in zip(jobs, await gather_some(makers, _RUNS_AT_ONCE), strict=True):
-        results[arm].append(ran)
+    came = await gather_some(makers, _RUNS_AT_ONCE)
+    return [(arm, ran) for (arm, _), ran in zip(jobs, came, strict=True)]
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.ContextOverflow: HTTPStatus.BAD_REQUEST,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.PrivacyError: HTTPStatus.FORBIDDEN,
+    errors.GuardRefused: HTTPStatus.FORBIDDEN,
     errors.LedgerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.IdentityError: HTTPStatus.UNAUTHORIZED,
     errors.NotPermitted: HTTPStatus.FORBIDDEN,

@@ -13,6 +13,7 @@ from runtime.guards.document import parse_guards
 from runtime.guards.folding import FoldedStream, folded
 from runtime.guards.model import Guards
 from runtime.guards.port import GuardedModel
+from runtime.http.status import status_of
 from runtime.ids import ModelName, NodeName
 from runtime.ports import ChatMessage, Completion, GenerateRequest, TextDelta
 from runtime.testing.fakes import Script, ScriptedModel
@@ -116,6 +117,10 @@ async def test_a_guard_of_the_cloud_lets_the_edge_be() -> None:
     far = guards(f'{{at: cloud, words: ["{PHRASE}"]}}')
 
     assert await passed(far, PHRASE) == ([PHRASE], False)
+
+
+def test_http_callers_are_told_that_it_is_not_allowed_and_not_that_the_node_broke() -> None:
+    assert status_of(GuardRefused("guard g refused")) == 403
 
 
 async def test_each_verdict_is_in_the_log_without_content(caplog) -> None:
