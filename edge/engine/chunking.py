@@ -11,7 +11,10 @@ from edge.engine.step_times import StepTimes
 __all__ = ["ChunkSizer"]
 
 _STALL: Final = 0.75
-"""A step with prompt tokens may take this much longer than one without, as a share of it."""
+"""A step with prompt tokens may take this much longer than one without, as a share of it: for each
+prompt that there is for a running answer, and once at least."""
+_MOST_STALL: Final = 4.0
+"""However many prompts there are."""
 _LEAST_TOKENS: Final = 8
 """With fewer the newcomer would never get there."""
 _FIRST_TOKENS: Final = 16
@@ -45,12 +48,22 @@ class ChunkSizer:
         old_s = self._token_s
         self._token_s = token_s if old_s is None else old_s + _WEIGHT * (token_s - old_s)
 
-    def tokens(self, *, answers: int) -> int:
-        """Return how many prompt tokens the next step may hold beside ``answers`` of one each."""
+    def tokens(self, *, answers: int, prompts: int = 1) -> int:
+        """Return how many prompt tokens the next step may hold beside ``answers`` of one each.
+
+        One answer that goes on while seven callers wait for their first token may be slowed down
+        more than seven that go on while one waits; and the sooner all run, the more of them share
+        each decode.
+
+        Args:
+            answers: Running answers.
+            prompts: Calls whose prompts are not computed.
+        """
         room = max(self._most_tokens - answers, 0)
         if not answers:
             return room
+        stall = min(_STALL * max(prompts / answers, 1.0), _MOST_STALL)
         step_s = self._times.seconds(answers)
         if not step_s or not self._token_s:
-            return min(room, _FIRST_TOKENS)
-        return min(room, max(_LEAST_TOKENS, int(_STALL * step_s / self._token_s)))
+            return min(room, int(_FIRST_TOKENS * stall / _STALL))
+        return min(room, max(_LEAST_TOKENS, int(stall * step_s / self._token_s)))

@@ -49,7 +49,7 @@ class SharedPlan:
         batch = [(one, one.next_part()) for one in running if one.is_answering]
         if len(batch) == len(running) and self._times.are_apart(len(batch)):
             return [[each] for each in batch]
-        room = self._chunks.tokens(answers=len(batch))
+        room = self._chunks.tokens(answers=len(batch), prompts=len(running) - len(batch))
         for one in _in_turn(running, next(self._turns)):
             if room <= 0:
                 break

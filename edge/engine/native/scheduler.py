@@ -191,9 +191,10 @@ class Scheduler:
 
     def _next_tokens(self) -> int:
         """Most tokens that the next step computes."""
-        prompts = sum(sequence.prompt_left for sequence in self._running)
+        prompt_tokens = sum(sequence.prompt_left for sequence in self._running)
         answers = sum(sequence.is_answering for sequence in self._running)
-        return min(prompts, self._chunks.tokens(answers=answers)) + answers
+        prompts = len(self._running) - answers
+        return min(prompt_tokens, self._chunks.tokens(answers=answers, prompts=prompts)) + answers
 
     def _have_ready(self) -> None:
         """Take over what is prepared for the free slots.

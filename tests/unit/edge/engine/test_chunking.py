@@ -31,6 +31,18 @@ def test_running_answers_wait_less_than_two_steps_unless_a_prompt_would_starve(
     assert learnt(step_s=0.02, token_s=token_s).tokens(answers=8) == pytest.approx(tokens, abs=1)
 
 
+@pytest.mark.parametrize(
+    ("answers", "prompts", "tokens"),
+    [(8, 1, 15), (8, 8, 15), (4, 8, 30), (2, 7, 52), (1, 7, 80), (1, 15, 80)],
+)
+def test_the_more_callers_wait_for_each_that_reads_the_longer_a_step_may_take(
+    answers: int, prompts: int, tokens: int
+) -> None:
+    chunks = learnt(step_s=0.02, token_s=0.001)
+
+    assert chunks.tokens(answers=answers, prompts=prompts) == pytest.approx(tokens, abs=1)
+
+
 def test_prompts_computed_alone_teach_the_cost_of_a_token_too() -> None:
     times = StepTimes()
     chunks = ChunkSizer(MOST, times)
@@ -43,9 +55,10 @@ def test_prompts_computed_alone_teach_the_cost_of_a_token_too() -> None:
 @given(
     st.lists(st.tuples(st.integers(0, 64), st.integers(0, MOST), st.floats(0, 10)), max_size=30),
     st.integers(0, MOST + 10),
+    st.integers(0, 64),
 )
 def test_a_batch_never_overflows_and_a_prompt_never_starves(
-    steps: list[tuple[int, int, float]], answers: int
+    steps: list[tuple[int, int, float]], answers: int, prompts: int
 ) -> None:
     times = StepTimes()
     chunks = ChunkSizer(MOST, times)
@@ -55,7 +68,7 @@ def test_a_batch_never_overflows_and_a_prompt_never_starves(
         elif running:
             times.note(running, took_s)
 
-    tokens = chunks.tokens(answers=answers)
+    tokens = chunks.tokens(answers=answers, prompts=prompts)
 
     assert tokens >= 0
     assert answers + tokens <= max(MOST, answers)
