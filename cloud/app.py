@@ -192,6 +192,7 @@ async def _serve_devices(
     desk = SyncDesk(
         core.access,
         state.fleet,
+        anchors,
         interval_s=config.device_sync_s,
         clock=clock,
         rng=Random(),  # noqa: S311 - spreads reports, keeps no secret

@@ -90,6 +90,7 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
         state=applier.report,
         labels=config.fleet.labels,
         version=VERSION,
+        head=ground.ledger.head,
     )
     rng = random.Random(secrets.randbits(64))  # noqa: S311 - spreads reports
     return FleetAgent(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
+from cloud.fleet.anchoring import Anchors
 from cloud.fleet.renewing import DeviceAccess
 from cloud.stores.fleet_devices import FleetStore
 from runtime.clock import Clock
@@ -25,6 +26,7 @@ class SyncDesk:
     Args:
         access: Says which device calls, and whether it was revoked.
         store: Where they are kept.
+        anchors: Countersign and keep the ledger heads that reports show.
         interval_s: How often a device that has nothing to do reports, seconds.
         clock: The one clock.
         rng: Spreads the reports, so that devices which woke together do not stay together.
@@ -34,6 +36,7 @@ class SyncDesk:
         self,
         access: DeviceAccess,
         store: FleetStore,
+        anchors: Anchors,
         *,
         interval_s: float,
         clock: Clock,
@@ -41,6 +44,7 @@ class SyncDesk:
     ) -> None:
         self._access = access
         self._store = store
+        self._anchors = anchors
         self._interval_s = interval_s
         self._clock = clock
         self._rng = rng
@@ -53,6 +57,8 @@ class SyncDesk:
             DatabaseUnavailable: It could not be kept; the device reports the same again.
         """
         device = DeviceId((await self._access.by_certificate(peer)).id)
+        if report.head is not None:
+            await self._anchors.countersign(device, report.head)
         offer, wants_complete = await self._store.sync(device, report, self._clock.now())
         outcome = report.state.outcome
         is_busy = offer is not None or outcome not in ENDED | {Outcome.NONE}

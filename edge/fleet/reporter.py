@@ -14,6 +14,7 @@ from runtime.fleet.report import (
     UsageReport,
 )
 from runtime.ids import ModelName
+from runtime.ledger.entry import Head
 
 __all__ = ["Reporter"]
 
@@ -29,6 +30,7 @@ class Reporter:
         state: How the device stands with its desired state.
         labels: Of the device's own configuration.
         version: Of this software.
+        head: Returns the newest entry of the ledger, which the gateway is to have seen.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class Reporter:
         state: Callable[[], StateReport],
         labels: Mapping[str, str],
         version: str,
+        head: Callable[[], Head | None] = lambda: None,
     ) -> None:
         self._models = models
         self._state = state
         self._labels = labels
         self._version = version
+        self._head = head
         self._is_known = False
         self._told_models: dict[ModelName, ModelReport] = {}
         self._told_usage: dict[ModelName, UsageReport] = {}
@@ -66,6 +70,7 @@ class Reporter:
                 if not self._is_known or _differs(model, self._told_models.get(name))
             ),
             usage=tuple(one for one in usage if one.calls or one.prompt_tokens),
+            head=self._head(),
         )
 
     def answered(self, *, wants_complete: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from leeward.v1 import desired_state_pb2 as pb
 from runtime.codec import bounds
+from runtime.codec.ledger import decode_ledger_head, encode_ledger_head
 from runtime.errors import RequestInvalid
 from runtime.fleet.order import INSTALLED, MAX_ORDER_BYTES, SignedOrder
 from runtime.fleet.report import (
@@ -81,6 +82,7 @@ def encode_sync_request(report: SyncReport) -> pb.SyncRequest:
         ],
         is_complete=report.is_complete,
         labels=dict(report.labels),
+        ledger_head=None if report.head is None else encode_ledger_head(report.head),
     )
 
 
@@ -103,6 +105,9 @@ def decode_sync_request(message: pb.SyncRequest) -> SyncReport:
         },
         models=tuple(_decode_model(one) for one in message.models),
         usage=tuple(_decode_usage(one) for one in message.usage),
+        head=decode_ledger_head(message.ledger_head, "ledger_head")
+        if message.HasField("ledger_head")
+        else None,
     )
 
 

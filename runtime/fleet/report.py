@@ -9,6 +9,7 @@ from typing import Final
 
 from runtime.fleet.order import SignedOrder
 from runtime.ids import ModelName
+from runtime.ledger.entry import Head
 
 __all__ = [
     "ENDED",
@@ -99,6 +100,8 @@ class SyncReport:
     labels: Mapping[str, str] = field(default_factory=dict)
     models: tuple[ModelReport, ...] = ()
     usage: tuple[UsageReport, ...] = ()
+    head: Head | None = None
+    """The newest entry of the device's ledger, which the gateway countersigns and keeps."""
 
 
 @dataclass(frozen=True, slots=True)

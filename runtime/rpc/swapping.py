@@ -101,6 +101,8 @@ class _Method:
         self._kind = kind
         self._arguments = arguments
         self._named = named
+        # Stubs come and go, one for every call where somebody likes it so: their methods are alike.
+        self.key = (kind, arguments, tuple(sorted(named.items())))
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self._owner._begin(self, arguments, named)  # noqa: SLF001 - two halves of one class
@@ -116,14 +118,14 @@ class _Tenure:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
         self.is_unused = asyncio.Event()
-        self._methods: dict[_Method, Any] = {}
+        self._methods: dict[object, Any] = {}
         self._calls = 0
         self._is_over = False
 
     def begin(self, method: _Method, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        if method not in self._methods:
-            self._methods[method] = method.on(self.channel)
-        call = self._methods[method](*arguments, **named)
+        if method.key not in self._methods:
+            self._methods[method.key] = method.on(self.channel)
+        call = self._methods[method.key](*arguments, **named)
         self._calls += 1
         call.add_done_callback(self._ended)
         return call

@@ -74,14 +74,17 @@ async def running_gateway(file: Path) -> AsyncIterator[Gateway]:
         )
 
     await database.run(write)
+    witness = Anchors(anchors, authorities, clock=CLOCK)
     renewing = Renewing(
         access=OneDevice(),
         authorities=authorities,
         devices=devices,
-        anchors=Anchors(anchors, authorities, clock=CLOCK),
+        anchors=witness,
         lifetime=LIFETIME,
     )
-    desk = SyncDesk(OneDevice(), FleetStore(database), interval_s=60.0, clock=CLOCK, rng=Random(1))
+    desk = SyncDesk(
+        OneDevice(), FleetStore(database), witness, interval_s=60.0, clock=CLOCK, rng=Random(1)
+    )
     server = new_server(max_concurrent_rpcs=4)
     fleet_pb2_grpc.add_FleetServicer_to_server(FleetServicer(renewing, desk), server)
     identity = authorities.certify_server(["127.0.0.1"], lifetime=LIFETIME)
@@ -129,6 +132,18 @@ async def test_a_stranger_and_a_malformed_request_get_nothing(gateway: Gateway) 
     assert isinstance(malformed, CertificateInvalid)
     (device,) = await gateway.devices.all()
     assert device.serial == "1"
+
+
+async def test_a_report_shows_the_ledgers_head_which_is_then_kept(gateway: Gateway) -> None:
+    head = Head(position=9, hash=b"h" * 32, mac=b"m" * 32, at=CLOCK.now())
+    report = SyncReport(StateReport(), is_complete=True, head=head)
+
+    async with open_channel(ChannelSettings(gateway.address, gateway.tls())) as channel:
+        await fleet_pb2_grpc.FleetStub(channel).Sync(encode_sync_request(report))
+
+    kept = await gateway.anchors.of(DEVICE)
+    assert kept is not None
+    assert (kept.seen.position, kept.seen.hash, kept.seen.mac) == (9, head.hash, head.mac)
 
 
 async def test_a_report_is_kept_once_the_device_has_told_all_of_itself(gateway: Gateway) -> None:
