@@ -164,6 +164,6 @@ def test_scores_that_are_no_numbers_are_a_failure_and_no_clean_text(model: Senti
 
 
 def test_a_card_of_another_graph_is_refused(folder: Path) -> None:
-    inputs = {"tokens": "input_ids"}
+    inputs = {"tokens": "input_ids", "segments": "segments"}
     with pytest.raises(ModelInvalid, match="names other inputs and outputs"):
         SentinelModel(with_card(folder, inputs=inputs))
