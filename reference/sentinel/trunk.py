@@ -73,8 +73,12 @@ class Trunk:
             "tokens": np.array([[_BEGIN, *ids, _END]]),
             "shapes": np.array([[0, *shapes_of(text, offsets), 0]]),
         }
-        if "segments" in {item.name for item in self._session.get_inputs()}:
-            given["segments"] = np.zeros((1, 1, len(ids) + 2), np.float32)
+        added = {
+            "segments": np.zeros((1, 1, len(ids) + 2), np.float32),
+            "wants_vector": np.array(False),
+        }
+        known = {item.name for item in self._session.get_inputs()}
+        given |= {name: value for name, value in added.items() if name in known}
         return [made[0] for made in self._session.run(self._layers, given)]
 
     def last_states(self, texts: Sequence[str]) -> Iterator[Floats]:
@@ -138,6 +142,38 @@ class Grafted:
         """Make a value an output of the graph."""
         value = helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
         self._model.graph.output.append(value)
+
+    def only_if(self, condition: str, prefix: str, name: str, width: int) -> None:
+        """Compute ``name`` only in runs that ask for it; in others it is zeros, [1, width].
+
+        ONNX Runtime computes every node of a graph, whichever outputs are wanted; what stands in
+        a branch that is not taken costs nothing.
+
+        Args:
+            condition: A truth value that becomes an input of the graph.
+            prefix: How all values begin that lead to it alone; its nodes go with them.
+            name: What is made.
+            width: Of it.
+        """
+        graph = self._model.graph
+        nodes = [node for node in graph.node if node.output[0].startswith(prefix)]
+        constants = [item for item in graph.initializer if item.name.startswith(prefix)]
+        for node in nodes:
+            graph.node.remove(node)
+        for constant in constants:
+            graph.initializer.remove(constant)
+        branches = []
+        zeros = numpy_helper.from_array(np.zeros((1, width), np.float32))
+        skipped = helper.make_node("Constant", [], [f"{prefix}none"], value=zeros)
+        for made, inside, kept in (
+            (nodes[-1].output[0], nodes, constants),
+            (f"{prefix}none", [skipped], []),
+        ):
+            value = helper.make_tensor_value_info(made, TensorProto.FLOAT, [None, width])
+            branches.append(helper.make_graph(inside, made, [], [value], kept))
+        truth = helper.make_tensor_value_info(condition, TensorProto.BOOL, [])
+        graph.input.append(truth)
+        self.node("If", [condition], name, then_branch=branches[0], else_branch=branches[1])
 
     def save(self) -> None:
         """Write graph and card."""

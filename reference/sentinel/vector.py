@@ -33,6 +33,7 @@ _EPSILON: Final = 1e-12
 _FUSED: Final = "com.microsoft"
 _EARLIER: Final = ("mean", "turned")
 """Nodes of the vector that ``graph`` reads off the layers that mark words."""
+_CONDITION: Final = "wants_vector"
 _ATTENTION: Final = ("query", "key", "value")
 
 
@@ -114,15 +115,17 @@ def graft(folder: Path) -> None:
     """Change the sentence's vector of the model in a folder."""
     grafted = Grafted(folder)
     name = grafted.card["outputs"]["sentence"] or OUTPUTS[1]
-    grafted.drop((*_EARLIER, *grafted.made_like("meaning.")), name)
+    grafted.drop((*_EARLIER, *grafted.made_like("meaning.")), name, _CONDITION)
     published = _Published(grafted)
     x = published.norm("words.placed", "meaning.words", "embeddings.LayerNorm")
     for at in range(_LAYERS):
         x = published.layer(x, at)
     axis = grafted.constant("meaning.axis", np.array([1]))
     grafted.node("ReduceMean", [x, axis], "meaning.mean", keepdims=0)
-    grafted.node("LpNormalization", ["meaning.mean"], name, axis=-1, p=2)
+    grafted.node("LpNormalization", ["meaning.mean"], "meaning.vector", axis=-1, p=2)
+    grafted.only_if(_CONDITION, "meaning.", name, HIDDEN)
     grafted.output(name, "texts", HIDDEN)
+    grafted.card["inputs"]["wants_sentence"] = _CONDITION
     grafted.card["outputs"]["sentence"] = name
     grafted.save()
 

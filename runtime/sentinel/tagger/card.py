@@ -22,6 +22,7 @@ _INPUTS: Final = {
     "attention": "attention",
     "shapes": "shapes",
     "segments": "",
+    "wants_sentence": "",
 }
 _OUTPUTS: Final = {"scores": "label_scores", "sentence": "sentence_vector", "topics": ""}
 
@@ -43,7 +44,8 @@ class Card:
     """Tokens before and after a window."""
     inputs: Mapping[str, str]
     """What the graph calls ``tokens``, ``attention`` and, if it wants them, ``shapes`` and
-    ``segments`` (how much each token counts in each sentence)."""
+    ``segments`` (how much each token counts in each sentence) and ``wants_sentence`` (whether the
+    sentence's vector is to be computed)."""
     scores: str
     """What it calls the scores of labels."""
     sentence: str

@@ -69,8 +69,6 @@ class SentinelModel:
             self._tokenizer = Tokenizer.from_str(words.decode("utf-8"))
         except Exception as error:  # both raise what they like
             raise ModelInvalid(f"{directory} holds no model that can be loaded") from error
-        self._path = onnxruntime.RunOptions()
-        self._path.only_execute_path_to_fetches = True  # a vector has layers of its own
         given = {item.name for item in self._session.get_inputs()}
         made = {item.name for item in self._session.get_outputs()}
         wanted = {card.scores, card.sentence, card.topic_scores} - {""}
@@ -190,9 +188,10 @@ class SentinelModel:
             "shapes": np.array([(0, *shapes, 0)], np.int64),
             "attention": np.ones((1, shown), np.int64),
             "segments": np.zeros((1, 1, shown), np.float32) if weights is None else weights[None],
+            "wants_sentence": np.array(self._card.sentence in outputs),
         }
         feed = {theirs: given[ours] for ours, theirs in self._card.inputs.items()}
-        return [made[0] for made in self._session.run(outputs, feed, self._path)]
+        return [made[0] for made in self._session.run(outputs, feed)]
 
 
 def _chances(scores: Any) -> Any:

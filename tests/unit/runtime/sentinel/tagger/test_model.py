@@ -167,3 +167,21 @@ def test_a_card_of_another_graph_is_refused(folder: Path) -> None:
     inputs = {"tokens": "input_ids", "segments": "segments"}
     with pytest.raises(ModelInvalid, match="names other inputs and outputs"):
         SentinelModel(with_card(folder, inputs=inputs))
+
+
+def test_marking_words_does_not_compute_the_vector(model: SentinelModel) -> None:
+    """The vector has six layers of its own; in every scan they would cost more than the scan."""
+    words = (FILLER * 2).split()[:24]
+    ids = np.full((1, len(words)), 2023)
+    given = {
+        "tokens": ids,
+        "shapes": np.zeros_like(ids),
+        "segments": np.zeros((1, 1, len(words)), np.float32),
+    }
+
+    def vector(*, is_wanted: bool) -> np.ndarray:
+        feed = given | {"wants_vector": np.array(is_wanted)}
+        return np.asarray(model._session.run(["sentence_vector"], feed)[0])
+
+    assert not vector(is_wanted=False).any()
+    assert vector(is_wanted=True).any()
