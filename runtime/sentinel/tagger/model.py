@@ -80,7 +80,7 @@ class SentinelModel:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._card = card
-        self._everything = focus_on(card, card.kinds)
+        self._everything = focus_on(card, {kind for kind, _ in card.labels if kind})
         try:
             parts = [(0, 1)] if card.topics else []
             self._scores([card.end], [0], weights_of(parts, Window(0, 1, 0, 1)) if parts else None)
@@ -104,7 +104,7 @@ class SentinelModel:
         return focus_on(self._card, kinds, lighter=lighter)
 
     def read(self, text: str, focus: Focus | None = None) -> list[Reading]:
-        """Return what ``text`` holds; everything, or what ``focus`` is on.
+        """Return what ``text`` holds: every kind of words, or what ``focus`` is on.
 
         Stretches of words come first, in order; then sentences, as they are about something.
         """
