@@ -6,15 +6,15 @@ in the audit trail.
 
 import logging
 from datetime import timedelta
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
 from cryptography import x509
 
 from cloud.authorities import Authorities
-from cloud.calls import Caller
 from cloud.enrolment.desk import Enrolled
 from cloud.enrolment.nonces import Nonces
 from cloud.enrolment.pace import Pace
+from cloud.fleet.renewing import DeviceAccess
 from cloud.stores.audit import Act
 from cloud.stores.devices import DeviceStore
 from runtime.clock import Clock
@@ -30,10 +30,6 @@ __all__ = ["RecoveryDesk"]
 
 _logger: Final = logging.getLogger("leeward.cloud.enrolment")
 _REFUSED: Final = "this device may not recover; enrol it again with a new join token and `--force`"
-
-
-class _Access(Protocol):
-    async def by_certificate(self, peer: VerifiedPeer) -> Caller: ...
 
 
 class RecoveryDesk:
@@ -54,7 +50,7 @@ class RecoveryDesk:
         self,
         *,
         authorities: Authorities,
-        access: _Access,
+        access: DeviceAccess,
         devices: DeviceStore,
         nonces: Nonces,
         pace: Pace,
