@@ -15,6 +15,7 @@ from edge.cli_doctor import ENROL_AGAIN, doctor
 from edge.cli_models import models_app, pull
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.cli_outbox import outbox_app
+from edge.cli_rollback import rollback
 from edge.cli_top import top
 from edge.config import EdgeConfig, load_config
 from edge.detectors import edge_detectors
@@ -44,6 +45,7 @@ app.add_typer(approvals_app)
 app.add_typer(capture_app)
 app.add_typer(outbox_app)
 app.command()(top)
+app.command()(rollback)
 app.command()(doctor)
 
 

@@ -28,6 +28,7 @@ OWN_COMMANDS: Final = (
     ("graph", "runtime.cli.graph:app"),
     ("policy", "runtime.cli.policy:app"),
     ("catalog", "runtime.cli.catalog:app"),
+    ("fleet", "cloud.cli_fleet:app"),
     ("ledger", "runtime.cli.ledger:app"),
     ("doctor", "runtime.cli.doctor:doctor"),
     ("version", "runtime.cli.version:version"),
