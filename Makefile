@@ -70,9 +70,10 @@ protos-check: setup ## proto lint, and drift of the generated code
 	$(BIN)/buf lint
 	$(BIN)/python protos/generate.py --check
 
-unit: setup ## the tests alone
+JOBS ?= 2
+unit: setup ## the tests alone, in JOBS processes; a file stays in one, with what it has started
 	@$(MAKE) -s helm-tools || echo "helm's library cannot be had here: the tests of its chart are passed over" >&2
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 HELM := var/helm
 helm-tools: setup $(HELM)/.installed ## Helm's library and Kubernetes' schemas, to check deploy/helm with
