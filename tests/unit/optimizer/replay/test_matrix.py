@@ -73,7 +73,9 @@ def test_a_file_is_read_with_its_checksum(tmp_path) -> None:
     assert len(matrix.sha256) == 64
 
 
-@pytest.mark.parametrize("content", [b"", b"plain", gzip.compress(b"{"), gzip.compress(b"[1]")])
+@pytest.mark.parametrize(
+    "content", [b"", b"plain", gzip.compress(b"{", mtime=0), gzip.compress(b"[1]", mtime=0)]
+)
 def test_a_file_that_is_no_matrix_is_refused(tmp_path, content) -> None:
     path = tmp_path / "matrix.json.gz"
     path.write_bytes(content)
