@@ -58,6 +58,8 @@ def play_rule(
         case Rule.JOIN:
             return RuleOutcome("\n\n".join(answer.strip() for answer in answers))
         case Rule.AGREEMENT:
+            if not answers:  # every step before it was mapped over an empty list
+                return RuleOutcome("", {"agreement": 0.0})
             winner, share = majority(answers)
             return RuleOutcome(answers[winner], {"agreement": share})
         case Rule.NUMBERS:

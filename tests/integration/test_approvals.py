@@ -95,6 +95,7 @@ async def test_an_edge_that_is_killed_while_it_asks_records_a_no_when_it_comes_b
     with pytest.raises(LeewardError):
         await asking
     address = (await house.roles.serve("edge", "edge", house.layout.edge_config))["grpc"]
+    house.edge = address  # for tests that come after this one
     late = await approvals(address, "approve", approval)
 
     found = (await notes(house))[before:]

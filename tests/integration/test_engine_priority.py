@@ -9,7 +9,7 @@ import pytest_asyncio
 from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from runtime.ids import ModelName
-from runtime.ports import GenerateRequest
+from runtime.ports import GenerateRequest, TextDelta
 from tests.integration.engine_calls import ask_of, finish, serving_model
 
 MODEL = Path(__file__).parents[2] / "reference" / "weights" / "tern-s.gguf"
@@ -43,11 +43,12 @@ async def test_one_that_waits_for_room_is_overtaken(engine: NodeEngine) -> None:
 
     prompts: list[int] = []
     async with asyncio.TaskGroup() as group:
-        holder = engine.generate(ask(1, max_tokens=400))
+        holder = engine.generate(ask(1, max_tokens=480))
         await anext(holder)
-        for priority in (0, -1, 2, 1):
+        for waiting, priority in enumerate((0, -1, 2, 1), 1):
             group.create_task(answer(priority))
-            await asyncio.sleep(0.1)
+            while engine.models()[0].open_calls <= waiting:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
         assert ended == []
         await holder.aclose()
 
@@ -58,15 +59,30 @@ async def test_one_that_waits_for_room_is_overtaken(engine: NodeEngine) -> None:
 async def test_who_has_priority_keeps_its_place_when_the_cache_overflows(
     engine: NodeEngine,
 ) -> None:
-    """Both begin with room for 256 more tokens; later one of them must give way."""
+    """Both begin with room; one must give way before the other has ended."""
+    for _ in range(20):
+        ended, lead = await _race(engine)
+        if lead < 300:  # else the first had all but ended before the second began
+            break
+
+    assert ended == [1, 0]
+
+
+async def _race(engine: NodeEngine) -> tuple[list[int], int]:
+    """Ask without priority, then with; return who ended first, and by how many tokens one led."""
     ended: list[int] = []
+    tokens = {0: 0, 1: 0}
+    leads: list[int] = []
 
     async def answer(priority: int) -> None:
-        await finish(engine, ask(1, max_tokens=300, priority=priority))
+        async for chunk in engine.generate(ask(1, max_tokens=440, priority=priority)):
+            if isinstance(chunk, TextDelta):
+                tokens[priority] += chunk.tokens
+                if priority:
+                    leads.append(tokens[0])
         ended.append(priority)
 
     async with asyncio.TaskGroup() as group:
         for priority in (0, 1):
             group.create_task(answer(priority))
-
-    assert ended == [1, 0]
+    return ended, leads[0]

@@ -5,7 +5,6 @@ Its certificate is made with the authority's own key, so that no test waits for 
 
 import asyncio
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from runtime.identity.csr import create_csr
 from runtime.identity.keys import load_device_keys
 from runtime.ids import DeviceId
 from runtime.private_files import write_private_file
-from runtime.testing.faulty_house import FaultyHouse, ask
+from runtime.testing.faulty_house import FaultyHouse, ask, enrol_edge
 from runtime.testing.local_roles import edit_yaml, leeward
 from runtime.testing.scripted_provider import Script
 
@@ -30,25 +29,18 @@ pytestmark = [
 PUBLIC = "How much is 6 times 7?"
 
 
-def _device(house: FaultyHouse, name: str, *, left_s: float, age_s: float = 0) -> Path:
-    """Copy the house's device, with so much left of its certificate; return its configuration."""
-
-    class Then(SystemClock):
-        def now(self) -> datetime:
-            return super().now() - timedelta(seconds=age_s)
-
+async def _device(house: FaultyHouse, name: str, *, left_s: float) -> tuple[str, Path]:
+    """Enrol a device, and leave so much of its certificate; return its id and configuration."""
     root = house.layout.root
     config, state = root / f"{name}.yaml", root / f"{name}-state"
     edit_yaml(house.layout.edge_config, config, {"state": f"{name}-state"})
-    shutil.copytree(root / "edge-state" / "identity", state / "identity")
-    state.chmod(0o700)
-    authority = CertificateAuthority.load(root / "gateway-state" / "authority", clock=Then())
+    gateway = {"grpc": house.gateway, "enrolment": house.enrolment}
+    device = await enrol_edge(house.layout, config, gateway, environment=house.environment)
+    authority = CertificateAuthority.load(root / "gateway-state" / "authority", clock=SystemClock())
     keys = load_device_keys(state / "identity")
-    issued = authority.issue_client(
-        create_csr(keys.tls), DeviceId(house.device), lifetime_s=age_s + left_s
-    )
+    issued = authority.issue_client(create_csr(keys.tls), DeviceId(device), lifetime_s=left_s)
     write_private_file(state / "identity" / "device.pem", issued.chain_pem)
-    return config
+    return device, config
 
 
 async def _wait_logged(house: FaultyHouse, name: str, event: str) -> None:
@@ -61,7 +53,7 @@ async def test_a_daemon_that_was_away_recovers_and_its_shortened_ledger_is_found
     house: FaultyHouse,
 ) -> None:
     house.play(Script())
-    config = _device(house, "away", left_s=-1)
+    device, config = await _device(house, "away", left_s=-1)
     ledger, anchor = house.layout.root / "away-state" / "ledger", house.layout.root / "anchor.json"
     addresses = await house.roles.serve("away", "edge", config)
     await _wait_logged(house, "away", "certificate_renewed")
@@ -74,7 +66,7 @@ async def test_a_daemon_that_was_away_recovers_and_its_shortened_ledger_is_found
 
     cloud = ("--config", str(house.layout.cloud_config))
     made = await leeward(
-        "cloud", "device", "anchor", house.device, "--out", str(anchor), *cloud,
+        "cloud", "device", "anchor", device, "--out", str(anchor), *cloud,
         environment=house.environment, timeout_s=90,
     )  # fmt: skip
     key = await leeward(
@@ -109,7 +101,7 @@ async def test_a_daemon_whose_certificate_is_due_renews_it_with_its_first_words(
     house: FaultyHouse,
 ) -> None:
     house.play(Script())
-    config = _device(house, "renewing", left_s=300, age_s=3600)
+    _, config = await _device(house, "renewing", left_s=20)
     addresses = await house.roles.serve("renewing", "edge", config)
 
     await _wait_logged(house, "renewing", "certificate_renewed")

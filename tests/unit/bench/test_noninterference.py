@@ -33,7 +33,7 @@ def test_no_two_secrets_make_a_difference_and_the_meter_moves(capsys) -> None:
     assert values["violations"] == 0
     assert values["pairs"] == 30
     assert values["swayed_pairs"]
-    assert all(one["leak_bits"] > 1 for one in values["graphs_apart"])
+    assert all(one["leak_bits"] >= 1 for one in values["graphs_apart"])
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ class Board:
             version="0",
             device=DeviceId("d"),
             certificate_expires_at=NOW,
+            is_refused=False,
             models=(),
             nodes=(NodeStatus(NodeName("cloud"), "cloud", False, 0.0),),
             ledger_head=Head(7, b"", b"", NOW),

@@ -87,6 +87,7 @@ def test_a_field_of_a_call_that_holds_text_is_in_the_test_above() -> None:
         "tools",
         "tool_choice",
         "priority",
+        "key_terms",  # numbers and switches
     ]
     assert [item.name for item in fields(ChatMessage)] == [
         "role",

@@ -124,7 +124,7 @@ def test_a_cloud_that_is_away_is_replaced_by_the_edge() -> None:
     ("way", "text"),
     [
         (WhenCloudAway.REFUSE, "the policy says refuse"),
-        (WhenCloudAway.QUEUE, "queue, which comes with fleet support"),
+        (WhenCloudAway.QUEUE, "queue: run it, and it waits"),
     ],
 )
 def test_a_cloud_that_is_away_is_an_error_when_the_policy_says_so(
