@@ -92,8 +92,10 @@ def start_with(home: FleetHome) -> Effective:
     Raises:
         LeewardError: Not even the device's own configuration can be used.
     """
-    pointer = _counted(home.pointers.load())
-    home.pointers.save(pointer)
+    found = home.pointers.load()
+    pointer = _counted(found)
+    if pointer != found:
+        home.pointers.save(pointer)
     while True:
         try:
             return effective(home, pointer.current, allows_older=pointer.is_trial)

@@ -1,5 +1,6 @@
 """The pointer names the old or the new state, whatever happens in between."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,3 +56,26 @@ def test_a_damaged_pointer_is_said_and_never_guessed_at(tmp_path: Path, content:
 
     with pytest.raises(StateInvalid, match="cannot be read; remove it"):
         PointerFile(tmp_path).load()
+
+
+def test_what_a_power_cut_leaves_is_whole_for_the_file_is_on_the_disk_before_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str]] = []
+    fsync, replace_ = os.fsync, os.replace
+
+    def syncing(descriptor: int) -> None:
+        done.append(("sync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        fsync(descriptor)
+
+    def renaming(source: Path, target: Path) -> None:
+        done.append(("rename", source.name))
+        replace_(source, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(os, "replace", renaming)
+    PointerFile(tmp_path).save(kept(FIRST))
+
+    temporary = done[0][1]
+    assert temporary.startswith(".pointer.json.")
+    assert done == [("sync", temporary), ("rename", temporary), ("sync", tmp_path.name)]

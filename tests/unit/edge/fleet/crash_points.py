@@ -1,0 +1,234 @@
+"""Kills a device at every step of taking a state, and looks what its next start finds.
+
+A process of its own without threads, which forks for every point: ``test_crash_points`` runs it.
+Everything is real but what serves and the models; prints one JSON object per point.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.config import load_config
+from edge.fleet.applier import Applier, Calls
+from edge.fleet.boot import Effective, FleetHome, effective, start_with
+from edge.fleet.generations import Generations, Taken
+from edge.fleet.pointer import MAX_TRIAL_STARTS, Generation, PointerFile
+from edge.models.store import ModelStore
+from runtime.clock import SystemClock
+from runtime.fleet.order import Order, sign_order
+from runtime.fleet.report import Outcome
+from runtime.fleet.state import CheckShape, ModelShape, Target, pack_state, state_hash
+from runtime.ids import DeviceId
+
+FILES = {
+    "edge.yaml": """\
+leeward: edge/v1
+policy: policy.yaml
+catalog: catalog.yaml
+graphs: graphs
+default_graph: ask
+gateway: null
+models: {slm: {file: slm.gguf}}
+""",
+    "policy.yaml": """\
+leeward: policy/v1
+categories: {person: confidential}
+clearance: {edge: restricted, cloud: public}
+when_unsure: restricted
+""",
+    "catalog.yaml": """\
+leeward: catalog/v1
+nodes: {edge: {zone: edge}}
+models: {slm: {node: edge}}
+""",
+    "graphs/ask.yaml": """\
+leeward: graph/v1
+name: ask
+steps: {answer: {role: assistant, model: slm}}
+""",
+}
+STEPS = ("mkdir", "open", "fsync", "replace", "rename", "unlink", "rmdir")
+"""Whatever changes the disk; between two of them nothing does."""
+KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+DEVICE = DeviceId("device-1")
+MAX_QUEUE = {1: 11, 2: 22}
+"""By order: what tells from a configuration which state it is of."""
+
+
+class Stage:
+    """Serves nothing, and is content with everything."""
+
+    async def try_out(self, candidate: Effective, checks: tuple[CheckShape, ...]) -> float | None:
+        return None
+
+    async def switch(self, candidate: Effective) -> None:
+        return None
+
+    def calls(self) -> Calls:
+        return Calls()
+
+    def lost_models(self) -> tuple[str, ...]:
+        return ()
+
+
+async def _no_models(name: str, model: ModelShape) -> None:
+    raise AssertionError("these states name no model")
+
+
+def home_in(root: Path) -> FleetHome:
+    """Return what the device in a directory keeps."""
+    directory = root / "leeward-edge" / "fleet"
+    return FleetHome(
+        pointers=PointerFile(directory),
+        generations=Generations(directory),
+        store=ModelStore(directory.parent, clock=SystemClock()),
+        signers=[KEY.public_key()],
+        target=Target(DEVICE),
+        load=lambda changes: load_config(root / "edge.yaml", changes=changes),
+    )
+
+
+def offer(number: int) -> Taken:
+    """Return an order to take the state that ``MAX_QUEUE`` tells."""
+    content = {
+        "leeward": "fleet-state/v1",
+        "name": "points",
+        "revision": number,
+        "base": {"settings": {"max_queue": MAX_QUEUE[number]}},
+        "health": {"probation_s": 0},
+    }
+    packed = pack_state(content)
+    order = Order(number, state_hash(packed), number, device=DEVICE)
+    return Taken(sign_order(order, KEY), packed)
+
+
+async def take(root: Path, number: int) -> None:
+    """Start, take an order as a daemon does, and stop once nothing is left to do."""
+    home = home_in(root)
+    running = await asyncio.to_thread(start_with, home)
+    applier = Applier(home, Stage(), running, fetch=_no_models, clock=SystemClock())
+    working = asyncio.create_task(applier.run())
+    applier.offer(offer(number))
+    async with asyncio.timeout(20):
+        while applier.pointer.taken < number or applier.pointer.outcome is Outcome.TRYING:
+            await asyncio.sleep(0.005)
+            if working.done():
+                working.result()
+    await asyncio.sleep(0.05)  # what is not needed any more is removed at the end
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+def start_on_trial(root: Path) -> None:
+    """Start with the second state on trial, for the third time: it goes back."""
+    start_with(home_in(root))
+
+
+def die_at(point: int) -> None:
+    """Have this process killed before its step of that number; 0 counts and kills nobody."""
+    done = 0
+
+    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done == point:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return step(*arguments, **options)
+
+        return call
+
+    for name in STEPS:
+        setattr(os, name, counted(getattr(os, name)))
+
+
+def forked(work: Callable[[], None]) -> int:
+    """Do ``work`` in a child; return how that ended, as ``waitpid`` says."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return os.waitpid(child, 0)[1]
+
+
+def found(root: Path) -> dict[str, Any]:
+    """Return what a start makes of what is on the disk."""
+    home = home_in(root)
+    before = home.pointers.load()
+    good = effective(home, before.good, allows_older=False)
+    running = start_with(home)
+    return {
+        "good": [before.good.order, good.config.max_queue],
+        "running": [running.generation.order, running.config.max_queue],
+        "taken": before.taken,
+    }
+
+
+def points(root: Path, prepared: Path, work: Callable[[Path], None]) -> None:
+    """Kill ``work`` at its first step, at its second, and so on until it ends by itself."""
+    point = 0
+    while True:
+        point += 1
+        copy = root / f"{prepared.name}-{point}"
+        shutil.copytree(prepared, copy)
+
+        def killed(point: int = point, copy: Path = copy) -> None:
+            die_at(point)
+            work(copy)
+
+        status = forked(killed)
+        if os.WIFEXITED(status):
+            if os.WEXITSTATUS(status):
+                raise AssertionError(f"point {point} failed")
+            shutil.rmtree(copy)
+            break
+
+        def looked(point: int = point, copy: Path = copy) -> None:
+            seen: dict[str, Any] = {"case": prepared.name, "point": point, **found(copy)}
+            asyncio.run(take(copy, 2))  # it goes on to the end, whatever was left
+            seen["end"] = found(copy)["running"]
+            sys.stdout.write(json.dumps(seen) + "\n")
+            sys.stdout.flush()
+
+        if forked(looked):
+            raise AssertionError(f"nothing can be started after point {point}")
+        shutil.rmtree(copy)
+
+
+def main(root: Path) -> None:
+    """Make a device that runs the first state, and harm it."""
+    installed, first, trial = (root / name for name in ("installed", "first", "trial"))
+    (installed / "graphs").mkdir(parents=True)
+    for name, text in FILES.items():
+        (installed / name).write_text(text)
+    (installed / "slm.gguf").touch()
+    shutil.copytree(installed, first)
+    forked(lambda: asyncio.run(take(first, 1)))
+    shutil.copytree(first, trial)
+    home = home_in(trial)
+    home.generations.keep(2, offer(2))
+    second = Generation(2, state_hash(offer(2).state), "points", 2)
+    pointer = home.pointers.load().take(2).try_out(second)
+    home.pointers.save(replace(pointer, starts=MAX_TRIAL_STARTS))
+    points(root, first, lambda copy: asyncio.run(take(copy, 2)))
+    points(root, trial, start_on_trial)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
