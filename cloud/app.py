@@ -40,7 +40,7 @@ from cloud.idempotency.finishing import Finishing
 from cloud.idempotency.names import Namer
 from cloud.listener import Listener
 from cloud.open_calls import OpenCalls
-from cloud.reload import RECORD_NAME, Reloading
+from cloud.reload import RECORD_NAME, Reloading, taking_over
 from cloud.running import holding
 from cloud.server_certificates import ServerCertificates
 from cloud.servicers.collaboration import CollaborationServicer
@@ -286,17 +286,7 @@ async def _reloading(
     is_told_of: bool,
 ) -> AsyncIterator[Reloading]:
     """Take the configuration file over whenever SIGHUP asks for it, until the block ends."""
-
-    async def apply(newer: CloudConfig) -> None:
-        # All that may fail comes first, so that a file is taken over wholly or not at all.
-        if front is not None and newer.http is not None:
-            front.check(newer.http)
-        commit = await core.prepare(newer)
-        if front is not None and newer.http is not None:
-            front.apply(newer.http)
-        commit()
-        await asyncio.to_thread(certificates.renew)
-
+    apply = taking_over(core.prepare, front, certificates.renew)
     # Of several gateways on one state directory the first is the one that the command asks.
     record = running.state / RECORD_NAME if is_told_of else None
     reloading = Reloading(source, running, apply, record=record, pid=os.getpid())

@@ -11,13 +11,23 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from cloud.config import CloudConfig, load_config
+from cloud.config_fronts import HttpConfig
 from runtime.errors import LeewardError
 from runtime.private_files import write_private_file
 
-__all__ = ["RECORD_NAME", "RELOADED", "ReloadRecord", "Reloading", "read_record", "restart_needed"]
+__all__ = [
+    "RECORD_NAME",
+    "RELOADED",
+    "Front",
+    "ReloadRecord",
+    "Reloading",
+    "read_record",
+    "restart_needed",
+    "taking_over",
+]
 
 RELOADED: Final = frozenset(
     {"upstreams", "routes", "routing", "graphs", "http", "drain_s", "drain_notice_s"}
@@ -38,6 +48,43 @@ class ReloadRecord:
     """Why the newest file was not taken over; empty when it was."""
     restart_needed: tuple[str, ...] = ()
     """Fields that differ from what runs and wait for a restart."""
+
+
+class Front(Protocol):
+    """What a reload asks of the HTTP front."""
+
+    def check(self, config: HttpConfig) -> None:
+        """Refuse what it could not take over."""
+        ...
+
+    def apply(self, config: HttpConfig) -> None:
+        """Take over what was checked."""
+        ...
+
+
+def taking_over(
+    prepare: Callable[[CloudConfig], Awaitable[Callable[[], None]]],
+    front: Front | None,
+    renew_certificates: Callable[[], None],
+) -> Callable[[CloudConfig], Awaitable[None]]:
+    """Return what takes a configuration over: all that may fail comes before any of it is used.
+
+    Args:
+        prepare: Makes ready what a configuration says; what it returns puts that to use.
+        front: The HTTP front, where there is one.
+        renew_certificates: Shows fresh ones; the authority may not sign now.
+    """
+
+    async def apply(newer: CloudConfig) -> None:
+        if front is not None and newer.http is not None:
+            front.check(newer.http)
+        await asyncio.to_thread(renew_certificates)
+        commit = await prepare(newer)
+        if front is not None and newer.http is not None:
+            front.apply(newer.http)
+        commit()
+
+    return apply
 
 
 class Reloading:

@@ -6,6 +6,7 @@ half done.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -75,6 +76,16 @@ class IdentityStore:
     def exists(self) -> bool:
         """Whether the device has enrolled, whatever its certificate says now."""
         return (self._directory / _CHAIN).exists()
+
+    @property
+    def stamp(self) -> tuple[tuple[int, int], ...]:
+        """What is different once somebody has replaced the identity, read without its keys."""
+        found = []
+        for name in (_CHAIN, _NEXT):
+            with suppress(FileNotFoundError):
+                at = (self._directory / name).stat()
+                found.append((at.st_ino, at.st_mtime_ns))
+        return tuple(found)
 
     def save(
         self, keys: DeviceKeys, credentials: Credentials, *, enrolment: str = ""

@@ -93,6 +93,8 @@ class Renewal:
         self._due = due_of(link.identity.expires_at, _issued_at(link.identity), rng)
         self._not_before_s = clock.monotonic_s()
         self._failures = 0
+        self._seen: object = None
+        """The stamp of the identity on the disk when it was the one that is shown."""
 
     async def run(self) -> None:
         """Keep the certificate good for ever."""
@@ -176,9 +178,13 @@ class Renewal:
         Raises:
             BackendUnavailable: The gateway cannot be reached with it yet.
         """
+        stamp = self._store.stamp
+        if stamp == self._seen:
+            return
         shown = self._link.identity
         stored = await asyncio.to_thread(self._store.load, at_any_time=True)
         if stored.certificate_chain_pem == shown.certificate_chain_pem:
+            self._seen = stamp
             return
         if (stored.device, stored.gateway) != (shown.device, shown.gateway):
             _logger.warning("identity_replaced", extra={"state": "restart_needed"})

@@ -3,15 +3,17 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cloud.config import CloudConfig, load_config
-from cloud.reload import Reloading, read_record, restart_needed
+from cloud.config_fronts import HttpConfig
+from cloud.reload import Reloading, read_record, restart_needed, taking_over
 from cloud.running import holder_of, holding
-from runtime.errors import ConfigInvalid
+from runtime.errors import CertificateInvalid, ConfigInvalid
 
 FIELDS = {
     "leeward": "cloud/v1",
@@ -140,3 +142,44 @@ def test_the_gateway_of_a_state_directory_is_the_one_that_holds_its_lock(tmp_pat
             assert not is_second
         assert holder_of(tmp_path) == os.getpid()
     assert holder_of(tmp_path) is None
+
+
+class Parts:
+    """What a reload goes through, in order; one of its steps may fail."""
+
+    def __init__(self, failing: str = "") -> None:
+        self.done: list[str] = []
+        self._failing = failing
+
+    def step(self, name: str) -> None:
+        if name == self._failing:
+            raise CertificateInvalid(name)
+        self.done.append(name)
+
+    def check(self, config: HttpConfig) -> None:
+        self.step("check")
+
+    def apply(self, config: HttpConfig) -> None:
+        self.step("front")
+
+    def renew(self) -> None:
+        self.step("renew")
+
+    async def prepare(self, config: CloudConfig) -> Callable[[], None]:
+        self.step("prepare")
+        return lambda: self.step("commit")
+
+
+@pytest.mark.parametrize("failing", ["check", "renew", "prepare"])
+async def test_an_authority_that_does_not_sign_now_leaves_what_runs_as_it_is(
+    path: Path, failing: str
+) -> None:
+    write(path, {"http": {"listen": "127.0.0.1:0"}})
+    parts, good = Parts(failing), Parts()
+
+    with pytest.raises(CertificateInvalid):
+        await taking_over(parts.prepare, parts, parts.renew)(load_config(path))
+    await taking_over(good.prepare, good, good.renew)(load_config(path))
+
+    assert not {"front", "commit"} & set(parts.done)
+    assert sorted(good.done) == ["check", "commit", "front", "prepare", "renew"]

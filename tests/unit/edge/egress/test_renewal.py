@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog
 from edge.egress.renewal import Renewal, due_of
-from edge.identity import IdentityStore
+from edge.identity import DeviceIdentity, IdentityStore
 from leeward.v1 import enrolment_pb2, enrolment_pb2_grpc, fleet_pb2, fleet_pb2_grpc
 from runtime.clock import SystemClock
 from runtime.codec.enrolment import (
@@ -307,3 +307,25 @@ def test_a_fleet_that_enrols_at_once_renews_spread_out_and_long_before_the_end(
     shares = [(moment - now).total_seconds() / life_s for moment in moments]
     assert all(0.5 <= share <= 0.7 for share in shares)
     assert max(shares) - min(shares) > 0.05
+
+
+async def test_keys_are_not_read_again_while_nobody_has_replaced_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = 0
+    load = IdentityStore.load
+
+    def counted(store: IdentityStore, *, at_any_time: bool = False) -> DeviceIdentity:
+        nonlocal loads
+        loads += 1
+        return load(store, at_any_time=at_any_time)
+
+    monkeypatch.setattr(IdentityStore, "load", counted)
+    for _ in range(5):
+        await world.renewal.step()
+    assert loads == 1
+
+    keys = create_device_keys()
+    world.store.save(keys, world.enrolled(keys), enrolment=world.link.identity.enrolment)
+    await world.renewal.step()
+    assert loads == 3  # once by saving
