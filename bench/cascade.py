@@ -4,12 +4,14 @@
 answers four times, and where its answers agree too little, the most accurate cloud model is asked.
 Beside it, the two largest edge models vote, four answers each.
 Thresholds are fitted on one half of the questions and judged on the other, over 200 random splits,
-beside always asking the cloud and never asking it. ``bench/README.md`` explains the keys.
+beside always asking the cloud and never asking it. The cascade of two then runs live as a graph.
+``bench/README.md`` explains the keys.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 from collections import Counter
@@ -20,12 +22,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from bench.cascade_live import live_figures
 from bench.machine import describe_machine
 from optimizer.calibration.confidence import calibration_error, fit_calibrated
 from optimizer.calibration.records import Records
 from optimizer.calibration.thresholds import ALWAYS, NEVER_ASK, Promise, fit_threshold
 from optimizer.replay.graph_table import GraphTable
 from reference.tabulated.table import load_table
+from reference.weights import WeightsUnusable
 
 __all__ = ["main"]
 
@@ -38,6 +42,9 @@ _SEED: Final = 7
 _NEAR: Final = ("tern-m",)
 _TWO: Final = ("tern-m", "tern-s")
 
+_LIMIT_S: Final = 1_500.0
+_QUICK_LIMIT_S: Final = 30.0
+
 _Floats = npt.NDArray[np.float64]
 
 
@@ -45,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="bench.cascade", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object, last line")
-    parser.add_argument("--quick", action="store_true", help="the same: a replay takes seconds")
+    parser.add_argument("--quick", action="store_true", help="fewer live questions")
+    parser.add_argument("--no-live", action="store_true", help="the replay alone")
     options = parser.parse_args(arguments)
     table = load_table()
     far = _most_accurate_cloud_model(table)
@@ -57,8 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "far": far,
         "questions": len(world.records),
         "splits": _SPLITS,
-        "machine": describe_machine(("leeward", "numpy")),
+        "machine": describe_machine(("leeward", "llama-cpp-python", "numpy")),
     }
+    if not options.no_live:
+        limit_s = _QUICK_LIMIT_S if options.quick else _LIMIT_S
+        try:
+            live = live_figures(
+                (_TWO[0], _TWO[1]), far, samples=_SAMPLES, fit=_better_than, limit_s=limit_s
+            )
+            values["live"] = asyncio.run(live)
+        except WeightsUnusable as failure:
+            print(f"bench.cascade: {failure}", file=sys.stderr)
+            return 1
     if options.json:
         print(json.dumps(values))
     else:
@@ -181,17 +199,23 @@ class _Equal:
 def _at_equal_accuracy(
     world: _World, fit: npt.NDArray[np.int64], judged: npt.NDArray[np.int64]
 ) -> _Equal:
-    known, new = world.records.only(fit), world.records.only(judged)
-    wanted = known.right(ALWAYS).sum() + 1  # the least of several that are equal is luck
-    thresholds = [*np.unique(known.confidence), ALWAYS]
-    enough = [one for one in thresholds if known.right(one).sum() >= wanted]
-    threshold = min(enough, default=ALWAYS)
+    new = world.records.only(judged)
+    known = world.records.only(fit)
+    threshold = _better_than(known, int(known.right(ALWAYS).sum()))
     return _Equal(
         world.cost_ratio(judged, threshold),
         world.flops_ratio(judged, threshold),
         float(new.right(threshold).mean() - new.right(ALWAYS).mean()),
         float(new.asked(threshold).mean()),
     )
+
+
+def _better_than(known: Records, right: int) -> float:
+    """Return the least threshold with more right than so many; always asking if there is none."""
+    wanted = right + 1  # the least of several that are equal is luck
+    thresholds = [*np.unique(known.confidence), ALWAYS]
+    enough = [float(one) for one in thresholds if known.right(float(one)).sum() >= wanted]
+    return min(enough, default=ALWAYS)
 
 
 def _kept(

@@ -122,6 +122,7 @@ RULES: Final = EnumPairs(
         graph_pb2.RULE_SCHEMA: Rule.SCHEMA,
         graph_pb2.RULE_PARAGRAPHS: Rule.PARAGRAPHS,
         graph_pb2.RULE_ABSTAIN: Rule.ABSTAIN,
+        graph_pb2.RULE_VOTE: Rule.VOTE,
     }
 )
 COMPARISONS: Final = EnumPairs(

@@ -309,7 +309,8 @@ class _Run:
             else await self._rules.play(step.rule, job, fired)
         )
         await self._finish(job, outcome)
-        self._inputs.add(step.id, outcome.answers, outcome.values)
+        drawn = tuple(one.text for one in outcome.draws)
+        self._inputs.add(step.id, outcome.answers, outcome.values, drawn=drawn)
         fired_on = fired_edges(self._graph.outgoing[step.id], outcome.values)
         return await self._settle(step.id, fired_on)
 

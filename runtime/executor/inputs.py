@@ -51,6 +51,7 @@ class Inputs:
         self._provenance = provenance
         self._releases = releases
         self._answers: dict[StepId, tuple[str, ...]] = {}
+        self._drawn: dict[StepId, tuple[str, ...]] = {}
         self._confidence: dict[StepId, float] = {}
         self._lists: dict[StepId, dict[str, tuple[str, ...]]] = {}
         self.records: tuple[ReleaseRecord, ...] = ()
@@ -100,10 +101,23 @@ class Inputs:
         return self._offer(step).tools if step == self._plan.graph.sink.id else ()
 
     def add(
-        self, step: StepId, answers: tuple[str, ...], values: Mapping[str, Value] | None = None
+        self,
+        step: StepId,
+        answers: tuple[str, ...],
+        values: Mapping[str, Value] | None = None,
+        *,
+        drawn: tuple[str, ...] = (),
     ) -> None:
-        """Keep a finished step's answers, as its model wrote them, and what it output."""
+        """Keep a finished step's answers, as its model wrote them, and what it output.
+
+        Args:
+            step: The step.
+            answers: One, or one per mapped item.
+            values: Its outputs.
+            drawn: All samples that the answers were elected from; left out, the answers.
+        """
         self._answers[step] = answers
+        self._drawn[step] = drawn or answers
         values = values or {}
         confidence = values.get("confidence")
         if isinstance(confidence, float):
@@ -146,11 +160,20 @@ class Inputs:
             for number, part in enumerate(parts, start=1)
         )
 
-    async def texts(self, step: Step, fired: Sequence[Edge]) -> tuple[str, list[str]]:
-        """Return what a rule reads: the request's last user turn, and the answers."""
+    async def texts(
+        self, step: Step, fired: Sequence[Edge], *, every_sample: bool = False
+    ) -> tuple[str, list[str]]:
+        """Return what a rule reads: the request's last user turn, and the answers.
+
+        Args:
+            step: The step.
+            fired: The incoming edges that brought a message.
+            every_sample: All that was drawn, in place of what was elected from it.
+        """
         answers: list[str] = []
         for source in self._sources(step, fired):
-            answers.extend(await self._read(self._answers[source], source, step.id))
+            said = (self._drawn if every_sample else self._answers)[source]
+            answers.extend(await self._read(said, source, step.id))
         return _last_user_turn(self._offer(step.id)), answers
 
     def private_paragraphs(self) -> list[bool]:

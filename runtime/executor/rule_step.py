@@ -47,7 +47,9 @@ class RulePlayer:
     async def play(self, rule: Rule, job: StepJob, fired: Sequence[Edge]) -> StepOutcome:
         """Apply a rule to what the step reads, and show the answer if it is the graph's."""
         started_at_s = self._monotonic_s()
-        question, answers = await self._inputs.texts(job.step, fired)
+        question, answers = await self._inputs.texts(
+            job.step, fired, every_sample=rule is Rule.VOTE
+        )
         played = play_rule(
             rule,
             question,

@@ -46,7 +46,8 @@ def play_rule(
     Args:
         rule: Which.
         question: The last user turn of the request, in the form that the step reads.
-        answers: The predecessors' answers, in edge order; for most rules at least one.
+        answers: The predecessors' answers, in edge order; for most rules at least one. For
+            ``Rule.VOTE`` every answer that they have drawn.
         private: For each paragraph of the question, whether something sensitive stands in it;
             where their numbers differ, it is taken to stand in all of them.
         json_schema: What ``Rule.SCHEMA`` holds the answer against.
@@ -57,7 +58,7 @@ def play_rule(
             return RuleOutcome(last)
         case Rule.JOIN:
             return RuleOutcome("\n\n".join(answer.strip() for answer in answers))
-        case Rule.AGREEMENT:
+        case Rule.AGREEMENT | Rule.VOTE:
             if not answers:  # every step before it was mapped over an empty list
                 return RuleOutcome("", {"agreement": 0.0})
             winner, share = majority(answers)

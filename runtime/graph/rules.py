@@ -25,6 +25,8 @@ class Rule(Enum):
     """Passes on all answers, one after the other."""
     AGREEMENT = "agreement"
     """Passes on the answer that most agree with; its ``agreement`` is their share."""
+    VOTE = "vote"
+    """The same, but every sample of the steps before it has a voice, not their majorities."""
     NUMBERS = "numbers"
     """Passes its answer on, and says whether every sum in it holds and the result follows."""
     SCHEMA = "schema"
@@ -42,6 +44,7 @@ RULE_ROLES: Final[Mapping[Rule, frozenset[Role]]] = MappingProxyType(
         Rule.LAST: frozenset({Role.FUSER}),
         Rule.JOIN: frozenset({Role.FUSER}),
         Rule.AGREEMENT: frozenset({Role.FUSER, Role.VERIFIER}),
+        Rule.VOTE: frozenset({Role.FUSER, Role.VERIFIER}),
         Rule.NUMBERS: frozenset({Role.VERIFIER, Role.GUARD}),
         Rule.SCHEMA: frozenset({Role.VERIFIER, Role.GUARD}),
         Rule.PARAGRAPHS: frozenset({Role.DIVIDER}),
@@ -55,6 +58,7 @@ RULE_OUTPUTS: Final[Mapping[Rule, Mapping[str, OutputKind]]] = MappingProxyType(
         Rule.LAST: {},
         Rule.JOIN: {},
         Rule.AGREEMENT: {},
+        Rule.VOTE: {},
         Rule.NUMBERS: {"verdict": "enum", "score": "number"},
         Rule.SCHEMA: {"verdict": "enum"},
         Rule.PARAGRAPHS: {"parts": "list", "open": "list", "private": "list"},

@@ -23,6 +23,8 @@ __all__ = ["RESERVED_GRAPH_NAMES", "find_cycle", "find_problems"]
 RESERVED_GRAPH_NAMES = frozenset({"auto"})
 """``leeward/auto`` lets the edge choose, so no graph may be called so."""
 
+_AGREEING = frozenset({Rule.AGREEMENT, Rule.VOTE})
+"""Rules that say how much what they read agrees."""
 _ORDER_SIGNS = frozenset({Comparison.LT, Comparison.LE, Comparison.GE, Comparison.GT})
 
 
@@ -128,7 +130,7 @@ def _condition_problems(
 
 def _builtin_reasons(step: Step, condition: Condition) -> Iterator[str]:
     if step.rule is not None:
-        if (condition.output, step.rule) != ("agreement", Rule.AGREEMENT):
+        if condition.output != "agreement" or step.rule not in _AGREEING:
             yield f"a step played by the rule {step.rule.value} has no {condition.output}"
     elif condition.output == "agreement" and step.samples < 2:
         yield f'agreement needs several samples; give "{step.id}" `samples: 3` or more'

@@ -69,6 +69,7 @@ _STEP_KINDS: Final = (ReleaseKind.MODEL_WRITTEN, ReleaseKind.DECISION_BIT)
 _SCORE: Final = Output("score", "number")
 _RULES: Final = (
     (Rule.AGREEMENT, Role.FUSER, ()),
+    (Rule.VOTE, Role.FUSER, ()),
     (Rule.NUMBERS, Role.VERIFIER, (_SCORE,)),
 )
 """Rules that output a number to decide by, each with a role and what it declares."""
@@ -328,7 +329,7 @@ def _edges(
 @st.composite
 def _conditions(draw: st.DrawFn, step: Step) -> Condition:
     numbers = ["confidence", "tokens"] if step.rule is None else []
-    numbers += ["agreement"] if step.rule is Rule.AGREEMENT else []
+    numbers += ["agreement"] if step.rule in (Rule.AGREEMENT, Rule.VOTE) else []
     numbers += ["agreement"] if step.samples > 1 else []
     numbers += [output.name for output in step.outputs if output.kind == "number"]
     if _BRANCH in step.outputs and draw(st.booleans()):

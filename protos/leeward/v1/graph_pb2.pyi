@@ -86,6 +86,8 @@ class _RuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rule.ValueType],
     """Splits the request at its line breaks."""
     RULE_ABSTAIN: _Rule.ValueType  # 7
     """Says in place of an answer that there is none that could be relied on."""
+    RULE_VOTE: _Rule.ValueType  # 8
+    """Passes on the answer that most of all samples agree with."""
 
 class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
     """What a step without a model does with the answers it reads."""
@@ -106,6 +108,8 @@ RULE_PARAGRAPHS: Rule.ValueType  # 6
 """Splits the request at its line breaks."""
 RULE_ABSTAIN: Rule.ValueType  # 7
 """Says in place of an answer that there is none that could be relied on."""
+RULE_VOTE: Rule.ValueType  # 8
+"""Passes on the answer that most of all samples agree with."""
 Global___Rule: _TypeAlias = Rule  # noqa: Y015
 
 class _Comparison:

@@ -8,7 +8,7 @@ from bench import cascade
 
 
 def test_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cascade.main(["--json", "--quick"]) == 0
+    assert cascade.main(["--json", "--no-live"]) == 0
     found = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert found["coverage"] >= found["stated_confidence"]
     assert found["coverage_share"] >= found["stated_confidence"]

@@ -103,3 +103,53 @@ async def test_a_hint_tells_how_sure_its_model_was(bench, text_read) -> None:
     await bench.run(plan_of(pattern_of("hint-then-answer").graph, cloud={"answer"}))
 
     assert "Guidance, 90% sure:\nFour." in text_read("answer")
+
+
+VOTE = graph_of(
+    """first: {role: assistant, model: slm, samples: 3}
+    second: {role: assistant, model: slm, samples: 2}
+    vote: {role: verifier, rule: vote}
+    far: {role: assistant, model: llm}
+    final: {role: fuser, rule: last}""",
+    "[first, second] -> vote",
+    '{from: vote, to: far, when: "vote.agreement < 0.6"}',
+    "{from: vote, to: final, otherwise: true}",
+    "far -> final",
+)
+
+
+async def test_every_sample_has_a_voice_in_a_vote_of_two_models(bench) -> None:
+    bench.near.answer("Answer: 4", "Answer: 5", "Answer: 5", step="first")
+    bench.near.answer("It is 4. Answer: 4", "Answer: 4", step="second")
+
+    ran = await bench.run(plan_of(VOTE, cloud={"far"}))
+
+    assert ran.answer == "Answer: 4"
+    assert not bench.far.requests
+
+
+async def test_a_vote_without_enough_agreement_asks_the_cloud(bench, text_read) -> None:
+    bench.near.answer("Answer: 4", "Answer: 5", "Answer: 6", step="first")
+    bench.near.answer("Answer: 4", "Answer: 7", step="second")
+    bench.far.answer("Answer: 8", step="far")
+
+    ran = await bench.run(plan_of(VOTE, cloud={"far"}))
+
+    assert ran.answer == "Answer: 8"
+    assert "Earlier answer:\nAnswer: 4" in text_read("far")
+
+
+async def test_a_vote_in_released_form_passes_on_what_the_caller_may_read(bench) -> None:
+    plan = plan_of(
+        VOTE,
+        label=Label.of("person"),
+        cloud={"far"},
+        released={"first", "second", "vote", "far", "final"},
+        releases=(redact("person"),),
+    )
+    bench.near.answer("<PERSON_1> 4", "<PERSON_1> 4", "5", step="first")
+    bench.near.answer("<PERSON_1> 4", "6", step="second")
+
+    ran = await bench.run(plan, f"How much does {NAME} take?")
+
+    assert ran.answer == f"{NAME} 4"

@@ -46,6 +46,22 @@ def test_a_rule_has_no_confidence_to_decide_by() -> None:
         )
 
 
+@pytest.mark.parametrize("rule", ["agreement", "vote"])
+def test_a_rule_that_counts_voices_can_be_decided_by(rule: str) -> None:
+    graph = graph_of(
+        f"""{NEAR}
+        check: {{role: verifier, rule: {rule}}}
+        far: {{role: assistant}}
+        end: {{role: fuser}}""",
+        "near -> check",
+        '{from: check, to: far, when: "check.agreement < 0.5"}',
+        "{from: check, to: end, otherwise: true}",
+        "far -> end",
+    )
+
+    assert graph.by_id["check"].rule is not None
+
+
 def test_a_rule_is_written_out_and_read_back() -> None:
     graph = graph_of(f"{NEAR}\nfinal: {{role: fuser, rule: last}}", "near -> final")
 
