@@ -7,6 +7,7 @@ recovery, and the client that the gate uses.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sys
@@ -67,21 +68,23 @@ class FleetWorld:
     async def enrol(self, count: int) -> list[Device]:
         """Enrol so many devices, each with a token of its own."""
         return [
-            await self._enrol(file, index) for index, file in enumerate(await self._tokens(count))
+            await self._enrol(file, index) for index, file in enumerate(await self.tokens(count))
         ]
 
     async def restart(self) -> None:
         """Start the gateway, which has been killed, at its old addresses."""
         self.addresses = await self.roles.serve("cloud", "cloud", self.config)
 
-    async def _tokens(self, count: int) -> list[JoinTokenFile]:
+    async def tokens(self, count: int) -> list[JoinTokenFile]:
+        """Make so many join tokens."""
         async with opened_state(load_config(self.config), clock=_CLOCK) as state:
-            made = [
-                await state.tokens.create(
-                    operator(), lifetime=_TOKEN_LIFETIME, tenant=DEFAULT_TENANT
+            create = state.tokens.create
+            made = await asyncio.gather(
+                *(
+                    create(operator(), lifetime=_TOKEN_LIFETIME, tenant=DEFAULT_TENANT)
+                    for _ in range(count)
                 )
-                for _ in range(count)
-            ]
+            )
             authority = state.authorities.bundle_pem.decode()
         return [
             JoinTokenFile(

@@ -1,0 +1,222 @@
+"""Thousands of devices against one gateway: a storm, everyday life, renewals, a gateway that dies.
+
+Light devices (``bench.fleet_device``) in processes of their own speak the real protocol to a real
+gateway process on loopback, which they share the machine's cores with: what is measured is what a
+smaller gateway would do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.fleet_bytes import RENEWALS_PER_HOUR, Idlers, bytes_per_probe, figures, idling
+from bench.fleet_world import FleetWorld, running_world
+from bench.line_process import LineProcess
+from cloud.config import load_config
+from cloud.environment import opened_state
+from runtime.clock import SystemClock
+from runtime.rpc.limits import KEEPALIVE_INTERVAL_S
+
+__all__ = ["measure"]
+
+_HOUR_S: Final = 3600.0
+_REPORTS_PER_HOUR: Final = 60
+_DAY_HOURS: Final = 24.0
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    devices: int
+    processes: int
+    enrolments_per_minute: int
+    """Fewer than there are devices, so that some are told to wait."""
+    interval_s: float
+    """Between two reports of a device."""
+    span_s: float
+    """How long they live their everyday life."""
+    renewed_within_s: float
+    idlers: int
+    """Further devices, whose bytes are counted."""
+    is_put_together: bool = False
+    """Whether an hour's bytes are added up from its reports and probes, for want of a span."""
+
+
+_FULL: Final = _Size(2000, 4, 1500, interval_s=60.0, span_s=300.0, renewed_within_s=120.0, idlers=8)
+_QUICK: Final = _Size(
+    150, 2, 145, interval_s=4.5, span_s=4.5, renewed_within_s=2.0, idlers=2, is_put_together=True
+)
+"""As many reports a second as of the full size's devices."""
+
+
+class _Crowds:
+    """All devices."""
+
+    def __init__(self, processes: Sequence[LineProcess]) -> None:
+        self._processes = processes
+        self.refused = 0
+        self.failed = 0
+
+    async def do(self, act: str, **arguments: float) -> list[float]:
+        """Let every device do something; return how long each took, sorted, seconds."""
+        answers = await asyncio.gather(
+            *(process.ask(do=act, **arguments) for process in self._processes)
+        )
+        self.refused = sum(answer["refused"] for answer in answers)
+        self.failed = sum(answer["failed"] for answer in answers)
+        return sorted(took_s for answer in answers for took_s in answer["took_s"])
+
+
+async def measure(quick: bool, report: Callable[[str], None]) -> dict[str, Any]:
+    """Return how the gateway bears the fleet, and what one device costs.
+
+    Args:
+        quick: 150 devices that report as often together as 2,000 do in the full run.
+        report: Says how far it is.
+    """
+    size = _QUICK if quick else _FULL
+    changes = {
+        "device_certificate_days": 1 / _DAY_HOURS,
+        "enrolments_per_minute": size.enrolments_per_minute,
+        "device_sync_s": size.interval_s,
+    }
+    with tempfile.TemporaryDirectory(prefix="leeward-scale-") as root:
+        async with AsyncExitStack() as stack:
+            world = await stack.enter_async_context(running_world(Path(root), changes))
+            probing = asyncio.create_task(_probe_bytes(world, size))
+            idlers = await stack.enter_async_context(idling(world, size.idlers))
+            crowds = await stack.enter_async_context(_running(world, size))
+            return {"simulated_devices": size.devices} | await _live(
+                world, crowds, idlers, probing, size, report
+            )
+
+
+async def _live(
+    world: FleetWorld,
+    crowds: _Crowds,
+    idlers: Idlers,
+    probing: asyncio.Task[float],
+    size: _Size,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    took_s = await crowds.do("enrol")
+    found |= {
+        "enrolment_storm_s": round(took_s[-1], 2),
+        "enrolment_storm_p50_s": round(_quantile(took_s, 0.5), 2),
+        "enrolment_storm_told_to_wait": crowds.refused,
+        "enrolment_storm_failed_calls": crowds.failed,
+    }
+    report(f"scale: {len(took_s)} devices enrolled in {took_s[-1]:.1f} s")
+    cpu_s = _cpu_s(world)
+    took_s, idle_bytes = await asyncio.gather(
+        crowds.do("beat", span_s=size.span_s, interval_s=size.interval_s),
+        _idle_bytes(idlers, size),
+    )
+    cpu_s = _cpu_s(world) - cpu_s
+    per_report_ms = 1000 * cpu_s / len(took_s)
+    found |= {
+        "sync_p50_ms": round(1000 * _quantile(took_s, 0.5), 1),
+        "sync_p99_ms": round(1000 * _quantile(took_s, 0.99), 1),
+        "sync_max_ms": round(1000 * took_s[-1], 1),
+        "sync_reports": len(took_s),
+        "sync_reports_per_s": round(len(took_s) / size.span_s, 1),
+        "sync_failed": crowds.failed,
+        "gateway_cores_busy": round(cpu_s / size.span_s, 3),
+    }
+    report(f"scale: {len(took_s)} reports, p99 {found['sync_p99_ms']} ms")
+    cpu_s = _cpu_s(world)
+    took_s = await crowds.do("renew", within_s=size.renewed_within_s)
+    per_renewal_ms = 1000 * (_cpu_s(world) - cpu_s) / size.devices
+    found |= {
+        "renewals": len(took_s),
+        "renewals_failed": size.devices - len(took_s),
+        "renewal_p99_s": round(_quantile(took_s, 0.99), 3) if took_s else None,
+        "cpu_ms_per_report": round(per_report_ms, 2),
+        "cpu_ms_per_renewal": round(per_renewal_ms, 2),
+        "cpu_ms_per_device_hour": round(
+            _REPORTS_PER_HOUR * per_report_ms + RENEWALS_PER_HOUR * per_renewal_ms
+        ),
+        "gateway_memory_mib": _memory_mib(world),
+    }
+    report("scale: renewed")
+    found |= figures(idle_bytes + await probing, await idlers.per_renewal(2))
+    await world.roles.kill("cloud")
+    restarted_s = time.perf_counter()
+    await world.restart()
+    served_s = time.perf_counter() - restarted_s
+    took_s = await crowds.do("come_back")
+    found |= {
+        "gateway_restart_s": round(served_s, 2),
+        "back_after_restart_s": round(took_s[-1], 2),
+        "back_after_restart_p50_s": round(_quantile(took_s, 0.5), 2),
+        "devices_lost": size.devices + size.idlers - await _reporting(world),
+    }
+    await crowds.do("close")
+    return found
+
+
+async def _idle_bytes(idlers: Idlers, size: _Size) -> float:
+    """Return the bytes of an idle device in an hour without renewals."""
+    if size.is_put_together:
+        return _REPORTS_PER_HOUR * await idlers.per_report(6, 0.5)
+    return await idlers.per_hour(size.span_s, size.interval_s)
+
+
+async def _probe_bytes(world: FleetWorld, size: _Size) -> float:
+    """Return the bytes of an hour's probes, where they are not in the span that is measured."""
+    if not size.is_put_together:
+        return 0.0
+    probes = _HOUR_S / KEEPALIVE_INTERVAL_S  # fewer in truth: a report stands for one
+    return probes * await bytes_per_probe(world)
+
+
+async def _reporting(world: FleetWorld) -> int:
+    """Return how many devices the gateway's books have, and have heard of."""
+    async with opened_state(load_config(world.config), clock=SystemClock()) as state:
+        return sum(one.seen_at is not None for one in await state.fleet.standings())
+
+
+@asynccontextmanager
+async def _running(world: FleetWorld, size: _Size) -> AsyncIterator[_Crowds]:
+    files = await world.tokens(size.devices)
+    async with AsyncExitStack() as stack:
+        processes = []
+        for number in range(size.processes):
+            module = "bench.fleet_device_process"
+            process = await stack.enter_async_context(LineProcess.running(module))
+            told = {
+                "enrolment": world.addresses["enrolment"],
+                "gateway": world.addresses["grpc"],
+                "authority": files[0].ca_certificate_pem,
+                "tokens": [file.token for file in files[number :: size.processes]],
+                "seed": number,
+            }
+            await process.say(json.dumps(told))
+            processes.append(process)
+        yield _Crowds(processes)
+
+
+def _cpu_s(world: FleetWorld) -> float:
+    """Return the processor time that the gateway has used so far, seconds."""
+    fields = Path(f"/proc/{world.roles.pid('cloud')}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _memory_mib(world: FleetWorld) -> int:
+    status = Path(f"/proc/{world.roles.pid('cloud')}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) // 1024
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
