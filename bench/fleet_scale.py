@@ -150,6 +150,7 @@ async def _live(
     }
     report("scale: renewed")
     found |= figures(idle_bytes + await probing, await idlers.per_renewal(2))
+    enrolled = await _reporting(world)
     await world.roles.kill("cloud")
     restarted_s = time.perf_counter()
     await world.restart()
@@ -159,7 +160,7 @@ async def _live(
         "gateway_restart_s": round(served_s, 2),
         "back_after_restart_s": round(took_s[-1], 2),
         "back_after_restart_p50_s": round(_quantile(took_s, 0.5), 2),
-        "devices_lost": size.devices + size.idlers - await _reporting(world),
+        "devices_lost": enrolled - await _reporting(world),
     }
     await crowds.do("close")
     return found

@@ -67,7 +67,9 @@ from runtime.rpc.servers import new_server
 __all__ = ["serve"]
 
 _logger = logging.getLogger("leeward.cloud")
-_ENROLMENT_STREAMS = 32
+_ENROLMENT_STREAMS = 1024
+"""As many as may wait at once; how fast they are served, the pace says."""
+_ENROLMENT_MESSAGE_BYTES = 64 * 1024
 
 DEVICE_SERVICES = (
     inference_pb2.DESCRIPTOR.services_by_name["Inference"].full_name,
@@ -162,10 +164,11 @@ async def _serve_devices(
     *,
     clock: Clock,
 ) -> Listener:
-    calls = OpenCalls(core.access)
+    calls = OpenCalls(core.access, at_most=config.max_streams)
     await stack.enter_async_context(_meanwhile(calls.watch))
     anchors = Anchors(AnchorStore(state.database), state.authorities, clock=clock)
-    server = new_server(max_concurrent_rpcs=config.max_streams)
+    # Every device keeps one quiet stream open, which follows the gateway's health.
+    server = new_server(max_concurrent_rpcs=config.max_streams + config.max_devices)
     finishing = Finishing(core.serving)
     stack.push_async_callback(finishing.close)
     inference_pb2_grpc.add_InferenceServicer_to_server(
@@ -237,7 +240,9 @@ async def _serve_enrolment(
         window=config.recovery_window,
         clock=clock,
     )
-    server = new_server(max_concurrent_rpcs=_ENROLMENT_STREAMS)
+    server = new_server(
+        max_concurrent_rpcs=_ENROLMENT_STREAMS, max_message_bytes=_ENROLMENT_MESSAGE_BYTES
+    )
     enrolment_pb2_grpc.add_EnrolmentServicer_to_server(
         EnrolmentServicer(desk, recovery, gateway=gateway), server
     )

@@ -93,6 +93,9 @@ class _CloudShape(Shape):
     """How often a device of a fleet reports while it has nothing to do."""
     recoveries_per_minute: int = Field(default=600, ge=1, le=1_000_000)
     max_streams: int = Field(default=256, ge=1, le=100_000)
+    """How many calls of devices may run at once; further ones are told to come back."""
+    max_devices: int = Field(default=10_000, ge=1, le=1_000_000)
+    """How many devices may be linked at once; a link costs some 50 KiB of memory."""
     upstreams: dict[Name, UpstreamShape] = Field(min_length=1, max_length=64)
     models: dict[ModelText, ModelShape] = Field(min_length=1, max_length=1024)
     retries: RetryShape = RetryShape()
@@ -137,6 +140,7 @@ class CloudConfig:
     device_sync_s: float
     recoveries_per_minute: int
     max_streams: int
+    max_devices: int
     upstreams: tuple[UpstreamConfig, ...]
     routes: tuple[Route, ...]
     inspection: InspectionConfig
@@ -186,6 +190,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         device_sync_s=shape.device_sync_s,
         recoveries_per_minute=shape.recoveries_per_minute,
         max_streams=shape.max_streams,
+        max_devices=shape.max_devices,
         inspection=inspection_config(shape.inspection, base),
         cache=cache_config(shape.cache) if shape.cache else None,
         authority=authority_config(shape.authority, base),

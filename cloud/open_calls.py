@@ -1,4 +1,4 @@
-"""Calls of devices that run, so that a revocation cuts them short.
+"""Calls of devices that run: no more than so many, and a revocation cuts them short.
 
 A device is looked up when its call begins; a stream can go on for long after that. So the running
 calls are looked through every second.
@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Protocol
 
-from runtime.errors import LeewardError, NotPermitted
+from runtime.errors import CapacityExhausted, LeewardError, NotPermitted
 from runtime.ids import DeviceId
 
 __all__ = ["OpenCall", "OpenCalls"]
@@ -86,12 +86,16 @@ class OpenCalls:
 
     Args:
         access: Says which devices may call.
-        interval_s: How often it is asked.
+        at_most: How many may run at once. What a device does while nobody uses it (following the
+            gateway's health, reports, renewals) is no call here.
+        interval_s: How often it is asked which devices may call.
     """
 
-    def __init__(self, access: _Access, *, interval_s: float = _INTERVAL_S) -> None:
+    def __init__(self, access: _Access, *, at_most: int, interval_s: float = _INTERVAL_S) -> None:
         self._access = access
+        self._at_most = at_most
         self._interval_s = interval_s
+        self._count = 0
         self._open: dict[DeviceId, set[OpenCall]] = {}
 
     @asynccontextmanager
@@ -99,8 +103,12 @@ class OpenCalls:
         """Cut what the block does as soon as the device may not call any more.
 
         Raises:
+            CapacityExhausted: So many run already.
             NotPermitted: It was cut.
         """
+        if self._count >= self._at_most:
+            raise CapacityExhausted(f"{self._at_most} calls of devices run already (max_streams)")
+        self._count += 1
         call = OpenCall(device)
         calls = self._open.setdefault(device, set())
         calls.add(call)
@@ -108,6 +116,7 @@ class OpenCalls:
             async with call:
                 yield call
         finally:
+            self._count -= 1
             calls.discard(call)
             if not calls and self._open.get(device) is calls:
                 del self._open[device]

@@ -21,7 +21,7 @@ from edge.config import EdgeConfig, load_config
 from edge.detectors import edge_detectors
 from edge.documents import load_documents
 from edge.egress.control import command_log
-from edge.egress.enrol import enrol
+from edge.egress.enrol import enrol_in_turn
 from edge.egress.local import read_status
 from edge.identity import DeviceIdentity, IdentityStore, identity_store
 from runtime.cli.output import JsonOption, make_table, run_command, show
@@ -142,7 +142,13 @@ def status(
 async def _enrol(config: EdgeConfig, file: JoinTokenFile, *, force: bool) -> DeviceIdentity:
     prepare_state(config.state)
     async with command_log(config.state / "ledger", clock=SystemClock()) as control:
-        return await enrol(file, _store(config), force=force, control=control)
+        return await enrol_in_turn(
+            file, _store(config), force=force, control=control, tell=_tell_turn
+        )
+
+
+def _tell_turn(wait_s: float) -> None:
+    typer.echo(f"the gateway has many devices to enrol; asking again in {wait_s:.0f} s", err=True)
 
 
 def _store(config: EdgeConfig) -> IdentityStore:

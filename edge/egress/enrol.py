@@ -5,6 +5,8 @@ The connection is made to the enrolment port and trusts the token file's authori
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from edge.egress.control import ControlLog
@@ -17,7 +19,7 @@ from runtime.codec.enrolment import (
     decode_credentials,
     encode_enrol_request,
 )
-from runtime.errors import LeewardError, NotPermitted
+from runtime.errors import CapacityExhausted, LeewardError, NotPermitted
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import create_device_keys
 from runtime.identity.token_file import JoinTokenFile
@@ -26,9 +28,45 @@ from runtime.ledger.record import ControlPurpose, Destination
 from runtime.rpc.calls import read_answer
 from runtime.rpc.tls import ClientTls
 
-__all__ = ["enrol"]
+__all__ = ["enrol", "enrol_in_turn"]
 
 _TIMEOUT_S: Final = 20.0
+_TURN_LIMIT_S: Final = 600.0
+
+
+async def enrol_in_turn(
+    file: JoinTokenFile,
+    store: IdentityStore,
+    *,
+    force: bool,
+    control: ControlLog,
+    tell: Callable[[float], None],
+    limit_s: float = _TURN_LIMIT_S,
+) -> DeviceIdentity:
+    """Do as :func:`enrol`, and come back when the gateway says where it has too many to enrol.
+
+    Args:
+        file: As below.
+        store: As below.
+        force: As below.
+        control: As below.
+        tell: Is told of each wait, seconds.
+        limit_s: How long to wait in all.
+
+    Raises:
+        CapacityExhausted: It was not its turn in time.
+        LeewardError: As below.
+    """
+    left_s = limit_s
+    while True:
+        try:
+            return await enrol(file, store, force=force, control=control)
+        except CapacityExhausted as error:
+            left_s -= error.retry_after_s
+            if left_s < 0:
+                raise
+            tell(error.retry_after_s)
+            await asyncio.sleep(error.retry_after_s)
 
 
 async def enrol(

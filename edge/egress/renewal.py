@@ -27,7 +27,7 @@ from runtime.codec.renewal import (
     decode_renew_response,
     encode_renew_request,
 )
-from runtime.errors import LeewardError, NotPermitted
+from runtime.errors import CapacityExhausted, LeewardError, NotPermitted
 from runtime.identity.certificates import CLOCK_SKEW_S
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import DeviceKeys, create_device_keys
@@ -115,7 +115,7 @@ class Renewal:
             _logger.error("device_refused", extra={"device": self._link.identity.device})
         except LeewardError as error:
             self._failures += 1
-            pause_s = self._pause(self._pause_s())
+            pause_s = self._pause(self._pause_s(error))
             extra = {"error": type(error).__name__, "pause_s": round(pause_s, 1)}
             _logger.warning("certificate_not_renewed", extra=extra)
         return min(max(self._left_s(), 0.0), _LOOK_S)
@@ -202,8 +202,13 @@ class Renewal:
         self._not_before_s = self._clock.monotonic_s() + pause_s
         return pause_s
 
-    def _pause_s(self) -> float:
-        """Return how long to wait after a failure: longer each time, and never the same twice."""
+    def _pause_s(self, error: LeewardError) -> float:
+        """Return how long to wait after a failure.
+
+        As the gateway said where it did; else longer each time, and never the same twice.
+        """
+        if isinstance(error, CapacityExhausted):
+            return min(error.retry_after_s, _SLOWEST_RETRY_S)
         longest_s = min(_FIRST_RETRY_S * 2.0 ** min(self._failures, 16), _SLOWEST_RETRY_S)
         return self._rng.uniform(_FIRST_RETRY_S / 2, longest_s)
 

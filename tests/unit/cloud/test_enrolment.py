@@ -2,8 +2,11 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloud.authorities import Authorities
 from cloud.enrolment.desk import EnrolmentDesk
@@ -131,3 +134,48 @@ def test_attempts_are_paced_and_the_wait_is_told() -> None:
     assert full.value.retry_after_s == pytest.approx(1.0)
     clock.advance(1.0)
     pace.admit()
+
+
+@given(
+    per_minute=st.integers(1, 6000),
+    arrivals=st.lists(st.floats(0, 5), min_size=1, max_size=200),
+)
+def test_who_is_refused_gets_a_turn_of_its_own_or_the_soonest_after_a_minute(
+    per_minute: int, arrivals: list[float]
+) -> None:
+    clock = ManualClock()
+    pace = Pace(per_minute, clock=clock)
+    for _ in range(per_minute):
+        pace.admit()
+    refused: list[tuple[float, float]] = []
+    for pause_s in arrivals:
+        clock.advance(pause_s)
+        try:
+            pace.admit()
+        except CapacityExhausted as error:
+            refused.append((clock.monotonic_s(), error.retry_after_s))
+
+    turn_s = 60.0 / per_minute
+    assert all(0 < wait_s <= 60.0 + 1e-6 for _, wait_s in refused)
+    for (before_s, former_s), (now_s, wait_s) in pairwise(refused):
+        next_s = before_s + former_s + turn_s - now_s
+        assert wait_s >= next_s - 1e-6 or next_s > 60.0 - 1e-6
+
+
+def test_a_fleet_that_comes_at_once_and_keeps_its_turns_is_in_after_one_refusal_each() -> None:
+    clock = ManualClock()
+    pace = Pace(600, clock=clock)
+    waiting = [0.0] * 1000
+    refusals = 0
+    while waiting:
+        due_s = min(waiting)
+        waiting.remove(due_s)
+        clock.advance(max(due_s - clock.monotonic_s(), 0.0) + 1e-6)
+        try:
+            pace.admit()
+        except CapacityExhausted as error:
+            refusals += 1
+            waiting.append(clock.monotonic_s() + error.retry_after_s)
+
+    assert refusals <= 410
+    assert clock.monotonic_s() == pytest.approx(40.0, abs=1.0)

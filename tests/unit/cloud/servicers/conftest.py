@@ -88,7 +88,9 @@ class Port:
 
 
 @asynccontextmanager
-async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
+async def running_port(
+    device: OneDevice | None = None, *, at_most: int = 64
+) -> AsyncIterator[Port]:
     clock = SystemClock()
     authority = CertificateAuthority.create("test", clock=clock, lifetime_s=_LIFETIME_S)
     certificates = ServerCertificates(
@@ -97,7 +99,7 @@ async def running_port(device: OneDevice | None = None) -> AsyncIterator[Port]:
     models, budgets, access = Models(), Budgets(), device or OneDevice()
     serving, graphs = core_of(models, budgets, default_graph="ask-big", clock=clock)
     heads = Heads()
-    calls = OpenCalls(access, interval_s=0.02)
+    calls = OpenCalls(access, at_most=at_most, interval_s=0.02)
     server = new_server(max_concurrent_rpcs=64)
     inference_pb2_grpc.add_InferenceServicer_to_server(
         InferenceServicer(

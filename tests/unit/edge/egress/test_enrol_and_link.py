@@ -10,7 +10,7 @@ import pytest
 
 from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, command_log
-from edge.egress.enrol import enrol
+from edge.egress.enrol import enrol, enrol_in_turn
 from edge.identity import DeviceIdentity, IdentityStore
 from leeward.v1 import enrolment_pb2 as pb
 from leeward.v1 import enrolment_pb2_grpc as pb_grpc
@@ -18,6 +18,7 @@ from runtime.clock import SystemClock
 from runtime.codec.enrolment import Credentials, encode_credentials
 from runtime.errors import (
     BackendUnavailable,
+    CapacityExhausted,
     CertificateInvalid,
     NotPermitted,
     TokenRefused,
@@ -37,6 +38,7 @@ from runtime.rpc.tls import KeyPair, ServerTls
 
 CLOCK = SystemClock()
 SERVICE = "leeward.v1.Inference"
+BUSY_S = 0.05
 TOKEN = "lwjoin.0123456789abcdef.secret"
 
 
@@ -47,12 +49,17 @@ class Desk(pb_grpc.EnrolmentServicer):
     authority: CertificateAuthority
     requests: list[pb.EnrollRequest] = field(default_factory=list)
     certifies_another_key: bool = False
+    busy_for: int = 0
+    """How many calls it still has too many to do."""
 
     async def Enroll(self, request: pb.EnrollRequest, context: Any) -> pb.EnrollResponse:
         self.requests.append(request)
         async with error_boundary(context, "Enrolment.Enroll"):
             if request.join_token != TOKEN:
                 raise TokenRefused("the join token is not valid")
+            if self.busy_for:
+                self.busy_for -= 1
+                raise CapacityExhausted("busy", retry_after_s=BUSY_S)
         csr = create_csr(create_device_keys().tls) if self.certifies_another_key else None
         issued = self.authority.issue_client(
             csr or request.csr_pem, DeviceId("device-7"), lifetime_s=3600
@@ -107,6 +114,32 @@ def _store(tmp_path: Path) -> IdentityStore:
 async def _enrol(tmp_path: Path, file: JoinTokenFile, *, force: bool = False) -> DeviceIdentity:
     async with command_log(tmp_path / "ledger", clock=CLOCK) as control:
         return await enrol(file, _store(tmp_path), force=force, control=control)
+
+
+async def test_a_device_comes_back_when_the_gateway_says_and_not_for_ever(
+    tmp_path: Path, authority: CertificateAuthority, desk: tuple[Desk, str]
+) -> None:
+    servicer, address = desk
+    servicer.busy_for = 3
+    told_s: list[float] = []
+
+    async def ask(limit_s: float) -> DeviceIdentity:
+        async with command_log(tmp_path / "ledger", clock=CLOCK) as control:
+            return await enrol_in_turn(
+                _file(authority, address),
+                _store(tmp_path),
+                force=False,
+                control=control,
+                tell=told_s.append,
+                limit_s=limit_s,
+            )
+
+    with pytest.raises(CapacityExhausted):
+        await ask(1.5 * BUSY_S)
+    identity = await ask(60.0)
+
+    assert told_s == [pytest.approx(BUSY_S)] * 2
+    assert identity == _store(tmp_path).load()
 
 
 def _control_entries(directory: Path) -> list[ControlPassage]:

@@ -28,7 +28,7 @@ from runtime.codec.enrolment import (
     encode_nonce_response,
 )
 from runtime.codec.renewal import Renewed, decode_renew_request, encode_renew_response
-from runtime.errors import NotPermitted
+from runtime.errors import CapacityExhausted, NotPermitted
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.certificates import load_certificates
 from runtime.identity.csr import create_csr
@@ -67,6 +67,7 @@ class Gateway(fleet_pb2_grpc.FleetServicer, enrolment_pb2_grpc.EnrolmentServicer
 
     authority: CertificateAuthority
     refuses: bool = False
+    is_busy: bool = False
     renewals: int = 0
     recoveries: int = 0
     positions: list[int] = field(default_factory=list)
@@ -75,6 +76,8 @@ class Gateway(fleet_pb2_grpc.FleetServicer, enrolment_pb2_grpc.EnrolmentServicer
         async with error_boundary(context, "Fleet.Renew"):
             if self.refuses:
                 raise NotPermitted("revoked")
+            if self.is_busy:
+                raise CapacityExhausted("busy", retry_after_s=17.5)
             call = decode_renew_request(request)
             self.renewals += 1
             if call.head is not None:
@@ -277,6 +280,22 @@ async def test_a_gateway_that_is_away_is_asked_again_ever_more_slowly(world: Wor
     assert len(set(pauses)) == 3
     assert world.link.identity == before
     assert world.store.load() == before
+
+
+async def test_a_gateway_that_says_when_is_asked_again_just_then(world: World) -> None:
+    world.clock.ahead = timedelta(seconds=0.75 * LIFE_S)
+    world.gateway.is_busy = True
+    first_s = await world.renewal.step()
+    world.gateway.is_busy = False
+    world.clock.later_s += first_s - 1.0
+    early_s = await world.renewal.step()
+    world.clock.later_s += early_s
+
+    await world.renewal.step()
+
+    assert first_s == pytest.approx(17.5, abs=0.5)
+    assert early_s == pytest.approx(1.0, abs=0.5)
+    assert world.gateway.renewals == 1
 
 
 async def test_an_identity_that_a_command_enrolled_is_taken_over(world: World) -> None:
