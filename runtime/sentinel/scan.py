@@ -14,6 +14,7 @@ from typing import Final
 
 from runtime.labels import UNSURE, Label
 from runtime.sentinel.categories import KINDS
+from runtime.sentinel.commonplaces import without_commonplaces
 from runtime.sentinel.coreference import spread_people
 from runtime.sentinel.detector import Detector
 from runtime.sentinel.overlap import drop_misreadings, merge_within_categories
@@ -155,6 +156,7 @@ class Sentinel:
 
     def _combined(self, run: _Run) -> Scan:
         found, failed = run.outcome()
+        found = without_commonplaces(run.text, found)
         found += spread_people(run.text, found)
         content = without_placeholders(run.text, found, self._placeholder_names)
         spans = merge_within_categories(drop_misreadings(content))

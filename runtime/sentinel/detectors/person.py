@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from unicodedata import normalize
 
 from runtime.sentinel.categories import PERSON
+from runtime.sentinel.choices import with_numbered_choices
 from runtime.sentinel.detectors.names import NameLists, shipped_names
 from runtime.sentinel.span import Span
 
@@ -71,6 +72,7 @@ class PersonDetector:
 
     def detect(self, text: str) -> list[Span]:
         """Return the names in ``text``."""
+        text = with_numbered_choices(text)
         words = _words(text)
         spans: list[Span] = []
         index = 0

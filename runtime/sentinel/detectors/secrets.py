@@ -98,6 +98,10 @@ _REACH: Final = 1024
 _MIN_MIXED_BITS: Final = 3.0
 _MIN_ENTROPY_BITS: Final = 3.9
 _LONG_WORD: Final = re.compile(r"[a-z]{7}")
+_CAMEL_CASE: Final = re.compile(r"_{0,2}[A-Za-z]?[a-z]*(?:\d{0,3}[A-Z]+[a-z]{1,15}){2,}\d{0,3}")
+_CAMEL_WORDS: Final = re.compile(r"[A-Z][a-z]{2,}|[a-z]{3,}")
+_MIN_CAMEL_SHARE: Final = 0.9
+"""Of an identifier's letters, how many are in words of three letters and more."""
 _MIN_DIGITS: Final = 2
 _MIN_MIXED_DIGITS: Final = 3
 _MAX_SLASHES: Final = 3
@@ -177,6 +181,7 @@ def is_random(token: str) -> bool:
     return (
         has_all
         and not _LONG_WORD.search(sample)
+        and not _is_identifier(token)
         and _is_jumbled(sample, least=_MIN_CHANGES)
         and _entropy_bits(sample) >= _MIN_ENTROPY_BITS
     )
@@ -195,6 +200,15 @@ def is_mixed(token: str) -> bool:
         and _is_jumbled(sample, least=_MIN_CHANGES / 2)
         and _entropy_bits(sample) >= _MIN_MIXED_BITS
     )
+
+
+def _is_identifier(token: str) -> bool:
+    """Whether a token is a name in a program, of several words written together."""
+    if _CAMEL_CASE.fullmatch(token) is None:
+        return False
+    letters = sum(character.isalpha() for character in token)
+    in_words = sum(len(word) for word in _CAMEL_WORDS.findall(token))
+    return in_words >= _MIN_CAMEL_SHARE * letters
 
 
 def _is_jumbled(sample: str, *, least: float) -> bool:

@@ -11,6 +11,7 @@ from runtime.sentinel.categories import (
     QUASI_IDENTIFIERS,
     category_of,
 )
+from runtime.sentinel.choices import with_numbered_choices
 from runtime.sentinel.span import Span
 from runtime.sentinel.tagger.memory import SpanMemory
 from runtime.sentinel.tagger.model import SentinelModel
@@ -21,6 +22,9 @@ __all__ = ["TaggerDetector"]
 _WORDS: Final = frozenset({ORGANIZATION, PLACE, DEMOGRAPHIC})
 """Quasi-identifiers that are words, and mostly written with a capital."""
 _SURE: Final = 0.9
+_LEAST_LETTERS: Final = 2
+_IDEOGRAMS: Final = "\u2e80"
+"""From here on a letter may be a name."""
 
 
 class TaggerDetector:
@@ -56,7 +60,7 @@ class TaggerDetector:
         if spans is None:
             spans = [
                 Span(item.start, item.end, item.kind, category_of(item.kind), item.score, self.name)
-                for item in self._model.read(text, self._focus)
+                for item in self._model.read(with_numbered_choices(text), self._focus)
                 if not _is_guess(text, item)
             ]
             self._memory.keep(digest, spans)
@@ -64,9 +68,22 @@ class TaggerDetector:
 
 
 def _is_guess(text: str, item: Reading) -> bool:
-    """Whether a town, firm or job in small letters, in a text that has capitals, is hardly one."""
+    """Whether a reading is hardly one.
+
+    That is so of a lone letter, and of a town, firm or job in small letters in a text that has
+    capitals.
+    """
+    if _is_letter(text[item.start : item.end]):
+        return True
     if category_of(item.kind) not in _WORDS or item.score >= _SURE:
         return False
     word = text[item.start : item.end]
     is_plain = word == word.lower() and not any(mark.isdigit() for mark in word)
     return is_plain and text != text.lower()
+
+
+def _is_letter(word: str) -> bool:
+    """Whether a word is one letter, with marks or without; a digit or an ideogram says more."""
+    letters = [mark for mark in word if mark.isalpha()]
+    is_short = len(letters) < _LEAST_LETTERS and not any(mark.isdecimal() for mark in word)
+    return is_short and all(mark < _IDEOGRAMS for mark in letters)

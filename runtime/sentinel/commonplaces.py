@@ -1,0 +1,120 @@
+"""Readings that tell of nobody: words of everyday, shared days and bodies, people of history.
+
+"Who was Marie Curie?" holds a name, and no secret. What is let go here is let go whole: a text
+that holds an address, an account or the like keeps every name, and so does one who has a title.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+from runtime.sentinel.categories import (
+    CONTACT,
+    DATE,
+    FINANCE,
+    IDENTITY,
+    LOCATION,
+    ORGANIZATION,
+    PERSON,
+    PLACE,
+    SECRET,
+)
+from runtime.sentinel.data_files import read_sections
+from runtime.sentinel.span import Span
+
+__all__ = ["without_commonplaces"]
+
+_NAMES: Final = frozenset({PERSON, ORGANIZATION, PLACE, DATE})
+"""Categories of words; a number or a key is never a commonplace."""
+_GUESSING: Final = frozenset({"person", "tagger"})
+"""Detectors that go by words. Others, operators' dictionaries first, know what they mark."""
+_TELLING: Final = frozenset({CONTACT, IDENTITY, FINANCE, LOCATION, SECRET})
+"""Beside one of these a name of the history books may well be somebody's own."""
+_ENDINGS: Final = (
+    *("tion", "tions", "sion", "ism", "isms", "logy", "logical", "graphy", "osis", "itis", "emia"),
+    *("ectomy", "cephaly", "ularity", "ability", "ivity", "ization", "isation", "ically"),
+)
+"""No name ends so, nearly; the few that do are in the lists of names."""
+_LEAST_LETTERS: Final = 8
+_EDGES: Final = " \t\n.,;:!?\"'()[]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Casefolded."""
+
+    plain: frozenset[str]
+    shared: frozenset[str]
+    """Abbreviations, days, and bodies."""
+    compass: frozenset[str]
+    figures: frozenset[str]
+    names: frozenset[str]
+    """Given and family names."""
+
+
+@cache
+def _lists() -> _Lists:
+    read = read_sections("commonplaces.txt")
+    words = {name: frozenset(" ".join(lines).split()) for name, lines in read.items()}
+    terms = {name: frozenset("|".join(lines).split("|")) for name, lines in read.items()}
+    return _Lists(
+        plain=words["plain"],
+        shared=words["abbreviations"] | terms["days"] | terms["bodies"],
+        compass=words["compass"],
+        figures=terms["figures"],
+        names=frozenset(
+            name
+            for file in ("given_names.txt", "family_names.txt")
+            for name in read_sections(file)[""]
+        ),
+    )
+
+
+def without_commonplaces(text: str, spans: Iterable[Span]) -> list[Span]:
+    """Return ``spans`` without those that tell of nobody; some places lose "southern" before them.
+
+    Only what our own readers of names guessed is judged; operators' own terms stay.
+    """
+    found = list(spans)
+    lists = _lists()
+    tells = any(span.category in _TELLING for span in found)
+    figures: set[str] = set()
+    if not tells:
+        figures = {
+            name
+            for span in found
+            if span.category == PERSON and (name := _words(text, span)) in lists.figures
+        }
+        figures |= {name.rpartition(" ")[2] for name in figures}
+    kept = []
+    for span in found:
+        if span.category not in _NAMES or span.detector not in _GUESSING:
+            kept.append(span)
+            continue
+        words = _words(text, span)
+        if words in lists.shared or words in figures or lists.plain.issuperset(words.split()):
+            continue
+        if span.category == PERSON and _is_notion(words, lists.names):
+            continue
+        kept.append(_trimmed(text, span, lists.compass) if span.category == PLACE else span)
+    return kept
+
+
+def _is_notion(words: str, names: frozenset[str]) -> bool:
+    """Whether a lone word is built as those for notions are, and is no known name."""
+    is_lone = len(words) >= _LEAST_LETTERS and words.isalpha()
+    return is_lone and words.endswith(_ENDINGS) and words not in names
+
+
+def _words(text: str, span: Span) -> str:
+    words = text[span.start : span.end].strip(_EDGES).casefold()
+    return " ".join(words.removesuffix("'s").removesuffix("\u2019s").split())
+
+
+def _trimmed(text: str, span: Span, compass: frozenset[str]) -> Span:
+    """Return a place without the word that says which part of it is meant."""
+    first, blank, rest = text[span.start : span.end].partition(" ")
+    if not blank or not rest.strip() or first.casefold() not in compass:
+        return span
+    return replace(span, start=span.end - len(rest))
