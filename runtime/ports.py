@@ -7,11 +7,12 @@ protocols only: no transport, no storage.
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Final, Protocol
+from typing import Protocol
 
 from runtime.ids import Category, ModelName, NodeName, PlanId, RequestId, SessionId, StepId
 from runtime.key_terms import KeyTerms
 from runtime.labels import PUBLIC, Label
+from runtime.tool_terms import TOOL_CHOICES, ToolCall, ToolCallPiece, ToolDefinition
 
 __all__ = [
     "ChatMessage",
@@ -34,35 +35,12 @@ __all__ = [
     "Timings",
     "TokenLogprob",
     "ToolCall",
+    "ToolCallPiece",
     "ToolDefinition",
     "Usage",
     "texts_of",
     "uses_tools",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolDefinition:
-    """One tool that a model may ask for."""
-
-    name: str
-    description: str = ""
-    """What it does, for the model to read."""
-    parameters: str = ""
-    """JSON text of the schema of its arguments; empty when it takes none."""
-    is_strict: bool = False
-    """Whether no arguments may break the schema."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """One call of a tool, as a model asked for it."""
-
-    id: str
-    """Names the call within its chat."""
-    name: str
-    arguments: str
-    """JSON text, exactly as the model wrote it; it need not even be JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +81,8 @@ class Sampling:
     """JSON text of a schema; excludes ``grammar``."""
     logprobs: int = 0
     """How many alternatives to report per token; 0 reports none."""
+    parallel_tool_calls: bool = True
+    """Whether an answer may ask for more than one call of a tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +103,7 @@ class SamplingOverrides:
     grammar: str | None = None
     json_schema: str | None = None
     logprobs: int | None = None
+    parallel_tool_calls: bool | None = None
 
     def applied_to(self, sampling: Sampling) -> Sampling:
         """Return ``sampling`` with what is set here; a grammar displaces a schema and back."""
@@ -153,10 +134,6 @@ class Provenance:
     """Which of this node's callers asked, for turns and caches; never sent on. Empty: unknown."""
     priority: int = 0
     """Where its calls of this node's own models stand among those that wait; never sent on."""
-
-
-TOOL_CHOICES: Final = ("auto", "none", "required")
-"""What may be said of a call's tools beside the name of one; no tool is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +238,9 @@ class TextDelta:
     text: str
     tokens: int = 1
     logprobs: tuple[TokenLogprob, ...] = ()
+    tool_calls: tuple[ToolCallPiece, ...] = ()
+    """Pieces of calls, where a model's calls can be told while it writes them. All of one call
+    together are that call of the completion; a completion that was cut holds none."""
 
 
 @dataclass(frozen=True, slots=True)

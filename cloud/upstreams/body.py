@@ -35,6 +35,8 @@ def generate_body(
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
         body["tool_choice"] = _choice(request.tool_choice)
+        if not request.sampling.parallel_tool_calls:
+            body["parallel_tool_calls"] = False
     if capabilities.stream_usage:
         body["stream_options"] = {"include_usage": True}
     return body

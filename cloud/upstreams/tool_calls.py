@@ -46,6 +46,8 @@ class ToolCallReading:
     def calls(self, request: GenerateRequest) -> tuple[ToolCall, ...]:
         """Return the calls, in their order; one that came without an id is given one.
 
+        Of a provider that does not heed the wish for one call at a time the first is taken.
+
         Raises:
             NoToolCalls: One names no tool, or no tools were offered.
         """
@@ -53,6 +55,7 @@ class ToolCallReading:
             raise NoToolCalls
         if not all(part.name for part in self._parts.values()):
             raise NoToolCalls
+        taken = len(self._parts) if request.sampling.parallel_tool_calls else 1
         earlier = sum(len(turn.tool_calls) for turn in request.messages)
         return tuple(
             ToolCall(
@@ -60,7 +63,7 @@ class ToolCallReading:
                 name=part.name,
                 arguments="".join(part.arguments),
             )
-            for number, (_, part) in enumerate(sorted(self._parts.items()))
+            for number, (_, part) in enumerate(sorted(self._parts.items())[:taken])
         )
 
     def _take_one(self, delta: Any, place: int) -> str:

@@ -1,7 +1,8 @@
 """Finding calls of tools in an answer while it is written, in every format that models use.
 
-What may be a call is held back until the answer ends; all else passes at once. What looked like
-a call and is none, or asks for a tool that was not offered, is shown as the text that it is.
+What may be a call is held back; all else passes at once. A call that stands behind a mark, or that
+a grammar saw to, is told while it is written; every other comes with the end. What looked like a
+call and is none, or asks for a tool that was not offered, is shown as the text that it is.
 """
 
 import json
@@ -12,9 +13,13 @@ from typing import Any, Final
 
 from edge.engine.text import unfinished_characters
 from edge.engine.tool_format import CALLS_MARK, CLOSING_TAG, OPENING_TAG, PYTHON_TAG
-from runtime.ports import ToolCall
+from edge.engine.tool_streaming import CallFollower
+from runtime.ports import ToolCall, ToolCallPiece
 
-__all__ = ["ToolCallReader"]
+__all__ = ["MOST_CALLS", "ToolCallReader"]
+
+MOST_CALLS: Final = 128
+"""Of one answer; what a turn of a chat may hold."""
 
 _MARKS: Final = (OPENING_TAG, CALLS_MARK, PYTHON_TAG)
 _PASSED: Final = re.compile(
@@ -40,14 +45,24 @@ class ToolCallReader:
         new_id: Makes the ids of calls.
         only_at_start: Whether a call can stand at the answer's beginning alone, because a grammar
             saw to it; a mark in a text is then a part of the text.
+        most_calls: More are left out.
     """
 
     def __init__(
-        self, names: frozenset[str], *, new_id: Callable[[], str], only_at_start: bool = False
+        self,
+        names: frozenset[str],
+        *,
+        new_id: Callable[[], str],
+        only_at_start: bool = False,
+        most_calls: int = MOST_CALLS,
     ) -> None:
         self._names = names
         self._new_id = new_id
         self._only_at_start = only_at_start
+        self._most_calls = most_calls
+        self._follower = CallFollower(names, new_id=new_id, most_calls=most_calls)
+        self._is_followed = False
+        self._pieces: tuple[ToolCallPiece, ...] = ()
         self._held = ""
         self._parts: list[str] = []
         self._is_text = False
@@ -56,7 +71,7 @@ class ToolCallReader:
     def feed(self, text: str) -> str:
         """Take the next piece; return what can be shown now."""
         if self._is_call:
-            self._parts.append(text)
+            self._hold(text)
             return ""
         self._held += text
         if not self._is_text:
@@ -64,14 +79,19 @@ class ToolCallReader:
             if begins is None:
                 return ""
             if begins:
-                self._is_call = True
-                self._parts, self._held = [self._held], ""
+                is_certain = self._only_at_start or self._held.lstrip().startswith(_MARKS)
+                self._begin_call(self._held, is_certain=is_certain)
                 return ""
             self._is_text = True
         return self._shown_of_text()
 
+    def take_pieces(self) -> tuple[ToolCallPiece, ...]:
+        """Return what can be told of calls since this was asked last."""
+        pieces, self._pieces = self._pieces, ()
+        return pieces
+
     def finish(self, *, is_cut: bool) -> tuple[str, tuple[ToolCall, ...]]:
-        """Return what is left to show, and the calls.
+        """Return what is left to show, and the calls; those that were told are as they were told.
 
         Args:
             is_cut: Whether the answer ended at its limit: a call that was begun is then none.
@@ -80,10 +100,27 @@ class ToolCallReader:
         self._parts, self._held = [], ""
         if not self._is_call:
             return held, ()
+        told = self._follower.calls
         calls, rest = _calls_in(held, self._names)
-        if not calls or (is_cut and rest):
+        if is_cut and (rest or not calls):
+            return ("" if told else held), ()
+        names = [name for name, _ in calls]
+        if names[: len(told)] != [call.name for call in told]:
+            return self._follower.unread, told  # their arguments are no JSON
+        if not calls:
             return held, ()
-        return rest, tuple(ToolCall(self._new_id(), name, said) for name, said in calls)
+        others = calls[len(told) : self._most_calls]
+        return rest, told + tuple(ToolCall(self._new_id(), name, said) for name, said in others)
+
+    def _begin_call(self, text: str, *, is_certain: bool) -> None:
+        self._is_call, self._is_followed = True, is_certain
+        self._held = ""
+        self._hold(text)
+
+    def _hold(self, text: str) -> None:
+        self._parts.append(text)
+        if self._is_followed:
+            self._pieces += self._follower.feed(text)
 
     def _shown_of_text(self) -> str:
         text = self._held
@@ -92,8 +129,7 @@ class ToolCallReader:
             return text
         at = min((found for mark in _MARKS if (found := text.find(mark)) >= 0), default=-1)
         if at >= 0:
-            self._is_call = True
-            self._parts, self._held = [text[at:]], ""
+            self._begin_call(text[at:], is_certain=True)
             return text[:at]
         shown = len(text) - unfinished_characters(text, _MARKS)
         self._held = text[shown:]

@@ -9,7 +9,7 @@ from edge.engine.frames import Finished
 from edge.engine.schema import grammar_from_schema
 from edge.engine.tool_format import ToolFormat
 from edge.engine.tool_grammar import calls_grammar
-from edge.engine.tool_reading import ToolCallReader
+from edge.engine.tool_reading import MOST_CALLS, ToolCallReader
 from runtime.errors import RequestInvalid
 from runtime.ports import FinishReason, GenerateRequest, TextDelta, ToolCall
 
@@ -49,6 +49,7 @@ def constrained(request: GenerateRequest, *, tool_format: ToolFormat) -> Generat
             request.tool_choice,
             tool_format=tool_format,
             answer_schema=sampling.json_schema,
+            is_parallel=sampling.parallel_tool_calls,
         )
     elif request.tools or sampling.json_schema:
         request = replace(request, tools=())
@@ -67,20 +68,26 @@ def reader_of(
     if not request.tools:
         return None
     names = frozenset(tool.name for tool in request.tools)
-    return ToolCallReader(names, new_id=new_id, only_at_start=bool(request.sampling.grammar))
+    return ToolCallReader(
+        names,
+        new_id=new_id,
+        only_at_start=bool(request.sampling.grammar),
+        most_calls=MOST_CALLS if request.sampling.parallel_tool_calls else 1,
+    )
 
 
 async def read(
     items: AsyncGenerator[TextDelta | Finished, None], reader: ToolCallReader
 ) -> AsyncGenerator[TextDelta | ReadAnswer, None]:
-    """Pass an answer on without the calls in it; they come with its end.
+    """Pass an answer on with its calls apart: in pieces where they can be told, and at its end.
 
     Where text is held back the piece is empty: its reader sees that the model is alive.
     """
     async with aclosing(items):
         async for item in items:
             if isinstance(item, TextDelta):
-                yield TextDelta(reader.feed(item.text), item.tokens, item.logprobs)
+                shown = reader.feed(item.text)
+                yield TextDelta(shown, item.tokens, item.logprobs, reader.take_pieces())
                 continue
             rest, calls = reader.finish(is_cut=item.finish_reason is FinishReason.LENGTH)
             if rest:

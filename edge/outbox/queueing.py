@@ -18,6 +18,7 @@ from runtime.codec.stored import unpack_events
 from runtime.collaboration.collaboration import Collaboration, CollaborationRequest
 from runtime.errors import CloudAway, LeewardError, RequestInvalid, RequestQueued
 from runtime.executor.events import AnswerDelta, AnswerFinished, Event
+from runtime.executor.told_calls import ToldCalls
 from runtime.ids import NodeName
 from runtime.planner.model import Plan
 
@@ -135,7 +136,8 @@ async def replayed(item: Item) -> AsyncGenerator[Event, None]:
     if item.state is QueuedState.ANSWERED and item.result is not None:
         finished = unpack_events(item.result)
         answer = next(one for one in finished if isinstance(one, AnswerFinished))
-        for event in (finished[0], AnswerDelta(answer.text), *finished[1:]):
+        calls = ToldCalls().rest(answer.tool_calls)
+        for event in (finished[0], AnswerDelta(answer.text, (), calls), *finished[1:]):
             yield event
         return
     because = f" ({item.error})" if item.error else ""

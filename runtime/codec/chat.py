@@ -17,6 +17,7 @@ from runtime.ports import (
     Timings,
     TokenLogprob,
     ToolCall,
+    ToolCallPiece,
     ToolDefinition,
     Usage,
 )
@@ -26,12 +27,14 @@ __all__ = [
     "decode_logprobs",
     "decode_timings",
     "decode_tool_calls",
+    "decode_tool_pieces",
     "decode_tools",
     "decode_usage",
     "encode_chat",
     "encode_logprobs",
     "encode_timings",
     "encode_tool_calls",
+    "encode_tool_pieces",
     "encode_tools",
     "encode_usage",
 ]
@@ -121,6 +124,34 @@ def decode_tool_calls(messages: Sequence[chat_pb2.ToolCall], field: str) -> tupl
             arguments=bounds.text(call.arguments_json, f"{field}[{place}].arguments_json"),
         )
         for place, call in enumerate(messages)
+    )
+
+
+def encode_tool_pieces(pieces: Iterable[ToolCallPiece]) -> list[chat_pb2.ToolCallPiece]:
+    """Return the messages of pieces of calls."""
+    return [
+        chat_pb2.ToolCallPiece(
+            place=piece.place, id=piece.id, name=piece.name, arguments_json=piece.arguments
+        )
+        for piece in pieces
+    ]
+
+
+def decode_tool_pieces(
+    messages: Sequence[chat_pb2.ToolCallPiece], field: str
+) -> tuple[ToolCallPiece, ...]:
+    """Return pieces of calls."""
+    if not messages:
+        return ()
+    bounds.count(messages, field, at_most=bounds.MAX_RECORDS)
+    return tuple(
+        ToolCallPiece(
+            place=bounds.whole(piece.place, f"{field}.place", high=bounds.MAX_TOOLS - 1),
+            arguments=bounds.text(piece.arguments_json, f"{field}.arguments_json"),
+            id=bounds.optional_name(piece.id, f"{field}.id"),
+            name=bounds.optional_name(piece.name, f"{field}.name"),
+        )
+        for piece in messages
     )
 
 

@@ -10,8 +10,10 @@ from runtime.codec import bounds
 from runtime.codec.chat import (
     decode_logprobs,
     decode_tool_calls,
+    decode_tool_pieces,
     encode_logprobs,
     encode_tool_calls,
+    encode_tool_pieces,
 )
 from runtime.codec.enums import FINISH_REASONS, FORMS, ZONES
 from runtime.codec.label import decode_label, decode_release, encode_label, encode_release
@@ -109,7 +111,11 @@ def _encode_step_fell_back(event: StepFellBack) -> pb.RunResponse:
 
 def _encode_answer_delta(event: AnswerDelta) -> pb.RunResponse:
     return pb.RunResponse(
-        answer_delta=pb.AnswerDelta(text=event.text, logprobs=encode_logprobs(event.logprobs))
+        answer_delta=pb.AnswerDelta(
+            text=event.text,
+            logprobs=encode_logprobs(event.logprobs),
+            tool_calls=encode_tool_pieces(event.tool_calls),
+        )
     )
 
 
@@ -195,7 +201,9 @@ def _decode_step_fell_back(message: pb.StepFellBack) -> StepFellBack:
 
 def _decode_answer_delta(message: pb.AnswerDelta) -> AnswerDelta:
     return AnswerDelta(
-        text=bounds.text(message.text, "text"), logprobs=decode_logprobs(message.logprobs)
+        text=bounds.text(message.text, "text"),
+        logprobs=decode_logprobs(message.logprobs),
+        tool_calls=decode_tool_pieces(message.tool_calls, "tool_calls"),
     )
 
 

@@ -12,12 +12,14 @@ from runtime.codec.chat import (
     decode_logprobs,
     decode_timings,
     decode_tool_calls,
+    decode_tool_pieces,
     decode_tools,
     decode_usage,
     encode_chat,
     encode_logprobs,
     encode_timings,
     encode_tool_calls,
+    encode_tool_pieces,
     encode_tools,
     encode_usage,
 )
@@ -190,7 +192,10 @@ def encode_chunk(chunk: Chunk) -> pb.GenerateResponse:
     if isinstance(chunk, TextDelta):
         return pb.GenerateResponse(
             delta=pb.TextDelta(
-                text=chunk.text, tokens=chunk.tokens, logprobs=encode_logprobs(chunk.logprobs)
+                text=chunk.text,
+                tokens=chunk.tokens,
+                logprobs=encode_logprobs(chunk.logprobs),
+                tool_calls=encode_tool_pieces(chunk.tool_calls),
             )
         )
     return pb.GenerateResponse(
@@ -217,6 +222,8 @@ def decode_chunk(message: pb.GenerateResponse, *, takes_tools: bool = False) -> 
     """
     kind = message.WhichOneof("item")
     if kind == "delta":
+        if message.delta.tool_calls and not takes_tools:
+            raise RequestInvalid("no tools were offered", field="delta.tool_calls")
         return _decode_delta(message.delta)
     if kind == "completion":
         if message.completion.tool_calls and not takes_tools:
@@ -255,6 +262,7 @@ def _decode_delta(message: pb.TextDelta) -> TextDelta:
         text=bounds.text(message.text, "delta.text"),
         tokens=message.tokens if message.HasField("tokens") else 1,
         logprobs=decode_logprobs(message.logprobs, "delta.logprobs"),
+        tool_calls=decode_tool_pieces(message.tool_calls, "delta.tool_calls"),
     )
 
 

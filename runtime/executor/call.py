@@ -29,7 +29,7 @@ from runtime.executor.events import Event
 from runtime.executor.limits import Limits
 from runtime.ids import ModelName, NodeName
 from runtime.policy.model import Zone
-from runtime.ports import Chunk, Completion, GenerateRequest, ModelPort, TokenLogprob
+from runtime.ports import Chunk, Completion, GenerateRequest, ModelPort, TextDelta
 
 __all__ = ["Call", "Caller", "Drawn", "Progress", "Seat"]
 
@@ -58,8 +58,8 @@ class Call:
     deadline_at_s: float
     """When the caller's time runs out, on the executor's monotonic clock."""
     has_fallback: bool = False
-    show: Callable[[str, tuple[TokenLogprob, ...]], Event | None] | None = None
-    """Turns each piece of text into the event that shows it, while it is being generated."""
+    show: Callable[[TextDelta], Event | None] | None = None
+    """Turns each piece of the answer into the event that shows it, while it is being generated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +253,8 @@ class _Reader:
         show = self._call.show
         next_check_s = 0.0
         async for chunk in stream:
-            text, logprobs = self._take(chunk)
-            event = show(text, logprobs) if show is not None and (text or logprobs) else None
+            delta = self._take(chunk)
+            event = show(delta) if show is not None and delta is not None else None
             if event is not None and not self._channel.put_nowait(event):
                 timer.reschedule(ends_at_s)  # a slow reader is not a silent node
                 await self._channel.put(event)
@@ -264,14 +264,14 @@ class _Reader:
                 timer.reschedule(min(ends_at_s, now + idle_s))
                 next_check_s = now + idle_s / _IDLE_CHECKS
 
-    def _take(self, chunk: Chunk) -> tuple[str, tuple[TokenLogprob, ...]]:
-        """Take the next item; return its text, and its tokens where they were asked for."""
+    def _take(self, chunk: Chunk) -> TextDelta | None:
+        """Take the next item; return it where there is something in it to show."""
         if self._completion is not None:
             raise self._broken("stream went on past its completion")
         self.has_begun = True
         if isinstance(chunk, Completion):
             self._completion = chunk
-            return "", ()
+            return None
         if self.first_token_at_s is None:
             self.first_token_at_s = self._clock.monotonic_s()
         self._parts.append(chunk.text)
@@ -280,9 +280,11 @@ class _Reader:
         for token in chunk.logprobs:
             self._logprob_sum += token.logprob
             self._logprob_count += 1
+        for piece in chunk.tool_calls:
+            self._chars += len(piece.arguments)
         if self._chars > self._limits.answer_chars:
             raise self._broken("answer is longer than the limit")
-        return chunk.text, chunk.logprobs
+        return chunk if chunk.text or chunk.logprobs or chunk.tool_calls else None
 
     def _broken(self, reason: str) -> StreamBroken:
         return StreamBroken(reason, received_tokens=self.tokens)

@@ -9,7 +9,7 @@ from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepI
 from runtime.labels import Label
 from runtime.planner.model import Plan
 from runtime.policy.model import Zone
-from runtime.ports import FinishReason, ReleaseRecord, TokenLogprob, ToolCall, Usage
+from runtime.ports import FinishReason, ReleaseRecord, TokenLogprob, ToolCall, ToolCallPiece, Usage
 
 __all__ = [
     "AnswerDelta",
@@ -98,6 +98,8 @@ class AnswerDelta:
     logprobs: tuple[TokenLogprob, ...] = ()
     """One per token, where they were asked for, one call gives the answer, and none of its text
     had to be restored: a placeholder's tokens are not the original's."""
+    tool_calls: tuple[ToolCallPiece, ...] = ()
+    """Pieces of what the model asks of tools; together they are the calls of the whole answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from runtime.executor.call import Call, Caller, Drawn, Progress, Seat
 from runtime.executor.channel import EventChannel
 from runtime.executor.events import AnswerDelta, Event, StepDelta, StepFellBack
 from runtime.executor.outputs import Value, read_outputs
+from runtime.executor.told_calls import ToldCalls
 from runtime.executor.voting import majority
 from runtime.graph.model import Step
 from runtime.ids import NodeName
@@ -39,7 +40,7 @@ from runtime.ports import (
     ReleasePort,
     Sampling,
     StreamRestorer,
-    TokenLogprob,
+    TextDelta,
     ToolCall,
     ToolDefinition,
 )
@@ -260,11 +261,14 @@ class StepRunner:
         values = read_outputs(job.step.outputs, text)
         values.update(_builtin_values(winners, agreement))
         shown = await self._show_rest(job, text, view, len(draws)) if job.is_sink else ""
+        tool_calls = await self._tool_calls(job, winners)
+        if untold := view.told_calls.rest(tool_calls):
+            await self._channel.put(AnswerDelta("", tool_calls=untold))
         return StepOutcome(
             answers,
             text,
             shown,
-            await self._tool_calls(job, winners),
+            tool_calls,
             values,
             draws=draws,
             winners=winners,
@@ -316,18 +320,24 @@ class _View:
         self._restorer = restorer
         self._parts: list[str] = []
         self.shown = ""
+        self.told_calls = ToldCalls()
         self.has_answered = False
 
-    def show(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> Event | None:
+    def show(self, delta: TextDelta) -> Event | None:
         """Return the event for the next piece; ``None`` when nothing can be shown yet."""
+        text, logprobs, calls = delta.text, delta.logprobs, delta.tool_calls
         if not self._is_sink:
             return StepDelta(self._step, text) if text else None
         if self._restorer is not None:
-            text, logprobs = self._restorer.feed(text), ()
+            # Placeholders in calls are put back when a call is whole.
+            text, logprobs, calls = self._restorer.feed(text), (), ()
         if text:
             self.has_answered = True
             self._parts.append(text)
-        return AnswerDelta(text, logprobs) if text or logprobs else None
+        if calls:
+            self.has_answered = True
+            self.told_calls.note(calls)
+        return AnswerDelta(text, logprobs, calls) if text or logprobs or calls else None
 
     def finish(self) -> str:
         """Return what the restorer held back; complete ``shown``."""

@@ -170,7 +170,9 @@ class _Held:
         window = self._tail + self._folding.feed(chunk.text)
         self._folded_length += len(window) - len(self._tail)
         self._tail = window[len(window) - min(len(window), self._longest_word - 1) :]
-        self._chunks.append((chunk, self._folded_length))
+        # Calls are judged whole: their pieces must not run ahead of the verdict.
+        passed = replace(chunk, tool_calls=()) if chunk.tool_calls else chunk
+        self._chunks.append((passed, self._folded_length))
         self._parts.append(chunk.text)
         self._length += len(chunk.text)
         for guard in self._guards:

@@ -124,11 +124,13 @@ async def sse(
 def items_of(event: Event, envelope: Envelope) -> list[dict[str, Any]]:
     """Return what of an answer an event adds to its stream."""
     match event:
-        case AnswerDelta(text, logprobs):
-            return [envelope.piece(text, logprobs)]
-        case AnswerFinished(_, reason, _, calls):
-            asked = [envelope.tools(calls)] if calls else []
-            return [*asked, envelope.end(reason)]
+        case AnswerDelta(text, logprobs, calls):
+            if not calls:
+                return [envelope.piece(text, logprobs)]
+            before = [envelope.piece(text)] if text else []
+            return [*before, envelope.tool_pieces(calls, logprobs)]
+        case AnswerFinished():
+            return [envelope.end(event.finish_reason)]
         case _:
             return []
 

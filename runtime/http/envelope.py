@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from runtime.http.logprobs import chat_logprobs
-from runtime.http.tools import tool_call_data
-from runtime.ports import FinishReason, TokenLogprob, ToolCall, Usage
+from runtime.http.tools import tool_call_data, tool_piece_data
+from runtime.ports import FinishReason, TokenLogprob, ToolCall, ToolCallPiece, Usage
 
 __all__ = ["DONE", "Envelope", "Kind", "event_text", "usage_data"]
 
@@ -74,6 +74,14 @@ class Envelope:
     def tools(self, calls: Sequence[ToolCall]) -> dict[str, Any]:
         """Return the piece of a streamed answer that asks for tools."""
         return self.chunk([self._delta({"tool_calls": tool_call_data(calls, is_streamed=True)})])
+
+    def tool_pieces(
+        self, pieces: Sequence[ToolCallPiece], logprobs: Sequence[TokenLogprob] = ()
+    ) -> dict[str, Any]:
+        """Return the next pieces of calls of tools."""
+        tokens = chat_logprobs(logprobs, top=self.top_logprobs)
+        delta = {"tool_calls": [tool_piece_data(piece) for piece in pieces]}
+        return self.chunk([self._delta(delta) | {"logprobs": tokens}])
 
     def end(self, reason: FinishReason) -> dict[str, Any]:
         """Return the object that says why a streamed answer ended."""

@@ -7,9 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.errors import RequestInvalid
-from runtime.ports import TOOL_CHOICES, ToolCall, ToolDefinition
+from runtime.ports import TOOL_CHOICES, ToolCall, ToolCallPiece, ToolDefinition
 
-__all__ = ["ToolCallShape", "ToolShape", "choice_of", "definitions_of", "tool_call_data"]
+__all__ = [
+    "ToolCallShape",
+    "ToolShape",
+    "choice_of",
+    "definitions_of",
+    "tool_call_data",
+    "tool_piece_data",
+]
 
 MAX_TOOLS = 128
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -117,3 +124,10 @@ def tool_call_data(calls: Sequence[ToolCall], *, is_streamed: bool) -> list[dict
         }
         for place, call in enumerate(calls)
     ]
+
+
+def tool_piece_data(piece: ToolCallPiece) -> dict[str, Any]:
+    """Return a piece of a call as OpenAI clients read it; a call's first piece names it."""
+    named = {"id": piece.id, "type": "function"} if piece.id else {}
+    function = {"name": piece.name} if piece.id else {}
+    return {"index": piece.place, **named, "function": function | {"arguments": piece.arguments}}

@@ -211,6 +211,8 @@ class ChatRequest(_Generation):
         if self.logprobs:
             # The chosen token comes with any number of alternatives, so none is asked for as one.
             given["logprobs"] = max(self.top_logprobs or 0, 1)
+        if self.parallel_tool_calls is not None:
+            given["parallel_tool_calls"] = self.parallel_tool_calls
         schema = _schema_of(self.response_format)
         if schema:
             given["json_schema"] = schema
@@ -237,13 +239,9 @@ class ChatRequest(_Generation):
         """Return the tools that the model may ask for, and whether it must.
 
         Raises:
-            RequestInvalid: The choice or the names of tools make no sense, or they are not to be
-                asked for together.
+            RequestInvalid: The choice or the names of tools make no sense.
         """
         tools = self.tools or []
-        if tools and self.parallel_tool_calls is False:
-            reason = "one tool at a time cannot be promised; leave the wish out"
-            raise RequestInvalid(reason, field="parallel_tool_calls")
         return definitions_of(tools), choice_of(self.tool_choice, tools)
 
 

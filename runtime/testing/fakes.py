@@ -33,6 +33,7 @@ from runtime.ports import (
     Timings,
     TokenLogprob,
     ToolCall,
+    ToolCallPiece,
     Usage,
     texts_of,
 )
@@ -111,6 +112,8 @@ class Script:
     """How many pieces come before ``error``."""
     error: BaseException | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    call_pieces: tuple[ToolCallPiece, ...] = ()
+    """Told one by one behind the text."""
     is_complete: bool = True
     """False ends the stream without a completion."""
     wait_for: asyncio.Event | None = None
@@ -235,6 +238,8 @@ class ScriptedModel:
             yield TextDelta(piece, 1, _logprobs(script, request, piece))
         if script.error is not None:
             raise script.error
+        for told in script.call_pieces:
+            yield TextDelta("", 1, (), (told,))
         if script.is_complete:
             yield Completion(
                 script.finish_reason,

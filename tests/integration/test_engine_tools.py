@@ -20,6 +20,7 @@ from runtime.ports import (
     GenerateRequest,
     Sampling,
     TextDelta,
+    ToolCall,
     ToolDefinition,
 )
 
@@ -39,6 +40,8 @@ DOSE = ToolDefinition(
     ),
 )
 NOW = ToolDefinition("now", "Tells the time.")
+END_LATE = ((1, -20.0),)
+"""Has the model go on as long as the grammar lets it: 1 is its end token."""
 ASK = ChatMessage("user", "How much is 3 and 1?")
 
 
@@ -78,14 +81,65 @@ async def test_a_call_that_must_come_comes_with_good_arguments(
         assert text == ""
         assert completion.finish_reason is FinishReason.TOOL_CALLS
         assert tokens == completion.usage.completion_tokens
-        (call,) = completion.tool_calls
-        assert call.id.startswith("call_")
-        arguments = json.loads(call.arguments)
-        if call.name == "dose":
-            assert arguments.keys() == {"mg", "at_night"}
-            assert arguments["mg"] in {1, 2, 4}
-        else:
-            assert (call.name, arguments) == ("now", {})
+        assert len(completion.tool_calls) == 1 or choice == "required"
+        for call in completion.tool_calls:
+            check_call(call)
+
+
+def check_call(call: ToolCall) -> None:
+    assert call.id.startswith("call_")
+    arguments = json.loads(call.arguments)
+    if call.name == "dose":
+        assert arguments.keys() == {"mg", "at_night"}
+        assert arguments["mg"] in {1, 2, 4}
+    else:
+        assert (call.name, arguments) == ("now", {})
+
+
+async def test_several_calls_come_where_they_may_and_one_where_not(engine: NodeEngine) -> None:
+    counts = []
+    for is_parallel in (True, False):
+        sampling = {
+            "logit_bias": END_LATE,
+            "max_tokens": 1000,
+            "parallel_tool_calls": is_parallel,
+        }
+        _, completion, _ = await answer(
+            engine, tools=(DOSE, NOW), tool_choice="required", sampling=sampling
+        )
+        assert completion.finish_reason is FinishReason.TOOL_CALLS
+        counts.append(len(completion.tool_calls))
+        for call in completion.tool_calls:
+            check_call(call)
+
+    assert counts == [8, 1]
+
+
+async def test_arguments_are_told_as_the_model_writes_them(engine: NodeEngine) -> None:
+    # One text that must be, so that the pieces can be compared with it.
+    note = ToolDefinition(
+        "note",
+        parameters=json.dumps(
+            {
+                "type": "object",
+                "properties": {"text": {"const": "a tablet in the morning " * 12}},
+                "required": ["text"],
+            }
+        ),
+    )
+    request = GenerateRequest(
+        NAME, (ASK,), Sampling(max_tokens=500), tools=(note,), tool_choice="note"
+    )
+
+    *deltas, completion = [chunk async for chunk in engine.generate(request)]
+
+    assert isinstance(completion, Completion)
+    (call,) = completion.tool_calls
+    pieces = [p for d in deltas if isinstance(d, TextDelta) for p in d.tool_calls]
+    assert "".join(piece.arguments for piece in pieces) == call.arguments
+    assert {(pieces[0].id, pieces[0].name)} == {(call.id, "note")}
+    assert not any(piece.id or piece.name or piece.place for piece in pieces[1:])
+    assert len(pieces) > 1
 
 
 async def test_a_strict_tool_leaves_an_answer_or_a_good_call(engine: NodeEngine) -> None:

@@ -49,6 +49,8 @@ DOSE: Any = {
         },
     },
 }
+END_LATE = {"1": -20}
+"""Has ``tern-s`` go on as long as a grammar lets it: 1 is its end token."""
 QUEUE = 5
 LONG = 30_000
 """Tokens that no test waits for."""
@@ -104,8 +106,9 @@ async def test_whole_and_streamed_answers_are_the_same(client: AsyncOpenAI) -> N
 
 async def test_a_required_call_is_asked_for_and_its_result_answered(client: AsyncOpenAI) -> None:
     asked = await client.chat.completions.create(
-        model="tern-s", messages=QUESTION, tools=[DOSE], tool_choice="required", **GREEDY
-    )
+        model="tern-s", messages=QUESTION, tools=[DOSE], tool_choice="required",
+        parallel_tool_calls=False, **GREEDY
+    )  # fmt: skip
     message = asked.choices[0].message
     assert message.tool_calls is not None
     (call,) = message.tool_calls
@@ -121,6 +124,38 @@ async def test_a_required_call_is_asked_for_and_its_result_answered(client: Asyn
     assert 1 <= json.loads(call.function.arguments)["mg"] <= 40
     assert answer.choices[0].message.content
     assert not answer.choices[0].message.tool_calls
+
+
+async def test_calls_stream_as_the_models_write_them_and_several_may_come(
+    client: AsyncOpenAI,
+) -> None:
+    """Chunks as OpenAI sends them: id and name first, then what arguments gain."""
+    stream = await client.chat.completions.create(
+        model="tern-s", messages=QUESTION, tools=[DOSE], tool_choice="required", stream=True,
+        logit_bias=END_LATE, temperature=1.5, max_tokens=1000,
+    )  # fmt: skip
+    choices = [chunk.choices[0] async for chunk in stream if chunk.choices]
+
+    calls: dict[int, list[Any]] = {}
+    for piece in [piece for choice in choices for piece in choice.delta.tool_calls or []]:
+        assert piece.function is not None
+        assert (piece.id is None) is (piece.index in calls)
+        assert (piece.function.name is None) is (piece.index in calls)
+        calls.setdefault(piece.index, []).append(piece.function.arguments)
+    assert choices[-1].finish_reason == "tool_calls"
+    assert not any(choice.delta.content for choice in choices)
+    assert list(calls) == list(range(8))
+    for parts in calls.values():
+        assert 1 <= json.loads("".join(parts))["mg"] <= 40
+
+
+async def test_one_call_at_a_time_can_be_asked_for(client: AsyncOpenAI) -> None:
+    asked = await client.chat.completions.create(
+        model="tern-s", messages=QUESTION, tools=[DOSE], tool_choice="required",
+        parallel_tool_calls=False, logit_bias=END_LATE, max_tokens=400,
+    )  # fmt: skip
+
+    assert len(asked.choices[0].message.tool_calls or []) == 1
 
 
 async def test_the_clients_own_stream_helper_puts_a_call_together(client: AsyncOpenAI) -> None:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15leeward/v1/chat.proto\x12\nleeward.v1\"\x82\x01\n\x0b\x43hatMessage\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.leeward.v1.ChatRole\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12(\n\ntool_calls\x18\x03 \x03(\x0b\x32\x14.leeward.v1.ToolCall\x12\x14\n\x0ctool_call_id\x18\x04 \x01(\t\"<\n\x08ToolCall\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x03 \x01(\t\"c\n\x0eToolDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1e\n\x16parameters_json_schema\x18\x03 \x01(\t\x12\x0e\n\x06strict\x18\x04 \x01(\x08\"\xd5\x04\n\x08Sampling\x12\x18\n\x0btemperature\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05top_p\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x03 \x01(\rH\x02\x88\x01\x01\x12\x12\n\x05min_p\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x1b\n\x0erepeat_penalty\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x11\n\x04seed\x18\x06 \x01(\x03H\x05\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x07 \x01(\rH\x06\x88\x01\x01\x12\x0c\n\x04stop\x18\x08 \x03(\t\x12\x14\n\x07grammar\x18\t \x01(\tH\x07\x88\x01\x01\x12\x18\n\x0bjson_schema\x18\n \x01(\tH\x08\x88\x01\x01\x12\x15\n\x08logprobs\x18\x0b \x01(\rH\t\x88\x01\x01\x12\x1e\n\x11\x66requency_penalty\x18\x0c \x01(\x01H\n\x88\x01\x01\x12\x1d\n\x10presence_penalty\x18\r \x01(\x01H\x0b\x88\x01\x01\x12\x37\n\nlogit_bias\x18\x0e \x03(\x0b\x32#.leeward.v1.Sampling.LogitBiasEntry\x1a\x30\n\x0eLogitBiasEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x08\n\x06_top_kB\x08\n\x06_min_pB\x11\n\x0f_repeat_penaltyB\x07\n\x05_seedB\r\n\x0b_max_tokensB\n\n\x08_grammarB\x0e\n\x0c_json_schemaB\x0b\n\t_logprobsB\x14\n\x12_frequency_penaltyB\x13\n\x11_presence_penalty\"u\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\x04\x12\x15\n\rcached_tokens\x18\x03 \x01(\x04\x12\x10\n\x08\x63ost_usd\x18\x04 \x01(\x01\x12\x11\n\testimated\x18\x05 \x01(\x08\"C\n\x07Timings\x12\x10\n\x08queued_s\x18\x01 \x01(\x01\x12\x15\n\rfirst_token_s\x18\x02 \x01(\x01\x12\x0f\n\x07total_s\x18\x03 \x01(\x01\"2\n\x10TokenAlternative\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\"Y\n\x0cTokenLogprob\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\x12)\n\x03top\x18\x03 \x03(\x0b\x32\x1c.leeward.v1.TokenAlternative*|\n\x08\x43hatRole\x12\x19\n\x15\x43HAT_ROLE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43HAT_ROLE_SYSTEM\x10\x01\x12\x12\n\x0e\x43HAT_ROLE_USER\x10\x02\x12\x17\n\x13\x43HAT_ROLE_ASSISTANT\x10\x03\x12\x12\n\x0e\x43HAT_ROLE_TOOL\x10\x04*\x9f\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x03\x12 \n\x1c\x46INISH_REASON_CONTENT_FILTER\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15leeward/v1/chat.proto\x12\nleeward.v1\"\x82\x01\n\x0b\x43hatMessage\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.leeward.v1.ChatRole\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12(\n\ntool_calls\x18\x03 \x03(\x0b\x32\x14.leeward.v1.ToolCall\x12\x14\n\x0ctool_call_id\x18\x04 \x01(\t\"<\n\x08ToolCall\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x03 \x01(\t\"P\n\rToolCallPiece\x12\r\n\x05place\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x04 \x01(\t\"c\n\x0eToolDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1e\n\x16parameters_json_schema\x18\x03 \x01(\t\x12\x0e\n\x06strict\x18\x04 \x01(\x08\"\x8f\x05\n\x08Sampling\x12\x18\n\x0btemperature\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05top_p\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x03 \x01(\rH\x02\x88\x01\x01\x12\x12\n\x05min_p\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x1b\n\x0erepeat_penalty\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x11\n\x04seed\x18\x06 \x01(\x03H\x05\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x07 \x01(\rH\x06\x88\x01\x01\x12\x0c\n\x04stop\x18\x08 \x03(\t\x12\x14\n\x07grammar\x18\t \x01(\tH\x07\x88\x01\x01\x12\x18\n\x0bjson_schema\x18\n \x01(\tH\x08\x88\x01\x01\x12\x15\n\x08logprobs\x18\x0b \x01(\rH\t\x88\x01\x01\x12\x1e\n\x11\x66requency_penalty\x18\x0c \x01(\x01H\n\x88\x01\x01\x12\x1d\n\x10presence_penalty\x18\r \x01(\x01H\x0b\x88\x01\x01\x12\x37\n\nlogit_bias\x18\x0e \x03(\x0b\x32#.leeward.v1.Sampling.LogitBiasEntry\x12 \n\x13parallel_tool_calls\x18\x0f \x01(\x08H\x0c\x88\x01\x01\x1a\x30\n\x0eLogitBiasEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x08\n\x06_top_kB\x08\n\x06_min_pB\x11\n\x0f_repeat_penaltyB\x07\n\x05_seedB\r\n\x0b_max_tokensB\n\n\x08_grammarB\x0e\n\x0c_json_schemaB\x0b\n\t_logprobsB\x14\n\x12_frequency_penaltyB\x13\n\x11_presence_penaltyB\x16\n\x14_parallel_tool_calls\"u\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\x04\x12\x15\n\rcached_tokens\x18\x03 \x01(\x04\x12\x10\n\x08\x63ost_usd\x18\x04 \x01(\x01\x12\x11\n\testimated\x18\x05 \x01(\x08\"C\n\x07Timings\x12\x10\n\x08queued_s\x18\x01 \x01(\x01\x12\x15\n\rfirst_token_s\x18\x02 \x01(\x01\x12\x0f\n\x07total_s\x18\x03 \x01(\x01\"2\n\x10TokenAlternative\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\"Y\n\x0cTokenLogprob\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\x12)\n\x03top\x18\x03 \x03(\x0b\x32\x1c.leeward.v1.TokenAlternative*|\n\x08\x43hatRole\x12\x19\n\x15\x43HAT_ROLE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43HAT_ROLE_SYSTEM\x10\x01\x12\x12\n\x0e\x43HAT_ROLE_USER\x10\x02\x12\x17\n\x13\x43HAT_ROLE_ASSISTANT\x10\x03\x12\x12\n\x0e\x43HAT_ROLE_TOOL\x10\x04*\x9f\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x03\x12 \n\x1c\x46INISH_REASON_CONTENT_FILTER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,26 +33,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SAMPLING_LOGITBIASENTRY']._loaded_options = None
   _globals['_SAMPLING_LOGITBIASENTRY']._serialized_options = b'8\001'
-  _globals['_CHATROLE']._serialized_start=1264
-  _globals['_CHATROLE']._serialized_end=1388
-  _globals['_FINISHREASON']._serialized_start=1391
-  _globals['_FINISHREASON']._serialized_end=1550
+  _globals['_CHATROLE']._serialized_start=1404
+  _globals['_CHATROLE']._serialized_end=1528
+  _globals['_FINISHREASON']._serialized_start=1531
+  _globals['_FINISHREASON']._serialized_end=1690
   _globals['_CHATMESSAGE']._serialized_start=38
   _globals['_CHATMESSAGE']._serialized_end=168
   _globals['_TOOLCALL']._serialized_start=170
   _globals['_TOOLCALL']._serialized_end=230
-  _globals['_TOOLDEFINITION']._serialized_start=232
-  _globals['_TOOLDEFINITION']._serialized_end=331
-  _globals['_SAMPLING']._serialized_start=334
-  _globals['_SAMPLING']._serialized_end=931
-  _globals['_SAMPLING_LOGITBIASENTRY']._serialized_start=710
-  _globals['_SAMPLING_LOGITBIASENTRY']._serialized_end=758
-  _globals['_USAGE']._serialized_start=933
-  _globals['_USAGE']._serialized_end=1050
-  _globals['_TIMINGS']._serialized_start=1052
-  _globals['_TIMINGS']._serialized_end=1119
-  _globals['_TOKENALTERNATIVE']._serialized_start=1121
-  _globals['_TOKENALTERNATIVE']._serialized_end=1171
-  _globals['_TOKENLOGPROB']._serialized_start=1173
-  _globals['_TOKENLOGPROB']._serialized_end=1262
+  _globals['_TOOLCALLPIECE']._serialized_start=232
+  _globals['_TOOLCALLPIECE']._serialized_end=312
+  _globals['_TOOLDEFINITION']._serialized_start=314
+  _globals['_TOOLDEFINITION']._serialized_end=413
+  _globals['_SAMPLING']._serialized_start=416
+  _globals['_SAMPLING']._serialized_end=1071
+  _globals['_SAMPLING_LOGITBIASENTRY']._serialized_start=826
+  _globals['_SAMPLING_LOGITBIASENTRY']._serialized_end=874
+  _globals['_USAGE']._serialized_start=1073
+  _globals['_USAGE']._serialized_end=1190
+  _globals['_TIMINGS']._serialized_start=1192
+  _globals['_TIMINGS']._serialized_end=1259
+  _globals['_TOKENALTERNATIVE']._serialized_start=1261
+  _globals['_TOKENALTERNATIVE']._serialized_end=1311
+  _globals['_TOKENLOGPROB']._serialized_start=1313
+  _globals['_TOKENLOGPROB']._serialized_end=1402
 # @@protoc_insertion_point(module_scope)

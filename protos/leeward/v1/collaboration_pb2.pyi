@@ -563,6 +563,7 @@ class AnswerDelta(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Whole characters, placeholders restored."""
     @_builtins.property
@@ -571,15 +572,20 @@ class AnswerDelta(_message.Message):
         answer, and no placeholders had to be restored in it.
         """
 
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.ToolCallPiece]:
+        """Pieces of what the model asks of tools; together they are the calls of the whole answer."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         logprobs: _abc.Iterable[_chat_pb2.TokenLogprob] | None = ...,
+        tool_calls: _abc.Iterable[_chat_pb2.ToolCallPiece] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["logprobs", b"logprobs", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["logprobs", b"logprobs", "text", b"text", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,7 +35,6 @@ async def post(front: Front, change: dict[str, Any], path: str = CHAT, **headers
         ({"tools": [{"type": "function"}]}, 400, "tools.0.function"),
         ({"tools": [TOOL, TOOL]}, 400, "tools"),
         ({"tools": [TOOL], "tool_choice": {"function": {"name": SECRET}}}, 400, "tool_choice"),
-        ({"tools": [TOOL], "parallel_tool_calls": False}, 400, "parallel_tool_calls"),
         ({"tool_choice": "required"}, 400, "tool_choice"),
         ({"messages": [{"role": "tool", "content": "x"}]}, 400, "tool_call_id"),
         ({"messages": [{"role": "user"}]}, 400, "messages.content"),
@@ -83,6 +82,7 @@ async def test_a_bad_request_is_told_by_field_and_never_quoted(
     [
         {"user": "u", "metadata": {"a": "b"}, "store": True, "service_tier": "auto"},
         {"frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "n": 1},
+        {"tools": [TOOL], "parallel_tool_calls": False},
         {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True, "logprobs": False},
         {"messages": [{"role": "user", "name": "ada", "content": "hi", "tool_calls": []}]},
         {"functions": None, "stream_options": None},

@@ -1,6 +1,7 @@
 """Tools over a real socket: asked for in pieces, several at once, or in no sensible way."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from runtime.ports import (
     Completion,
     FinishReason,
     GenerateRequest,
+    Sampling,
     ToolCall,
     ToolDefinition,
 )
@@ -73,6 +75,24 @@ async def test_pieces_become_whole_calls_in_their_order(
         ToolCall("c2", "stop", "{}"),
     )
     assert last.usage.completion_tokens >= 4
+
+
+async def test_one_call_at_a_time_is_told_to_the_provider_and_kept_to(
+    provider: Provider, upstream: OpenAIUpstream
+) -> None:
+    pieces = tuple(piece(at, id=f"c{at}", name="dose", arguments="{}") for at in (1, 0))
+    provider.script = Script(pieces=pieces, finish_reason="tool_calls", usage=None)
+    one = replace(REQUEST, sampling=Sampling(parallel_tool_calls=False))
+
+    *_, several = await answer(upstream, REQUEST)
+    *_, single = await answer(upstream, one)
+
+    assert isinstance(several, Completion)
+    assert isinstance(single, Completion)
+    assert [call.id for call in several.tool_calls] == ["c0", "c1"]
+    assert [call.id for call in single.tool_calls] == ["c0"]
+    assert "parallel_tool_calls" not in provider.calls[0]
+    assert provider.calls[1]["parallel_tool_calls"] is False
 
 
 async def test_what_is_offered_and_was_asked_before_reaches_the_provider(

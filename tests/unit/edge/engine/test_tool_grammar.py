@@ -49,6 +49,34 @@ def test_a_required_call_is_all_there_is_in_the_models_format(tool_format: Any, 
     assert (call.name, json.loads(call.arguments)) == ("dose", {"mg": 2})
 
 
+@pytest.mark.parametrize("tool_format", ["tagged", "listed", "bare"])
+def test_several_calls_may_be_asked_for_unless_one_is_wanted(tool_format: Any) -> None:
+    call = '{"name": "dose", "arguments": {"mg":2}}'
+    written = {
+        "tagged": f"<tool_call>\n{call}\n</tool_call>\n<tool_call>\n{call}\n</tool_call>",
+        "listed": f"[TOOL_CALLS][{call}, {call}]",
+        "bare": f"{call}\n{call}",
+    }[tool_format]
+    more = {"tool_format": tool_format}
+
+    several = language_of_grammar(calls_grammar([DOSE, NOW], "required", **more))
+    one = language_of_grammar(calls_grammar([DOSE, NOW], "required", is_parallel=False, **more))
+    named = language_of_grammar(calls_grammar([DOSE, NOW], "dose", **more))
+
+    assert several.fullmatch(written)
+    assert not one.fullmatch(written)
+    assert not named.fullmatch(written)
+    assert len(_read(written)) == 2
+
+
+def test_models_that_ask_for_one_tool_at_a_time_are_not_made_to_ask_for_two() -> None:
+    grammar = calls_grammar([DOSE], "required", tool_format="parameters")
+
+    call = '{"name": "dose", "parameters": {"mg":2}}'
+    assert language_of_grammar(grammar).fullmatch(call)
+    assert not language_of_grammar(grammar).fullmatch(f"{call}\n{call}")
+
+
 def test_a_named_tool_is_the_only_one() -> None:
     language = language_of_grammar(calls_grammar([DOSE, NOW], "now", tool_format="bare"))
 

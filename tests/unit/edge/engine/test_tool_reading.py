@@ -121,7 +121,7 @@ def test_an_answer_of_commas_is_read_at_once() -> None:
 
 
 def test_a_call_that_the_limit_cut_is_none() -> None:
-    text = f'<tool_call>{CALL}</tool_call><tool_call>{{"name": "now", "argu'
+    text = f'[{CALL}, {{"name": "now", "argu'
 
     assert read([text], is_cut=True) == ("", text, ())
     assert read([f"<tool_call>{CALL}</tool_call>"], is_cut=True)[2]
@@ -152,20 +152,29 @@ def test_nothing_is_lost_unless_it_became_a_call(
     pieces: list[str], only_at_start: bool, is_cut: bool
 ) -> None:
     whole = "".join(pieces)
+    reader = ToolCallReader(NAMES, new_id=lambda: "call", only_at_start=only_at_start)
 
-    shown, rest, calls = read(pieces, only_at_start=only_at_start, is_cut=is_cut)
+    shown = "".join(reader.feed(piece) for piece in pieces)
+    told = reader.take_pieces()
+    rest, calls = reader.finish(is_cut=is_cut)
 
     assert whole.startswith(shown)
     if calls:
         assert whole[len(shown) :].rstrip().endswith(rest)
         assert whole.count('"name"') >= len(calls)
+    elif told:
+        assert is_cut
+        assert not rest
     else:
         assert shown + rest == whole
-    assert read([whole], only_at_start=only_at_start, is_cut=is_cut)[2] == calls
+    again = read([whole], only_at_start=only_at_start, is_cut=is_cut)[2]
+    assert [(call.name, call.arguments) for call in again] == [
+        (call.name, call.arguments) for call in calls
+    ]
 
 
 async def test_a_call_that_is_held_back_still_shows_that_the_model_is_alive() -> None:
-    pieces = [TextDelta(piece) for piece in ("<tool_call>", CALL, "</tool_call>")]
+    pieces = [TextDelta(piece) for piece in ("[", CALL, "]")]
     usage = Usage(completion_tokens=3)
 
     async def answer() -> AsyncGenerator[TextDelta | Finished, None]:

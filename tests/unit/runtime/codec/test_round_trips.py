@@ -75,6 +75,7 @@ from runtime.ports import (
     Timings,
     TokenLogprob,
     ToolCall,
+    ToolCallPiece,
     ToolDefinition,
     Usage,
 )
@@ -120,6 +121,10 @@ TOOL_NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True).filter(
     lambda name: name not in {"auto", "none", "required"}
 )
 TOOL_CALLS = st.lists(st.builds(ToolCall, NAMES, TOOL_NAMES, TEXTS), max_size=2).map(tuple)
+TOOL_PIECES = st.lists(
+    st.builds(ToolCallPiece, st.integers(0, 127), TEXTS, st.just("") | NAMES, TOOL_NAMES),
+    max_size=2,
+).map(tuple)
 CHATS_WITH_TOOLS = st.lists(
     st.builds(ChatMessage, st.sampled_from(("system", "user")), TEXTS)
     | st.builds(ChatMessage, st.just("assistant"), TEXTS, TOOL_CALLS)
@@ -190,7 +195,9 @@ TOKENS = st.lists(
     ),
     max_size=3,
 ).map(tuple)
-CHUNKS = st.builds(TextDelta, text=TEXTS, tokens=COUNTS, logprobs=TOKENS) | st.builds(
+CHUNKS = st.builds(
+    TextDelta, text=TEXTS, tokens=COUNTS, logprobs=TOKENS, tool_calls=TOOL_PIECES
+) | st.builds(
     Completion,
     finish_reason=FINISHES,
     usage=USAGES,
@@ -294,7 +301,7 @@ EVENTS = st.one_of(
     st.builds(StepFinished, STEPS, TEXTS, labels(), RECEIPT_STEPS),
     st.builds(StepSkipped, STEPS),
     st.builds(StepFellBack, STEPS, NAMES, NODES, MODELS),
-    st.builds(AnswerDelta, TEXTS, TOKENS),
+    st.builds(AnswerDelta, TEXTS, TOKENS, TOOL_PIECES),
     st.builds(AnswerFinished, TEXTS, FINISHES, labels()),
     st.builds(RunFinished, RECEIPTS),
 )

@@ -15,7 +15,14 @@ from runtime.guards.model import Guards
 from runtime.guards.port import GuardedModel
 from runtime.http.status import status_of
 from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, Completion, GenerateRequest, TextDelta
+from runtime.ports import (
+    ChatMessage,
+    Completion,
+    GenerateRequest,
+    TextDelta,
+    ToolCall,
+    ToolCallPiece,
+)
 from runtime.testing.fakes import Script, ScriptedModel
 
 PHRASE = "double the dose"
@@ -74,6 +81,22 @@ async def test_no_part_of_a_refused_phrase_is_shown(said: str, size: int) -> Non
 
     assert is_refused
     assert folded("You may").startswith(folded("".join(came)))
+
+
+@pytest.mark.parametrize("guarded", [WORDS, JUDGE])
+async def test_calls_of_tools_are_told_when_they_are_judged(guarded: Guards) -> None:
+    model, judge = ScriptedModel(NodeName("edge")), ScriptedModel(NodeName("edge"))
+    judge.answer("verdict: pass")
+    call = ToolCall("c", "dose", '{"mg": 1}')
+    pieces = (ToolCallPiece(0, '{"mg"', "c", "dose"), ToolCallPiece(0, ": 1}"))
+    model.answer(Script("Yes.", tool_calls=(call,), call_pieces=pieces))
+    port = GuardedModel(model, guarded, zone="edge", judges=judge)
+    request = GenerateRequest(ModelName("m"), (ChatMessage("user", "Hm?"),))
+
+    *deltas, end = [chunk async for chunk in port.generate(request)]
+
+    assert not any(delta.tool_calls for delta in deltas if isinstance(delta, TextDelta))
+    assert end.tool_calls == (call,)
 
 
 async def test_a_request_with_the_phrase_reaches_no_model() -> None:
