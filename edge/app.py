@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -36,6 +37,7 @@ from edge.privacy.vault import Vault
 from edge.residency.plans import plans_of
 from edge.residency.resident import ResidentModels
 from edge.servicers.added import SERVICES
+from edge.software.launched import Launched
 from edge.status import StatusBoard
 from runtime.clock import Clock, SystemClock
 from runtime.documents.directories import prepare_state
@@ -84,8 +86,14 @@ async def serve(
     clock = SystemClock()
     token, tls = bearer_token(config), front_tls(config)
     async with AsyncExitStack() as stack:
-        home = None if source is None else fleet_home(config, source, clock=clock)
+        ending = asyncio.Event()
+        launched = Launched.of(os.environ)
+        home = None
+        if source is not None:
+            home = fleet_home(config, source, clock=clock, launched=launched, end=ending.set)
         running = _as_configured(config) if home is None else start_with(home)
+        if running is None:
+            return  # the launcher starts the release that the fleet's state names
         config, documents = running.config, running.documents
         bound = bind_http(config.http)
         stack.callback(bound.close)
@@ -117,7 +125,7 @@ async def serve(
         grpc_host = config.listen.rpartition(":")[0]
         announce(ready_file, {"grpc": f"{grpc_host}:{port}", "http": f"{host}:{http_port}"})
         _logger.info("edge_serving", extra={"node": config.name, "port": port})
-        await wait_stop_signal()
+        await wait_stop_signal(ending)
         _logger.info("edge_stopping", extra={"node": config.name})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,10 @@ from edge.life import Ground
 from edge.lives import Lives
 from edge.models.store import ModelStore
 from edge.policy_revision import remember_revision
+from edge.software.launched import Launched
+from edge.software.pointer import SoftwarePointerFile
+from edge.software.releases import Releases
+from edge.software.software import FixedSoftware, Software, SwitchedSoftware
 from runtime.clock import Clock
 from runtime.fleet.state import Target
 from runtime.identity.signing_keys import load_signers
@@ -33,13 +38,22 @@ __all__ = ["fleet_agent", "fleet_home", "remember"]
 _JITTER: Final = 0.1
 
 
-def fleet_home(config: EdgeConfig, source: Path, *, clock: Clock) -> FleetHome | None:
+def fleet_home(
+    config: EdgeConfig,
+    source: Path,
+    *,
+    clock: Clock,
+    launched: Launched | None = None,
+    end: Callable[[], None] = lambda: None,
+) -> FleetHome | None:
     """Return what a device of a fleet keeps; ``None`` for one that is in none, or not enrolled.
 
     Args:
         config: What ``source`` says.
         source: The configuration file.
         clock: For the records of models.
+        launched: What the launcher has told; ``None`` for a daemon that none has started.
+        end: Ends this daemon, so that the launcher starts another release.
 
     Raises:
         ConfigInvalid: A signer's key cannot be used.
@@ -60,6 +74,23 @@ def fleet_home(config: EdgeConfig, source: Path, *, clock: Clock) -> FleetHome |
         target=Target(device, labels=fleet.labels),
         load=lambda changes: load_config(source, changes=changes),
         remember=remember,
+        software=_software(config.state / "software", source, launched, clock=clock, end=end),
+    )
+
+
+def _software(
+    directory: Path,
+    source: Path,
+    launched: Launched | None,
+    *,
+    clock: Clock,
+    end: Callable[[], None],
+) -> Software:
+    if launched is None:
+        return FixedSoftware()
+    releases = Releases(directory, launched, config=source)
+    return SwitchedSoftware(
+        SoftwarePointerFile(directory), releases, launched, clock=clock, end=end
     )
 
 
@@ -84,7 +115,7 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
     pulls = FleetPulls(
         ground.pulls, home.store, bytes_per_s=config.fleet.pull_bytes_per_s, clock=ground.clock
     )
-    applier = Applier(home, lives, running, fetch=pulls.fetch, clock=ground.clock)
+    applier = Applier(home, lives, running, pulls=pulls, clock=ground.clock)
     reporter = Reporter(
         models=ground.models.models,
         state=applier.report,

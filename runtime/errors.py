@@ -7,6 +7,7 @@ LeewardError
 │   ├── CatalogInvalid          a catalog that cannot be used as written
 │   ├── StudyInvalid            a study, its tasks or its journal that cannot be used as written
 │   ├── StateInvalid            a fleet's desired state that a device cannot take as it is
+│   ├── SoftwareInvalid         a release of the software that this device cannot be moved to
 │   ├── SignatureInvalid        a document that nobody who is trusted here has signed as it is
 │   └── ConfigInvalid           settings or a configuration file
 ├── RequestInvalid              the caller's message cannot be served as sent
@@ -70,9 +71,9 @@ __all__ = [
     "LedgerCorrupt", "LedgerUnavailable", "LeewardError", "ModelInvalid", "ModelTooLarge",
     "NotFound", "NotImplementedYet", "NotPermitted", "OutboxFull", "PolicyInvalid",
     "PolicyViolation", "PriceMissing", "PrivacyError", "RequestInvalid", "RequestQueued",
-    "RequestTooLarge", "RequestUnfinished", "SignatureInvalid", "StateInvalid",
-    "StateUnhealthy", "StreamBroken", "StudyInvalid", "TokenRefused", "UpstreamUnavailable",
-    "VaultLocked",
+    "RequestTooLarge", "RequestUnfinished", "SignatureInvalid", "SoftwareInvalid",
+    "StateInvalid", "StateUnhealthy", "StreamBroken", "StudyInvalid", "TokenRefused",
+    "UpstreamUnavailable", "VaultLocked",
 ]  # fmt: skip
 
 
@@ -123,6 +124,10 @@ class CatalogInvalid(DocumentInvalid):
 
 class StateInvalid(DocumentInvalid):
     """A fleet's desired state that a device cannot take as it is."""
+
+
+class SoftwareInvalid(DocumentInvalid):
+    """A release of the software that a device cannot be moved to."""
 
 
 class StudyInvalid(DocumentInvalid):

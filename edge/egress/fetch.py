@@ -13,7 +13,7 @@ from typing import Final
 import httpx2
 
 from edge.models.incoming import Incoming, Part
-from edge.models.store import ModelStore
+from edge.models.room import Room
 from runtime.errors import BackendUnavailable, ModelInvalid, NotFound, NotPermitted, RequestInvalid
 from runtime.ids import NodeName
 from runtime.ledger.record import ControlPassage, ControlPurpose, Destination
@@ -144,7 +144,7 @@ class Fetcher:
         client: httpx2.Client,
         meter: Meter,
         *,
-        store: ModelStore,
+        store: Room,
         sleep: Callable[[float], None],
     ) -> None:
         self._client = client

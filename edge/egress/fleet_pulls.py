@@ -1,17 +1,21 @@
-"""Models that a fleet's state wants: by content, resumed, within the device's rate."""
+"""What a fleet's state wants, models and software: by content, resumed, within a rate."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Final
 
+from edge.egress.bundle_pull import BundleRequest
 from edge.egress.pulling import Pulls
+from edge.models.room import Room
 from edge.models.source import parse_source
 from edge.models.store import ModelStore
 from runtime.clock import Clock
 from runtime.errors import CapacityExhausted
-from runtime.fleet.state import ModelShape
+from runtime.fleet.state import ModelShape, ReleaseShape
 
 __all__ = ["FleetPulls", "Pace"]
 
@@ -72,17 +76,35 @@ class FleetPulls:
         found = await asyncio.to_thread(self._store.find, name)
         if found is not None and found.record and found.record.sha256 == model.sha256:
             return
-        pace = Pace(self._bytes_per_s, self._clock)
-        while True:
-            progress = self._pulls.fetch(
+        await self._at_rate(
+            lambda wait_s: self._pulls.fetch(
                 parse_source(model.source),
                 name=name,
                 sha256=model.sha256,
                 manifest=model.manifest,
-                wait_s=pace.wait_s,
+                wait_s=wait_s,
             )
+        )
+
+    async def fetch_bundle(self, room: Room, release: ReleaseShape, target: Path) -> None:
+        """Bring the bundle of a software release to a path; cancelled and resumed likewise.
+
+        Raises:
+            LeewardError: As for ``pull_bundle``.
+        """
+        if await asyncio.to_thread(target.exists):
+            return
+        request = BundleRequest(release, target, room)
+        await self._at_rate(lambda wait_s: self._pulls.fetch_bundle(request, wait_s=wait_s))
+
+    async def _at_rate(
+        self, pull: Callable[[Callable[[int], float]], AsyncGenerator[object, None]]
+    ) -> None:
+        """Do a pull once nobody else's runs, within the rate."""
+        pace = Pace(self._bytes_per_s, self._clock)
+        while True:
             try:
-                async with aclosing(progress) as steps:
+                async with aclosing(pull(pace.wait_s)) as steps:
                     async for _ in steps:
                         pass
             except CapacityExhausted:

@@ -33,7 +33,7 @@ from runtime.clock import Clock
 from runtime.errors import LeewardError, ModelInvalid, NotFound, RequestInvalid
 from runtime.ledger.record import ControlPassage
 
-__all__ = ["PullRequest", "Puller", "Recorder", "ledger_recorder"]
+__all__ = ["PullRequest", "Puller", "Recorder", "counted", "ledger_recorder"]
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -162,7 +162,7 @@ class Puller:
         main: Incoming,
         stack: ExitStack,
     ) -> tuple[list[GatheredFile], Origin]:
-        with self._counted() as meter, opened_client(meter) as client:
+        with counted(self._record) as meter, opened_client(meter) as client:
             fetcher = Fetcher(client, meter, store=self._store, sleep=self._sleep)
             remote = remote_of(
                 source,
@@ -190,22 +190,23 @@ class Puller:
         origin = _origin(request, found.source, "given" if request.sha256 else checked_by, vouched)
         return gathered, origin
 
-    @contextmanager
-    def _counted(self) -> Iterator[Meter]:
-        """Count the traffic of the block in the ledger, however the block ends."""
-        meter = Meter()
-        status = "interrupted"
-        try:
-            yield meter
-            status = "ok"
-        except LeewardError as error:
-            status = type(error).__name__
-            raise
-        finally:
-            self._record(meter.passages(status))
-
     def _part(self, name: str, file: str, stack: ExitStack) -> Incoming:
         return stack.enter_context(self._store.incoming(name, part=file))
+
+
+@contextmanager
+def counted(record: Recorder) -> Iterator[Meter]:
+    """Count the traffic of the block in the ledger, however the block ends."""
+    meter = Meter()
+    status = "interrupted"
+    try:
+        yield meter
+        status = "ok"
+    except LeewardError as error:
+        status = type(error).__name__
+        raise
+    finally:
+        record(meter.passages(status))
 
 
 def ledger_recorder(directory: Path, *, clock: Clock) -> Recorder:

@@ -9,12 +9,15 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge.egress.bundle_pull import BundleRequest, pull_bundle
 from edge.egress.control import ControlLog
-from edge.egress.pull import Puller, PullRequest
+from edge.egress.fetch import Progress
+from edge.egress.pull import Puller, PullRequest, Recorder
 from edge.models.record import StoredModel
 from edge.models.source import (
     HubSource,
@@ -45,12 +48,17 @@ class PullProgress:
     """0 when the source does not say."""
 
 
+Sleep = Callable[[float], None]
+_Result = TypeVar("_Result")
+_Made = TypeVar("_Made", covariant=True)
+
+
 @dataclass(slots=True)
-class _Run:
+class _Run(Generic[_Result]):
     """One pull: what its thread and the event loop tell each other."""
 
     loop: asyncio.AbstractEventLoop
-    ended: "asyncio.Future[StoredModel]"
+    ended: "asyncio.Future[_Result]"
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     wait_s: Callable[[int], float] = lambda _: 0.0
@@ -70,6 +78,14 @@ class _Run:
         """Wait between two attempts; likewise."""
         if self.stop.wait(seconds):
             raise Cancelled("whoever asked for the model went away")
+
+
+class _Work(Protocol[_Made]):
+    """A pull; blocks."""
+
+    def __call__(self, *, record: Recorder, progress: Progress, sleep: Sleep) -> _Made:
+        """Do it; say how far it is, and count what passed."""
+        ...
 
 
 class Pulls:
@@ -151,6 +167,19 @@ class Pulls:
             async for step in steps:
                 yield step
 
+    async def fetch_bundle(
+        self, request: BundleRequest, *, wait_s: Callable[[int], float]
+    ) -> AsyncGenerator[PullProgress | None, None]:
+        """Bring the bundle of a software release here; otherwise as :meth:`fetch`.
+
+        Raises:
+            CapacityExhausted: Another pull is running, or the bundle does not fit.
+            LeewardError: As for ``pull_bundle``.
+        """
+        async with aclosing(self._run(partial(pull_bundle, request), wait_s)) as steps:
+            async for step in steps:
+                yield step
+
     @property
     def is_busy(self) -> bool:
         """Whether a pull is running."""
@@ -159,13 +188,25 @@ class Pulls:
     async def _pull(
         self, request: PullRequest, wait_s: Callable[[int], float] = lambda _: 0.0
     ) -> AsyncGenerator[PullProgress | StoredModel, None]:
+        def pull(*, record: Recorder, progress: Progress, sleep: Sleep) -> StoredModel:
+            puller = Puller(self._store, record=record, progress=progress, sleep=sleep)
+            return puller.pull(request)
+
+        async with aclosing(self._run(pull, wait_s)) as steps:
+            async for step in steps:
+                yield step
+
+    async def _run(
+        self, work: _Work[_Result], wait_s: Callable[[int], float]
+    ) -> AsyncGenerator[PullProgress | _Result, None]:
+        """Do a pull in a thread of its own; yield how far it is, then what it gives."""
         if self._is_busy:
             raise CapacityExhausted("another pull is running; one at a time")
         loop = asyncio.get_running_loop()
-        run = _Run(loop, loop.create_future(), wait_s=wait_s)
+        run: _Run[_Result] = _Run(loop, loop.create_future(), wait_s=wait_s)
         self._is_busy = True
         # A daemon thread: a pull that waits for a dead link must not keep the process from ending.
-        threading.Thread(target=self._work, args=(request, run), daemon=True, name="pull").start()
+        threading.Thread(target=self._do, args=(work, run), daemon=True, name="pull").start()
         try:
             while True:
                 await run.moved.wait()
@@ -192,26 +233,27 @@ class Pulls:
             signers=self._signers,
         )
 
-    def _work(self, request: PullRequest, run: _Run) -> None:
+    def _do(self, work: _Work[_Result], run: _Run[_Result]) -> None:
         """Pull, in a thread of its own, and hand the outcome to the event loop."""
 
         def record(passages: Sequence[ControlPassage]) -> None:
             run.loop.call_soon_threadsafe(self._count, passages)
 
-        puller = Puller(self._store, record=record, progress=run.advance, sleep=run.sleep)
-        stored: StoredModel | None = None
-        failure: BaseException | None = None
-        try:
-            stored = puller.pull(request)
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            failure = error
-        with suppress(RuntimeError):  # the daemon has ended meanwhile
-            run.loop.call_soon_threadsafe(self._end, run, stored, failure)
+        def end(failure: BaseException | None, *results: _Result) -> None:
+            with suppress(RuntimeError):  # the daemon has ended meanwhile
+                run.loop.call_soon_threadsafe(self._end, run, failure, *results)
 
-    def _end(self, run: _Run, stored: StoredModel | None, failure: BaseException | None) -> None:
+        try:
+            result = work(record=record, progress=run.advance, sleep=run.sleep)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            end(error)
+        else:
+            end(None, result)
+
+    def _end(self, run: _Run[Any], failure: BaseException | None, *results: object) -> None:
         self._is_busy = False
-        if stored is not None:
-            run.ended.set_result(stored)
+        if results:
+            run.ended.set_result(results[0])
         else:
             run.ended.set_exception(failure or Cancelled("the pull ended"))
             run.ended.exception()  # seen, also when whoever asked is gone

@@ -11,19 +11,30 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, Protocol
 
-from edge.fleet.boot import Effective, FleetHome, effective, is_stored_name, stored_name
+from edge.fleet.boot import (
+    Effective,
+    FleetHome,
+    effective,
+    is_stored_name,
+    stored_name,
+    wanted_of,
+)
 from edge.fleet.generations import Taken
-from edge.fleet.intake import check_order, read_taken, require_forward
+from edge.fleet.intake import Accepted, check_order, read_taken, require_forward
 from edge.fleet.pointer import AS_INSTALLED, Generation, Pointer
+from edge.models.room import Room
+from edge.software.software import release_of
 from runtime.clock import Clock
 from runtime.errors import Cancelled, LeewardError, StateUnhealthy
 from runtime.fleet.order import INSTALLED, verify_order
 from runtime.fleet.report import Outcome, StateReport
-from runtime.fleet.state import CheckShape, ModelShape, Wanted
+from runtime.fleet.state import CheckShape, HealthShape, ModelShape, ReleaseShape, Wanted
 
-__all__ = ["Applier", "Calls", "Fetch", "Stage"]
+__all__ = ["Applier", "Calls", "Pulling", "Stage"]
 
 _LOOK_S: Final = 0.25
 _FEW_CALLS: Final = 5
@@ -31,8 +42,25 @@ _FEW_CALLS: Final = 5
 _RETRY_S: Final = 5.0
 _logger: Final = logging.getLogger("leeward.edge.fleet")
 
-Fetch = Callable[[str, ModelShape], Coroutine[Any, Any, None]]
-"""Brings a model into the store, under a name; returns at once when it is there."""
+
+class Pulling(Protocol):
+    """Brings here what a state names; returns at once when it is there."""
+
+    async def fetch(self, name: str, model: ModelShape) -> None:
+        """Bring a model into the store, under a name.
+
+        Raises:
+            LeewardError: It cannot be had.
+        """
+        ...
+
+    async def fetch_bundle(self, room: Room, release: ReleaseShape, target: Path) -> None:
+        """Bring the bundle of a software release to a path.
+
+        Raises:
+            LeewardError: It cannot be had.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +106,17 @@ class Applier:
         home: What the device keeps.
         stage: What serves.
         running: What it serves with now.
-        fetch: Brings models here.
+        pulls: Brings models and software here.
         clock: Measures the probation.
     """
 
     def __init__(
-        self, home: FleetHome, stage: Stage, running: Effective, *, fetch: Fetch, clock: Clock
+        self, home: FleetHome, stage: Stage, running: Effective, *, pulls: Pulling, clock: Clock
     ) -> None:
         self._home = home
         self._stage = stage
         self._running = running
-        self._fetch = fetch
+        self._pulls = pulls
         self._clock = clock
         self._pointer = home.pointers.load()
         self._refused = ""
@@ -139,10 +167,12 @@ class Applier:
     async def run(self) -> None:
         """Carry out what is offered, for ever; first what an earlier daemon left unfinished."""
         if self._pointer.is_trial:
-            await self._watch(None)
+            await self._go_on()
         elif self._pointer.outcome is Outcome.TRYING:
             # Nothing was switched, and no order that was taken is sent again.
             await self._carry_out(self._pointer.taken)
+        if not self._pointer.is_trial:
+            await asyncio.to_thread(self._home.software.keep)
         while True:
             await self._offered.wait()
             self._offered.clear()
@@ -160,8 +190,15 @@ class Applier:
                 read_taken, taken, signers=home.signers, target=home.target
             )
             require_forward(accepted, self._pointer.current)
+            release = release_of(accepted.wanted)
             if accepted.wanted is not None:
                 await self._fetch_all(accepted.wanted)
+            if home.software.differs(release):
+                await self._until_here(
+                    partial(home.software.prepare, release, self._pulls.fetch_bundle)
+                )
+                await self._exchange(accepted)
+                return
             candidate = await asyncio.to_thread(
                 effective, home, accepted.generation, allows_older=True
             )
@@ -187,15 +224,54 @@ class Applier:
             LeewardError: One cannot be had.
         """
         for model in wanted.models.values():
-            while True:
-                try:
-                    await self._unless_offered(self._fetch(stored_name(model.sha256), model))
-                    break
-                except LeewardError as error:
-                    if not error.retryable:
-                        raise
-                    _logger.warning("model_not_fetched", extra={"error": type(error).__name__})
-                await self._unless_offered(asyncio.sleep(_RETRY_S))
+            await self._until_here(partial(self._pulls.fetch, stored_name(model.sha256), model))
+
+    async def _until_here(self, fetch: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await self._unless_offered(fetch())
+            except LeewardError as error:
+                if not error.retryable:
+                    raise
+                _logger.warning("not_fetched", extra={"error": type(error).__name__})
+            else:
+                return
+            await self._unless_offered(asyncio.sleep(_RETRY_S))
+
+    async def _exchange(self, accepted: Accepted) -> None:
+        """Have the launcher start the release that a state names, which tries the state."""
+        health = accepted.state.health if accepted.state else HealthShape()
+        # In this order: a daemon that is killed in between does the second step when it starts.
+        await self._save(self._pointer.try_out(accepted.generation))
+        await asyncio.to_thread(
+            self._home.software.try_out,
+            release_of(accepted.wanted),
+            order=accepted.order.number,
+            probation_s=health.probation_s,
+        )
+        _logger.info("software_exchanged", extra={"count": accepted.order.number})
+        await self._end()
+
+    async def _end(self) -> None:
+        """End the daemon, so that the launcher starts what it was told."""
+        self._home.software.restart()
+        await asyncio.Event().wait()
+
+    async def _go_on(self) -> None:
+        """Prove the state on trial that this daemon has started with."""
+        running = self._running
+        state = running.accepted.state if running.accepted else None
+        if state is not None and self._pointer.quality is None:
+            try:
+                quality = await self._stage.try_out(running, state.checks)
+            except LeewardError as error:
+                await self._go_back(type(error).__name__)
+                return
+            await self._save(replace(self._pointer, quality=quality))
+            if quality is not None and quality < running.health.min_quality:
+                await self._go_back(StateUnhealthy.__name__)
+                return
+        await self._watch(None)
 
     async def _unless_offered(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for ``work``, which a newer order ends."""
@@ -242,6 +318,7 @@ class Applier:
             await asyncio.sleep(_LOOK_S)
         await asyncio.to_thread(self._home.remember, self._running)
         await self._save(self._pointer.keep())
+        await asyncio.to_thread(self._home.software.keep)
         _logger.info("state_kept", extra={"count": self._pointer.current.order})
         await asyncio.to_thread(self._tidy)
 
@@ -257,6 +334,11 @@ class Applier:
         """Leave the state on trial for the last good one."""
         _logger.error("state_rolled_back", extra={"reason": failure})
         await self._save(self._pointer.fail(failure, quality=self._pointer.quality))
+        software = self._home.software
+        release = release_of(await asyncio.to_thread(wanted_of, self._home, self._pointer.current))
+        if software.differs(release):
+            await asyncio.to_thread(software.leave_for, release, failure=failure)
+            await self._end()
         if last is None:
             last = await asyncio.to_thread(
                 effective, self._home, self._pointer.current, allows_older=True
@@ -291,14 +373,12 @@ class Applier:
             _logger.warning("fleet_not_tidied", extra={"error": type(error).__name__})
             return
         home.generations.remove_others(kept)
+        home.software.tidy()
         for model in home.store.all():
             if is_stored_name(model.name) and model.name not in needed:
                 home.store.remove(model.name)
 
 
 def _stored_models(home: FleetHome, generation: Generation) -> list[str]:
-    if generation == AS_INSTALLED:
-        return []
-    taken = home.generations.taken(generation.order)
-    wanted = read_taken(taken, signers=home.signers, target=home.target).wanted
+    wanted = wanted_of(home, generation)
     return [stored_name(model.sha256) for model in wanted.models.values()] if wanted else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,8 @@ from edge.fleet.pointer import (
     PointerFile,
 )
 from edge.models.store import ModelStore
-from runtime.errors import LeewardError, StateInvalid, StateUnhealthy
+from edge.software.software import FixedSoftware, Software, release_of
+from runtime.errors import LeewardError, SoftwareInvalid, StateInvalid, StateUnhealthy
 from runtime.fleet.state import HealthShape, Target, Wanted
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "model_files",
     "start_with",
     "stored_name",
+    "wanted_of",
 ]
 
 _logger: Final = logging.getLogger("leeward.edge.fleet")
@@ -57,6 +59,8 @@ class FleetHome:
     load: Load
     remember: Callable[[Effective], None] = lambda _: None
     """Told of a state that is kept for good."""
+    software: Software = field(default_factory=FixedSoftware)
+    """Which release of the daemon runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +90,24 @@ def is_stored_name(name: str) -> bool:
     return name.startswith(_PREFIX)
 
 
-def start_with(home: FleetHome) -> Effective:
+def start_with(home: FleetHome) -> Effective | None:
     """Return what to serve with, and note in the pointer what that means.
+
+    ``None``: another release of the daemon is to run, which the launcher has been told; this one
+    is to end.
 
     Raises:
         LeewardError: Not even the device's own configuration can be used.
     """
     found = home.pointers.load()
-    pointer = _counted(found)
+    pointer = _counted(_as_launched(home, found))
     if pointer != found:
         home.pointers.save(pointer)
     while True:
         try:
+            if _leads_elsewhere(home, pointer):
+                home.software.restart()
+                return None
             return effective(home, pointer.current, allows_older=pointer.is_trial)
         except LeewardError as error:
             if pointer.current == AS_INSTALLED:
@@ -107,6 +117,50 @@ def start_with(home: FleetHome) -> Effective:
             _logger.error("state_unusable", extra=extra)
             pointer = _without_current(pointer, failure)
             home.pointers.save(pointer)
+
+
+def wanted_of(home: FleetHome, generation: Generation) -> Wanted | None:
+    """Return what a state asks for; ``None`` for the device's own configuration.
+
+    Raises:
+        LeewardError: It is not what an operator has signed.
+    """
+    if generation == AS_INSTALLED:
+        return None
+    taken = home.generations.taken(generation.order)
+    return read_taken(taken, signers=home.signers, target=home.target).wanted
+
+
+def _as_launched(home: FleetHome, pointer: Pointer) -> Pointer:
+    """Fail a state on trial whose release the launcher has left."""
+    failure = home.software.failure_of(pointer.current.order) if pointer.is_trial else ""
+    if not failure:
+        return pointer
+    _logger.error("state_rolled_back", extra={"reason": failure, "count": pointer.current.order})
+    return pointer.fail(failure, quality=pointer.quality)
+
+
+def _leads_elsewhere(home: FleetHome, pointer: Pointer) -> bool:
+    """Have the release run that a state names, where another one does; return whether it is so.
+
+    Raises:
+        LeewardError: The state cannot be read, or not be tried with what runs.
+    """
+    software = home.software
+    release = release_of(wanted_of(home, pointer.current))
+    if not software.differs(release):
+        return False
+    if pointer.is_trial and not software.can_change:
+        raise SoftwareInvalid("was not started by `leeward-edge-launch`", file="software")
+    if pointer.is_trial:
+        # What has taken the state was killed before it could tell the launcher.
+        software.try_out(release, order=pointer.current.order)
+    elif software.is_hopeless(release):
+        _logger.error("software_differs", extra={"version": release.version if release else ""})
+        return False
+    else:
+        software.leave_for(release, failure=pointer.failure or "StateLeft")
+    return True
 
 
 def effective(home: FleetHome, generation: Generation, *, allows_older: bool) -> Effective:

@@ -115,6 +115,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.RequestUnfinished: 59,
         errors.StateInvalid: 60,
         errors.StateUnhealthy: 61,
+        errors.SoftwareInvalid: 62,
         errors.GuardRefused: 70,
     }
 )

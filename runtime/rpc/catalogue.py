@@ -51,6 +51,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.StateInvalid: PublicStatus(
         StatusCode.FAILED_PRECONDITION, "desired state cannot be used"
     ),
+    errors.SoftwareInvalid: PublicStatus(
+        StatusCode.FAILED_PRECONDITION, "software release cannot be used"
+    ),
     errors.SignatureInvalid: PublicStatus(
         StatusCode.FAILED_PRECONDITION, "document is not signed as it must be"
     ),

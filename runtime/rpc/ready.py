@@ -34,12 +34,15 @@ def announce(path: Path | None, addresses: Mapping[str, str]) -> None:
         write_private_file(path, json.dumps(dict(addresses)).encode())
 
 
-async def wait_stop_signal() -> None:
+async def wait_stop_signal(stop: asyncio.Event | None = None) -> None:
     """Return when the process is asked to end (SIGTERM or SIGINT).
 
     Meanwhile the service manager, if there is one, hears that the daemon serves and lives.
+
+    Args:
+        stop: Set by whatever else may ask for the end.
     """
-    stop = asyncio.Event()
+    stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
     for number in signals:

@@ -23,11 +23,12 @@ from edge.fleet.applier import Applier, Calls
 from edge.fleet.boot import Effective, FleetHome, effective, start_with
 from edge.fleet.generations import Generations, Taken
 from edge.fleet.pointer import MAX_TRIAL_STARTS, Generation, PointerFile
+from edge.models.room import Room
 from edge.models.store import ModelStore
 from runtime.clock import SystemClock
 from runtime.fleet.order import Order, sign_order
 from runtime.fleet.report import Outcome
-from runtime.fleet.state import CheckShape, ModelShape, Target, pack_state, state_hash
+from runtime.fleet.state import CheckShape, ModelShape, ReleaseShape, Target, pack_state, state_hash
 from runtime.ids import DeviceId
 
 FILES = {
@@ -81,8 +82,14 @@ class Stage:
         return ()
 
 
-async def _no_models(name: str, model: ModelShape) -> None:
-    raise AssertionError("these states name no model")
+class NothingToPull:
+    """These states name neither models nor software."""
+
+    async def fetch(self, name: str, model: ModelShape) -> None:
+        raise AssertionError(name)
+
+    async def fetch_bundle(self, room: Room, release: ReleaseShape, target: Path) -> None:
+        raise AssertionError(target)
 
 
 def home_in(root: Path) -> FleetHome:
@@ -116,7 +123,8 @@ async def take(root: Path, number: int) -> None:
     """Start, take an order as a daemon does, and stop once nothing is left to do."""
     home = home_in(root)
     running = await asyncio.to_thread(start_with, home)
-    applier = Applier(home, Stage(), running, fetch=_no_models, clock=SystemClock())
+    assert running is not None
+    applier = Applier(home, Stage(), running, pulls=NothingToPull(), clock=SystemClock())
     working = asyncio.create_task(applier.run())
     applier.offer(offer(number))
     async with asyncio.timeout(20):
@@ -173,6 +181,7 @@ def found(root: Path) -> dict[str, Any]:
     before = home.pointers.load()
     good = effective(home, before.good, allows_older=False)
     running = start_with(home)
+    assert running is not None
     return {
         "good": [before.good.order, good.config.max_queue],
         "running": [running.generation.order, running.config.max_queue],
