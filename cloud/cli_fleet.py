@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cloud import cli_devices, cli_rollout
+from cloud import cli_devices, cli_release, cli_rollout
 from cloud.cli import token
 from cloud.cli_output import moment, record_data
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
@@ -26,6 +26,7 @@ app = typer.Typer(
 groups_app = typer.Typer(help="Groups of devices.", no_args_is_help=True)
 app.add_typer(groups_app, name="groups")
 app.add_typer(cli_rollout.app, name="rollout")
+app.add_typer(cli_release.app, name="release")
 app.command(name="states")(cli_rollout.states)
 app.command(name="diff")(cli_rollout.diff)
 app.command(name="tokens")(token)

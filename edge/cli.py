@@ -187,7 +187,23 @@ def _status_texts(data: dict[str, Any]) -> list[Any]:
         ("node", "zone", "reachable"),
         [(n["node"], n["zone"], "yes" if n["reachable"] else "no") for n in data["nodes"]],
     )
-    return [head, *_certificate_lines(data), "", models, "", nodes]
+    return [head, *_certificate_lines(data), *_fleet_lines(data["fleet"]), "", models, "", nodes]
+
+
+def _fleet_lines(fleet: dict[str, Any] | None) -> list[str]:
+    """Say what the device has of its fleet, and what it came back from last."""
+    if fleet is None:
+        return []
+    failure = f" ({fleet['failure']})" if fleet["failure"] else ""
+    state = fleet["state"] or "as installed"
+    release = fleet["release"][:12] or "as installed"
+    trial = " on trial" if fleet["release_on_trial"] else ""
+    lines = [f"state {state}, last order {fleet['outcome']}{failure}; software {release}{trial}"]
+    if fleet["left_reason"]:
+        at = datetime.fromisoformat(fleet["left_at"])
+        left = fleet["left_version"] or "as installed"
+        lines.append(f"left software {left} at {at:%Y-%m-%d %H:%M} UTC: {fleet['left_reason']}")
+    return lines
 
 
 def _certificate_lines(data: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from edge.fleet.agent import FleetAgent
 from edge.fleet.applier import Applier
 from edge.fleet.boot import Effective, FleetHome
 from edge.fleet.generations import Generations
-from edge.fleet.pointer import PointerFile
+from edge.fleet.pointer import Pointer, PointerFile
 from edge.fleet.reporter import Reporter
 from edge.identity import identity_store
 from edge.life import Ground
@@ -27,13 +28,14 @@ from edge.software.launched import Launched
 from edge.software.pointer import SoftwarePointerFile
 from edge.software.releases import Releases
 from edge.software.software import FixedSoftware, Software, SwitchedSoftware
+from edge.status import FleetStatus
 from runtime.clock import Clock
 from runtime.fleet.state import Target
 from runtime.identity.signing_keys import load_signers
 from runtime.ledger.record import Destination
 from runtime.version import VERSION
 
-__all__ = ["fleet_agent", "fleet_home", "remember"]
+__all__ = ["fleet_agent", "fleet_home", "fleet_status", "remember"]
 
 _JITTER: Final = 0.1
 
@@ -116,6 +118,7 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
         ground.pulls, home.store, bytes_per_s=config.fleet.pull_bytes_per_s, clock=ground.clock
     )
     applier = Applier(home, lives, running, pulls=pulls, clock=ground.clock)
+    ground.board.tell_fleet(lambda: fleet_status(applier.pointer, home.software))
     reporter = Reporter(
         models=ground.models.models,
         state=applier.report,
@@ -129,4 +132,19 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
         reporter,
         applier,
         jitter=partial(rng.uniform, 1 - _JITTER, 1 + _JITTER),
+    )
+
+
+def fleet_status(pointer: Pointer, software: Software) -> FleetStatus:
+    """Return what whoever looks after the device is told."""
+    current, standing = pointer.current, software.standing()
+    return FleetStatus(
+        state=f"{current.name}@{current.revision}" if current.state else "",
+        outcome=pointer.outcome.value,
+        failure=pointer.failure,
+        release=standing.current,
+        is_release_on_trial=standing.is_trial,
+        left_version=standing.failed_version,
+        left_reason=standing.failure,
+        left_at=datetime.fromisoformat(standing.failed_at) if standing.failed_at else None,
     )

@@ -15,7 +15,7 @@ from runtime.ledger.entry import Head
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.model import Zone
 
-__all__ = ["DaemonStatus", "Link", "NodeStatus", "StatusBoard"]
+__all__ = ["DaemonStatus", "FleetStatus", "Link", "NodeStatus", "StatusBoard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,26 @@ class NodeStatus:
     zone: Zone
     is_reachable: bool
     round_trip_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStatus:
+    """How the device stands with what its fleet wants."""
+
+    state: str
+    """On trial or in force, ``name@revision``; empty for the device's own configuration."""
+    outcome: str
+    """How far the newest order is."""
+    failure: str
+    """Class name of what was wrong with it; empty for nothing."""
+    release: str
+    """Hash of the software release that runs; empty for what was installed."""
+    is_release_on_trial: bool
+    left_version: str
+    """Of the release that was left last; empty for what was installed."""
+    left_reason: str
+    """Empty while none was ever left."""
+    left_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +62,8 @@ class DaemonStatus:
     nodes: tuple[NodeStatus, ...]
     ledger_head: Head
     uptime_s: float
+    fleet: FleetStatus | None = None
+    """``None`` where the device is in no fleet."""
 
 
 class Link(Protocol):
@@ -84,10 +106,15 @@ class StatusBoard:
         self._ledger = ledger
         self._clock = clock
         self._started_s = clock.monotonic_s()
+        self._fleet: Callable[[], FleetStatus | None] = lambda: None
 
     def follow(self, catalog: Catalog) -> None:
         """Tell of the nodes of another catalog from now on."""
         self._catalog = catalog
+
+    def tell_fleet(self, fleet: Callable[[], FleetStatus | None]) -> None:
+        """Tell also of the fleet from now on."""
+        self._fleet = fleet
 
     def status(self) -> DaemonStatus:
         """Return how everything stands now."""
@@ -105,4 +132,5 @@ class StatusBoard:
             ),
             ledger_head=self._ledger.head(),
             uptime_s=self._clock.monotonic_s() - self._started_s,
+            fleet=self._fleet(),
         )

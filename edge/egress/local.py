@@ -77,6 +77,7 @@ def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
         "refused_by_gateway": answer.refused_by_gateway,
         "uptime_s": answer.uptime_s,
         "ledger_position": answer.ledger_head.position,
+        "fleet": _fleet(answer.fleet) if answer.HasField("fleet") else None,
         "models": [_model(model) for model in answer.models],
         "nodes": [
             {
@@ -93,6 +94,20 @@ def _moment(answer: pb.GetStatusResponse) -> str | None:
     if not answer.HasField("certificate_expires_at"):
         return None
     return decode_moment(answer.certificate_expires_at, "certificate_expires_at").isoformat()
+
+
+def _fleet(fleet: pb.FleetStatus) -> dict[str, Any]:
+    left_at = decode_moment(fleet.left_at, "left_at") if fleet.HasField("left_at") else None
+    return {
+        "state": fleet.state,
+        "outcome": fleet.outcome,
+        "failure": fleet.failure,
+        "release": fleet.release,
+        "release_on_trial": fleet.is_release_on_trial,
+        "left_version": fleet.left_version,
+        "left_reason": fleet.left_reason,
+        "left_at": left_at.isoformat() if left_at else None,
+    }
 
 
 def _model(model: pb.ModelStatus) -> dict[str, Any]:

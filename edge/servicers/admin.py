@@ -17,7 +17,7 @@ from edge.privacy.approvals import Approvals
 from edge.residency.resident import ResidentModels
 from edge.servicers.approvals import decide_approval, list_approvals
 from edge.servicers.queued import QueuedRuns
-from edge.status import DaemonStatus, StatusBoard
+from edge.status import DaemonStatus, FleetStatus, StatusBoard
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc as pb_grpc
 from runtime.codec.enums import ZONES
@@ -152,9 +152,27 @@ def _encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
         ledger_head=encode_ledger_head(status.ledger_head, status.device or ""),
         uptime_s=status.uptime_s,
         refused_by_gateway=status.is_refused,
+        fleet=_encode_fleet(status.fleet),
     )
     if status.certificate_expires_at is not None:
         answer.certificate_expires_at.FromDatetime(status.certificate_expires_at)
+    return answer
+
+
+def _encode_fleet(fleet: FleetStatus | None) -> pb.FleetStatus | None:
+    if fleet is None:
+        return None
+    answer = pb.FleetStatus(
+        state=fleet.state,
+        outcome=fleet.outcome,
+        failure=fleet.failure,
+        release=fleet.release,
+        is_release_on_trial=fleet.is_release_on_trial,
+        left_version=fleet.left_version,
+        left_reason=fleet.left_reason,
+    )
+    if fleet.left_at is not None:
+        answer.left_at.FromDatetime(fleet.left_at)
     return answer
 
 

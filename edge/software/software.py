@@ -73,6 +73,10 @@ class Software(Protocol):
         """Remove what is not needed any more."""
         ...
 
+    def standing(self) -> SoftwarePointer:
+        """Return how the device stands with releases."""
+        ...
+
 
 def release_of(wanted: Wanted | None) -> ReleaseShape | None:
     """Return the release that a state names; ``None`` for what was installed."""
@@ -121,6 +125,10 @@ class FixedSoftware:
 
     def tidy(self) -> None:
         """Do nothing."""
+
+    def standing(self) -> SoftwarePointer:
+        """Return what was installed."""
+        return SoftwarePointer()
 
 
 class SwitchedSoftware:
@@ -220,8 +228,12 @@ class SwitchedSoftware:
 
     def tidy(self) -> None:
         """Remove releases that neither run nor stand behind what runs."""
-        pointer: SoftwarePointer = self._file.load()
+        pointer = self._file.load()
         self._releases.remove_others({pointer.current, pointer.previous, self._launched.release})
+
+    def standing(self) -> SoftwarePointer:
+        """Return how the device stands with releases."""
+        return self._file.load()
 
 
 def _hash_of(release: ReleaseShape | None) -> str:

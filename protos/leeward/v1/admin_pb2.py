@@ -28,17 +28,17 @@ from leeward.v1 import ledger_pb2 as leeward_dot_v1_dot_ledger__pb2
 from leeward.v1 import zone_pb2 as leeward_dot_v1_dot_zone__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/admin.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eleeward/v1/collaboration.proto\x1a\x17leeward/v1/ledger.proto\x1a\x15leeward/v1/zone.proto\"!\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"<\n\x11LoadModelResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.leeward.v1.ModelStatus\"#\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\">\n\x13UnloadModelResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.leeward.v1.ModelStatus\"A\n\x10PullModelRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"v\n\x11PullModelResponse\x12,\n\x08progress\x18\x01 \x01(\x0b\x32\x18.leeward.v1.PullProgressH\x00\x12+\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x17.leeward.v1.ModelStatusH\x00\x42\x06\n\x04item\";\n\x0cPullProgress\x12\x16\n\x0ereceived_bytes\x18\x01 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\"\x12\n\x10GetStatusRequest\"\xe5\x02\n\x11GetStatusResponse\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x18\n\x10software_version\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12:\n\x16\x63\x65rtificate_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06models\x18\x05 \x03(\x0b\x32\x17.leeward.v1.ModelStatus\x12%\n\x05nodes\x18\x06 \x03(\x0b\x32\x16.leeward.v1.NodeStatus\x12+\n\x0bledger_head\x18\x07 \x01(\x0b\x32\x16.leeward.v1.LedgerHead\x12\x13\n\x0b\x61\x63tive_runs\x18\x08 \x01(\r\x12\x19\n\x11pending_approvals\x18\t \x01(\r\x12\x10\n\x08uptime_s\x18\n \x01(\x01\x12\x1a\n\x12refused_by_gateway\x18\x0b \x01(\x08\"\x98\x02\n\x0bModelStatus\x12\r\n\x05model\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.leeward.v1.ModelState\x12\x12\n\nfile_bytes\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x10\n\x08restarts\x18\x06 \x01(\r\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12)\n\x07traffic\x18\x08 \x01(\x0b\x32\x18.leeward.v1.ModelTraffic\x12\x14\n\x0cmemory_bytes\x18\t \x01(\x04\x12\x30\n\x0clast_used_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc1\x01\n\x0cModelTraffic\x12\r\n\x05slots\x18\x01 \x01(\r\x12\x0f\n\x07running\x18\x02 \x01(\r\x12\x0f\n\x07waiting\x18\x03 \x01(\r\x12\x10\n\x08\x61nswered\x18\x04 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x06 \x01(\x04\x12\x15\n\rcached_tokens\x18\x07 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x08 \x01(\x04\x12\x15\n\rfirst_token_s\x18\t \x01(\x01\"c\n\nNodeStatus\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x1e\n\x04zone\x18\x02 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x11\n\treachable\x18\x03 \x01(\x08\x12\x14\n\x0cround_trip_s\x18\x04 \x01(\x01\",\n\x13\x45xportLedgerRequest\x12\x15\n\rfrom_position\x18\x01 \x01(\x04\">\n\x14\x45xportLedgerResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.leeward.v1.LedgerEntry\"\x16\n\x14ListApprovalsRequest\"G\n\x15ListApprovalsResponse\x12.\n\tapprovals\x18\x01 \x03(\x0b\x32\x1b.leeward.v1.PendingApproval\"\xd9\x01\n\x0fPendingApproval\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\t\x12,\n\x08\x61sked_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"p\n\x15\x44\x65\x63ideApprovalRequest\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x1c.leeward.v1.ApprovalDecision\x12\x12\n\ndecided_by\x18\x03 \x01(\t\"H\n\x16\x44\x65\x63ideApprovalResponse\x12.\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x1c.leeward.v1.ApprovalDecision\"\x13\n\x11ListQueuedRequest\"9\n\x12ListQueuedResponse\x12#\n\x04runs\x18\x01 \x03(\x0b\x32\x15.leeward.v1.QueuedRun*\xa9\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x01\x12\x17\n\x13MODEL_STATE_LOADING\x10\x02\x12\x17\n\x13MODEL_STATE_SERVING\x10\x03\x12\x1a\n\x16MODEL_STATE_RESTARTING\x10\x04\x12\x16\n\x12MODEL_STATE_FAILED\x10\x05*t\n\x10\x41pprovalDecision\x12!\n\x1d\x41PPROVAL_DECISION_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41PPROVAL_DECISION_APPROVED\x10\x01\x12\x1d\n\x19\x41PPROVAL_DECISION_REFUSED\x10\x02\x32\x88\x05\n\x05\x41\x64min\x12H\n\tLoadModel\x12\x1c.leeward.v1.LoadModelRequest\x1a\x1d.leeward.v1.LoadModelResponse\x12N\n\x0bUnloadModel\x12\x1e.leeward.v1.UnloadModelRequest\x1a\x1f.leeward.v1.UnloadModelResponse\x12J\n\tPullModel\x12\x1c.leeward.v1.PullModelRequest\x1a\x1d.leeward.v1.PullModelResponse0\x01\x12H\n\tGetStatus\x12\x1c.leeward.v1.GetStatusRequest\x1a\x1d.leeward.v1.GetStatusResponse\x12S\n\x0c\x45xportLedger\x12\x1f.leeward.v1.ExportLedgerRequest\x1a .leeward.v1.ExportLedgerResponse0\x01\x12T\n\rListApprovals\x12 .leeward.v1.ListApprovalsRequest\x1a!.leeward.v1.ListApprovalsResponse\x12W\n\x0e\x44\x65\x63ideApproval\x12!.leeward.v1.DecideApprovalRequest\x1a\".leeward.v1.DecideApprovalResponse\x12K\n\nListQueued\x12\x1d.leeward.v1.ListQueuedRequest\x1a\x1e.leeward.v1.ListQueuedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/admin.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eleeward/v1/collaboration.proto\x1a\x17leeward/v1/ledger.proto\x1a\x15leeward/v1/zone.proto\"!\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"<\n\x11LoadModelResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.leeward.v1.ModelStatus\"#\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\">\n\x13UnloadModelResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.leeward.v1.ModelStatus\"A\n\x10PullModelRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"v\n\x11PullModelResponse\x12,\n\x08progress\x18\x01 \x01(\x0b\x32\x18.leeward.v1.PullProgressH\x00\x12+\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x17.leeward.v1.ModelStatusH\x00\x42\x06\n\x04item\";\n\x0cPullProgress\x12\x16\n\x0ereceived_bytes\x18\x01 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\"\x12\n\x10GetStatusRequest\"\x8d\x03\n\x11GetStatusResponse\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x18\n\x10software_version\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12:\n\x16\x63\x65rtificate_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06models\x18\x05 \x03(\x0b\x32\x17.leeward.v1.ModelStatus\x12%\n\x05nodes\x18\x06 \x03(\x0b\x32\x16.leeward.v1.NodeStatus\x12+\n\x0bledger_head\x18\x07 \x01(\x0b\x32\x16.leeward.v1.LedgerHead\x12\x13\n\x0b\x61\x63tive_runs\x18\x08 \x01(\r\x12\x19\n\x11pending_approvals\x18\t \x01(\r\x12\x10\n\x08uptime_s\x18\n \x01(\x01\x12\x1a\n\x12refused_by_gateway\x18\x0b \x01(\x08\x12&\n\x05\x66leet\x18\x0c \x01(\x0b\x32\x17.leeward.v1.FleetStatus\"\xc4\x01\n\x0b\x46leetStatus\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x0f\n\x07release\x18\x04 \x01(\t\x12\x1b\n\x13is_release_on_trial\x18\x05 \x01(\x08\x12\x14\n\x0cleft_version\x18\x06 \x01(\t\x12\x13\n\x0bleft_reason\x18\x07 \x01(\t\x12+\n\x07left_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x02\n\x0bModelStatus\x12\r\n\x05model\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.leeward.v1.ModelState\x12\x12\n\nfile_bytes\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x10\n\x08restarts\x18\x06 \x01(\r\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12)\n\x07traffic\x18\x08 \x01(\x0b\x32\x18.leeward.v1.ModelTraffic\x12\x14\n\x0cmemory_bytes\x18\t \x01(\x04\x12\x30\n\x0clast_used_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc1\x01\n\x0cModelTraffic\x12\r\n\x05slots\x18\x01 \x01(\r\x12\x0f\n\x07running\x18\x02 \x01(\r\x12\x0f\n\x07waiting\x18\x03 \x01(\r\x12\x10\n\x08\x61nswered\x18\x04 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x06 \x01(\x04\x12\x15\n\rcached_tokens\x18\x07 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x08 \x01(\x04\x12\x15\n\rfirst_token_s\x18\t \x01(\x01\"c\n\nNodeStatus\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x1e\n\x04zone\x18\x02 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x11\n\treachable\x18\x03 \x01(\x08\x12\x14\n\x0cround_trip_s\x18\x04 \x01(\x01\",\n\x13\x45xportLedgerRequest\x12\x15\n\rfrom_position\x18\x01 \x01(\x04\">\n\x14\x45xportLedgerResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.leeward.v1.LedgerEntry\"\x16\n\x14ListApprovalsRequest\"G\n\x15ListApprovalsResponse\x12.\n\tapprovals\x18\x01 \x03(\x0b\x32\x1b.leeward.v1.PendingApproval\"\xd9\x01\n\x0fPendingApproval\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\t\x12,\n\x08\x61sked_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"p\n\x15\x44\x65\x63ideApprovalRequest\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x1c.leeward.v1.ApprovalDecision\x12\x12\n\ndecided_by\x18\x03 \x01(\t\"H\n\x16\x44\x65\x63ideApprovalResponse\x12.\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x1c.leeward.v1.ApprovalDecision\"\x13\n\x11ListQueuedRequest\"9\n\x12ListQueuedResponse\x12#\n\x04runs\x18\x01 \x03(\x0b\x32\x15.leeward.v1.QueuedRun*\xa9\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x01\x12\x17\n\x13MODEL_STATE_LOADING\x10\x02\x12\x17\n\x13MODEL_STATE_SERVING\x10\x03\x12\x1a\n\x16MODEL_STATE_RESTARTING\x10\x04\x12\x16\n\x12MODEL_STATE_FAILED\x10\x05*t\n\x10\x41pprovalDecision\x12!\n\x1d\x41PPROVAL_DECISION_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41PPROVAL_DECISION_APPROVED\x10\x01\x12\x1d\n\x19\x41PPROVAL_DECISION_REFUSED\x10\x02\x32\x88\x05\n\x05\x41\x64min\x12H\n\tLoadModel\x12\x1c.leeward.v1.LoadModelRequest\x1a\x1d.leeward.v1.LoadModelResponse\x12N\n\x0bUnloadModel\x12\x1e.leeward.v1.UnloadModelRequest\x1a\x1f.leeward.v1.UnloadModelResponse\x12J\n\tPullModel\x12\x1c.leeward.v1.PullModelRequest\x1a\x1d.leeward.v1.PullModelResponse0\x01\x12H\n\tGetStatus\x12\x1c.leeward.v1.GetStatusRequest\x1a\x1d.leeward.v1.GetStatusResponse\x12S\n\x0c\x45xportLedger\x12\x1f.leeward.v1.ExportLedgerRequest\x1a .leeward.v1.ExportLedgerResponse0\x01\x12T\n\rListApprovals\x12 .leeward.v1.ListApprovalsRequest\x1a!.leeward.v1.ListApprovalsResponse\x12W\n\x0e\x44\x65\x63ideApproval\x12!.leeward.v1.DecideApprovalRequest\x1a\".leeward.v1.DecideApprovalResponse\x12K\n\nListQueued\x12\x1d.leeward.v1.ListQueuedRequest\x1a\x1e.leeward.v1.ListQueuedResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leeward.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTATE']._serialized_start=2253
-  _globals['_MODELSTATE']._serialized_end=2422
-  _globals['_APPROVALDECISION']._serialized_start=2424
-  _globals['_APPROVALDECISION']._serialized_end=2540
+  _globals['_MODELSTATE']._serialized_start=2492
+  _globals['_MODELSTATE']._serialized_end=2661
+  _globals['_APPROVALDECISION']._serialized_start=2663
+  _globals['_APPROVALDECISION']._serialized_end=2779
   _globals['_LOADMODELREQUEST']._serialized_start=151
   _globals['_LOADMODELREQUEST']._serialized_end=184
   _globals['_LOADMODELRESPONSE']._serialized_start=186
@@ -56,31 +56,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_start=597
   _globals['_GETSTATUSREQUEST']._serialized_end=615
   _globals['_GETSTATUSRESPONSE']._serialized_start=618
-  _globals['_GETSTATUSRESPONSE']._serialized_end=975
-  _globals['_MODELSTATUS']._serialized_start=978
-  _globals['_MODELSTATUS']._serialized_end=1258
-  _globals['_MODELTRAFFIC']._serialized_start=1261
-  _globals['_MODELTRAFFIC']._serialized_end=1454
-  _globals['_NODESTATUS']._serialized_start=1456
-  _globals['_NODESTATUS']._serialized_end=1555
-  _globals['_EXPORTLEDGERREQUEST']._serialized_start=1557
-  _globals['_EXPORTLEDGERREQUEST']._serialized_end=1601
-  _globals['_EXPORTLEDGERRESPONSE']._serialized_start=1603
-  _globals['_EXPORTLEDGERRESPONSE']._serialized_end=1665
-  _globals['_LISTAPPROVALSREQUEST']._serialized_start=1667
-  _globals['_LISTAPPROVALSREQUEST']._serialized_end=1689
-  _globals['_LISTAPPROVALSRESPONSE']._serialized_start=1691
-  _globals['_LISTAPPROVALSRESPONSE']._serialized_end=1762
-  _globals['_PENDINGAPPROVAL']._serialized_start=1765
-  _globals['_PENDINGAPPROVAL']._serialized_end=1982
-  _globals['_DECIDEAPPROVALREQUEST']._serialized_start=1984
-  _globals['_DECIDEAPPROVALREQUEST']._serialized_end=2096
-  _globals['_DECIDEAPPROVALRESPONSE']._serialized_start=2098
-  _globals['_DECIDEAPPROVALRESPONSE']._serialized_end=2170
-  _globals['_LISTQUEUEDREQUEST']._serialized_start=2172
-  _globals['_LISTQUEUEDREQUEST']._serialized_end=2191
-  _globals['_LISTQUEUEDRESPONSE']._serialized_start=2193
-  _globals['_LISTQUEUEDRESPONSE']._serialized_end=2250
-  _globals['_ADMIN']._serialized_start=2543
-  _globals['_ADMIN']._serialized_end=3191
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1015
+  _globals['_FLEETSTATUS']._serialized_start=1018
+  _globals['_FLEETSTATUS']._serialized_end=1214
+  _globals['_MODELSTATUS']._serialized_start=1217
+  _globals['_MODELSTATUS']._serialized_end=1497
+  _globals['_MODELTRAFFIC']._serialized_start=1500
+  _globals['_MODELTRAFFIC']._serialized_end=1693
+  _globals['_NODESTATUS']._serialized_start=1695
+  _globals['_NODESTATUS']._serialized_end=1794
+  _globals['_EXPORTLEDGERREQUEST']._serialized_start=1796
+  _globals['_EXPORTLEDGERREQUEST']._serialized_end=1840
+  _globals['_EXPORTLEDGERRESPONSE']._serialized_start=1842
+  _globals['_EXPORTLEDGERRESPONSE']._serialized_end=1904
+  _globals['_LISTAPPROVALSREQUEST']._serialized_start=1906
+  _globals['_LISTAPPROVALSREQUEST']._serialized_end=1928
+  _globals['_LISTAPPROVALSRESPONSE']._serialized_start=1930
+  _globals['_LISTAPPROVALSRESPONSE']._serialized_end=2001
+  _globals['_PENDINGAPPROVAL']._serialized_start=2004
+  _globals['_PENDINGAPPROVAL']._serialized_end=2221
+  _globals['_DECIDEAPPROVALREQUEST']._serialized_start=2223
+  _globals['_DECIDEAPPROVALREQUEST']._serialized_end=2335
+  _globals['_DECIDEAPPROVALRESPONSE']._serialized_start=2337
+  _globals['_DECIDEAPPROVALRESPONSE']._serialized_end=2409
+  _globals['_LISTQUEUEDREQUEST']._serialized_start=2411
+  _globals['_LISTQUEUEDREQUEST']._serialized_end=2430
+  _globals['_LISTQUEUEDRESPONSE']._serialized_start=2432
+  _globals['_LISTQUEUEDRESPONSE']._serialized_end=2489
+  _globals['_ADMIN']._serialized_start=2782
+  _globals['_ADMIN']._serialized_end=3430
 # @@protoc_insertion_point(module_scope)

@@ -297,6 +297,7 @@ class GetStatusResponse(_message.Message):
     PENDING_APPROVALS_FIELD_NUMBER: _builtins.int
     UPTIME_S_FIELD_NUMBER: _builtins.int
     REFUSED_BY_GATEWAY_FIELD_NUMBER: _builtins.int
+    FLEET_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     """The daemon's node name."""
     software_version: _builtins.str
@@ -327,6 +328,10 @@ class GetStatusResponse(_message.Message):
     def ledger_head(self) -> _ledger_pb2.LedgerHead:
         """Newest head of the ledger; absent while it is empty."""
 
+    @_builtins.property
+    def fleet(self) -> Global___FleetStatus:
+        """What the device has of its fleet; absent where it is in none."""
+
     def __init__(
         self,
         *,
@@ -341,14 +346,67 @@ class GetStatusResponse(_message.Message):
         pending_approvals: _builtins.int = ...,
         uptime_s: _builtins.float = ...,
         refused_by_gateway: _builtins.bool = ...,
+        fleet: Global___FleetStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_expires_at", b"certificate_expires_at", "ledger_head", b"ledger_head"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_expires_at", b"certificate_expires_at", "fleet", b"fleet", "ledger_head", b"ledger_head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_runs", b"active_runs", "certificate_expires_at", b"certificate_expires_at", "device_id", b"device_id", "ledger_head", b"ledger_head", "models", b"models", "node", b"node", "nodes", b"nodes", "pending_approvals", b"pending_approvals", "refused_by_gateway", b"refused_by_gateway", "software_version", b"software_version", "uptime_s", b"uptime_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_runs", b"active_runs", "certificate_expires_at", b"certificate_expires_at", "device_id", b"device_id", "fleet", b"fleet", "ledger_head", b"ledger_head", "models", b"models", "node", b"node", "nodes", b"nodes", "pending_approvals", b"pending_approvals", "refused_by_gateway", b"refused_by_gateway", "software_version", b"software_version", "uptime_s", b"uptime_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class FleetStatus(_message.Message):
+    """How a device stands with what its fleet wants."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    IS_RELEASE_ON_TRIAL_FIELD_NUMBER: _builtins.int
+    LEFT_VERSION_FIELD_NUMBER: _builtins.int
+    LEFT_REASON_FIELD_NUMBER: _builtins.int
+    LEFT_AT_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """The state on trial or in force, `name@revision`; empty for the device's own configuration."""
+    outcome: _builtins.str
+    """How far the newest order is: none, trying, runs, failed or refused."""
+    failure: _builtins.str
+    """Class name of what was wrong with it; empty for nothing."""
+    release: _builtins.str
+    """SHA-256 of the software release that runs, hexadecimal; empty for what was installed."""
+    is_release_on_trial: _builtins.bool
+    """Whether that release has still to prove itself."""
+    left_version: _builtins.str
+    """Version of the release that was left last; empty for what was installed, or for none."""
+    left_reason: _builtins.str
+    """Why it was left; empty while none ever was."""
+    @_builtins.property
+    def left_at(self) -> _timestamp_pb2.Timestamp:
+        """When, by the device's clock; absent while none ever was."""
+
+    def __init__(
+        self,
+        *,
+        state: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        failure: _builtins.str = ...,
+        release: _builtins.str = ...,
+        is_release_on_trial: _builtins.bool = ...,
+        left_version: _builtins.str = ...,
+        left_reason: _builtins.str = ...,
+        left_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["left_at", b"left_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "is_release_on_trial", b"is_release_on_trial", "left_at", b"left_at", "left_reason", b"left_reason", "left_version", b"left_version", "outcome", b"outcome", "release", b"release", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FleetStatus: _TypeAlias = FleetStatus  # noqa: Y015
 
 @_typing.final
 class ModelStatus(_message.Message):
