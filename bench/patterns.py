@@ -13,7 +13,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,8 +26,11 @@ from bench.machine import describe_machine
 from bench.patterns_figures import difference, figures_of
 from bench.patterns_run import Ran, run_arm
 from bench.patterns_world import Arm, Task, arms_of, tasks_of
+from reference.tabulated.cache import CallCache
 from reference.tabulated.concurrency import gather_some
-from reference.tabulated.nodes import running_nodes, weight_files
+from reference.tabulated.node_calls import NodeCalls, PortOver
+from reference.tabulated.nodes import running_nodes, weight_files, weight_hashes
+from reference.tabulated.world import zone_of
 from reference.weights import WeightsUnusable, onnx_path
 from runtime.clock import Clock, SystemClock
 from runtime.ids import NodeName
@@ -37,11 +41,11 @@ __all__ = ["main", "summary"]
 _NEAR: Final = "tern-m"
 _FAR: Final = "gannet-m"
 _FAR_SMALL: Final = "gannet-s"
-_QUESTIONS: Final = 192
+_QUESTIONS: Final = 480
 _QUICK_QUESTIONS: Final = 64
 _LIMIT_S: Final = 1_500.0
 _QUICK_LIMIT_S: Final = 36.0
-_RUNS_AT_ONCE: Final = 2
+_RUNS_AT_ONCE: Final = 4
 _HALF: Final = 0.5
 
 Results = Mapping[Arm, Sequence[Ran]]
@@ -57,10 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--engine", choices=("gguf", "onnx"), default="gguf", help="which files of the models"
     )
+    parser.add_argument("--questions", type=int, help="how many, a multiple of 16")
+    parser.add_argument(
+        "--calls", type=Path, help="file that keeps the answers: a stopped run goes on from it"
+    )
+    parser.add_argument("--limit-s", type=float, help="no question begins later than this")
     options = parser.parse_args(arguments)
     models = tuple(dict.fromkeys((_NEAR, options.far, _FAR_SMALL)))
-    limit_s = _QUICK_LIMIT_S if options.quick else _LIMIT_S
-    count = _QUICK_QUESTIONS if options.quick else _QUESTIONS
+    limit_s = options.limit_s or (_QUICK_LIMIT_S if options.quick else _LIMIT_S)
+    count = options.questions or (_QUICK_QUESTIONS if options.quick else _QUESTIONS)
     environment = dict(os.environ)  # noqa: TID251 - a program's root
     try:
         files = (
@@ -73,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 arms_of(_NEAR, options.far, _FAR_SMALL),
                 tasks_of(count, options.seed),
                 files,
+                kept=options.calls,
                 limit_s=limit_s,
                 environment=environment,
             )
@@ -106,7 +116,12 @@ def summary(results: Results) -> dict[str, object]:
         if not arm.is_baseline:
             every[key]["minus_all_cloud"] = difference(results[arm], results[baseline])
     cloud = every["all-cloud"]
-    singles = [key for key, arm in named.items() if not (arm.is_baseline or arm.is_double)]
+    singles = [
+        key
+        for key, arm in named.items()
+        # A person knows everything here, so who asks one cannot be compared.
+        if not (arm.is_baseline or arm.is_double or any(one.has_asked for one in results[arm]))
+    ]
     cheap = [
         key
         for key in singles
@@ -141,6 +156,7 @@ async def _measured(
     tasks: tuple[Sequence[Task], Sequence[Task]],
     files: Mapping[str, Path],
     *,
+    kept: Path | None,
     limit_s: float,
     environment: Mapping[str, str],
     clock: Clock | None = None,
@@ -150,23 +166,42 @@ async def _measured(
     ends_at_s = clock.monotonic_s() + limit_s
     results: dict[Arm, list[Ran]] = {arm: [] for arm in arms}
     singles, doubles = tasks
-    with tempfile.TemporaryDirectory(prefix="leeward-patterns-") as work:
-        async with running_nodes(files, Path(work), environment=environment) as nodes:
-            with Progress(console=Console(stderr=True), transient=True) as progress:
-                bar = progress.add_task("patterns", total=len(doubles))
-                for number, double in enumerate(doubles):
-                    both = singles[2 * number : 2 * number + 2]
-                    left_s = max(ends_at_s - clock.monotonic_s(), 0.0)
-                    try:
-                        # The first round counts however long it takes: no figures help nobody.
-                        async with asyncio.timeout(left_s if number else None):
-                            ran = await _round(arms, both, double, nodes, pool=tuple(files))
-                    except TimeoutError:
-                        break
-                    for arm, one in ran:
-                        results[arm].append(one)
-                    progress.advance(bar)
+    async with _ports(files, kept, environment=environment) as nodes:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("patterns", total=len(doubles))
+            for number, double in enumerate(doubles):
+                both = singles[2 * number : 2 * number + 2]
+                left_s = max(ends_at_s - clock.monotonic_s(), 0.0)
+                try:
+                    # The first round counts however long it takes: no figures help nobody.
+                    async with asyncio.timeout(left_s if number else None):
+                        ran = await _round(arms, both, double, nodes, pool=tuple(files))
+                except TimeoutError:
+                    break
+                for arm, one in ran:
+                    results[arm].append(one)
+                progress.advance(bar)
     return results
+
+
+@asynccontextmanager
+async def _ports(
+    files: Mapping[str, Path], kept: Path | None, *, environment: Mapping[str, str]
+) -> AsyncIterator[Mapping[NodeName, ModelPort]]:
+    """Start the daemons; yield a port to each that makes every call once.
+
+    The daemons answer the same call with the same text (``deterministic``, seeds of the
+    executor's), so that arms which share one need it made but once.
+    """
+    hashes = weight_hashes(files)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_context
+        work = Path(enter(tempfile.TemporaryDirectory(prefix="leeward-patterns-")))
+        cache = enter(CallCache(kept or work / "calls.sqlite"))
+        nodes = await stack.enter_async_context(running_nodes(files, work, environment=environment))
+        node_of = {model: NodeName(zone_of(model)) for model in files}
+        calls = NodeCalls(nodes, node_of, weights=hashes, cache=cache)
+        yield {node: PortOver(calls, node) for node in nodes}
 
 
 async def _round(

@@ -29,10 +29,11 @@ def figures_of(ran: Sequence[Ran]) -> dict[str, object]:
         "accuracy_answered": round(
             Proportion(sum(o.right for o in answered), sum(o.of for o in answered)).share, 4
         ),
+        "share_asked_a_person": round(sum(one.has_asked for one in ran) / len(ran), 4),
         "usd_per_thousand": round(1e3 * fsum(one.cost_usd for one in ran) / len(ran), 6),
         "latency_s_median": round(median(one.latency_s for one in ran), 4),
         "calls": round(fsum(one.calls for one in ran) / len(ran), 2),
-        "share_leaving": round(sum(one.bytes_out > 0 for one in ran) / len(ran), 4),
+        "share_leaving": round(sum(bool(one.sent) for one in ran) / len(ran), 4),
         "bytes_leaving": round(fsum(one.bytes_out for one in ran) / len(ran), 1),
         "sensitive_spans_leaving": sum(one.spans_out for one in ran),
         "failures": sorted({one.failure for one in ran if one.failure}),

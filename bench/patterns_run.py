@@ -16,14 +16,21 @@ from runtime.clock import SystemClock
 from runtime.errors import CloudAway, LeakFound, LeewardError
 from runtime.executor.events import AnswerFinished, RunFinished
 from runtime.executor.executor import Executor
+from runtime.executor.limits import Limits
+from runtime.executor.people import PersonAnswer, PersonQuestion
 from runtime.executor.rules import ABSTAINED
-from runtime.ids import NodeName, RequestId, SessionId
-from runtime.ports import ChatMessage, Chunk, GenerateRequest, ModelPort
+from runtime.ids import NodeName, RequestId, SessionId, StepId
+from runtime.planner.estimate import critical_path_s
+from runtime.ports import ChatMessage, Chunk, Completion, GenerateRequest, ModelPort
 
 __all__ = ["Ran", "run_arm"]
 
 _CLOUD: Final = NodeName("cloud")
-_DEADLINE_S: Final = 120.0
+_DEADLINE_S: Final = 3_600.0
+"""Time is no part of what is asked: on a busy machine a call may wait long for its turn."""
+_LIMITS: Final = Limits(
+    step_timeout_s=_DEADLINE_S, first_token_timeout_s=_DEADLINE_S, idle_timeout_s=_DEADLINE_S
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +42,61 @@ class Ran:
     of: int
     cost_usd: float = 0.0
     latency_s: float = 0.0
-    bytes_out: int = 0
-    """Of the texts that the cloud's models were sent."""
+    """Of its calls, each as long as its node took for it alone, along the slowest way."""
+    sent: tuple[str, ...] = ()
+    """The texts that the cloud's models were sent."""
     spans_out: int = 0
-    """Sensitive spans of the request that stood in them, word for word."""
+    """Sensitive spans of the request that stood in them, word for word, however often."""
     calls: int = 0
     failure: str = ""
     has_abstained: bool = False
+    has_asked: bool = False
+    """Whether a person answered."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Of all texts that the cloud's models were sent."""
+        return sum(len(text.encode()) for text in self.sent)
 
 
 @dataclass
+class _Watch:
+    """What passed through the ports of one run."""
+
+    sent: list[str] = field(default_factory=list)
+    latency_s: dict[StepId, float] = field(default_factory=dict)
+    """Of each step's slowest call."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Watched:
-    """A port to the cloud that remembers what passes."""
+    """A port that notes what passes."""
 
     port: ModelPort
-    texts: list[str] = field(default_factory=list)
+    watch: _Watch
+    is_cloud: bool
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
-        self.texts.extend(turn.content for turn in request.messages)
+        if self.is_cloud:
+            self.watch.sent.extend(turn.content for turn in request.messages)
         async for chunk in self.port.generate(request):
+            if isinstance(chunk, Completion) and request.provenance is not None:
+                step, slowest_s = request.provenance.step_id, self.watch.latency_s
+                slowest_s[step] = max(slowest_s.get(step, 0.0), chunk.timings.total_s)
             yield chunk
+
+
+@dataclass
+class _Person:
+    """Implements ``PersonPort``: one who knows; how often they are asked is what counts."""
+
+    task: Task
+    asked: int = 0
+
+    async def answer(self, question: PersonQuestion) -> PersonAnswer:
+        self.asked += 1
+        text = "\n".join(f"Answer: {question.answer}" for question in self.task.questions)
+        return PersonAnswer(text, "person")
 
 
 async def run_arm(
@@ -65,18 +107,20 @@ async def run_arm(
     Args:
         arm: Graph and policy.
         task: What is asked.
-        nodes: The ports of the running nodes.
+        nodes: A port per node.
         pool: The models that the catalog lists.
     """
     asked, catalog = task.asked, catalog_of(pool)
-    watched = _Watched(nodes[_CLOUD])
+    watch, person = _Watch(), _Person(task)
     executor = Executor(
-        {**nodes, _CLOUD: watched},
+        {node: _Watched(port, watch, node == _CLOUD) for node, port in nodes.items()},
         KnownSpans(asked),
         policy=arm.rules,
         catalog=catalog,
         clock=SystemClock(),
         rng=random.Random(0),  # noqa: S311 - jitter of retries
+        limits=_LIMITS,
+        people=person,
     )
     text, receipt = "", None
     try:
@@ -84,7 +128,7 @@ async def run_arm(
         running = executor.run(
             plan,
             (ChatMessage("user", asked.text),),
-            request_id=RequestId(f"{arm.name}/{asked.id}"),
+            request_id=RequestId(asked.id),  # so arms that sample the same draw the same
             session_id=SessionId(asked.id),
             deadline_s=_DEADLINE_S,
         )
@@ -103,11 +147,14 @@ async def run_arm(
         task.right(text),
         len(task.questions),
         cost_usd=receipt.cost_usd,
-        latency_s=receipt.latency_s,
-        bytes_out=sum(len(sent.encode()) for sent in watched.texts),
-        spans_out=_spans_in(task, watched.texts),
+        latency_s=critical_path_s(
+            plan.graph, {step.id: watch.latency_s.get(step.id, 0.0) for step in plan.graph.steps}
+        ),
+        sent=tuple(watch.sent),
+        spans_out=_spans_in(task, watch.sent),
         calls=sum(step.calls for step in receipt.steps),
         has_abstained=text == ABSTAINED,
+        has_asked=person.asked > 0,
     )
 
 

@@ -1,9 +1,10 @@
-"""``leeward edge approvals``: what waits for a person, and the person's answer.
+"""``leeward edge approvals``: what waits for a person, and what the person says.
 
 Only ``show`` prints content, to standard output; nothing of it is kept or logged.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
@@ -20,9 +21,14 @@ from runtime.errors import NotFound, RequestInvalid
 __all__ = ["approvals_app"]
 
 approvals_app = typer.Typer(
-    name="approvals", no_args_is_help=True, help="Requests that wait for a person's yes."
+    name="approvals",
+    no_args_is_help=True,
+    help="Requests that wait for a person: for a yes, or for an answer.",
 )
 IdArgument = Annotated[str, typer.Argument(help="Its id, or the beginning of it.")]
+TextArgument = Annotated[
+    str, typer.Argument(help="The answer; left out or -, it is read from standard input.")
+]
 ByOption = Annotated[
     str, typer.Option("--as", help="Who decides, for the record; default: this account's name.")
 ]
@@ -46,6 +52,7 @@ def list_command(
         rows = [
             (
                 item["id"][:_SHORT_ID],
+                item["wants"],
                 ", ".join(item["categories"]),
                 f"{item['step']} on {item['node']}",
                 item["asked_at"],
@@ -53,7 +60,8 @@ def list_command(
             )
             for item in waiting
         ]
-        table = make_table(("id", "would stay in the text", "for", "asked", "until"), rows)
+        headings = ("id", "waits for", "in the text", "step", "asked", "until")
+        table = make_table(headings, rows)
         show({"approvals": waiting}, table if rows else "nothing waits", as_json=as_json)
 
     run_command(work, as_json=as_json)
@@ -67,14 +75,17 @@ def show_command(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the very text that would leave."""
+    """Show the very text that would leave, or the question."""
 
     def work() -> None:
         item = asyncio.run(_one(daemon_address(config, address), approval))
-        head = (
-            f"{item['id']}: {', '.join(item['categories'])} would go to {item['node']}"
-            f" (step {item['step']}); waits until {item['expires_at']}"
+        categories = ", ".join(item["categories"])
+        what = (
+            f"step {item['step']} on {item['node']} asks"
+            if item["wants"] == "answer"
+            else f"{categories} would go to {item['node']} (step {item['step']})"
         )
+        head = f"{item['id']}: {what}; waits until {item['expires_at']}"
         show(item, head, "", item["content"], as_json=as_json)
 
     run_command(work, as_json=as_json)
@@ -94,6 +105,22 @@ def approve(
 
 
 @approvals_app.command()
+def answer(
+    approval: IdArgument,
+    text: TextArgument = "-",
+    by: ByOption = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+    address: AddressOption = "",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question in a model's place; its caller gets what is written here."""
+    words = sys.stdin.read() if text == "-" else text
+    at = partial(daemon_address, config, address)
+    _decide(approval, by, at, approved=True, answer=words.strip(), as_json=as_json)
+
+
+@approvals_app.command()
 def deny(
     approval: IdArgument,
     by: ByOption = "",
@@ -102,19 +129,26 @@ def deny(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep it here."""
+    """Keep it here; a question stays without an answer."""
     _decide(approval, by, partial(daemon_address, config, address), approved=False, as_json=as_json)
 
 
 def _decide(
-    approval: str, by: str, address: Callable[[], str], *, approved: bool, as_json: bool
+    approval: str,
+    by: str,
+    address: Callable[[], str],
+    *,
+    approved: bool,
+    as_json: bool,
+    answer: str = "",
 ) -> None:
     def work() -> None:
         decided_by = by or account_name()
         stands, approval_id = asyncio.run(
-            _decided(address(), approval, approved=approved, by=decided_by)
+            _decided(address(), approval, approved=approved, by=decided_by, answer=answer)
         )
-        word = "approved" if stands else "refused"
+        yes = "answered" if answer else "approved"
+        word = yes if stands else "refused"
         data = {"id": approval_id, "approved": stands, "decided_by": decided_by}
         late = (
             "" if stands is approved else "; somebody decided before, and the first answer stands"
@@ -126,12 +160,19 @@ def _decide(
     run_command(work, as_json=as_json)
 
 
-async def _decided(listen: str, approval: str, *, approved: bool, by: str) -> tuple[bool, str]:
+async def _decided(
+    listen: str, approval: str, *, approved: bool, by: str, answer: str
+) -> tuple[bool, str]:
     try:
-        approval_id = (await _one(listen, approval))["id"]
+        item = await _one(listen, approval)
+        approval_id = item["id"]
+        if approved and (item["wants"] == "answer") is not bool(answer):
+            words, verb = ("a yes", "approve") if answer else ("an answer", "answer")
+            raise RequestInvalid(f"waits for {words}: `leeward edge approvals {verb}`", field="id")
     except NotFound:
         approval_id = approval  # it may have been decided; the daemon remembers whole ids
-    return await decide_approval(listen, approval_id, approved=approved, by=by), approval_id
+    stands = await decide_approval(listen, approval_id, approved=approved, by=by, answer=answer)
+    return stands, approval_id
 
 
 async def _one(listen: str, beginning: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from edge.capture.settings import CaptureSettings, CaptureShape, capture_setting
 from edge.config_fleet import FleetConfig, FleetShape, fleet_config
 from edge.config_http import HttpTls, HttpTlsShape, http_tls
 from edge.config_outbox import OutboxConfig, OutboxShape, outbox_config
+from edge.config_people import PeopleConfig, PeopleShape, people_config
 from edge.config_routing import RoutingConfig, RoutingShape, routing_config
 from edge.config_sentinel import SentinelConfig, SentinelShape, sentinel_config
 from edge.models.store import resolve_model_file
@@ -112,6 +113,8 @@ class _EdgeShape(Shape):
     """What may be kept of requests whose callers consent; left out, nothing is."""
     guards: str | None = Field(default=None, min_length=1, max_length=4096)
     """File of guards, who judge each text on its way to a model and back; left out: none."""
+    people: PeopleShape | None = None
+    """Lets graphs ask a person of this device (the rule ``person``); left out, they abstain."""
     graph_signers: list[str] | None = Field(default=None, min_length=1, max_length=64)
     """Public key files (PEM, Ed25519) of those who may sign graphs: every file of ``graphs`` then
     needs a signature by one of them. Left out, unsigned graphs load, too."""
@@ -226,6 +229,8 @@ class EdgeConfig:
     """Models for the places of the shipped patterns; ``None`` serves none of them."""
     guards: Path | None = None
     capture: CaptureSettings | None = None
+    people: PeopleConfig | None = None
+    """``None``: no graph asks anybody."""
     fleet: FleetConfig | None = None
     """``None``: nobody sets anything from afar."""
     routing: RoutingConfig | None = None
@@ -278,6 +283,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         graph_signers=_paths(base, shape.graph_signers),
         patterns=places_of(shape.patterns),
         capture=capture_settings(shape.capture),
+        people=people_config(shape.people),
         guards=base / shape.guards if shape.guards else None,
         routing=routing_config(shape.routing, base),
         policy_signers=_paths(base, shape.policy_signers),

@@ -39,6 +39,7 @@ from edge.outbox.calls import KeptCalls
 from edge.outbox.opened import Queue, opened_queue
 from edge.outbox.outbox import Outbox
 from edge.privacy.approvals import Approvals
+from edge.privacy.operators import Operators
 from edge.privacy.releases import EdgeReleases
 from edge.privacy.sketch import ModelSketcher
 from edge.privacy.vault import Vault
@@ -162,7 +163,7 @@ async def begin_life(
         policy=documents.policy,
         catalog=documents.catalog,
         sentinel=sentinel,
-        executor=_executor(ground, config, documents, sentinel, releases),
+        executor=_executor(ground, config, documents, sentinel, releases, approvals),
         healthy=ground.healthy,
         clock=ground.clock,
         observed=ground.tally.counted(ground.metrics.counted),
@@ -229,6 +230,7 @@ def _executor(
     documents: EdgeDocuments,
     sentinel: Sentinel,
     releases: EdgeReleases,
+    approvals: Approvals,
 ) -> Executor:
     ports: dict[NodeName, ModelPort] = {config.name: ground.models}
     cloud = ground.cloud
@@ -259,4 +261,5 @@ def _executor(
         catalog=documents.catalog,
         clock=ground.clock,
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - jitter of retries
+        people=Operators(approvals, wait_s=config.people.wait_s) if config.people else None,
     )

@@ -28,15 +28,19 @@ async def read_approvals(listen: str) -> list[dict[str, Any]]:
         return await read_answer(call, lambda answer: [_plain(item) for item in answer.approvals])
 
 
-async def decide_approval(listen: str, approval_id: str, *, approved: bool, by: str) -> bool:
-    """Say yes or no; return the decision that stands, which is the first.
+async def decide_approval(
+    listen: str, approval_id: str, *, approved: bool, by: str, answer: str = ""
+) -> bool:
+    """Say yes or no, or answer; return the decision that stands, which is the first.
 
     Raises:
         NotFound: Nothing of that name waits.
-        RequestInvalid: ``by`` is not a plain name.
+        RequestInvalid: ``by`` is not a plain name, or an answer is missing or out of place.
     """
     decision = pb.APPROVAL_DECISION_APPROVED if approved else pb.APPROVAL_DECISION_REFUSED
-    request = pb.DecideApprovalRequest(approval_id=approval_id, decision=decision, decided_by=by)
+    request = pb.DecideApprovalRequest(
+        approval_id=approval_id, decision=decision, decided_by=by, answer=answer
+    )
     async with open_local(listen) as channel:
         call = admin_pb2_grpc.AdminStub(channel).DecideApproval(request, timeout=_TIMEOUT_S)
         return await read_answer(
@@ -51,6 +55,7 @@ def _plain(item: pb.PendingApproval) -> dict[str, Any]:
         "step": item.step,
         "node": item.node,
         "categories": list(item.categories),
+        "wants": "answer" if item.wants_answer else "yes",
         "content": item.content,
         "asked_at": item.asked_at.ToDatetime().isoformat(timespec="seconds") + "Z",
         "expires_at": item.expires_at.ToDatetime().isoformat(timespec="seconds") + "Z",

@@ -1,35 +1,36 @@
-"""Requests that wait for a person, who may let content leave as it is.
+"""Requests that wait for a person, who may let content leave as it is, or answer a question.
 
-What the person sees is the very text that would go; it lives in memory only. The ledger holds
-each question and what came of it, by ids and categories. A question that is open when the daemon
+What the person sees is the very text that would go, or the question; it lives in memory only. The
+ledger holds what was asked and what came of it, by ids and categories. What is open when the daemon
 stops is found again by its marker, a file without content, and recorded as refused.
 """
 
 import asyncio
-import json
 import logging
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from edge.privacy.releases import EdgeReleases
+from edge.privacy.waiting import Waiting, marker_of, note_of, read_marker
 from runtime.clock import Clock
 from runtime.collaboration.approval import Question
 from runtime.errors import LedgerUnavailable, LeewardError, NotFound, RequestInvalid
+from runtime.executor.people import PersonAnswer, PersonQuestion
 from runtime.ids import NodeName, RequestId, StepId
 from runtime.labels import Label
-from runtime.ledger.record import ApprovalNote, ApprovalStatus, is_identifier
+from runtime.ledger.record import ApprovalStatus, is_identifier
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.model import ReleaseKind
 from runtime.ports import Provenance
 from runtime.private_files import ensure_private_directory, write_private_file
 
-__all__ = ["Approvals", "Waiting"]
+__all__ = ["Approvals"]
 
 _logger: Final = logging.getLogger("leeward.edge.approvals")
 
@@ -40,30 +41,14 @@ _REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """One request that waits for a person."""
-
-    approval_id: str
-    request_id: RequestId
-    step: StepId
-    """The first step that would read the content elsewhere."""
-    node: NodeName
-    categories: Label
-    content: str = field(repr=False)
-    """The very text that would go."""
-    asked_at: datetime
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class _Open:
     waiting: Waiting
-    answer: asyncio.Future[str | None]
-    """Who said yes; ``None`` is a no."""
+    answer: asyncio.Future[PersonAnswer | None]
+    """Who said yes, and what; ``None`` is a no."""
 
 
 class Approvals:
-    """The edge's ``ApprovalDesk``, and the counter at which a person decides.
+    """The edge's ``ApprovalDesk``, where questions are asked too, and where a person decides.
 
     Args:
         releases: Makes the text that would go.
@@ -104,7 +89,7 @@ class Approvals:
             await asyncio.to_thread(ensure_private_directory, self._directory)
             markers = sorted(await asyncio.to_thread(lambda: list(self._directory.glob("*.json"))))
             for marker in markers:
-                await self._ledger.append(_read_marker(marker))
+                await self._ledger.append(read_marker(marker))
                 await asyncio.to_thread(marker.unlink)
         except OSError as error:
             reason = f"approvals cannot be kept in {self._directory}: {error.strerror}"
@@ -117,18 +102,46 @@ class Approvals:
         Fails closed: no answer in time, a full desk, a text too long to read, a ledger or disk
         that cannot keep the question, all count as a no.
         """
+        said = await self._asked(question.request_id, question.longest_s, self._waiting(question))
+        return None if said is None else said.by
+
+    async def ask_question(self, question: PersonQuestion, longest_s: float) -> PersonAnswer | None:
+        """Wait for a person's answer; fails closed as ``ask`` does.
+
+        Args:
+            question: What is asked.
+            longest_s: How long, seconds.
+        """
+
+        async def waiting() -> Waiting:
+            return self._entry(
+                question.request_id,
+                question.step,
+                question.node,
+                question.label,
+                question.content,
+                longest_s,
+                wants_answer=True,
+            )
+
+        return await self._asked(question.request_id, longest_s, waiting())
+
+    async def _asked(
+        self, request_id: RequestId, longest_s: float, making: Coroutine[None, None, Waiting]
+    ) -> PersonAnswer | None:
         if self._places_taken >= self._at_most:
-            _logger.warning("approvals_full", extra={"request_id": question.request_id})
+            making.close()
+            _logger.warning("approvals_full", extra={"request_id": request_id})
             return None
         self._places_taken += 1
         try:
-            waiting = await self._waiting(question)
+            waiting = await making
             async with self._opened(waiting) as answer:
-                return await self._answered(waiting, answer, question.longest_s)
+                return await self._answered(waiting, answer, longest_s)
         except (LeewardError, OSError) as error:
             _logger.warning(
                 "approval_not_asked",
-                extra={"request_id": question.request_id, "error": type(error).__name__},
+                extra={"request_id": request_id, "error": type(error).__name__},
             )
             return None
         finally:
@@ -138,12 +151,21 @@ class Approvals:
         """Return what waits, oldest first."""
         return tuple(item.waiting for item in self._open.values())
 
-    async def decide(self, approval_id: str, *, approved: bool, decided_by: str) -> bool:
-        """Answer one question; return the decision that stands, which is the first.
+    async def decide(
+        self, approval_id: str, *, approved: bool, decided_by: str, answer: str = ""
+    ) -> bool:
+        """Decide one; return the decision that stands, which is the first.
+
+        Args:
+            approval_id: Which.
+            approved: Whether it may leave; of a question, whether it is answered.
+            decided_by: Who decides, for the record.
+            answer: What is answered to a question.
 
         Raises:
-            NotFound: Nothing of that name waits.
-            RequestInvalid: ``decided_by`` is no identifier.
+            NotFound: Nothing of that name waits, or words come after a decision.
+            RequestInvalid: ``decided_by`` is no identifier, or an answer is missing, out of place
+                or too long.
             LedgerUnavailable: The decision could not be recorded, so it does not count.
         """
         if not decided_by or not is_identifier(decided_by):
@@ -151,35 +173,59 @@ class Approvals:
                 "must be a name without spaces, such as anna.k", field="decided_by"
             )
         if approval_id in self._decided:
+            if answer:
+                raise NotFound("somebody decided before; what they said stands")
             return self._decided[approval_id]
         item = self._open.get(approval_id)
         if item is None or item.answer.done():
             raise NotFound("no request waits under that name; it may have waited too long")
+        _refuse_answer_out_of_place(item.waiting, answer, approved=approved)
         self._remember(approval_id, approved=approved)
-        status = ApprovalStatus.APPROVED if approved else ApprovalStatus.REFUSED
+        yes = ApprovalStatus.ANSWERED if item.waiting.wants_answer else ApprovalStatus.APPROVED
+        status = yes if approved else ApprovalStatus.REFUSED
         try:
-            await self._ledger.append(_note(item.waiting, status, decided_by))
+            await self._ledger.append(note_of(item.waiting, status, decided_by))
         except LedgerUnavailable:
             self._remember(approval_id, approved=False)
             self._settle(item, None)
             raise
-        self._settle(item, decided_by if approved else None)
+        self._settle(item, PersonAnswer(answer, decided_by) if approved else None)
         return approved
 
     async def _waiting(self, question: Question) -> Waiting:
-        content = await self._text_to_go(question)
+        return self._entry(
+            question.request_id,
+            question.wanted.reader.step,
+            question.wanted.reader.node,
+            Label(question.wanted.categories),
+            await self._text_to_go(question),
+            question.longest_s,
+        )
+
+    def _entry(
+        self,
+        request_id: RequestId,
+        step: StepId,
+        node: NodeName,
+        categories: Label,
+        content: str,
+        longest_s: float,
+        *,
+        wants_answer: bool = False,
+    ) -> Waiting:
         if len(content) > _LONGEST_CONTENT:
             raise RequestInvalid("is longer than a person reads", field="content")
         asked_at = self._clock.now()
         return Waiting(
             self._new_id(),
-            question.request_id,
-            question.wanted.reader.step,
-            question.wanted.reader.node,
-            Label(question.wanted.categories),
+            request_id,
+            step,
+            node,
+            categories,
             content,
             asked_at,
-            asked_at + timedelta(seconds=question.longest_s),
+            asked_at + timedelta(seconds=longest_s),
+            wants_answer,
         )
 
     async def _text_to_go(self, question: Question) -> str:
@@ -201,12 +247,12 @@ class Approvals:
         return "\n\n".join(f"[{turn.role}] {turn.content}" for turn in messages)
 
     @asynccontextmanager
-    async def _opened(self, waiting: Waiting) -> AsyncIterator[asyncio.Future[str | None]]:
+    async def _opened(self, waiting: Waiting) -> AsyncIterator[asyncio.Future[PersonAnswer | None]]:
         """Record the question, durably, and show it for as long as the block lasts."""
         marker = self._directory / f"{waiting.approval_id}.json"
-        await asyncio.to_thread(write_private_file, marker, _marker(waiting))
+        await asyncio.to_thread(write_private_file, marker, marker_of(waiting))
         try:
-            await self._ledger.append(_note(waiting, ApprovalStatus.ASKED))
+            await self._ledger.append(note_of(waiting, ApprovalStatus.ASKED))
             item = _Open(waiting, asyncio.get_running_loop().create_future())
             self._open[waiting.approval_id] = item
             try:
@@ -217,12 +263,12 @@ class Approvals:
             marker.unlink(missing_ok=True)
 
     async def _answered(
-        self, waiting: Waiting, answer: asyncio.Future[str | None], longest_s: float
-    ) -> str | None:
+        self, waiting: Waiting, answer: asyncio.Future[PersonAnswer | None], longest_s: float
+    ) -> PersonAnswer | None:
         status: ApprovalStatus | None = ApprovalStatus.WITHDRAWN
         try:
             async with asyncio.timeout(longest_s):
-                approver = await asyncio.shield(answer)
+                said = await asyncio.shield(answer)
             status = None  # whoever decided has recorded it
         except TimeoutError:
             if waiting.approval_id in self._decided:
@@ -231,10 +277,10 @@ class Approvals:
             status = ApprovalStatus.EXPIRED
             return None
         else:
-            return approver
+            return said
         finally:
             if status is not None:
-                self._ledger.note(_note(waiting, status))
+                self._ledger.note(note_of(waiting, status))
 
     def _remember(self, approval_id: str, *, approved: bool) -> None:
         self._decided[approval_id] = approved
@@ -242,43 +288,15 @@ class Approvals:
             self._decided.popitem(last=False)
 
     @staticmethod
-    def _settle(item: _Open, approver: str | None) -> None:
+    def _settle(item: _Open, said: PersonAnswer | None) -> None:
         if not item.answer.done():
-            item.answer.set_result(approver)
+            item.answer.set_result(said)
 
 
-def _note(waiting: Waiting, status: ApprovalStatus, approver: str = "") -> ApprovalNote:
-    return ApprovalNote(
-        waiting.approval_id,
-        waiting.request_id,
-        waiting.node,
-        waiting.categories,
-        status,
-        approver,
-    )
-
-
-def _marker(waiting: Waiting) -> bytes:
-    fields = {
-        "approval": waiting.approval_id,
-        "request": waiting.request_id,
-        "node": waiting.node,
-        "categories": waiting.categories.names(),
-    }
-    return json.dumps(fields).encode()
-
-
-def _read_marker(path: Path) -> ApprovalNote:
-    """Return the note for an open question; one whose marker cannot be read has its name only."""
-    try:
-        fields = json.loads(path.read_bytes())
-        return ApprovalNote(
-            str(fields["approval"]),
-            RequestId(str(fields["request"])),
-            NodeName(str(fields["node"])),
-            Label.of(*fields["categories"]),
-            ApprovalStatus.RESTARTED,
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        nobody = RequestId("")
-        return ApprovalNote(path.stem, nobody, NodeName(""), Label(), ApprovalStatus.RESTARTED)
+def _refuse_answer_out_of_place(waiting: Waiting, answer: str, *, approved: bool) -> None:
+    if len(answer) > _LONGEST_CONTENT:
+        raise RequestInvalid("is longer than an answer may be", field="answer")
+    if waiting.wants_answer and approved and not answer.strip():
+        raise RequestInvalid("is missing: this request waits for words, not a yes", field="answer")
+    if answer and not (waiting.wants_answer and approved):
+        raise RequestInvalid("goes with a yes to a question only: leave it out", field="answer")

@@ -2,7 +2,8 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from edge.privacy.approvals import Approvals, Waiting
+from edge.privacy.approvals import Approvals
+from edge.privacy.waiting import Waiting
 from leeward.v1 import admin_pb2 as pb
 from runtime.errors import RequestInvalid
 
@@ -10,7 +11,7 @@ __all__ = ["decide_approval", "list_approvals"]
 
 
 def list_approvals(approvals: Approvals) -> pb.ListApprovalsResponse:
-    """Return what waits, oldest first, with the very texts that would go."""
+    """Return what waits, oldest first, with the very texts that would go, and the questions."""
     return pb.ListApprovalsResponse(approvals=[_encode(item) for item in approvals.pending()])
 
 
@@ -20,7 +21,8 @@ async def decide_approval(
     """Answer one; the first answer stands.
 
     Raises:
-        RequestInvalid: The decision is neither yes nor no, or nobody is named.
+        RequestInvalid: The decision is neither yes nor no, nobody is named, or an answer is
+            missing or out of place.
         NotFound: Nothing of that name waits.
         LedgerUnavailable: The decision could not be recorded, so it does not count.
     """
@@ -30,6 +32,7 @@ async def decide_approval(
         request.approval_id,
         approved=request.decision == pb.APPROVAL_DECISION_APPROVED,
         decided_by=request.decided_by,
+        answer=request.answer,
     )
     return pb.DecideApprovalResponse(
         decision=pb.APPROVAL_DECISION_APPROVED if approved else pb.APPROVAL_DECISION_REFUSED
@@ -49,4 +52,5 @@ def _encode(item: Waiting) -> pb.PendingApproval:
         content=item.content,
         asked_at=asked_at,
         expires_at=expires_at,
+        wants_answer=item.wants_answer,
     )

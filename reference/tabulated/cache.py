@@ -27,9 +27,16 @@ CREATE TABLE IF NOT EXISTS calls (
     prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
     latency_us INTEGER NOT NULL,
-    finish TEXT NOT NULL
+    finish TEXT NOT NULL,
+    logprob_sum REAL NOT NULL DEFAULT 0,
+    logprob_count INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID
 """
+_YOUNGER: Final = {
+    "logprob_sum": "REAL NOT NULL DEFAULT 0",
+    "logprob_count": "INTEGER NOT NULL DEFAULT 0",
+}
+"""Columns that files of before do not have."""
 _COMMIT_EVERY: Final = 32
 
 
@@ -44,6 +51,9 @@ class CallResult:
     """At the node, without waiting behind other calls, microseconds."""
     finish: str
     """Why the model stopped, as ``FinishReason`` names it."""
+    logprob_sum: float = 0.0
+    """Of the log-probabilities of its tokens, where they were asked for."""
+    logprob_count: int = 0
 
 
 def call_key(weights_sha256: str, messages: Sequence[ChatMessage], sampling: Sampling) -> bytes:
@@ -69,6 +79,9 @@ class CallCache:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.execute(_SCHEMA)
+        there = {row[1] for row in self._connection.execute("PRAGMA table_info(calls)")}
+        for column in _YOUNGER.keys() - there:
+            self._connection.execute(f"ALTER TABLE calls ADD COLUMN {column} {_YOUNGER[column]}")
         self._connection.commit()
         self._uncommitted = 0
 
@@ -91,8 +104,8 @@ class CallCache:
     def get(self, key: bytes) -> CallResult | None:
         """Return a stored call, or None."""
         row = self._connection.execute(
-            "SELECT text, prompt_tokens, completion_tokens, latency_us, finish"
-            " FROM calls WHERE key = ?",
+            "SELECT text, prompt_tokens, completion_tokens, latency_us, finish, logprob_sum,"
+            " logprob_count FROM calls WHERE key = ?",
             (key,),
         ).fetchone()
         return None if row is None else CallResult(*row)
@@ -100,7 +113,7 @@ class CallCache:
     def put(self, key: bytes, result: CallResult) -> None:
         """Store a complete call; the first answer to a key stays."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 key,
                 result.text,
@@ -108,6 +121,8 @@ class CallCache:
                 result.completion_tokens,
                 result.latency_us,
                 result.finish,
+                result.logprob_sum,
+                result.logprob_count,
             ),
         )
         self._uncommitted += 1

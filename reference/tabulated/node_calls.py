@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
+from math import fsum
 from typing import Final
 
 from reference.tabulated.cache import CallCache, CallResult, call_key
@@ -22,6 +23,7 @@ from runtime.ports import (
     ModelPort,
     TextDelta,
     Timings,
+    TokenLogprob,
     Usage,
 )
 
@@ -135,12 +137,14 @@ async def live_call(port: ModelPort, request: GenerateRequest) -> CallResult:
         LeewardError: What the node reported.
     """
     parts: list[str] = []
+    logprobs: list[float] = []
     completion: Completion | None = None
     async for chunk in port.generate(request):
         if isinstance(chunk, Completion):
             completion = chunk
         else:
             parts.append(chunk.text)
+            logprobs += [token.logprob for token in chunk.logprobs]
     if completion is None:
         raise StreamBroken("the stream ended without its completion")
     timings = completion.timings
@@ -150,7 +154,17 @@ async def live_call(port: ModelPort, request: GenerateRequest) -> CallResult:
         completion_tokens=completion.usage.completion_tokens,
         latency_us=round((timings.total_s - timings.queued_s) * 1e6),
         finish=completion.finish_reason.value,
+        logprob_sum=fsum(logprobs),
+        logprob_count=len(logprobs),
     )
+
+
+def _tokens_of(result: CallResult) -> tuple[TokenLogprob, ...]:
+    """Return as many tokens as the answer had, each as likely as they were on average."""
+    if not result.logprob_count:
+        return ()
+    mean = result.logprob_sum / result.logprob_count
+    return (TokenLogprob("", mean),) * result.logprob_count
 
 
 class PortOver:
@@ -169,7 +183,7 @@ class PortOver:
         """Stream an answer in one piece."""
         result = await self._calls.call(request)
         if result.text:
-            yield TextDelta(result.text, result.completion_tokens)
+            yield TextDelta(result.text, result.completion_tokens, _tokens_of(result))
         latency_s = result.latency_us / 1e6
         yield Completion(
             FinishReason(result.finish),

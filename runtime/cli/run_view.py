@@ -95,7 +95,7 @@ def _cells(step: Mapping[str, Any]) -> Iterator[str | Text]:
     calls = f" x{step['calls']}" if step["calls"] > 1 else ""
     yield f"  {step['step']}{calls}"
     yield Text(step["node"], style="cyan" if step["zone"] == "cloud" else "green")
-    yield step["model"]
+    yield f"by {step['person']}" if step.get("person") else step["model"]
     yield f"{step['form']} {_label(step['label'])}"
     estimated = "~" if usage["estimated"] else ""
     yield f"{estimated}{usage['prompt_tokens']}+{usage['completion_tokens']}"

@@ -123,6 +123,7 @@ RULES: Final = EnumPairs(
         graph_pb2.RULE_PARAGRAPHS: Rule.PARAGRAPHS,
         graph_pb2.RULE_ABSTAIN: Rule.ABSTAIN,
         graph_pb2.RULE_VOTE: Rule.VOTE,
+        graph_pb2.RULE_PERSON: Rule.PERSON,
     }
 )
 COMPARISONS: Final = EnumPairs(

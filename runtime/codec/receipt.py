@@ -77,6 +77,7 @@ def encode_receipt_step(step: ReceiptStep) -> receipt_pb2.ReceiptStep:
         ledger_positions=step.ledger_positions,
         left_bytes=step.left_bytes,
         fell_back_from=step.fell_back_from or "",
+        person=step.person,
     )
 
 
@@ -104,4 +105,5 @@ def decode_receipt_step(message: receipt_pb2.ReceiptStep, field: str) -> Receipt
         ),
         left_bytes=bounds.whole(message.left_bytes, f"{field}.left_bytes"),
         fell_back_from=NodeName(fell_back_from) if fell_back_from else None,
+        person=bounds.optional_name(message.person, f"{field}.person"),
     )

@@ -135,6 +135,8 @@ class ReceiptStep:
     left_bytes: int = 0
     """Of the calls that left the edge, as the ledger counts them."""
     fell_back_from: NodeName | None = None
+    person: str = ""
+    """Who answered in a model's place, as they named themselves."""
 
 
 @dataclass(frozen=True, slots=True)

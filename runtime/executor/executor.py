@@ -37,6 +37,7 @@ from runtime.executor.events import (
 from runtime.executor.inputs import Inputs
 from runtime.executor.limits import Limits
 from runtime.executor.outputs import fired_edges
+from runtime.executor.people import PersonPort
 from runtime.executor.receipt import finish_reason_of, receipt_of, receipt_step_of
 from runtime.executor.rule_step import RulePlayer
 from runtime.executor.step import StepJob, StepOutcome, StepRunner, first_failure
@@ -72,6 +73,7 @@ class Executor:
         rng: Where the jitter of retries is drawn from.
         limits: Bounds of every run.
         sleep: Waits the given seconds.
+        people: Brings questions before a person; without it, the rule ``person`` abstains.
     """
 
     def __init__(
@@ -85,12 +87,14 @@ class Executor:
         rng: random.Random,
         limits: Limits | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        people: PersonPort | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._releases = releases
         self._policy = policy
         self._catalog = catalog
         self._clock = clock
+        self._people = people
         self._caller = Caller(models, clock, rng=rng, limits=self._limits, sleep=sleep)
 
     async def run(
@@ -159,6 +163,7 @@ class Executor:
             channel=channel,
             deadline_at_s=self._clock.monotonic_s() + deadline_s,
             parallel_calls=self._limits.parallel_calls,
+            people=self._people,
         )
         # A TaskGroup cannot span a `yield` (it would cancel whoever iterates), so the run has a
         # task of its own, which holds the group, and which this generator outlives in any case.
@@ -209,6 +214,7 @@ class _Run:
         channel: EventChannel,
         deadline_at_s: float,
         parallel_calls: int,
+        people: PersonPort | None,
     ) -> None:
         self._plan = plan
         self._graph = plan.graph
@@ -226,7 +232,12 @@ class _Run:
         )
         self._inputs = Inputs(plan, messages, provenance, releases, tools=tools)
         self._rules = RulePlayer(
-            self._inputs, releases, channel=channel, monotonic_s=clock.monotonic_s
+            self._inputs,
+            releases,
+            channel=channel,
+            monotonic_s=clock.monotonic_s,
+            deadline_at_s=deadline_at_s,
+            people=people,
         )
         self._runner = StepRunner(
             caller,

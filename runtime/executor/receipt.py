@@ -43,6 +43,7 @@ def receipt_step_of(
         ledger_positions=tuple(sorted(progress.positions)),
         left_bytes=progress.left_bytes,
         fell_back_from=outcome.fell_back_from,
+        person=outcome.person,
     )
 
 

@@ -69,7 +69,7 @@ def play_rule(
             return RuleOutcome(last, {"verdict": _schema_verdict(last, json_schema)})
         case Rule.PARAGRAPHS:
             return _divided(paragraphs_of(question), private)
-        case Rule.ABSTAIN:
+        case Rule.ABSTAIN | Rule.PERSON:  # what remains where no person answers
             return RuleOutcome(ABSTAINED)
 
 

@@ -96,6 +96,8 @@ class StepOutcome:
     progress: Progress
     started_at_s: float
     finished_at_s: float
+    person: str = ""
+    """Who answered, where a person did."""
 
 
 class StepRunner:

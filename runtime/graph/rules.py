@@ -35,6 +35,8 @@ class Rule(Enum):
     """Splits the request at its line breaks."""
     ABSTAIN = "abstain"
     """Says in place of an answer that there is none that could be relied on."""
+    PERSON = "person"
+    """Asks a person of the node that runs the graph; where nobody answers, it abstains."""
 
 
 OutputKind = Literal["number", "enum", "list"]
@@ -49,6 +51,7 @@ RULE_ROLES: Final[Mapping[Rule, frozenset[Role]]] = MappingProxyType(
         Rule.SCHEMA: frozenset({Role.VERIFIER, Role.GUARD}),
         Rule.PARAGRAPHS: frozenset({Role.DIVIDER}),
         Rule.ABSTAIN: frozenset({Role.GUARD}),
+        Rule.PERSON: frozenset({Role.GUARD}),
     }
 )
 """The roles that each rule can take."""
@@ -63,6 +66,7 @@ RULE_OUTPUTS: Final[Mapping[Rule, Mapping[str, OutputKind]]] = MappingProxyType(
         Rule.SCHEMA: {"verdict": "enum"},
         Rule.PARAGRAPHS: {"parts": "list", "open": "list", "private": "list"},
         Rule.ABSTAIN: {},
+        Rule.PERSON: {},
     }
 )
 """What a step that plays a rule may declare: ``open`` paragraphs hold nothing sensitive,

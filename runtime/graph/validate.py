@@ -182,12 +182,27 @@ def _rule_problems(graph: Graph, step: Step, rule: Rule) -> Iterator[Problem]:
         yield Problem((*here, field), "is for models; a rule plays this step: leave it out")
     if rule is not Rule.PARAGRAPHS and not graph.incoming[step.id]:
         yield Problem(here, f"has no answer that the rule {rule.value} could read; add an edge")
+    if rule is Rule.PERSON:
+        yield from _person_problems(graph, step)
     for output in step.outputs:
         for reason in _rule_output_reasons(rule, output):
             yield Problem((*here, "outputs", output.name), reason)
     problem = schema_problem(step.sampling.json_schema) if rule is Rule.SCHEMA else None
     if problem is not None:
         yield Problem((*here, "sampling", "json_schema"), problem)
+
+
+def _person_problems(graph: Graph, step: Step) -> Iterator[Problem]:
+    """What a person wrote, from what they know, is for the caller: no model reads it."""
+    behind, waiting = set[str](), [step.id]
+    while waiting:
+        new = [e.target for e in graph.outgoing[waiting.pop()] if e.target not in behind]
+        behind.update(new)
+        waiting += new
+    for other in graph.steps:
+        if other.id in behind and other.rule is None:
+            reason = f'is behind "{step.id}", where a person answers: only rules may stand there'
+            yield Problem(("steps", other.id), reason)
 
 
 def _rule_output_reasons(rule: Rule, output: Output) -> Iterator[str]:

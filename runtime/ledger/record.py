@@ -72,10 +72,12 @@ class ControlPurpose(Enum):
 
 
 class ApprovalStatus(Enum):
-    """What became of an approval."""
+    """What became of a request that waited for a person."""
 
     ASKED = "asked"
     APPROVED = "approved"
+    ANSWERED = "answered"
+    """A person wrote the answer; nothing left for it."""
     REFUSED = "refused"
     EXPIRED = "expired"
     """Nobody answered in time."""
@@ -164,14 +166,14 @@ class KeyChanged:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalNote:
-    """A person was asked whether content may leave, or what came of it."""
+    """A person was asked whether content may leave, or for an answer; or what came of it."""
 
     approval_id: str
     request_id: RequestId
     node: NodeName
-    """Who would receive it."""
+    """Who would receive it; of a question, the node that asked."""
     categories: Label
-    """What would stay in the text."""
+    """What would stay in the text; of a question, the label of what was shown."""
     status: ApprovalStatus
     approver: str = ""
     """Who answered, as they named themselves."""

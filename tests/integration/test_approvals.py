@@ -10,8 +10,10 @@ import pytest
 import pytest_asyncio
 
 from runtime.errors import LeewardError
+from runtime.executor.rules import ABSTAINED
+from runtime.graph.document import parse_graph
 from runtime.testing.faulty_house import FORGIVING_POLICY, FaultyHouse, Told, ask, running_house
-from runtime.testing.local_roles import CommandResult, leeward
+from runtime.testing.local_roles import CommandResult, edit_yaml, leeward
 from runtime.testing.scripted_provider import Script
 
 pytestmark = [
@@ -105,3 +107,49 @@ async def test_an_edge_that_is_killed_while_it_asks_records_a_no_when_it_comes_b
     ]
     assert late.exit_code == 16
     assert house.provider.calls == []
+
+
+ASK_PERSON = parse_graph("""
+leeward: graph/v1
+name: ask-person
+steps:
+  near: {role: assistant, model: tern-s, max_tokens: 8}
+  person: {role: guard, rule: person}
+edges: [near -> person]
+""")
+
+
+async def test_what_a_person_answers_on_the_command_line_is_what_the_caller_gets(
+    house: FaultyHouse,
+) -> None:
+    house.play(Script())
+    edge = house.layout.edge_config
+    before = len(await notes(house))
+    silent = await ask(house.edge, ASK_PERSON, TEXT, timeout_s=60)
+    edit_yaml(edge, edge, {"people": {"wait_s": 100}})
+    await house.roles.kill("edge")
+    house.edge = (await house.roles.serve("edge", "edge", edge))["grpc"]
+
+    asking = asyncio.create_task(ask(house.edge, ASK_PERSON, TEXT, timeout_s=150))
+    question = await pending(house.edge)
+    shown = await approvals(house.edge, "show", question)
+    yes = await approvals(house.edge, "approve", question, "--as", "dr.may")
+    said = await approvals(house.edge, "answer", question, "Anna takes 21.", "--as", "dr.may")
+    told: Told = await asking
+
+    assert silent.answer == ABSTAINED  # without `people` nobody is asked
+    assert f"[question] {TEXT}" in " ".join(shown.stdout.split())
+    assert yes.exit_code == 15
+    assert "waits for an answer: `leeward edge approvals answer`" in yes.stderr
+    assert (said.exit_code, said.stderr) == (0, "")
+    assert told.answer == "Anna takes 21."
+    assert [step.person for step in told.receipt.steps] == ["", "dr.may"]
+    assert not told.receipt.left_the_edge
+    assert house.provider.calls == []
+    assert [(note["status"], note["approver"]) for note in (await notes(house))[before:]] == [
+        ("asked", ""),
+        ("answered", "dr.may"),
+    ]
+    log = house.roles.log("edge").read_text()
+    assert "21" not in [word.strip(".") for word in log.split()]
+    assert "Kowalska" not in log

@@ -647,7 +647,7 @@ Global___ListApprovalsResponse: _TypeAlias = ListApprovalsResponse  # noqa: Y015
 
 @_typing.final
 class PendingApproval(_message.Message):
-    """One release that waits for a person."""
+    """One release, or one question of a graph, that waits for a person."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -659,6 +659,7 @@ class PendingApproval(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     ASKED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    WANTS_ANSWER_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
     """Names the approval."""
     request_id: _builtins.str
@@ -666,14 +667,16 @@ class PendingApproval(_message.Message):
     step: _builtins.str
     """The step that would read the content."""
     node: _builtins.str
-    """The node that would receive it."""
+    """The node that would receive it; of a question, the node that asks."""
     content: _builtins.str
-    """The very text that would go, for the person to read. The only place where the contract shows
-    content to an operator.
+    """The very text that would go, or the question, for the person to read. The only place where the
+    contract shows content to an operator.
     """
+    wants_answer: _builtins.bool
+    """Whether an answer is waited for, and not a yes: nothing would leave."""
     @_builtins.property
     def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What would be allowed to go."""
+        """What would be allowed to go; of a question, the label of what is shown."""
 
     @_builtins.property
     def asked_at(self) -> _timestamp_pb2.Timestamp:
@@ -694,10 +697,11 @@ class PendingApproval(_message.Message):
         content: _builtins.str = ...,
         asked_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        wants_answer: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "asked_at", b"asked_at", "categories", b"categories", "content", b"content", "expires_at", b"expires_at", "node", b"node", "request_id", b"request_id", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "asked_at", b"asked_at", "categories", b"categories", "content", b"content", "expires_at", b"expires_at", "node", b"node", "request_id", b"request_id", "step", b"step", "wants_answer", b"wants_answer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -712,22 +716,26 @@ class DecideApprovalRequest(_message.Message):
     APPROVAL_ID_FIELD_NUMBER: _builtins.int
     DECISION_FIELD_NUMBER: _builtins.int
     DECIDED_BY_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
     """Which approval."""
     decision: Global___ApprovalDecision.ValueType
-    """Yes or no."""
+    """Yes or no; yes where `answer` answers a question."""
     decided_by: _builtins.str
     """Who answered, as the audit record shows it."""
+    answer: _builtins.str
+    """The answer to the question of a graph; empty for a release, and for a no."""
     def __init__(
         self,
         *,
         approval_id: _builtins.str = ...,
         decision: Global___ApprovalDecision.ValueType = ...,
         decided_by: _builtins.str = ...,
+        answer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "decided_by", b"decided_by", "decision", b"decision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approval_id", b"approval_id", "decided_by", b"decided_by", "decision", b"decision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

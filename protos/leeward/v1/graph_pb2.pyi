@@ -88,6 +88,8 @@ class _RuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rule.ValueType],
     """Says in place of an answer that there is none that could be relied on."""
     RULE_VOTE: _Rule.ValueType  # 8
     """Passes on the answer that most of all samples agree with."""
+    RULE_PERSON: _Rule.ValueType  # 9
+    """Asks a person of the node that runs the graph."""
 
 class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
     """What a step without a model does with the answers it reads."""
@@ -110,6 +112,8 @@ RULE_ABSTAIN: Rule.ValueType  # 7
 """Says in place of an answer that there is none that could be relied on."""
 RULE_VOTE: Rule.ValueType  # 8
 """Passes on the answer that most of all samples agree with."""
+RULE_PERSON: Rule.ValueType  # 9
+"""Asks a person of the node that runs the graph."""
 Global___Rule: _TypeAlias = Rule  # noqa: Y015
 
 class _Comparison:

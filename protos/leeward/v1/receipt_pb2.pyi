@@ -117,6 +117,7 @@ class ReceiptStep(_message.Message):
     LEDGER_POSITIONS_FIELD_NUMBER: _builtins.int
     FELL_BACK_FROM_FIELD_NUMBER: _builtins.int
     LEFT_BYTES_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
     step: _builtins.str
     """The step."""
     role: _builtins.str
@@ -141,6 +142,8 @@ class ReceiptStep(_message.Message):
     """The cloud node that failed before this one took over; empty when none did."""
     left_bytes: _builtins.int
     """Bytes of the calls that left the edge, as the ledger counts them."""
+    person: _builtins.str
+    """The person who answered, as they named themselves; empty where none did."""
     @_builtins.property
     def label(self) -> _label_pb2.Label:
         """Label of what the node received."""
@@ -176,10 +179,11 @@ class ReceiptStep(_message.Message):
         ledger_positions: _abc.Iterable[_builtins.int] | None = ...,
         fell_back_from: _builtins.str = ...,
         left_bytes: _builtins.int = ...,
+        person: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "fell_back_from", b"fell_back_from", "finish_reason", b"finish_reason", "first_token_s", b"first_token_s", "form", b"form", "label", b"label", "latency_s", b"latency_s", "ledger_positions", b"ledger_positions", "left_bytes", b"left_bytes", "model", b"model", "node", b"node", "releases", b"releases", "role", b"role", "step", b"step", "usage", b"usage", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "fell_back_from", b"fell_back_from", "finish_reason", b"finish_reason", "first_token_s", b"first_token_s", "form", b"form", "label", b"label", "latency_s", b"latency_s", "ledger_positions", b"ledger_positions", "left_bytes", b"left_bytes", "model", b"model", "node", b"node", "person", b"person", "releases", b"releases", "role", b"role", "step", b"step", "usage", b"usage", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

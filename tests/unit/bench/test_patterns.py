@@ -7,9 +7,12 @@ from bench.patterns_world import Arm, Task, arms_of, tasks_of
 ARMS = arms_of("tern-m", "gannet-m", "gannet-s")
 
 
-def ran(right: int, usd: float, *, spans: int = 0) -> list[Ran]:
+def ran(right: int, usd: float, *, spans: int = 0, has_asked: bool = False) -> list[Ran]:
     """Ten tasks of one question."""
-    return [Ran(int(place < right), 1, cost_usd=usd, spans_out=spans) for place in range(10)]
+    return [
+        Ran(int(place < right), 1, cost_usd=usd, spans_out=spans, has_asked=has_asked)
+        for place in range(10)
+    ]
 
 
 def results(**told: list[Ran]) -> dict[Arm, list[Ran]]:
@@ -23,10 +26,11 @@ def test_the_best_at_half_cost_is_cheap_and_the_one_kept_leaks_nothing() -> None
             draft_then_refine=ran(10, 0.9, spans=1),
             cascade_confidence=ran(9, 0.5, spans=1),
             redact_and_restore=ran(8, 1.0),
+            escalate=ran(10, 0.1, has_asked=True),
         )
     )
 
-    assert figures["patterns"] == 13
+    assert figures["patterns"] == 14
     assert figures["best_at_half_cost"] == "cascade-confidence"
     assert figures["best_at_half_cost_minus_all_cloud"] == 0.1
     assert (figures["kept_by"], figures["accuracy_kept_without_leak"]) == (

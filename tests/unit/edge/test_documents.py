@@ -124,7 +124,7 @@ def test_a_model_with_an_adapter_is_in_the_catalog_as_its_model_is(device: Path)
 def test_patterns_are_served_that_the_catalog_has_models_for(device: Path) -> None:
     documents = load_documents(config(device))
 
-    assert list(documents.patterns) == ["abstain"]
+    assert list(documents.patterns) == ["abstain", "escalate"]
     assert documents.patterns["abstain"].steps[0].model == "small"
 
 

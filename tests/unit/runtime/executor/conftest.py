@@ -9,6 +9,7 @@ import pytest
 from runtime.executor.events import AnswerDelta, AnswerFinished, Event, Receipt, RunFinished
 from runtime.executor.executor import Executor
 from runtime.executor.limits import Limits
+from runtime.executor.people import PersonPort
 from runtime.ids import RequestId, SessionId, StepId
 from runtime.planner.model import Plan
 from runtime.policy.model import Policy
@@ -27,6 +28,7 @@ class Bench:
     releases: FakeReleases = field(default_factory=FakeReleases)
     policy: Policy = POLICY
     limits: Limits = field(default_factory=Limits)
+    people: PersonPort | None = None
 
     def executor(self) -> Executor:
         models = {EDGE: self.near, CLOUD: self.far}
@@ -39,6 +41,7 @@ class Bench:
             rng=random.Random(1),
             limits=self.limits,
             sleep=self.clock.sleep,
+            people=self.people,
         )
 
     def start(self, plan: Plan, text: str = "What is 2 + 2?", **options: object):

@@ -62,6 +62,15 @@ def test_a_rule_that_counts_voices_can_be_decided_by(rule: str) -> None:
     assert graph.by_id["check"].rule is not None
 
 
+def test_no_model_may_stand_behind_a_person() -> None:
+    steps = f"{NEAR}\nask: {{role: guard, rule: person}}\npass: {{role: fuser, rule: last}}"
+    edges = ["near -> ask -> pass"]
+
+    graph_of(steps, *edges)
+    with pytest.raises(GraphInvalid, match="where a person answers: only rules"):
+        graph_of(f"{steps}\nfar: {{role: assistant}}", *edges, "pass -> far")
+
+
 def test_a_rule_is_written_out_and_read_back() -> None:
     graph = graph_of(f"{NEAR}\nfinal: {{role: fuser, rule: last}}", "near -> final")
 

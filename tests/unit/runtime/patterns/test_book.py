@@ -52,7 +52,7 @@ def test_places_get_the_largest_near_the_dearest_far_and_the_cheapest_far_model(
 def test_a_catalog_without_a_cloud_gets_the_patterns_of_the_edge_alone() -> None:
     alone = Catalog(nodes=CATALOG.nodes[:1], models=CATALOG.models[:2])
 
-    assert set(bound_patterns(places_in(alone, today=TODAY))) == {"abstain"}
+    assert set(bound_patterns(places_in(alone, today=TODAY))) == {"abstain", "escalate"}
 
 
 @pytest.mark.parametrize("pattern", patterns(), ids=lambda one: one.name)
