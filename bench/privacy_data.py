@@ -6,8 +6,10 @@ JSON list of presidio-research (``full_text``, ``spans`` with ``entity_type``).
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from runtime.sentinel.categories import KINDS
 
 __all__ = [
     "FIXED_SHAPE",
+    "HELD_OUT",
     "Annotation",
     "DataInvalid",
     "Example",
@@ -24,6 +27,10 @@ __all__ = [
     "load",
     "load_kind_map",
 ]
+
+
+HELD_OUT: Final = Path(__file__).parent / "data" / "privacy_held_out.jsonl.gz"
+"""Texts that ``reference.sentinel.generate`` made from its held-out templates, seed 77."""
 
 
 class DataInvalid(Exception):
@@ -198,8 +205,9 @@ def load(path: Path) -> list[Example]:
         DataInvalid: Says which line or item is wrong and how.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataInvalid(f"{path}: cannot be read as UTF-8 text") from error
     examples = list(_listed(text, path) if text.lstrip().startswith("[") else _lines(text, path))
     if not examples:

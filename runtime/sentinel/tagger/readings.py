@@ -6,6 +6,7 @@ goes. Beside a sensitive token a lower threshold holds: half an address is no us
 weigh less than others, the weightier ones get a word as soon as they have that much together.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +19,7 @@ _ANY_MARKS: Final = frozenset({"password", "api_key"})
 """What may begin or end with any mark."""
 _OPENING: Final = frozenset("+(")
 _CLOSING: Final = frozenset(")/")
+_WORD_REST: Final = re.compile(r"[^\W_]+")
 _LONGEST_GAP: Final = 3
 """Between two tokens of one span: a blank, or a comma and a blank."""
 
@@ -78,18 +80,25 @@ def tokens_of(
     if not focus.looked:
         return []
     looked = chances[:, focus.looked]
-    inside = looked.sum(-1)
+    inside = looked.sum(-1).tolist()
+    chosen = [at for at in _sensitive(inside, card) if offsets[at][0] < offsets[at][1]]
+    best = looked[chosen].argmax(-1).tolist()
+    is_heavy, heaviest = _heavy(chances[chosen], card, focus)
     tokens = []
-    for at in _sensitive(inside.tolist(), card):
+    for row, at in enumerate(chosen):
+        label = focus.heavy[heaviest[row]] if is_heavy[row] else focus.looked[best[row]]
+        kind, begins = card.labels[label]
         start, end = offsets[at]
-        if start < end:
-            label = focus.looked[looked[at].argmax()]
-            if focus.heavy and chances[at, focus.heavy].sum() >= card.neighbour_threshold:
-                label = focus.heavy[chances[at, focus.heavy].argmax()]
-            kind, begins = card.labels[label]
-            is_heavy = label in focus.heavy
-            tokens.append(Token(start, end, kind, begins, float(inside[at]), is_heavy))
+        tokens.append(Token(start, end, kind, begins, inside[at], label in focus.heavy))
     return tokens
+
+
+def _heavy(chances: Any, card: Card, focus: Focus) -> tuple[list[bool], list[int]]:
+    """Return, per token, whether the weightier kinds have it, and which of them most."""
+    if not focus.heavy:
+        return [False] * len(chances), []
+    heavy = chances[:, focus.heavy]
+    return (heavy.sum(-1) >= card.neighbour_threshold).tolist(), heavy.argmax(-1).tolist()
 
 
 def _sensitive(inside: list[float], card: Card) -> list[int]:
@@ -147,8 +156,8 @@ def _trimmed(text: str, item: Reading) -> Reading | None:
 def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
     while start > 0 and text[start].isalnum() and text[start - 1].isalnum():
         start -= 1
-    while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
-        end += 1
+    if text[end - 1].isalnum() and (rest := _WORD_REST.match(text, end)):
+        end = rest.end()
     return start, end
 
 

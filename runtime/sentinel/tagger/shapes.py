@@ -4,11 +4,13 @@ The published tokeniser lowers every letter and forgets blanks and line breaks. 
 therefore goes into the model with a small number: how its word is written, and what is before it.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 __all__ = ["SHAPES", "shapes_of"]
 
+_WORD: Final = re.compile(r"[^\W_]{1,24}")
 _CASES: Final = 3
 _GAPS: Final = 3
 SHAPES: Final = _CASES * _GAPS
@@ -45,10 +47,8 @@ def _gap(between: str) -> int:
 
 
 def _case(text: str, start: int) -> int:
-    end = start
-    while end < len(text) and end - start < 24 and text[end].isalnum():
-        end += 1
-    word = text[start:end]
+    found = _WORD.match(text, start)
+    word = found[0] if found else ""
     if word == word.lower():
         return _PLAIN
     return _CAPITALISED if word[1:] == word[1:].lower() else _CAPITALS

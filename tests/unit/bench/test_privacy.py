@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import privacy
-from bench.privacy_data import DataInvalid, Example, KindMap, load, load_kind_map
+from bench.privacy_data import HELD_OUT, DataInvalid, Example, KindMap, load, load_kind_map
 from bench.privacy_figures import Extent, judge
 
 TEXT = "Ask Ann Smith at 10 Elm Rd, SSN 078-05-1120."
@@ -29,6 +29,22 @@ def test_both_forms_read_alike(tmp_path: Path) -> None:
     span = {"entity_type": "NAME", "start_position": 4, "end_position": 13}
     theirs = examples(tmp_path, json.dumps([{"full_text": TEXT, "spans": [span], "id": 1}]))
     assert ours == theirs
+
+
+def test_the_texts_that_ship_are_read_from_their_archive() -> None:
+    texts = load(HELD_OUT)
+    marked = [text.text[mark.start : mark.end] for text in texts for mark in text.annotations]
+
+    assert len(texts) == 900
+    assert len(marked) > 2_000
+    assert all(piece.strip() for piece in marked)
+
+
+def test_a_broken_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl.gz"
+    path.write_bytes(HELD_OUT.read_bytes()[:1_000])
+    with pytest.raises(DataInvalid, match="cannot be read"):
+        load(path)
 
 
 @pytest.mark.parametrize(
