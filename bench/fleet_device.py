@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import random
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,8 +57,8 @@ class Tally:
 
     refused: int = 0
     """Calls that were answered with a time to wait."""
-    failed: int = 0
-    """Calls that failed otherwise."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """Calls that failed otherwise, by the error's class or the status."""
     sync_s: list[float] = field(default_factory=list)
     """How long each report took."""
 
@@ -130,8 +131,8 @@ class LightDevice:
         try:
             call = fleet_pb2_grpc.FleetStub(self._channel).Sync(message, timeout=_TIMEOUT_S)
             answer = await read_answer(call, decode_sync_response)
-        except LeewardError:
-            self._tally.failed += 1
+        except LeewardError as error:
+            self._tally.failed[type(error).__name__] += 1
             raise
         self._tally.sync_s.append(time.perf_counter() - started_s)
         self._is_known = not answer.wants_complete
@@ -204,8 +205,8 @@ class LightDevice:
             try:
                 async for _ in stub.Watch(health_pb2.HealthCheckRequest(service=_SERVICE)):
                     pass
-            except grpc.aio.AioRpcError:
-                self._tally.failed += 1
+            except grpc.aio.AioRpcError as error:
+                self._tally.failed[f"watch: {error.code().name}"] += 1
             await asyncio.sleep(_WATCH_RETRY_S)
 
     async def _wait_after(self, error: LeewardError, pause_s: float) -> None:
@@ -213,7 +214,7 @@ class LightDevice:
             self._tally.refused += 1
             await asyncio.sleep(error.retry_after_s)
             return
-        self._tally.failed += 1
+        self._tally.failed[type(error).__name__] += 1
         await asyncio.sleep(pause_s * self._jitter())
 
     def _report(self) -> SyncReport:

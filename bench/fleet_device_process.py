@@ -30,7 +30,10 @@ class _Crowd:
         authority = str(told["authority"]).encode()
         self._rng = random.Random(told["seed"])  # noqa: S311 - spreads, keeps no secret
         self._devices = [
-            LightDevice(token, authority, self._tally, rng=self._rng) for token in told["tokens"]
+            LightDevice(
+                token, authority, self._tally, rng=self._rng, probe_s=float(told["probe_s"])
+            )
+            for token in told["tokens"]
         ]
 
     async def enrol(self) -> list[float]:
@@ -69,8 +72,8 @@ class _Crowd:
             started_s = time.perf_counter()
             try:
                 await device.renew()
-            except LeewardError:
-                self._tally.failed += 1
+            except LeewardError as error:
+                self._tally.failed[type(error).__name__] += 1
                 return
             took_s.append(time.perf_counter() - started_s)
 
@@ -82,10 +85,11 @@ class _Crowd:
         await asyncio.gather(*(device.close() for device in self._devices))
         return []
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, Any]:
         """Return refusals and failures since the last time, and forget them."""
-        counts = {"refused": self._tally.refused, "failed": self._tally.failed}
-        self._tally.refused = self._tally.failed = 0
+        counts = {"refused": self._tally.refused, "failed": dict(self._tally.failed)}
+        self._tally.refused = 0
+        self._tally.failed.clear()
         return counts
 
     async def _timed(self, act: Callable[[LightDevice], Awaitable[None]]) -> list[float]:

@@ -8,19 +8,17 @@ smaller gateway would do.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.fleet_bytes import RENEWALS_PER_HOUR, Idlers, bytes_per_probe, figures, idling
+from bench.fleet_bytes import RENEWALS_PER_HOUR, Idlers, bytes_per_probe, idling
+from bench.fleet_crowds import Crowds, running_crowds
 from bench.fleet_world import FleetWorld, running_world
-from bench.line_process import LineProcess
 from cloud.config import load_config
 from cloud.environment import opened_state
 from runtime.clock import SystemClock
@@ -51,29 +49,11 @@ class _Size:
     """Whether an hour's bytes are added up from its reports and probes, for want of a span."""
 
 
-_FULL: Final = _Size(2000, 4, 1500, interval_s=60.0, span_s=300.0, renewed_within_s=120.0, idlers=8)
+_FULL: Final = _Size(2000, 4, 1200, interval_s=60.0, span_s=300.0, renewed_within_s=120.0, idlers=8)
 _QUICK: Final = _Size(
     150, 2, 145, interval_s=4.5, span_s=4.5, renewed_within_s=2.0, idlers=2, is_put_together=True
 )
 """As many reports a second as of the full size's devices."""
-
-
-class _Crowds:
-    """All devices."""
-
-    def __init__(self, processes: Sequence[LineProcess]) -> None:
-        self._processes = processes
-        self.refused = 0
-        self.failed = 0
-
-    async def do(self, act: str, **arguments: float) -> list[float]:
-        """Let every device do something; return how long each took, sorted, seconds."""
-        answers = await asyncio.gather(
-            *(process.ask(do=act, **arguments) for process in self._processes)
-        )
-        self.refused = sum(answer["refused"] for answer in answers)
-        self.failed = sum(answer["failed"] for answer in answers)
-        return sorted(took_s for answer in answers for took_s in answer["took_s"])
 
 
 async def measure(quick: bool, report: Callable[[str], None]) -> dict[str, Any]:
@@ -94,7 +74,9 @@ async def measure(quick: bool, report: Callable[[str], None]) -> dict[str, Any]:
             world = await stack.enter_async_context(running_world(Path(root), changes))
             probing = asyncio.create_task(_probe_bytes(world, size))
             idlers = await stack.enter_async_context(idling(world, size.idlers))
-            crowds = await stack.enter_async_context(_running(world, size))
+            crowds = await stack.enter_async_context(
+                running_crowds(world, size.devices, processes=size.processes)
+            )
             return {"simulated_devices": size.devices} | await _live(
                 world, crowds, idlers, probing, size, report
             )
@@ -102,74 +84,95 @@ async def measure(quick: bool, report: Callable[[str], None]) -> dict[str, Any]:
 
 async def _live(
     world: FleetWorld,
-    crowds: _Crowds,
+    crowds: Crowds,
     idlers: Idlers,
     probing: asyncio.Task[float],
     size: _Size,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    took_s = await crowds.do("enrol")
+    found = await _storm(crowds)
+    report(f"scale: all enrolled after {found['enrolment_storm_s']} s")
+    reports, idle_bytes = await asyncio.gather(
+        _reports(world, crowds, size), _idle_bytes(idlers, size)
+    )
+    found |= reports
+    report(f"scale: {found['sync_reports']} reports, p99 {found['sync_p99_ms']} ms")
+    found |= await _renewals(world, crowds, size)
+    report(f"scale: {found['renewals']} renewals")
+    idle_bytes += await probing
+    renewal_bytes = await idlers.per_renewal(2)
+    report_ms, renewal_ms = found["cpu_ms_per_report"], found["cpu_ms_per_renewal"]
     found |= {
+        "bytes_per_device_hour": round(idle_bytes + RENEWALS_PER_HOUR * renewal_bytes),
+        "bytes_per_idle_hour_without_renewals": round(idle_bytes),
+        "bytes_per_renewal": round(renewal_bytes),
+        "cpu_ms_per_device_hour": round(
+            _REPORTS_PER_HOUR * report_ms + RENEWALS_PER_HOUR * renewal_ms
+        ),
+        "gateway_memory_mib": _memory_mib(world),
+    }
+    enrolled = await _reporting(world)
+    found |= await _restart(world, crowds)
+    found["devices_lost"] = enrolled - await _reporting(world)
+    await crowds.do("close")
+    return found
+
+
+async def _storm(crowds: Crowds) -> dict[str, Any]:
+    """Let all devices enrol, link and report at once, as after a power cut."""
+    took_s = await crowds.do("enrol")
+    return {
         "enrolment_storm_s": round(took_s[-1], 2),
         "enrolment_storm_p50_s": round(_quantile(took_s, 0.5), 2),
         "enrolment_storm_told_to_wait": crowds.refused,
-        "enrolment_storm_failed_calls": crowds.failed,
+        "enrolment_storm_failed_calls": dict(crowds.failed),
     }
-    report(f"scale: {len(took_s)} devices enrolled in {took_s[-1]:.1f} s")
+
+
+async def _reports(world: FleetWorld, crowds: Crowds, size: _Size) -> dict[str, Any]:
+    """Let all devices live their everyday life."""
     cpu_s = _cpu_s(world)
-    took_s, idle_bytes = await asyncio.gather(
-        crowds.do("beat", span_s=size.span_s, interval_s=size.interval_s),
-        _idle_bytes(idlers, size),
-    )
+    took_s = await crowds.do("beat", span_s=size.span_s, interval_s=size.interval_s)
     cpu_s = _cpu_s(world) - cpu_s
-    per_report_ms = 1000 * cpu_s / len(took_s)
-    found |= {
+    return {
         "sync_p50_ms": round(1000 * _quantile(took_s, 0.5), 1),
         "sync_p99_ms": round(1000 * _quantile(took_s, 0.99), 1),
         "sync_max_ms": round(1000 * took_s[-1], 1),
         "sync_reports": len(took_s),
         "sync_reports_per_s": round(len(took_s) / size.span_s, 1),
-        "sync_failed": crowds.failed,
+        "sync_failed": crowds.failed.total(),
         "gateway_cores_busy": round(cpu_s / size.span_s, 3),
+        "cpu_ms_per_report": round(1000 * cpu_s / len(took_s), 2),
     }
-    report(f"scale: {len(took_s)} reports, p99 {found['sync_p99_ms']} ms")
+
+
+async def _renewals(world: FleetWorld, crowds: Crowds, size: _Size) -> dict[str, Any]:
+    """Give every device a certificate for a new key, and a connection that shows it."""
     cpu_s = _cpu_s(world)
     took_s = await crowds.do("renew", within_s=size.renewed_within_s)
-    per_renewal_ms = 1000 * (_cpu_s(world) - cpu_s) / size.devices
-    found |= {
+    return {
         "renewals": len(took_s),
-        "renewals_failed": size.devices - len(took_s),
-        "renewal_p99_s": round(_quantile(took_s, 0.99), 3) if took_s else None,
-        "cpu_ms_per_report": round(per_report_ms, 2),
-        "cpu_ms_per_renewal": round(per_renewal_ms, 2),
-        "cpu_ms_per_device_hour": round(
-            _REPORTS_PER_HOUR * per_report_ms + RENEWALS_PER_HOUR * per_renewal_ms
-        ),
-        "gateway_memory_mib": _memory_mib(world),
+        "renewals_failed": crowds.failed.total(),
+        "renewal_p99_ms": round(1000 * _quantile(took_s, 0.99), 1),
+        "cpu_ms_per_renewal": round(1000 * (_cpu_s(world) - cpu_s) / len(took_s), 2),
     }
-    report("scale: renewed")
-    found |= figures(idle_bytes + await probing, await idlers.per_renewal(2))
-    enrolled = await _reporting(world)
+
+
+async def _restart(world: FleetWorld, crowds: Crowds) -> dict[str, Any]:
+    """Kill the gateway; return how long until all devices have reported to the next one."""
     await world.roles.kill("cloud")
-    restarted_s = time.perf_counter()
     await world.restart()
-    served_s = time.perf_counter() - restarted_s
     took_s = await crowds.do("come_back")
-    found |= {
-        "gateway_restart_s": round(served_s, 2),
+    return {
         "back_after_restart_s": round(took_s[-1], 2),
         "back_after_restart_p50_s": round(_quantile(took_s, 0.5), 2),
-        "devices_lost": enrolled - await _reporting(world),
     }
-    await crowds.do("close")
-    return found
 
 
 async def _idle_bytes(idlers: Idlers, size: _Size) -> float:
     """Return the bytes of an idle device in an hour without renewals."""
     if size.is_put_together:
-        return _REPORTS_PER_HOUR * await idlers.per_report(6, 0.5)
+        return _REPORTS_PER_HOUR * await idlers.per_report(6)
     return await idlers.per_hour(size.span_s, size.interval_s)
 
 
@@ -185,26 +188,6 @@ async def _reporting(world: FleetWorld) -> int:
     """Return how many devices the gateway's books have, and have heard of."""
     async with opened_state(load_config(world.config), clock=SystemClock()) as state:
         return sum(one.seen_at is not None for one in await state.fleet.standings())
-
-
-@asynccontextmanager
-async def _running(world: FleetWorld, size: _Size) -> AsyncIterator[_Crowds]:
-    files = await world.tokens(size.devices)
-    async with AsyncExitStack() as stack:
-        processes = []
-        for number in range(size.processes):
-            module = "bench.fleet_device_process"
-            process = await stack.enter_async_context(LineProcess.running(module))
-            told = {
-                "enrolment": world.addresses["enrolment"],
-                "gateway": world.addresses["grpc"],
-                "authority": files[0].ca_certificate_pem,
-                "tokens": [file.token for file in files[number :: size.processes]],
-                "seed": number,
-            }
-            await process.say(json.dumps(told))
-            processes.append(process)
-        yield _Crowds(processes)
 
 
 def _cpu_s(world: FleetWorld) -> float:
