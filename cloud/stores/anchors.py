@@ -33,6 +33,7 @@ _KEPT: Final = select(
     table.c.anchor_key,
     table.c.anchor_signature,
 ).where(table.c.id == bindparam("wanted"))
+_CHANGE: Final = update(table).where(table.c.id == bindparam("wanted"))
 
 
 class AnchorStore:
@@ -53,7 +54,7 @@ class AnchorStore:
             row = connection.execute(_KEPT, {"wanted": seen.device}).first()
             standing = _standing(row, seen)
             if standing == "newer":
-                connection.execute(_change(signed))
+                connection.execute(_CHANGE, _values(signed))
             if row is not None and standing in {"rewritten", "shortened"}:
                 act = Act(f"device:{seen.device}", seen.seen_at)
                 write_act(connection, act, f"ledger_{standing}", seen.device, tenant=row.tenant)
@@ -93,17 +94,14 @@ def _standing(row: Any, seen: Seen) -> Standing:
     return "older"
 
 
-def _change(signed: Countersignature) -> Any:
+def _values(signed: Countersignature) -> dict[str, Any]:
     seen = signed.seen
-    return (
-        update(table)
-        .where(table.c.id == seen.device)
-        .values(
-            ledger_position=seen.position,
-            ledger_head_mac=seen.mac,
-            ledger_head_hash=seen.hash,
-            anchored_at=seen.seen_at,
-            anchor_key=signed.key_id,
-            anchor_signature=signed.signature,
-        )
-    )
+    return {
+        "wanted": seen.device,
+        "ledger_position": seen.position,
+        "ledger_head_mac": seen.mac,
+        "ledger_head_hash": seen.hash,
+        "anchored_at": seen.seen_at,
+        "anchor_key": signed.key_id,
+        "anchor_signature": signed.signature,
+    }

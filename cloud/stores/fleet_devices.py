@@ -29,6 +29,13 @@ __all__ = ["FleetStore", "order_number", "undo_number"]
 
 _USAGE: Final = ("calls", "failures", "prompt_tokens", "completion_tokens")
 _FIND: Final = select(devices).where(devices.c.device == bindparam("wanted"))
+_CHANGE: Final = update(devices).where(devices.c.device == bindparam("wanted"))
+_OWN: Final = (
+    select(orders.c.rollout)
+    .where(orders.c.device == bindparam("wanted"))
+    .order_by(orders.c.rollout.desc())
+    .limit(1)
+)
 _NEWEST: Final = (
     select(orders, rollouts.c.status, rollouts.c.wave.label("released_wave"), rollouts.c.state)
     .add_columns(rollouts.c.public_key, rollouts.c.order_content, rollouts.c.order_signature)
@@ -188,13 +195,15 @@ def _keep_report(
     if known is None:
         connection.execute(insert(devices).values(device=device, **values))
     else:
-        connection.execute(update(devices).where(devices.c.device == device).values(values))
+        connection.execute(_CHANGE, {"wanted": device, **values})
 
 
 def _keep_outcome(
     connection: Connection, device: DeviceId, report: StateReport, now: datetime
 ) -> None:
     """Note how far a device is with an order, where that is news."""
+    if not report.order:
+        return
     rollout, is_undo = divmod(report.order, 2)
     mine = (orders.c.rollout == rollout) & (orders.c.device == device)
     known: Any = connection.execute(select(orders).where(mine)).first()
@@ -263,8 +272,7 @@ def _adopt_latecomer(
     now: datetime,
 ) -> None:
     """Give a device its place in a rollout by labels that began before it was known."""
-    own = select(orders.c.rollout).where(orders.c.device == device)
-    newest = connection.execute(own.order_by(orders.c.rollout.desc()).limit(1)).scalar()
+    newest = connection.execute(_OWN, {"wanted": device}).scalar()
     above = max(newest or 0, report.order // 2)
     for row in connection.execute(_LATER, {"above": above}):
         last_wave = len(json.loads(row.waves)) - 1
