@@ -32,7 +32,6 @@ from edge.status import FleetStatus
 from runtime.clock import Clock
 from runtime.fleet.state import Target
 from runtime.identity.signing_keys import load_signers
-from runtime.ledger.record import Destination
 from runtime.version import VERSION
 
 __all__ = ["fleet_agent", "fleet_home", "fleet_status", "remember"]
@@ -113,7 +112,6 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
     config, cloud = running.config, ground.cloud
     if cloud is None or config.gateway is None or config.fleet is None:
         raise AssertionError("only an enrolled device of a fleet has an agent")
-    destination = Destination(config.gateway, cloud.identity.gateway)
     pulls = FleetPulls(
         ground.pulls, home.store, bytes_per_s=config.fleet.pull_bytes_per_s, clock=ground.clock
     )
@@ -128,7 +126,7 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
     )
     rng = random.Random(secrets.randbits(64))  # noqa: S311 - spreads reports
     return FleetAgent(
-        SyncClient(cloud.link, destination, control=ground.control).sync,
+        SyncClient(cloud.link, control=ground.control).sync,
         reporter,
         applier,
         jitter=partial(rng.uniform, 1 - _JITTER, 1 + _JITTER),

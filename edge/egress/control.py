@@ -13,8 +13,8 @@ import json
 import logging
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ from runtime.ledger.record import (
 from runtime.ledger.writer import LedgerWriter
 from runtime.private_files import ensure_private_directory, write_private_file
 
-__all__ = ["ControlLog", "command_log", "opened_control"]
+__all__ = ["ControlLog", "Tally", "command_log", "opened_control"]
 
 _PENDING: Final = "pending-control"
 _INTERVAL_S: Final = 60.0
@@ -41,7 +41,9 @@ _logger: Final = logging.getLogger("leeward.edge.control")
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
+    """Payload bytes of an exchange so far, or of several together."""
+
     sent_bytes: int = 0
     received_bytes: int = 0
 
@@ -65,7 +67,7 @@ class ControlLog:
         self._pending = directory / _PENDING
         self._ledger = ledger
         self._interval_s = interval_s
-        self._tallies: dict[_Key, _Tally] = defaultdict(_Tally)
+        self._tallies: dict[_Key, Tally] = defaultdict(Tally)
 
     def count(
         self,
@@ -88,6 +90,28 @@ class ControlLog:
         tally = self._tallies[destination, purpose, status]
         tally.sent_bytes += sent_bytes
         tally.received_bytes += received_bytes
+
+    @contextmanager
+    def exchange(self, destination: Destination, purpose: ControlPurpose) -> Iterator[Tally]:
+        """Count one exchange when the block ends, however it ends.
+
+        The block fills in the bytes. The status is ``ok``, the failure's class, or ``abandoned``.
+        """
+        tally, status = Tally(), "abandoned"
+        try:
+            yield tally
+            status = "ok"
+        except LeewardError as error:
+            status = type(error).__name__
+            raise
+        finally:
+            self.count(
+                destination,
+                purpose,
+                sent_bytes=tally.sent_bytes,
+                received_bytes=tally.received_bytes,
+                status=status,
+            )
 
     def add(self, passage: ControlPassage) -> None:
         """Count what somebody else has added up."""

@@ -19,7 +19,7 @@ from runtime.codec.enrolment import (
     decode_credentials,
     encode_enrol_request,
 )
-from runtime.errors import CapacityExhausted, LeewardError, NotPermitted
+from runtime.errors import CapacityExhausted, NotPermitted
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import create_device_keys
 from runtime.identity.token_file import JoinTokenFile
@@ -90,27 +90,15 @@ async def enrol(
         raise NotPermitted("this device is enrolled already; --force replaces its identity")
     keys = create_device_keys()
     message = encode_enrol_request(EnrolCall(file.token, create_csr(keys.tls)))
-    received_bytes = 0
-    status = "abandoned"
-    try:
+    destination = Destination(NodeName(""), file.enrolment_address)
+    with control.exchange(destination, ControlPurpose.ENROL) as tally:
+        tally.sent_bytes = message.ByteSize()
         async with open_door(
             file.enrolment_address, ClientTls(file.ca_certificate_pem.encode())
         ) as channel:
             stub = enrolment_pb2_grpc.EnrolmentStub(channel)
             answer = await read_answer(stub.Enroll(message, timeout=_TIMEOUT_S), _whole)
-        received_bytes, credentials = answer
-        status = "ok"
-    except LeewardError as error:
-        status = type(error).__name__
-        raise
-    finally:
-        control.count(
-            Destination(NodeName(""), file.enrolment_address),
-            ControlPurpose.ENROL,
-            sent_bytes=message.ByteSize(),
-            received_bytes=received_bytes,
-            status=status,
-        )
+        tally.received_bytes, credentials = answer
     return store.save(keys, credentials, enrolment=file.enrolment_address)
 
 

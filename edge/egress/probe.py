@@ -9,7 +9,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from edge.egress.control import ControlLog
 from edge.egress.door import open_door
 from edge.identity import DeviceIdentity
-from runtime.errors import LeewardError
 from runtime.ids import NodeName
 from runtime.ledger.record import ControlPurpose, Destination
 from runtime.rpc.calls import read_answer
@@ -30,23 +29,12 @@ async def probe_gateway(node: NodeName, identity: DeviceIdentity, *, control: Co
     """
     pair = KeyPair(identity.certificate_chain_pem, identity.private_key_pem)
     request = health_pb2.HealthCheckRequest(service=_SERVICE)
-    received_bytes, status = 0, "abandoned"
-    try:
+    with control.exchange(Destination(node, identity.gateway), ControlPurpose.HEALTH) as tally:
+        tally.sent_bytes = request.ByteSize()
         async with open_door(identity.gateway, ClientTls(identity.ca_bundle_pem, pair)) as channel:
             call = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_TIMEOUT_S)
             answer = await read_answer(call, _same)
-        received_bytes, status = answer.ByteSize(), "ok"
-    except LeewardError as error:
-        status = type(error).__name__
-        raise
-    finally:
-        control.count(
-            Destination(node, identity.gateway),
-            ControlPurpose.HEALTH,
-            sent_bytes=request.ByteSize(),
-            received_bytes=received_bytes,
-            status=status,
-        )
+        tally.received_bytes = answer.ByteSize()
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 

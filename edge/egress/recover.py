@@ -20,7 +20,7 @@ from runtime.codec.enrolment import (
     decode_nonce_response,
     encode_recover_request,
 )
-from runtime.errors import LeewardError, NotPermitted
+from runtime.errors import NotPermitted
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import DeviceKeys
 from runtime.identity.recovery import prove_key
@@ -56,13 +56,12 @@ async def recover(
             " new join token"
         )
     csr_pem = create_csr(new.tls)
-    sent_bytes = received_bytes = 0
-    status = "abandoned"
-    try:
+    destination = Destination(NodeName(""), identity.enrolment)
+    with control.exchange(destination, ControlPurpose.RECOVER) as tally:
         async with open_door(identity.enrolment, ClientTls(identity.ca_bundle_pem)) as channel:
             stub = pb_grpc.EnrolmentStub(channel)
             asking = stub.GetNonce(pb.GetNonceRequest(), timeout=_TIMEOUT_S)
-            received_bytes, nonce = await read_answer(asking, _nonce)
+            tally.received_bytes, nonce = await read_answer(asking, _nonce)
             message = encode_recover_request(
                 RecoverCall(
                     expired_certificate_pem=identity.certificate_chain_pem,
@@ -71,22 +70,10 @@ async def recover(
                     csr_pem=csr_pem,
                 )
             )
-            sent_bytes = message.ByteSize()
+            tally.sent_bytes = message.ByteSize()
             answer = stub.Recover(message, timeout=_TIMEOUT_S)
             more_bytes, credentials = await read_answer(answer, _credentials)
-        received_bytes += more_bytes
-        status = "ok"
-    except LeewardError as error:
-        status = type(error).__name__
-        raise
-    finally:
-        control.count(
-            Destination(NodeName(""), identity.enrolment),
-            ControlPurpose.RECOVER,
-            sent_bytes=sent_bytes,
-            received_bytes=received_bytes,
-            status=status,
-        )
+        tally.received_bytes += more_bytes
     return credentials
 
 

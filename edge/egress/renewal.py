@@ -145,23 +145,11 @@ class Renewal:
 
     async def _renewed(self, keys: DeviceKeys, identity: DeviceIdentity) -> Credentials:
         message = encode_renew_request(RenewCall(create_csr(keys.tls), self._head()))
-        received_bytes, status = 0, "abandoned"
-        try:
+        with self._control.exchange(self._link.destination, ControlPurpose.RENEW) as tally:
+            tally.sent_bytes = message.ByteSize()
             stub = fleet_pb2_grpc.FleetStub(self._link.channel)
             answer = stub.Renew(message, timeout=_TIMEOUT_S)
-            received_bytes, renewed = await read_answer(answer, _whole)
-            status = "ok"
-        except LeewardError as error:
-            status = type(error).__name__
-            raise
-        finally:
-            self._control.count(
-                self._link.destination,
-                ControlPurpose.RENEW,
-                sent_bytes=message.ByteSize(),
-                received_bytes=received_bytes,
-                status=status,
-            )
+            tally.received_bytes, renewed = await read_answer(answer, _whole)
         if renewed.countersignature is not None:
             self._keep(renewed.countersignature)
         return Credentials(

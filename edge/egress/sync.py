@@ -9,9 +9,8 @@ from edge.egress.control import ControlLog
 from leeward.v1 import desired_state_pb2 as pb
 from leeward.v1 import fleet_pb2_grpc
 from runtime.codec.fleet import decode_sync_response, encode_sync_request
-from runtime.errors import LeewardError
 from runtime.fleet.report import SyncAnswer, SyncReport
-from runtime.ledger.record import ControlPurpose, Destination
+from runtime.ledger.record import ControlPurpose
 from runtime.rpc.calls import read_answer
 
 __all__ = ["SyncClient"]
@@ -24,13 +23,11 @@ class SyncClient:
 
     Args:
         link: Its channel may be another at every report.
-        destination: The gateway, as the ledger names it.
         control: Counts the traffic.
     """
 
-    def __init__(self, link: CloudLink, destination: Destination, *, control: ControlLog) -> None:
+    def __init__(self, link: CloudLink, *, control: ControlLog) -> None:
         self._link = link
-        self._destination = destination
         self._control = control
 
     async def sync(self, report: SyncReport) -> SyncAnswer:
@@ -41,24 +38,11 @@ class SyncClient:
             LeewardError: Whatever it reported.
         """
         message = encode_sync_request(report)
-        received_bytes = 0
-        status = "abandoned"
-        try:
+        with self._control.exchange(self._link.destination, ControlPurpose.SYNC) as tally:
+            tally.sent_bytes = message.ByteSize()
             stub = fleet_pb2_grpc.FleetStub(self._link.channel)
             call = stub.Sync(message, timeout=_TIMEOUT_S)
-            received_bytes, answer = await read_answer(call, _sized)
-            status = "ok"
-        except LeewardError as error:
-            status = type(error).__name__
-            raise
-        finally:
-            self._control.count(
-                self._destination,
-                ControlPurpose.SYNC,
-                sent_bytes=message.ByteSize(),
-                received_bytes=received_bytes,
-                status=status,
-            )
+            tally.received_bytes, answer = await read_answer(call, _sized)
         return answer
 
 
