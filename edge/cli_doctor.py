@@ -3,17 +3,15 @@
 import asyncio
 from typing import Final
 
-import typer
-
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.config import EdgeConfig, load_config
 from edge.egress.control import ControlLog, command_log
 from edge.egress.local import read_status
 from edge.egress.probe import probe_gateway
 from edge.identity import DeviceIdentity, identity_store
-from runtime.cli.exit_codes import FINDINGS
+from runtime.cli.checks import show_checks
 from runtime.cli.machine import Check
-from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.cli.output import JsonOption, run_command
 from runtime.clock import Clock, SystemClock
 from runtime.errors import CertificateInvalid, LeewardError
 from runtime.ids import NodeName
@@ -34,20 +32,7 @@ def doctor(
     def work() -> None:
         loaded = load_config(config)
         checks = asyncio.run(_look(loaded, daemon_address(config, address), SystemClock()))
-        missing = [check for check in checks if check.status == "missing"]
-        data = {
-            "ready": not missing,
-            "checks": [
-                {"name": c.name, "status": c.status, "detail": c.detail, "advice": c.advice}
-                for c in checks
-            ],
-        }
-        rows = [(check.status, check.name, check.detail, check.advice) for check in checks]
-        verdict = f"missing: {', '.join(c.name for c in missing)}" if missing else "ready"
-        table = make_table(("", "what", "found", "to do"), rows)
-        show(data, table, f"\n{verdict}", as_json=as_json)
-        if missing:
-            raise typer.Exit(FINDINGS)
+        show_checks(checks, as_json=as_json)
 
     run_command(work, as_json=as_json)
 

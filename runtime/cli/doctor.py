@@ -5,10 +5,10 @@ from typing import Annotated, Final
 
 import typer
 
-from runtime.cli.exit_codes import FINDINGS
+from runtime.cli.checks import show_checks
 from runtime.cli.installation import check_installation
-from runtime.cli.machine import Check, check_machine
-from runtime.cli.output import JsonOption, make_table, run_command, show
+from runtime.cli.machine import check_machine
+from runtime.cli.output import JsonOption, run_command
 from runtime.clock import SystemClock
 
 __all__ = ["DEFAULT_PORTS", "doctor"]
@@ -36,22 +36,6 @@ def doctor(
             *check_machine(state, ports=ports, clock=SystemClock()),
             *check_installation(_SOURCE_ROOT),
         ]
-        missing = [check for check in checks if check.status == "missing"]
-        data = {"ready": not missing, "checks": [_check_data(check) for check in checks]}
-        rows = [(check.status, check.name, check.detail, check.advice) for check in checks]
-        verdict = f"missing: {', '.join(c.name for c in missing)}" if missing else "ready"
-        table = make_table(("", "what", "found", "to do"), rows)
-        show(data, table, f"\n{verdict}", as_json=as_json)
-        if missing:
-            raise typer.Exit(FINDINGS)
+        show_checks(checks, as_json=as_json)
 
     run_command(work, as_json=as_json)
-
-
-def _check_data(check: Check) -> dict[str, str]:
-    return {
-        "name": check.name,
-        "status": check.status,
-        "detail": check.detail,
-        "advice": check.advice,
-    }
