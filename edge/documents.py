@@ -9,7 +9,7 @@ from edge.policy_revision import refuse_older
 from edge.routing import auto_router
 from runtime.catalog.document import load_catalog
 from runtime.catalog.model import Catalog
-from runtime.clock import Clock, SystemClock
+from runtime.clock import SystemClock
 from runtime.collaboration.auto import AutoRouter
 from runtime.collaboration.graph_files import load_graphs, unknown_models
 from runtime.errors import ConfigInvalid
@@ -38,14 +38,11 @@ class EdgeDocuments:
     """Chooses what ``leeward/auto`` means; ``None``: always the default graph."""
 
 
-def load_documents(
-    config: EdgeConfig, *, clock: Clock | None = None, allows_older: bool = False
-) -> EdgeDocuments:
+def load_documents(config: EdgeConfig, *, allows_older: bool = False) -> EdgeDocuments:
     """Read policy, catalog and graphs, and fit the shipped patterns to the catalog.
 
     Args:
         config: Names them.
-        clock: Says which prices hold today.
         allows_older: Whether the policy may be older than one that ran here: an operator has
             signed that it comes back.
 
@@ -59,7 +56,7 @@ def load_documents(
         ModelInvalid: The router's files cannot be used.
     """
     catalog = _with_adapters(config, load_catalog(config.catalog))
-    today = (clock or SystemClock()).now().date()
+    today = SystemClock().now().date()
     documents = EdgeDocuments(
         policy=_policy(config, allows_older=allows_older),
         catalog=catalog,

@@ -7,12 +7,12 @@ from contextlib import aclosing
 from typing import Final, Protocol
 
 from edge.residency.place import ModelPlan
-from runtime.errors import LeewardError, RequestInvalid, StateUnhealthy
+from runtime.errors import LeewardError, RequestInvalid
 from runtime.fleet.state import CheckShape
 from runtime.ids import ModelName
 from runtime.ports import ChatMessage, Chunk, Embeddings, GenerateRequest, Sampling, TextDelta
 
-__all__ = ["Answering", "changed_plans", "judge", "probe", "require_quality"]
+__all__ = ["Answering", "changed_plans", "judge", "probe"]
 
 _PROBE: Final = "Hello"
 _TIMEOUT_S: Final = 60.0
@@ -69,16 +69,6 @@ async def judge(models: Answering, checks: Sequence[CheckShape]) -> float | None
             continue  # a model that cannot answer has not answered right
         passed += check.expect in answer
     return passed / len(checks)
-
-
-def require_quality(quality: float | None, *, at_least: float) -> None:
-    """Refuse a state whose models answer wrong.
-
-    Raises:
-        StateUnhealthy: Fewer checks passed than must.
-    """
-    if quality is not None and quality < at_least:
-        raise StateUnhealthy(f"{quality:.0%} of the checks passed, {at_least:.0%} must")
 
 
 async def _ask(models: Answering, name: ModelName, text: str, *, max_tokens: int) -> str:
