@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from prometheus_client import generate_latest
 
@@ -60,6 +59,7 @@ from leeward.v1 import (
     inference_pb2,
     inference_pb2_grpc,
 )
+from runtime.background import meanwhile
 from runtime.clock import Clock, SystemClock
 from runtime.rpc.ready import announce, settle_down, wait_stop_signal
 from runtime.rpc.servers import new_server
@@ -143,7 +143,7 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
             certificates.renew,
             clock=clock,
         )
-        await stack.enter_async_context(_meanwhile(authorities.run, certificates.keep_fresh))
+        await stack.enter_async_context(meanwhile(authorities.run, certificates.keep_fresh))
         settle_down()
         announce(ready_file, addresses)
         _logger.info("gateway_serving", extra={"node": config.name, "port": devices.port})
@@ -165,7 +165,7 @@ async def _serve_devices(
     clock: Clock,
 ) -> Listener:
     calls = OpenCalls(core.access, at_most=config.max_streams)
-    await stack.enter_async_context(_meanwhile(calls.watch))
+    await stack.enter_async_context(meanwhile(calls.watch))
     anchors = Anchors(AnchorStore(state.database), state.authorities, clock=clock)
     # Every device keeps one quiet stream open, which follows the gateway's health.
     server = new_server(max_concurrent_rpcs=config.max_streams + config.max_devices)
@@ -255,18 +255,6 @@ async def _serve_enrolment(
     )
     stack.push_async_callback(listener.stop, 0.0)
     return listener
-
-
-@asynccontextmanager
-async def _meanwhile(*works: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Do works that never end, until the block does."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work()) for work in works]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 def _front(config: CloudConfig, http: HttpConfig, core: Wired, *, clock: Clock) -> HttpFront:

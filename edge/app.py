@@ -5,12 +5,11 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from edge.capture.capture import Capture
 from edge.capture.store import CaptureStore
@@ -39,6 +38,7 @@ from edge.residency.resident import ResidentModels
 from edge.servicers.added import SERVICES
 from edge.software.launched import Launched
 from edge.status import StatusBoard
+from runtime.background import meanwhile
 from runtime.clock import Clock, SystemClock
 from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid
@@ -103,7 +103,7 @@ async def serve(
         lives = Lives(ground, await begin_life(ground, config, documents))
         stack.push_async_callback(lives.end)
         await lives.settle_leftovers()
-        await stack.enter_async_context(_kept(lives.keep_purging()))
+        await stack.enter_async_context(meanwhile(lives.keep_purging))
         server = new_server(max_concurrent_rpcs=_MAX_CALLS)
         server.add_generic_rpc_handlers((lives.handlers,))
         health = ServerHealth(server, SERVICES)
@@ -120,7 +120,7 @@ async def serve(
         await ground.models.observe(_model_health(health))
         if home is not None and ground.cloud is not None:
             agent = fleet_agent(home, lives, running, ground)
-            await stack.enter_async_context(_kept(agent.run()))
+            await stack.enter_async_context(meanwhile(agent.run))
         host, http_port = bound.getsockname()[:2]
         grpc_host = config.listen.rpartition(":")[0]
         announce(ready_file, {"grpc": f"{grpc_host}:{port}", "http": f"{host}:{http_port}"})
@@ -259,7 +259,7 @@ async def _cloud(
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - spreads a fleet over time
         keep=partial(keep_countersignature, config.state / "ledger"),
     )
-    await stack.enter_async_context(_kept(renewal.run()))
+    await stack.enter_async_context(meanwhile(renewal.run))
     return Cloud(identity, link)
 
 
@@ -278,14 +278,3 @@ def _model_health(health: ServerHealth) -> Callable[[ModelName, bool], Awaitable
         await health.set_part(f"{MODEL_HEALTH_PREFIX}{model}", is_serving=is_serving)
 
     return follow
-
-
-@asynccontextmanager
-async def _kept(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do ``work``, which never ends by itself, for as long as the block lasts."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(work)
-        try:
-            yield
-        finally:
-            task.cancel()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from cloud.stores.rollouts import RolloutStore
+from runtime.background import meanwhile
 from runtime.clock import Clock
 from runtime.errors import LeewardError
 
@@ -38,9 +39,5 @@ async def keeping_rollouts(
                 _logger.warning("rollouts_not_kept", extra={"error": type(error).__name__})
             await asyncio.sleep(interval_s)
 
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(keep(), name="rollouts")
-        try:
-            yield
-        finally:
-            task.cancel()
+    async with meanwhile(keep):
+        yield

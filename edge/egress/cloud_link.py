@@ -19,6 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from edge.egress.control import ControlLog
 from edge.egress.door import open_door
 from edge.identity import DeviceIdentity
+from runtime.background import meanwhile
 from runtime.clock import Clock
 from runtime.errors import BackendUnavailable
 from runtime.ledger.record import ControlPurpose, Destination
@@ -182,19 +183,11 @@ async def opened_link(
     identity: DeviceIdentity, destination: Destination, *, control: ControlLog, clock: Clock
 ) -> AsyncIterator[CloudLink]:
     """Open the link and follow the gateway's health until the block ends."""
-    async with SwappingChannel(_open(identity)) as channel, asyncio.TaskGroup() as group:
+    async with SwappingChannel(_open(identity)) as channel:
         link = CloudLink(channel, identity, destination=destination, control=control, clock=clock)
-        tasks = [
-            group.create_task(link.watch()),
-            group.create_task(link.drain_for_ever()),
-            group.create_task(link.watch_certificate()),
-        ]
-        await link.wait_known()
-        try:
+        async with meanwhile(link.watch, link.drain_for_ever, link.watch_certificate):
+            await link.wait_known()
             yield link
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 def _open(identity: DeviceIdentity) -> grpc.aio.Channel:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from runtime.background import meanwhile
 from runtime.clock import Clock
 from runtime.errors import LedgerUnavailable, LeewardError
 from runtime.ledger.record import (
@@ -181,12 +182,10 @@ class ControlLog:
 async def opened_control(directory: Path, ledger: LedgerWriter) -> AsyncIterator[ControlLog]:
     """Count a daemon's traffic, and take in what commands left, until the block ends."""
     log = ControlLog(directory, ledger)
-    async with asyncio.TaskGroup() as group:
-        writing = group.create_task(log.keep_writing())
+    async with meanwhile(log.keep_writing):
         try:
             yield log
         finally:
-            writing.cancel()
             log.write_or_log()
 
 

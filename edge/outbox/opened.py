@@ -15,6 +15,7 @@ from edge.outbox.outbox import Outbox, OutboxTerms
 from edge.outbox.queueing import QueueingCollaboration, Runs
 from edge.outbox.sending import Sender
 from edge.outbox.store import OutboxStore
+from runtime.background import meanwhile
 from runtime.clock import Clock
 from runtime.collaboration.collaboration import Collaboration
 from runtime.identity.certificates import load_certificates
@@ -109,12 +110,8 @@ async def opened_queue(
     runs: Runs = collaboration
     if is_queueing and cloud:
         runs = QueueingCollaboration(collaboration, outbox, sender, cloud=cloud)
-    async with asyncio.TaskGroup() as group:
-        working = group.create_task(sender.work())
-        try:
-            yield Queue(outbox, sender, runs)
-        finally:
-            working.cancel()
+    async with meanwhile(sender.work):
+        yield Queue(outbox, sender, runs)
 
 
 def earliest_s(authority_pem: bytes) -> float:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from runtime.background import meanwhile
 from runtime.errors import ConfigInvalid
 from runtime.http.server import load_certificate
 
@@ -50,12 +51,8 @@ async def following_certificate(
             else:
                 _logger.info("certificate_files_loaded", extra={"file": certificate.name})
 
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(follow())
-        try:
-            yield
-        finally:
-            task.cancel()
+    async with meanwhile(follow):
+        yield
 
 
 def _stamps(*files: Path) -> tuple[_Stamp, ...]:
