@@ -15,7 +15,7 @@ from edge.capture.capture import Capture
 from edge.capture.store import CaptureStore
 from edge.config import EdgeConfig
 from edge.documents import EdgeDocuments, load_documents
-from edge.egress.cloud_link import opened_link
+from edge.egress.cloud_link import CloudLink, opened_link
 from edge.egress.control import ControlLog, opened_control
 from edge.egress.pulling import Pulls
 from edge.egress.renewal import Renewal
@@ -26,7 +26,7 @@ from edge.fleet.tally import RunTally
 from edge.fleet_wiring import fleet_agent, fleet_home, remember
 from edge.http.access import bearer_token, front_tls
 from edge.identity import identity_store
-from edge.life import Cloud, Ground, begin_life
+from edge.life import Ground, begin_life
 from edge.lives import Lives
 from edge.metrics import EdgeMetrics
 from edge.models.manifest import require_vouched
@@ -118,7 +118,7 @@ async def serve(
             await stack.enter_async_context(following_certificate(tls, *files))
         await health.set_all_serving()
         await ground.models.observe(_model_health(health))
-        if home is not None and ground.cloud is not None:
+        if home is not None and ground.link is not None:
             agent = fleet_agent(home, lives, running, ground)
             await stack.enter_async_context(meanwhile(agent.run))
         host, http_port = bound.getsockname()[:2]
@@ -169,25 +169,24 @@ async def _ground(
         )
     )
     await models.start()
-    cloud = await _cloud(stack, config, clock=clock, control=control, ledger=ledger)
+    link = await _linked(stack, config, clock=clock, control=control, ledger=ledger)
     outbox = await stack.enter_async_context(
         opened_outbox(
             config.state / "outbox",
             config.outbox,
             clock=clock,
             # Whoever has shown a certificate that is valid by our clock vouches for it.
-            is_clock_vouched=lambda: cloud is not None and cloud.link.is_healthy,
-            earliest_s=earliest_s(cloud.identity.ca_bundle_pem) if cloud is not None else 0.0,
+            is_clock_vouched=lambda: link is not None and link.is_healthy,
+            earliest_s=earliest_s(link.identity.ca_bundle_pem) if link is not None else 0.0,
         )
     )
     tracing = log_tracing()
     stack.callback(tracing.shutdown)
-    healthy = _healthy(config, cloud)
+    healthy = _healthy(config, link)
     board = StatusBoard(
         node=config.name,
         version=VERSION,
-        device=cloud.identity.device if cloud else None,
-        link=cloud.link if cloud else None,
+        link=link,
         engine=models,
         catalog=documents.catalog,
         healthy=healthy,
@@ -209,7 +208,7 @@ async def _ground(
         metrics=metrics,
         tally=RunTally(),
         tracer=tracing.get_tracer("leeward.edge"),
-        cloud=cloud,
+        link=link,
         outbox=outbox,
         capture=await _capture(stack, config, clock=clock),
         healthy=healthy,
@@ -227,14 +226,14 @@ async def _capture(stack: AsyncExitStack, config: EdgeConfig, *, clock: Clock) -
     return Capture(store, config.capture.categories)
 
 
-async def _cloud(
+async def _linked(
     stack: AsyncExitStack,
     config: EdgeConfig,
     *,
     clock: Clock,
     control: ControlLog,
     ledger: LedgerWriter,
-) -> Cloud | None:
+) -> CloudLink | None:
     """Open the link to the gateway; a device that is not enrolled serves from the edge alone."""
     if config.gateway is None:
         return None
@@ -260,13 +259,13 @@ async def _cloud(
         keep=partial(keep_countersignature, config.state / "ledger"),
     )
     await stack.enter_async_context(meanwhile(renewal.run))
-    return Cloud(identity, link)
+    return link
 
 
-def _healthy(config: EdgeConfig, cloud: Cloud | None) -> Callable[[], frozenset[NodeName]]:
+def _healthy(config: EdgeConfig, link: CloudLink | None) -> Callable[[], frozenset[NodeName]]:
     def healthy() -> frozenset[NodeName]:
         names = {config.name}
-        if cloud is not None and config.gateway is not None and cloud.link.is_healthy:
+        if link is not None and config.gateway is not None and link.is_healthy:
             names.add(config.gateway)
         return frozenset(names)
 

@@ -109,8 +109,8 @@ def remember(running: Effective) -> None:
 
 def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Ground) -> FleetAgent:
     """Return what reports to the gateway and carries out what it passes on."""
-    config, cloud = running.config, ground.cloud
-    if cloud is None or config.gateway is None or config.fleet is None:
+    config, link = running.config, ground.link
+    if link is None or config.gateway is None or config.fleet is None:
         raise AssertionError("only an enrolled device of a fleet has an agent")
     pulls = FleetPulls(
         ground.pulls, home.store, bytes_per_s=config.fleet.pull_bytes_per_s, clock=ground.clock
@@ -126,7 +126,7 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
     )
     rng = random.Random(secrets.randbits(64))  # noqa: S311 - spreads reports
     return FleetAgent(
-        SyncClient(cloud.link, control=ground.control).sync,
+        SyncClient(link, control=ground.control).sync,
         reporter,
         applier,
         jitter=partial(rng.uniform, 1 - _JITTER, 1 + _JITTER),

@@ -32,7 +32,6 @@ from edge.fleet.tally import RunTally
 from edge.held import Held
 from edge.http.front import HttpFront
 from edge.http.queued import QueuedRoutes
-from edge.identity import DeviceIdentity
 from edge.live import collect
 from edge.metrics import EdgeMetrics
 from edge.outbox.calls import KeptCalls
@@ -52,7 +51,6 @@ from runtime.collaboration.graphs import GraphBook
 from runtime.executor.executor import Executor
 from runtime.guards.port import guarded
 from runtime.ids import NodeName
-from runtime.ledger.record import Destination
 from runtime.ledger.writer import LedgerWriter
 from runtime.policy.document import policy_hash
 from runtime.policy.model import ApprovalRules, CloudAway, PlaceholderStyle
@@ -62,15 +60,7 @@ from runtime.sentinel.scan import Sentinel
 from runtime.telemetry.traced import TracedModel
 from runtime.telemetry.tracing import inject
 
-__all__ = ["Cloud", "Ground", "Life", "begin_life"]
-
-
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """The way out, when there is one."""
-
-    identity: DeviceIdentity
-    link: CloudLink
+__all__ = ["Ground", "Life", "begin_life"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,8 @@ class Ground:
     metrics: EdgeMetrics
     tally: RunTally
     tracer: Tracer
-    cloud: Cloud | None
+    link: CloudLink | None
+    """The way out, when there is one."""
     outbox: Outbox
     capture: Capture | None
     healthy: Callable[[], frozenset[NodeName]]
@@ -175,14 +166,14 @@ async def begin_life(
     )
     if last is not None:
         await last.end()
-    cloud = ground.cloud
+    link = ground.link
     held = await Held.enter(
         opened_queue(
             ground.outbox,
             collaboration,
             gateway=config.gateway,
             is_queueing=documents.policy.cloud_away is CloudAway.QUEUE,
-            can_send=lambda: cloud is not None and cloud.link.is_healthy,
+            can_send=lambda: link is not None and link.is_healthy,
             deadline_s=config.request_timeout_s,
             clock=ground.clock,
         )
@@ -233,11 +224,11 @@ def _executor(
     approvals: Approvals,
 ) -> Executor:
     ports: dict[NodeName, ModelPort] = {config.name: ground.models}
-    cloud = ground.cloud
-    if cloud is not None and config.gateway is not None:
+    link = ground.link
+    if link is not None and config.gateway is not None:
         gate = Gate(
-            InferenceClient(cloud.link.channel, metadata=inject),
-            Destination(config.gateway, cloud.identity.gateway),
+            InferenceClient(link.channel, metadata=inject),
+            link.destination,
             zone="cloud",
             policy=documents.policy,
             policy_hash=policy_hash(documents.policy),

@@ -88,7 +88,6 @@ class StatusBoard:
         *,
         node: NodeName,
         version: str,
-        device: DeviceId | None,
         link: Link | None,
         engine: LocalModels,
         catalog: Catalog,
@@ -98,7 +97,6 @@ class StatusBoard:
     ) -> None:
         self._node = node
         self._version = version
-        self._device = device
         self._link = link
         self._engine = engine
         self._catalog = catalog
@@ -122,7 +120,7 @@ class StatusBoard:
         return DaemonStatus(
             node=self._node,
             version=self._version,
-            device=self._device,
+            device=self._link.identity.device if self._link else None,
             certificate_expires_at=self._link.identity.expires_at if self._link else None,
             is_refused=self._link is not None and self._link.is_refused,
             models=self._engine.models(),

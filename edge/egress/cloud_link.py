@@ -26,9 +26,9 @@ from runtime.ledger.record import ControlPurpose, Destination
 from runtime.rpc.swapping import SwappingChannel
 from runtime.rpc.tls import ClientTls, KeyPair
 
-__all__ = ["CloudLink", "opened_link"]
+__all__ = ["GATEWAY_SERVICE", "CloudLink", "open_gateway", "opened_link"]
 
-_SERVICE: Final = "leeward.v1.Inference"
+GATEWAY_SERVICE: Final = "leeward.v1.Inference"
 _RETRY_S: Final = 1.0
 _FIRST_ANSWER_S: Final = 3.0
 _CONNECT_S: Final = 15.0
@@ -89,7 +89,7 @@ class CloudLink:
             BackendUnavailable: The gateway cannot be reached with it yet; the former one, which is
                 still good, is shown still.
         """
-        newer = _open(identity)
+        newer = open_gateway(identity)
         try:
             async with asyncio.timeout(_CONNECT_S):
                 await newer.channel_ready()
@@ -152,7 +152,7 @@ class CloudLink:
 
     async def _follow(self, stub: health_pb2_grpc.HealthStub) -> str:
         """Follow the gateway's health until the stream ends; return the status of that."""
-        request = health_pb2.HealthCheckRequest(service=_SERVICE)
+        request = health_pb2.HealthCheckRequest(service=GATEWAY_SERVICE)
         self._count(sent_bytes=request.ByteSize())
         try:
             async for answer in stub.Watch(request):
@@ -183,14 +183,15 @@ async def opened_link(
     identity: DeviceIdentity, destination: Destination, *, control: ControlLog, clock: Clock
 ) -> AsyncIterator[CloudLink]:
     """Open the link and follow the gateway's health until the block ends."""
-    async with SwappingChannel(_open(identity)) as channel:
+    async with SwappingChannel(open_gateway(identity)) as channel:
         link = CloudLink(channel, identity, destination=destination, control=control, clock=clock)
         async with meanwhile(link.watch, link.drain_for_ever, link.watch_certificate):
             await link.wait_known()
             yield link
 
 
-def _open(identity: DeviceIdentity) -> grpc.aio.Channel:
+def open_gateway(identity: DeviceIdentity) -> grpc.aio.Channel:
+    """Open a connection to the gateway as this device."""
     pair = KeyPair(identity.certificate_chain_pem, identity.private_key_pem)
     return open_door(identity.gateway, ClientTls(identity.ca_bundle_pem, pair))
 

@@ -6,17 +6,15 @@ from typing import Any, Final
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from edge.egress.cloud_link import GATEWAY_SERVICE, open_gateway
 from edge.egress.control import ControlLog
-from edge.egress.door import open_door
 from edge.identity import DeviceIdentity
 from runtime.ids import NodeName
 from runtime.ledger.record import ControlPurpose, Destination
 from runtime.rpc.calls import read_answer
-from runtime.rpc.tls import ClientTls, KeyPair
 
 __all__ = ["probe_gateway"]
 
-_SERVICE: Final = "leeward.v1.Inference"
 _TIMEOUT_S: Final = 5.0
 
 
@@ -27,11 +25,10 @@ async def probe_gateway(node: NodeName, identity: DeviceIdentity, *, control: Co
         BackendUnavailable: It does not answer to this device's certificate.
         LeewardError: Whatever it reported.
     """
-    pair = KeyPair(identity.certificate_chain_pem, identity.private_key_pem)
-    request = health_pb2.HealthCheckRequest(service=_SERVICE)
+    request = health_pb2.HealthCheckRequest(service=GATEWAY_SERVICE)
     with control.exchange(Destination(node, identity.gateway), ControlPurpose.HEALTH) as tally:
         tally.sent_bytes = request.ByteSize()
-        async with open_door(identity.gateway, ClientTls(identity.ca_bundle_pem, pair)) as channel:
+        async with open_gateway(identity) as channel:
             call = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_TIMEOUT_S)
             answer = await read_answer(call, _same)
         tally.received_bytes = answer.ByteSize()
