@@ -115,7 +115,7 @@ def start_with(home: FleetHome) -> Effective | None:
             failure = type(error).__name__
             extra = {"error": failure, "count": pointer.current.order}
             _logger.error("state_unusable", extra=extra)
-            pointer = _without_current(pointer, failure)
+            pointer = pointer.fail(failure) if pointer.is_trial else pointer.leave(failure)
             home.pointers.save(pointer)
 
 
@@ -206,15 +206,3 @@ def _counted(pointer: Pointer) -> Pointer:
         return replace(pointer, starts=pointer.starts + 1)
     _logger.error("state_rolled_back", extra={"reason": "starts", "count": pointer.current.order})
     return pointer.fail(StateUnhealthy.__name__, quality=pointer.quality)
-
-
-def _without_current(pointer: Pointer, failure: str) -> Pointer:
-    if pointer.is_trial:
-        return pointer.fail(failure)
-    return replace(
-        pointer,
-        current=pointer.previous or AS_INSTALLED,
-        previous=None,
-        outcome=pointer.fail(failure).outcome,
-        failure=failure,
-    )

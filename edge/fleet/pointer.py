@@ -69,10 +69,18 @@ class Pointer:
     def fail(self, failure: str, *, quality: float | None = None) -> Self:
         """Return the pointer once the newest order's state was not healthy; back where it was."""
         failed = replace(self, outcome=Outcome.FAILED, failure=failure, quality=quality)
-        if not self.is_trial:
-            return failed
+        return failed.leave(failure) if self.is_trial else failed
+
+    def leave(self, failure: str) -> Self:
+        """Return the pointer with the previous state, or none, in place of the present one."""
         return replace(
-            failed, current=self.previous or AS_INSTALLED, previous=None, is_trial=False, starts=0
+            self,
+            current=self.previous or AS_INSTALLED,
+            previous=None,
+            is_trial=False,
+            starts=0,
+            outcome=Outcome.FAILED,
+            failure=failure,
         )
 
     def try_out(self, generation: Generation, *, quality: float | None = None) -> Self:
@@ -91,22 +99,14 @@ class Pointer:
         return replace(self, is_trial=False, starts=0, outcome=Outcome.RUNS, failure="")
 
     def go_back(self) -> Self:
-        """Return the pointer with the previous state in place of the present one.
+        """Return the pointer with the previous state in place of the present one, by hand.
 
         Raises:
             StateInvalid: There is none.
         """
         if self.previous is None:
             raise StateInvalid("there is no state before this one to go back to")
-        return replace(
-            self,
-            current=self.previous,
-            previous=None,
-            is_trial=False,
-            starts=0,
-            outcome=Outcome.FAILED,
-            failure="RolledBackByHand",
-        )
+        return self.leave("RolledBackByHand")
 
     @property
     def good(self) -> Generation:
