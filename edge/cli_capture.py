@@ -149,7 +149,7 @@ def gate_command(
 ) -> None:
     """Ask both models what was judged right; exit code 3 unless the candidate keeps as much."""
 
-    def work() -> GateResult:
+    def work() -> None:
         with _opened(config) as store:
             examples = store.dataset(verdicts=("right",)).examples
         if not examples:
@@ -175,12 +175,10 @@ def gate_command(
         }
         lost = [f"lost: {one}" for one in result.lost]
         show(data, *(line, *lost), as_json=as_json)
-        return result
+        if not result.has_passed:
+            raise typer.Exit(FINDINGS)
 
-    results: list[GateResult] = []
-    run_command(lambda: results.append(work()), as_json=as_json)
-    if not results[0].has_passed:
-        raise typer.Exit(FINDINGS)
+    run_command(work, as_json=as_json)
 
 
 async def _compared(

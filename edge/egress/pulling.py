@@ -133,7 +133,7 @@ class Pulls:
             async for step in steps:
                 yield step
 
-    async def fetch(
+    def fetch(
         self,
         source: Source,
         *,
@@ -163,9 +163,7 @@ class Pulls:
             signers=self._signers,
             manifest=manifest,
         )
-        async with aclosing(self._pull(request, wait_s)) as steps:
-            async for step in steps:
-                yield step
+        return self._pull(request, wait_s)
 
     async def fetch_bundle(
         self, request: BundleRequest, *, wait_s: Callable[[int], float]

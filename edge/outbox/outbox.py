@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, ParamSpec, TypeVar
 
 from edge.outbox.lifetime import BootClock, waited_s
@@ -141,11 +141,11 @@ class Outbox:
         """
         return await self.run(self._store.read, position)
 
-    async def begin(self, position: int) -> Item | None:
+    async def begin(self, item: Item) -> Item | None:
         """Begin to answer a request; ``None`` when it does not wait any more."""
-        if not await self.run(self._store.begin, position):
+        if not await self.run(self._store.begin, item.position):
             return None
-        return await self.read(position)
+        return replace(item, state=QueuedState.RUNNING, attempts=item.attempts + 1)
 
     async def put_back(self, item: Item, error: str) -> None:
         """Let a request wait again."""

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Final, Protocol
 
 from edge.outbox.form import is_same_request, to_form
-from edge.outbox.model import Item, QueuedState
+from edge.outbox.model import ENDED, Item, QueuedState
 from edge.outbox.outbox import Outbox
 from edge.outbox.sending import Sender, cloud_steps
 from runtime import errors
@@ -131,7 +131,7 @@ async def replayed(item: Item) -> AsyncGenerator[Event, None]:
         RequestQueued: It is not answered yet.
         LeewardError: It ended otherwise, as it ended then.
     """
-    if item.state in (QueuedState.WAITING, QueuedState.RUNNING):
+    if item.state not in ENDED:
         raise RequestQueued(_WAITS, idempotency_key=item.key)
     if item.state is QueuedState.ANSWERED and item.result is not None:
         finished = unpack_events(item.result)

@@ -213,7 +213,7 @@ class Sender:
             if self._rests.get(position, (0, 0.0))[1] > now_s:
                 continue
             item = await self._outbox.read(position)
-            if not await self._expired(item) and (begun := await self._outbox.begin(position)):
+            if not await self._expired(item) and (begun := await self._outbox.begin(item)):
                 return begun
         return None
 

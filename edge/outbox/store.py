@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from edge.outbox.call_store import CALLS_SCHEMA, CallStore, reseal_calls
 from edge.outbox.lifetime import Mark
-from edge.outbox.model import ENDED, Item, QueuedState
+from edge.outbox.model import Item, QueuedState
 from edge.privacy.keyring import DataKey
 from edge.privacy.sealed import SealedDatabase
 from runtime.errors import NotFound, OutboxFull
@@ -43,7 +43,6 @@ _COLUMNS: Final = (
     "position, name, state, priority, no_retry, ttl_s, boot, boot_s, wall_s, attempts, repeats,"
     " error, sealed, result"
 )
-_ENDED: Final = ", ".join(f"'{state}'" for state in sorted(ENDED))
 
 
 class OutboxStore:
@@ -182,8 +181,7 @@ class OutboxStore:
         """Forget what ended before a moment, and overwrite where it stood; return how many."""
         with self._database.transaction() as connection:
             count = connection.execute(
-                f"DELETE FROM items WHERE state IN ({_ENDED}) AND ended_s < ?",  # noqa: S608
-                (ended_before_s,),
+                "DELETE FROM items WHERE ended_s < ?", (ended_before_s,)
             ).rowcount
         if count:
             self._database.scrub()

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from edge.outbox.model import Item, QueuedState
 from edge.outbox.outbox import Outbox
 from edge.outbox.sending import Sender
@@ -13,6 +11,7 @@ from leeward.v1 import admin_pb2
 from leeward.v1 import collaboration_pb2 as pb
 from runtime.codec.bounds import name
 from runtime.codec.events import encode_answer
+from runtime.codec.moments import encode_moment
 from runtime.codec.receipt import encode_receipt
 from runtime.codec.stored import unpack_events
 from runtime.executor.events import AnswerFinished, RunFinished
@@ -70,12 +69,10 @@ class QueuedRuns:
 
 
 def _encode(item: Item, left_s: Callable[[Item], float]) -> pb.QueuedRun:
-    queued_at = Timestamp()
-    queued_at.FromDatetime(datetime.fromtimestamp(item.queued_at.wall_s, UTC))
     return pb.QueuedRun(
         idempotency_key=item.key,
         state=_STATES[item.state],
-        queued_at=queued_at,
+        queued_at=encode_moment(datetime.fromtimestamp(item.queued_at.wall_s, UTC)),
         left_s=left_s(item),
         priority=item.priority,
         no_retry=item.no_retry,

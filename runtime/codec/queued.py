@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from leeward.v1 import admin_pb2
 from leeward.v1 import collaboration_pb2 as pb
 from runtime.codec import bounds
 from runtime.codec.events import decode_answer
+from runtime.codec.moments import decode_moment
 from runtime.codec.receipt import decode_receipt
 from runtime.errors import RequestInvalid
 from runtime.executor.events import AnswerFinished, Receipt
@@ -76,7 +77,7 @@ def decode_run(message: pb.QueuedRun) -> QueuedRun:
     return QueuedRun(
         key=bounds.name(message.idempotency_key, "idempotency_key"),
         state=_state(message.state),
-        queued_at=message.queued_at.ToDatetime(UTC),
+        queued_at=decode_moment(message.queued_at, "queued_at"),
         left_s=bounds.number(message.left_s, "left_s"),
         priority=message.priority,
         no_retry=message.no_retry,
