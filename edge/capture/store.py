@@ -1,17 +1,15 @@
 """Examples that callers consented to keep: prompt, answer, label and verdict, encrypted at rest.
 
-One SQLite file with a key of its own. On disk stand in the clear: when an example was taken, the
-names of its categories, its graph and its verdict. Every call blocks on disk and may be made from
-any thread or process; SQLite orders them.
+One encrypted SQLite file. On disk stand in the clear: when an example was taken, the names of its
+categories, its graph and its verdict. Every call blocks on disk and may be made from any thread or
+process; SQLite orders them.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from edge.capture.settings import CaptureSettings
-from edge.privacy.keyring import DataKey, Keyring
+from edge.privacy.keyring import DataKey
+from edge.privacy.sealed import SealedDatabase
 from runtime.clock import Clock
 from runtime.errors import NotFound, VaultLocked
 from runtime.ids import Category, RequestId
@@ -29,8 +28,6 @@ __all__ = ["VERDICTS", "CaptureStore", "Dataset", "Example", "Listed"]
 
 VERDICTS: Final = ("right", "wrong")
 """What a person, or an application, can say of an answer."""
-_DATABASE: Final = "capture.sqlite"
-_KEYS: Final = "capture.keys"
 _DAY_S: Final = 86_400.0
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS examples (
@@ -92,30 +89,20 @@ class CaptureStore:
         clock: Tells how old an example is.
 
     Raises:
-        VaultLocked: The key is missing or does not fit.
+        VaultLocked: The key is missing or does not fit, or the database is damaged.
     """
 
     def __init__(self, folder: Path, settings: CaptureSettings, *, clock: Clock) -> None:
         self._clock = clock
         self._keep_s = settings.keep_days * _DAY_S
         self._most_examples = settings.most_examples
-        self._lock = threading.Lock()
-        keyring = Keyring(folder / _KEYS)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        database = folder / _DATABASE
-        if not keyring.exists and not database.exists():
-            keyring.create()
-        self._key: DataKey = keyring.load()[0]
-        database.touch(mode=0o600)
-        self._connection = sqlite3.connect(
-            database, isolation_level=None, check_same_thread=False, timeout=30
+        self._database = SealedDatabase(
+            folder, name="capture", schema=_SCHEMA, first_table="examples", reseal=_reseal
         )
-        self._connection.execute("PRAGMA secure_delete = ON")
-        self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
         """Close the database."""
-        self._connection.close()
+        self._database.close()
 
     def add(self, example: Example) -> None:
         """Keep an example; delete what is too old or too much."""
@@ -123,11 +110,11 @@ class CaptureStore:
             "messages": [[turn.role, turn.content] for turn in example.messages],
             "answer": example.answer,
         }
-        sealed = self._key.seal(
+        sealed = self._database.key.seal(
             json.dumps(content).encode("utf-8", "surrogatepass"), _bound(example.request)
         )
-        with self._transaction():
-            self._connection.execute(
+        with self._database.transaction() as connection:
+            connection.execute(
                 "INSERT OR REPLACE INTO examples (request, taken_s, categories, graph, sealed)"
                 " VALUES (?, ?, ?, ?, ?)",
                 (
@@ -138,7 +125,7 @@ class CaptureStore:
                     sealed,
                 ),
             )
-            self._connection.execute(
+            connection.execute(
                 "DELETE FROM examples WHERE taken_s < ? OR request NOT IN"
                 " (SELECT request FROM examples ORDER BY taken_s DESC, rowid DESC LIMIT ?)",
                 (self._clock.now().timestamp() - self._keep_s, self._most_examples),
@@ -150,8 +137,8 @@ class CaptureStore:
         Raises:
             NotFound: No example is kept of that request.
         """
-        with self._transaction():
-            changed = self._connection.execute(
+        with self._database.transaction() as connection:
+            changed = connection.execute(
                 "UPDATE examples SET verdict = ? WHERE request = ?", (verdict, request)
             ).rowcount
         if not changed:
@@ -159,8 +146,8 @@ class CaptureStore:
 
     def listed(self) -> tuple[Listed, ...]:
         """Return what is kept, the oldest first, without content."""
-        with self._transaction():
-            rows = self._connection.execute(
+        with self._database.transaction() as connection:
+            rows = connection.execute(
                 "SELECT request, taken_s, categories, graph, verdict FROM examples"
                 " ORDER BY taken_s, rowid"
             ).fetchall()
@@ -185,8 +172,8 @@ class CaptureStore:
         Raises:
             VaultLocked: An example was altered, or belongs to another key.
         """
-        with self._transaction():
-            rows = self._connection.execute(
+        with self._database.transaction() as connection:
+            rows = connection.execute(
                 "SELECT request, categories, graph, verdict, sealed FROM examples ORDER BY request"
             ).fetchall()
             examples = tuple(
@@ -196,7 +183,7 @@ class CaptureStore:
                 and not set(one.categories) & set(without)
             )
             digest = _digest(examples)
-            return Dataset(self._version_of(digest, len(examples)), digest, examples)
+            return Dataset(self._version_of(connection, digest, len(examples)), digest, examples)
 
     def erase(self, requests: Sequence[RequestId] | None = None) -> int:
         """Delete examples, all of them by default, and overwrite where they stood.
@@ -204,23 +191,24 @@ class CaptureStore:
         Returns:
             How many there were.
         """
-        with self._transaction():
+        with self._database.transaction() as connection:
             if requests is None:
-                return self._connection.execute("DELETE FROM examples").rowcount
-            return sum(
-                self._connection.execute(
-                    "DELETE FROM examples WHERE request = ?", (request,)
-                ).rowcount
-                for request in requests
-            )
+                count = connection.execute("DELETE FROM examples").rowcount
+            else:
+                count = sum(
+                    connection.execute("DELETE FROM examples WHERE request = ?", (one,)).rowcount
+                    for one in requests
+                )
+        self._database.scrub()
+        return count
 
-    def _version_of(self, digest: str, count: int) -> int:
-        known = self._connection.execute(
+    def _version_of(self, connection: sqlite3.Connection, digest: str, count: int) -> int:
+        known = connection.execute(
             "SELECT version FROM datasets WHERE digest = ?", (digest,)
         ).fetchone()
         if known is not None:
             return int(known[0])
-        made = self._connection.execute(
+        made = connection.execute(
             "INSERT INTO datasets (made_s, examples, digest) VALUES (?, ?, ?) RETURNING version",
             (self._clock.now().timestamp(), count, digest),
         ).fetchone()
@@ -229,7 +217,7 @@ class CaptureStore:
     def _opened(
         self, request: str, categories: str, graph: str, verdict: str, sealed: bytes
     ) -> Example:
-        plain = self._key.open(sealed, _bound(RequestId(request)))
+        plain = self._database.key.open(sealed, _bound(RequestId(request)))
         try:
             content = json.loads(plain.decode("utf-8", "surrogatepass"))
             messages = tuple(ChatMessage(role, text) for role, text in content["messages"])
@@ -238,17 +226,6 @@ class CaptureStore:
             raise VaultLocked(f"the example of request {request} is damaged") from error
         names = tuple(Category(name) for name in json.loads(categories))
         return Example(RequestId(request), messages, answer, names, graph, verdict)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
 
 
 def _bound(request: RequestId) -> bytes:
@@ -261,3 +238,12 @@ def _digest(examples: Sequence[Example]) -> str:
     for one in examples:
         whole.update(json.dumps([one.request, one.verdict]).encode())
     return whole.hexdigest()
+
+
+def _reseal(connection: sqlite3.Connection, old: DataKey, fresh: DataKey) -> None:
+    for request, sealed in connection.execute("SELECT request, sealed FROM examples").fetchall():
+        bound = _bound(RequestId(request))
+        connection.execute(
+            "UPDATE examples SET sealed = ? WHERE request = ?",
+            (fresh.seal(old.open(sealed, bound), bound), request),
+        )

@@ -36,7 +36,6 @@ NETWORK_MODULES = frozenset(
 # What is left, each with its reason; a new line here is a decision to look at.
 ALLOWED = {
     ("edge/life.py", "runtime.rpc.inference_client"): "wired to the gate, over the link's channel",
-    ("edge/capture/store.py", "connect"): "SQLite",
     ("edge/engine/spawn.py", "open_connection"): "one end of a socketpair to the engine's child",
     ("edge/http/access.py", "ssl"): "the front's own certificate: for callers who dial in",
     ("edge/privacy/sealed.py", "connect"): "SQLite",
