@@ -104,7 +104,7 @@ class Inputs:
         self,
         step: StepId,
         answers: tuple[str, ...],
-        values: Mapping[str, Value] | None = None,
+        values: Mapping[str, Value],
         *,
         drawn: tuple[str, ...] = (),
     ) -> None:
@@ -118,7 +118,6 @@ class Inputs:
         """
         self._answers[step] = answers
         self._drawn[step] = drawn or answers
-        values = values or {}
         confidence = values.get("confidence")
         if isinstance(confidence, float):
             self._confidence[step] = confidence

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Literal
 
 from runtime.graph.roles import Role
-from runtime.graph.rules import Rule
+from runtime.graph.rules import OutputKind, Rule
 from runtime.ids import ModelName, StepId
 from runtime.ports import Sampling
 
@@ -83,7 +82,7 @@ class Output:
     """
 
     name: str
-    kind: Literal["number", "enum", "list"]
+    kind: OutputKind
     values: tuple[str, ...] = ()
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from runtime.graph.roles import Role
 
-__all__ = ["RULE_OUTPUTS", "RULE_ROLES", "VERDICTS", "Rule"]
+__all__ = ["RULE_OUTPUTS", "RULE_ROLES", "VERDICTS", "OutputKind", "Rule"]
 
 VERDICTS: Final = ("right", "wrong", "unknown")
 """What a checking rule can say of an answer; ``unknown`` where it found nothing to check."""
@@ -40,6 +40,7 @@ class Rule(Enum):
 
 
 OutputKind = Literal["number", "enum", "list"]
+"""What a named value of a step may be."""
 
 RULE_ROLES: Final[Mapping[Rule, frozenset[Role]]] = MappingProxyType(
     {

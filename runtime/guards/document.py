@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from runtime.documents.document import Document, Problem
 from runtime.documents.names import ModelText, Name
 from runtime.documents.reader import parse_document, read_document
-from runtime.documents.shape import Shape, read_shape, schema_of
+from runtime.documents.shape import Shape, read_shape
 from runtime.errors import ConfigInvalid
 from runtime.guards.folding import folded
 from runtime.guards.model import Guard, Guards
 from runtime.ids import ModelName
 from runtime.policy.model import Zone
 
-__all__ = ["GUARDS_VERSION", "guards_schema", "load_guards", "parse_guards"]
+__all__ = ["GUARDS_VERSION", "load_guards", "parse_guards"]
 
 GUARDS_VERSION: Final = "guards/v1"
 _ZONES: Final[tuple[Zone, ...]] = ("edge", "cloud")
@@ -65,11 +65,6 @@ def parse_guards(text: str, *, file: str = "") -> Guards:
         ConfigInvalid: Names line and field of the first problem.
     """
     return _guards(parse_document(text, error=ConfigInvalid, file=file))
-
-
-def guards_schema() -> dict[str, Any]:
-    """Return the JSON schema of guard documents, for editors."""
-    return schema_of(_GuardsShape)
 
 
 def _guards(document: Document) -> Guards:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.ids import ModelName
@@ -27,6 +28,17 @@ class Guard:
     """Longer texts do not pass."""
     model: ModelName | None = None
     """A model of the edge that must say ``verdict: pass`` of the text."""
+
+    def refuses(self, texts: Iterable[str], length: int) -> bool:
+        """Whether its rules refuse texts, without asking a model.
+
+        Args:
+            texts: Folded.
+            length: Of all that was said, in characters before folding.
+        """
+        if self.longest_characters is not None and length > self.longest_characters:
+            return True
+        return any(word in text for text in texts for word in self.words)
 
     @property
     def needs_whole_text(self) -> bool:

@@ -98,9 +98,7 @@ class GuardedModel:
         plain = [folded(text) for text in texts]
         length = sum(len(text) for text in texts)
         for guard in guards:
-            is_bad = guard.longest_characters is not None and length > guard.longest_characters
-            is_bad = is_bad or any(word in text for word in guard.words for text in plain)
-            if is_bad or not await self._lets_pass(guard, request, texts):
+            if guard.refuses(plain, length) or not await self._lets_pass(guard, request, texts):
                 raise self._refused(guard, request, side)
             _log(guard, request, side, "passed", self._zone)
 
@@ -175,13 +173,7 @@ class _Held:
         self._chunks.append((passed, self._folded_length))
         self._parts.append(chunk.text)
         self._length += len(chunk.text)
-        for guard in self._guards:
-            longest = guard.longest_characters
-            if longest is not None and self._length > longest:
-                return guard
-            if any(word in window for word in guard.words):
-                return guard
-        return None
+        return next((one for one in self._guards if one.refuses((window,), self._length)), None)
 
     def cleared(self) -> list[TextDelta]:
         """Return the chunks in which no phrase can begin that is not complete yet."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from runtime.documents.described_file import read_described
 from runtime.errors import ModelInvalid
 from runtime.routing.bins import MOST_BINS, Bins
 from runtime.routing.forest import LEAF, Forest
@@ -69,18 +70,14 @@ def read_predictor(folder: Path = BUILT_IN) -> Predictor:
     """
     card_file, numbers_file = folder / _CARD, folder / _NUMBERS
     try:
-        card = json.loads(card_file.read_bytes())
-        numbers = numbers_file.read_bytes()
+        card = json.loads(read_described(card_file))
         models = tuple(map(str, card["models"]))
         digest, features, format_ = card["files"][_NUMBERS], card["features"], card["leeward"]
-    except OSError as error:
-        raise ModelInvalid(f"{error.filename} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ModelInvalid(f"{card_file} is not the card of a router") from error
     if format_ != _FORMAT or features != list(FORM_NAMES):
         raise ModelInvalid(f"{card_file} is of another version of Leeward; fit the router again")
-    if hashlib.sha256(numbers).hexdigest() != digest:
-        raise ModelInvalid(f"{numbers_file} is not the file that its card describes")
+    numbers = read_described(numbers_file, sha256=digest)
     try:
         with np.load(io.BytesIO(numbers), allow_pickle=False) as arrays:
             predictor = _unpacked(models, arrays)

@@ -5,16 +5,16 @@ them, ``kinds`` to say what they are called here, ``inputs`` and ``outputs`` to 
 names things.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from runtime.documents.described_file import read_described
 from runtime.errors import ModelInvalid
 
-__all__ = ["Card", "read_card", "read_file"]
+__all__ = ["Card", "read_card"]
 
 CARD: Final = "model.json"
 _INPUTS: Final = {
@@ -73,7 +73,7 @@ def read_card(directory: Path) -> Card:
     """
     path = directory / CARD
     try:
-        card = _card(json.loads(read_file(path)))
+        card = _card(json.loads(read_described(path)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelInvalid(f"{path} is not the card of a sentinel's model") from error
     if not 0 < card.neighbour_threshold <= card.threshold < 1 or card.window < 16:
@@ -87,21 +87,6 @@ def read_card(directory: Path) -> Card:
     if not card.kinds:
         raise ModelInvalid(f"{path} has no label that marks anything")
     return card
-
-
-def read_file(path: Path, *, sha256: str | None = None) -> bytes:
-    """Return a file's content.
-
-    Raises:
-        ModelInvalid: It cannot be read, or its digest is not ``sha256``.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelInvalid(f"{path} cannot be read: {error.strerror}") from error
-    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelInvalid(f"{path} is not the file that its card describes")
-    return content
 
 
 def _card(document: dict[str, Any]) -> Card:

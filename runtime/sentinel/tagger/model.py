@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from runtime.documents.described_file import read_described
 from runtime.errors import ModelInvalid
-from runtime.sentinel.tagger.card import read_card, read_file
+from runtime.sentinel.tagger.card import read_card
 from runtime.sentinel.tagger.readings import (
     Focus,
     Reading,
@@ -48,7 +49,7 @@ class SentinelModel:
     def __init__(self, directory: Path, *, threads: int = 1) -> None:
         card = read_card(directory)
         graph, words = (
-            read_file(directory / name, sha256=card.files.get(name, ""))
+            read_described(directory / name, sha256=card.files.get(name, ""))
             for name in ("model.onnx", "tokenizer.json")
         )
         try:

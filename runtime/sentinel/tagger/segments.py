@@ -5,8 +5,10 @@ whole windows; which of their tokens make a sentence is said to it as weights.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 from runtime.sentinel.tagger.windows import Window
@@ -56,8 +58,11 @@ def _ends(text: str, before: int, start: int, tokens: int) -> bool:
 
 
 def parts_in(segments: Sequence[tuple[int, int]], window: Window) -> list[tuple[int, int]]:
-    """Return the segments, or the parts of them, that a window judges."""
-    parts = [(max(one, window.first), min(two, window.last)) for one, two in segments]
+    """Return the segments, which are in order, or the parts of them, that a window judges."""
+    begin = bisect_right(segments, window.first, key=itemgetter(1))
+    end = bisect_left(segments, window.last, key=itemgetter(0))
+    touched = segments[begin:end]
+    parts = [(max(one, window.first), min(two, window.last)) for one, two in touched]
     return [(first, last) for first, last in parts if first < last]
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from runtime.documents.described_file import read_described
 from runtime.errors import ModelInvalid
-from runtime.sentinel.tagger.card import read_card, read_file
+from runtime.sentinel.tagger.card import read_card
 
 CARD: dict[str, Any] = {
     "labels": ["O", "B-person", "I-person"],
@@ -82,9 +83,9 @@ def test_a_file_that_was_altered_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"graph")
     digest = hashlib.sha256(b"graph").hexdigest()
-    assert read_file(path, sha256=digest) == b"graph"
+    assert read_described(path, sha256=digest) == b"graph"
 
     path.write_bytes(b"grape")
 
     with pytest.raises(ModelInvalid, match="not the file that its card describes"):
-        read_file(path, sha256=digest)
+        read_described(path, sha256=digest)
