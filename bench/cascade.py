@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +29,7 @@ from optimizer.calibration.thresholds import ALWAYS, NEVER_ASK, Promise, fit_thr
 from optimizer.replay.graph_table import GraphTable
 from reference.tabulated.table import load_table
 from reference.weights import WeightsUnusable
+from runtime.executor.voting import majority
 
 __all__ = ["main"]
 
@@ -131,24 +131,24 @@ def _world(table: GraphTable, far: str, near: Sequence[str]) -> _World:
 
 def _elect(answers: Sequence[tuple[bool, int]]) -> tuple[bool, float]:
     """Return whether the most frequent answer is right, and how many agree with it."""
-    (mark, votes), *_ = Counter(mark for _, mark in answers).most_common()
-    is_right = next(is_right for is_right, its_mark in answers if its_mark == mark)
-    return is_right, votes / len(answers)
+    elected, agreement = majority([str(mark) for _, mark in answers])
+    return answers[elected][0], agreement
 
 
 def _measured(world: _World) -> dict[str, object]:
     records = world.records
     everything = np.arange(len(records))
-    equal = [_at_equal_accuracy(world, *halves) for halves in _halves(len(records))]
+    splits = list(_halves(len(records)))
+    equal = [_at_equal_accuracy(world, *halves) for halves in splits]
     promises = {
         "spoilt": Promise("spoilt", _SPOILT, _CONFIDENCE, coming=len(records) // 2),
         "share": Promise("share", _SHARE, _CONFIDENCE, coming=len(records) // 2),
     }
     kept = {
-        name: [_kept(records, promise, *halves) for halves in _halves(len(records))]
+        name: [_kept(records, promise, *halves) for halves in splits]
         for name, promise in promises.items()
     }
-    errors = [_errors(records, *halves) for halves in _halves(len(records))]
+    errors = [_errors(records, *halves) for halves in splits]
     asked = {name: float(np.mean([one[1] for one in of_it])) for name, of_it in kept.items()}
     return {
         "cost_at_equal_accuracy": _mean(one.cost for one in equal),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from math import fsum
 from statistics import median
-from typing import Final
+
+import numpy as np
 
 from bench.patterns_run import Ran
+from optimizer.search.resampling import mean_interval
 from reference.proportion import Proportion
 
 __all__ = ["difference", "figures_of"]
-
-_RESAMPLES: Final = 2_000
 
 
 def figures_of(ran: Sequence[Ran]) -> dict[str, object]:
@@ -40,13 +39,11 @@ def figures_of(ran: Sequence[Ran]) -> dict[str, object]:
     }
 
 
-def difference(one: Sequence[Ran], other: Sequence[Ran], *, seed: int = 0) -> dict[str, object]:
+def difference(one: Sequence[Ran], other: Sequence[Ran]) -> dict[str, object]:
     """Return by how much ``one`` is more accurate on the same tasks, with a bootstrap interval."""
     pairs = [(a.right / a.of - b.right / b.of) for a, b in zip(one, other, strict=True)]
-    rng = random.Random(seed)  # noqa: S311 - resampling
-    means = sorted(fsum(rng.choices(pairs, k=len(pairs))) / len(pairs) for _ in range(_RESAMPLES))
-    low, high = means[int(0.025 * _RESAMPLES)], means[int(0.975 * _RESAMPLES) - 1]
+    found = mean_interval(np.array(pairs))
     return {
-        "difference": round(fsum(pairs) / len(pairs), 4),
-        "interval": [round(low, 4), round(high, 4)],
+        "difference": round(found.mean, 4),
+        "interval": [round(found.low, 4), round(found.high, 4)],
     }

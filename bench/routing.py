@@ -13,8 +13,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ from runtime.routing.store import read_predictor
 
 __all__ = ["main"]
 
+_T = TypeVar("_T")
 _QUICK_TREES: Final = 40
 _DRAWS: Final = 1_000
 _QUICK_DRAWS: Final = 300
@@ -78,7 +80,9 @@ def _measured(outcomes: Outcomes, *, is_zero_shot: bool, is_quick: bool) -> dict
     if not is_zero_shot:
         trees = _QUICK_TREES if is_quick else TREES
         folds = folds_of(outcomes.groups, FOLDS)
-        learned = _gain(predict_unseen(outcomes, features, trees=trees, shown=_shown_folds))
+        learned = _gain(
+            predict_unseen(outcomes, features, trees=trees, shown=partial(_shown, what="learning"))
+        )
     weak, strong = outcomes.right.T.astype(np.float64)
     judged = _Judged(outcomes, learned, longest, draws=_QUICK_DRAWS if is_quick else _DRAWS)
     curve, baseline = judged.router.curve(), judged.longest.curve()
@@ -200,11 +204,7 @@ def _rounded(ends: tuple[float, float] | None) -> list[float] | None:
     return None if ends is None else [round(end, 4) for end in ends]
 
 
-def _shown_folds(folds: Iterable[int]) -> Iterable[int]:
-    return track(list(folds), "learning", console=Console(stderr=True), transient=True)
-
-
-def _shown(items: range, what: str) -> Iterable[int]:
+def _shown(items: Sequence[_T], what: str) -> Iterable[_T]:
     return track(items, what, console=Console(stderr=True), transient=True)
 
 

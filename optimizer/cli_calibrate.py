@@ -19,6 +19,7 @@ from optimizer.calibration.thresholds import (
     PromiseKind,
     fit_threshold,
 )
+from optimizer.cli_export import write_files
 from optimizer.study.bounds import share_interval
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.errors import RequestInvalid
@@ -117,11 +118,7 @@ def _rounded(threshold: float, records: Records) -> float:
 def _write(graph: Path, out: Path, threshold: float) -> None:
     changed = set_threshold(load_graph(graph), threshold)
     text = yaml.safe_dump(dump_graph(changed), sort_keys=False, allow_unicode=True)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-    except OSError as failure:
-        raise RequestInvalid(f"{out} cannot be written: {failure.strerror}") from None
+    write_files({out: text})
 
 
 def _at(records: Records, threshold: float) -> dict[str, float]:

@@ -25,7 +25,7 @@ from runtime.clock import SystemClock
 from runtime.errors import NotPermitted, RequestInvalid
 from runtime.identity.signing_keys import load_or_create_key, public_file_of
 
-__all__ = ["export", "report"]
+__all__ = ["export", "report", "write_files"]
 
 _KEY_FILE = "signing.pem"
 
@@ -61,7 +61,7 @@ def report(
         files = {file: page}
         if pictures is not None:
             files |= {pictures / name: svg for name, svg in pictures_of(source).items()}
-        _write(files)
+        write_files(files)
         data = {
             "report": str(file),
             "bytes": len(page.encode()),
@@ -72,7 +72,12 @@ def report(
     run_command(work, as_json=as_json)
 
 
-def _write(files: Mapping[Path, str]) -> None:
+def write_files(files: Mapping[Path, str]) -> None:
+    """Write texts, and the directories that they need.
+
+    Raises:
+        RequestInvalid: One cannot be written.
+    """
     for file, text in files.items():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)

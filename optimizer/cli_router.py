@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from rich.progress import track
 from optimizer.routing.curve import Ranking
 from optimizer.routing.fit import SEED, TREES, fit_predictor
 from optimizer.routing.outcomes import Outcomes, read_outcomes
-from optimizer.routing.unseen import FOLDS, predict_unseen
+from optimizer.routing.unseen import predict_unseen
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.errors import RequestInvalid
 from runtime.routing.predictor import features_of
@@ -78,8 +79,8 @@ def _figures(
     outcomes: Outcomes, features: npt.NDArray[np.float32], trees: int
 ) -> dict[str, dict[str, float | None]]:
     """Return, for each model but the cheapest, what telling when to ask it is worth."""
-    folds = track(range(FOLDS), "learning", console=Console(stderr=True), transient=True)
-    predicted = predict_unseen(outcomes, features, trees=trees, shown=lambda _: folds)
+    shown = partial(track, description="learning", console=Console(stderr=True), transient=True)
+    predicted = predict_unseen(outcomes, features, trees=trees, shown=shown)
     lengths = np.array([len(prompt) for prompt in outcomes.prompts])
     figures = {}
     for at, model in enumerate(outcomes.models[1:], start=1):

@@ -19,6 +19,7 @@ And about the expected value alone:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -59,43 +60,27 @@ def fit_threshold(records: Records, promise: Promise) -> float | None:
     """
     match promise.kind:
         case "spoilt":
-            return _fewest_asked(records, promise)
+            # They only get more as the threshold falls; above all of them there are none.
+            return min(_keeping(records, promise, records.spoilt), default=ALWAYS)
         case "share":
-            return _most_asked(records, promise)
+            return max(_keeping(records, promise, records.asked), default=NEVER_ASK)
         case "quality":
             return _last_proven([ALWAYS, *reversed(_GRID)], records, promise)
         case "cost":
             return _last_proven([*_GRID, ALWAYS], records, promise)
 
 
-def _fewest_asked(records: Records, promise: Promise) -> float | None:
-    """Spoilt questions only get more as the threshold falls; above all of them there are none."""
-    allowed = _allowed(records, promise)
-    kept = [
-        threshold
-        for threshold in _between(records.confidence)
-        if records.spoilt(threshold).sum() <= allowed
-    ]
-    return min([*kept, ALWAYS])
-
-
-def _most_asked(records: Records, promise: Promise) -> float | None:
-    allowed = _allowed(records, promise)
-    kept = [
-        threshold
-        for threshold in _between(records.confidence)
-        if records.asked(threshold).sum() <= allowed
-    ]
-    return max([*kept, NEVER_ASK])
-
-
-def _allowed(records: Records, promise: Promise) -> int:
-    return most_hits(
+def _keeping(
+    records: Records, promise: Promise, hits: Callable[[float], npt.NDArray[np.bool_]]
+) -> list[float]:
+    """Return the thresholds with no more hits than are allowed; there may be none."""
+    allowed = most_hits(
         len(records),
         share=promise.bound,
         confidence=promise.confidence,
         coming=promise.coming,
     )
+    return [one for one in _between(records.confidence) if hits(one).sum() <= allowed]
 
 
 def _between(confidence: npt.NDArray[np.float64]) -> list[float]:

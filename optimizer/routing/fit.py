@@ -30,7 +30,6 @@ def fit_predictor(
     groups: Sequence[str],
     *,
     trees: int = TREES,
-    seed: int = SEED,
 ) -> Predictor:
     """Learn how the form of a prompt tells who will be right.
 
@@ -40,7 +39,6 @@ def fit_predictor(
         right: Who was right, [prompts, models].
         groups: Of each prompt. What is chosen on the way is chosen by groups left out.
         trees: Of the forest.
-        seed: Of the forest.
     """
     targets = right.astype(np.float64)
     differences = targets - targets.mean(axis=1, keepdims=True) if len(models) > 1 else targets
@@ -55,7 +53,7 @@ def fit_predictor(
             numbers,
             differences.astype(np.float32),
             targets.astype(np.float32),
-            seed=seed,
+            seed=SEED,
             options=ForestOptions(trees=trees, smallest_leaf=leaf),
         ),
     )

@@ -7,7 +7,6 @@ A tree grows by levels: what all nodes of a level need is computed in one pass o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +24,11 @@ _Ints = npt.NDArray[np.int64]
 class ForestOptions:
     """How a forest grows."""
 
-    trees: int = 100
-    smallest_leaf: int = 30
+    trees: int
+    smallest_leaf: int
     """Fewest rows that a leaf may speak for."""
     drawn_share: float = 0.3
     """Splits that each node tries, over the number of features."""
-
-
-_USUAL: Final = ForestOptions()
 
 
 def grow_forest(
@@ -41,7 +37,7 @@ def grow_forest(
     values: _Floats,
     *,
     seed: int,
-    options: ForestOptions = _USUAL,
+    options: ForestOptions,
 ) -> Forest:
     """Grow a forest.
 

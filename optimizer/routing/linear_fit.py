@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from optimizer.routing.folds import folds_of
+from optimizer.routing.folds import left_out
 from runtime.routing.linear import Linear
 
 __all__ = ["fit_linear"]
@@ -31,12 +31,8 @@ def fit_linear(ranks: npt.NDArray[np.float32], targets: _Floats, groups: Sequenc
         groups: Of each row.
     """
     rows = ranks.astype(np.float64)
-    folds = folds_of(groups, _FOLDS)
     errors = np.zeros(len(_STRENGTHS))
-    for fold in range(_FOLDS):
-        out = folds == fold
-        if out.all() or not out.any():
-            continue
+    for out in left_out(groups, _FOLDS):
         for at, made in enumerate(_fits(rows[~out], targets[~out])):
             missed = targets[out] - made.predict(rows[out])
             if targets.shape[1] > 1:

@@ -26,8 +26,8 @@ VALUES: Final = {
     **dict.fromkeys(("0", "0.0", "false"), False),
     **dict.fromkeys(("1", "1.0", "true"), True),
 }
-_FEWEST_MODELS: Final = 2
 """How a table writes right and wrong, in small letters."""
+_FEWEST_MODELS: Final = 2
 _MOST_FIELD_CHARACTERS: Final = min(sys.maxsize, 2**31 - 1)
 
 

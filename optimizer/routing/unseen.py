@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from optimizer.routing.fit import fit_predictor
-from optimizer.routing.folds import folds_of
+from optimizer.routing.folds import left_out
 from optimizer.routing.outcomes import Outcomes
 
 __all__ = ["FOLDS", "predict_unseen"]
@@ -17,6 +17,7 @@ __all__ = ["FOLDS", "predict_unseen"]
 FOLDS: Final = 5
 
 _Floats = npt.NDArray[np.float32]
+_Mask = npt.NDArray[np.bool_]
 
 
 def predict_unseen(
@@ -24,7 +25,7 @@ def predict_unseen(
     features: _Floats,
     *,
     trees: int,
-    shown: Callable[[Iterable[int]], Iterable[int]] = iter,
+    shown: Callable[[Sequence[_Mask]], Iterable[_Mask]] = iter,
 ) -> _Floats:
     """Return how likely each model is thought to be right, [prompts, models].
 
@@ -37,14 +38,11 @@ def predict_unseen(
         trees: Of each forest.
         shown: Passes the folds through, to show how far it is.
     """
-    folds = folds_of(outcomes.groups, FOLDS)
     predicted = np.full(outcomes.right.shape, 0.5, dtype=np.float32)
-    for fold in shown(range(FOLDS)):
-        judged = folds == fold
-        if judged.any() and not judged.all():
-            known = outcomes.only(~judged)
-            predictor = fit_predictor(
-                known.models, features[~judged], known.right, known.groups, trees=trees
-            )
-            predicted[judged] = predictor.predict_features(features[judged])
+    for judged in shown(left_out(outcomes.groups, FOLDS)):
+        known = outcomes.only(~judged)
+        predictor = fit_predictor(
+            known.models, features[~judged], known.right, known.groups, trees=trees
+        )
+        predicted[judged] = predictor.predict_features(features[judged])
     return predicted

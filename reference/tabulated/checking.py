@@ -7,7 +7,7 @@ the table tells what happens today.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -20,14 +20,17 @@ from reference.tabulated.releases import KnownSpans
 from reference.tabulated.sweep import text_mark
 from reference.tabulated.world import catalog_of, label_of, policy
 from reference.tasks import Question, is_right
+from runtime.catalog.model import Catalog
 from runtime.clock import SystemClock
 from runtime.errors import CloudAway, LeakFound
-from runtime.executor.events import AnswerFinished, Event, RunFinished
+from runtime.executor.events import AnswerFinished, Receipt, RunFinished
 from runtime.executor.executor import Executor
 from runtime.ids import NodeName, RequestId, SessionId
+from runtime.planner.model import Plan
+from runtime.policy.model import Policy
 from runtime.ports import ChatMessage, ModelPort
 
-__all__ = ["Differences", "Ran", "compare", "run_graph", "sample_pairs"]
+__all__ = ["Differences", "Ran", "answer_of", "compare", "run_graph", "sample_pairs"]
 
 _DEADLINE_S: Final = 300.0
 
@@ -91,6 +94,42 @@ async def run_graph(
         plan = make_plan(graph, label_of(question), policy=rules, catalog=catalog)
     except (LeakFound, CloudAway):
         return Ran("", is_right=False, is_refused=True)
+    text, done = await answer_of(
+        plan, question, nodes, rules=rules, catalog=catalog, deadline_s=_DEADLINE_S
+    )
+    return Ran(
+        text,
+        is_right=is_right(text, question.answer),
+        has_left=done.left_the_edge,
+        tokens=done.usage.prompt_tokens + done.usage.completion_tokens,
+        cost_usd=done.cost_usd,
+        spans_released=sum(record.spans for record in done.releases),
+        latency_s=done.latency_s,
+    )
+
+
+async def answer_of(
+    plan: Plan,
+    question: Question,
+    nodes: Mapping[NodeName, ModelPort],
+    *,
+    rules: Policy,
+    catalog: Catalog,
+    deadline_s: float,
+) -> tuple[str, Receipt]:
+    """Let the executor run a plan; return the answer and the receipt.
+
+    Args:
+        plan: What to run.
+        question: What is asked; its spans are known.
+        nodes: The ports of the nodes.
+        rules: The policy that the plan keeps.
+        catalog: Of the models.
+        deadline_s: Of the run, seconds.
+
+    Raises:
+        LeewardError: The run failed.
+    """
     executor = Executor(
         nodes,
         KnownSpans(question),
@@ -102,31 +141,19 @@ async def run_graph(
     events = executor.run(
         plan,
         (ChatMessage("user", question.text),),
-        request_id=RequestId(f"{graph.name}/{question.id}"),
+        request_id=RequestId(f"{plan.graph.name}/{question.id}"),
         session_id=SessionId(question.id),
-        deadline_s=_DEADLINE_S,
+        deadline_s=deadline_s,
     )
-    return await _read(events, question)
-
-
-async def _read(events: AsyncGenerator[Event, None], question: Question) -> Ran:
     text, done = "", None
-    async with aclosing(events):
-        async for event in events:
+    async with aclosing(events) as running:
+        async for event in running:
             if isinstance(event, AnswerFinished):
                 text = event.text
             elif isinstance(event, RunFinished):
                 done = event.receipt
     assert done is not None  # noqa: S101 - every run that does not raise ends with its receipt
-    return Ran(
-        text,
-        is_right=is_right(text, question.answer),
-        has_left=done.left_the_edge,
-        tokens=done.usage.prompt_tokens + done.usage.completion_tokens,
-        cost_usd=done.cost_usd,
-        spans_released=sum(record.spans for record in done.releases),
-        latency_s=done.latency_s,
-    )
+    return text, done
 
 
 def compare(table: GraphTable, ran: Iterable[tuple[int, int, Ran]]) -> Differences:
