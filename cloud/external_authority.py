@@ -17,7 +17,6 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509 import verification
 
 from cloud.config_authority import AuthorityConfig
@@ -30,8 +29,14 @@ from runtime.identity.authority import (
     IssuedCertificate,
     host_name,
 )
-from runtime.identity.certificates import CLOCK_SKEW_S, check_device_chain, load_certificates
+from runtime.identity.certificates import (
+    CLOCK_SKEW_S,
+    certificates_pem,
+    check_device_chain,
+    load_certificates,
+)
 from runtime.identity.csr import public_key_of_csr
+from runtime.identity.derived import derived_from
 from runtime.identity.device_uri import device_uri
 from runtime.ids import DeviceId
 from runtime.private_files import ensure_private_directory, is_private, write_private_file
@@ -106,9 +111,7 @@ class CommandAuthority:
     @property
     def certificate_pem(self) -> bytes:
         """The roots that everybody is to trust, PEM."""
-        return b"".join(
-            one.public_bytes(serialization.Encoding.PEM) for one in (self._root, *self._trusted)
-        )
+        return certificates_pem((self._root, *self._trusted))
 
     @property
     def fingerprint(self) -> str:
@@ -117,7 +120,7 @@ class CommandAuthority:
 
     def secret(self, purpose: bytes) -> bytes:
         """Return 32 bytes that every gateway of the store knows, others for every purpose."""
-        return HKDF(hashes.SHA256(), _SECRET_BYTES, salt=None, info=purpose).derive(self._shared)
+        return derived_from(self._shared, purpose)
 
     def issue_client(
         self, csr_pem: bytes, device_id: DeviceId, *, lifetime_s: float
@@ -189,7 +192,7 @@ def _run(command: Sequence[str], csr_pem: bytes, said: Mapping[str, str]) -> byt
 
 def _issued(chain: Sequence[x509.Certificate]) -> IssuedCertificate:
     return IssuedCertificate(
-        chain_pem=b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain),
+        chain_pem=certificates_pem(chain),
         serial=chain[0].serial_number,
         expires_at=chain[0].not_valid_after_utc,
     )

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Final, Self
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from runtime.clock import Clock
 from runtime.errors import CertificateInvalid, ConfigInvalid, NotFound
-from runtime.identity.certificates import CLOCK_SKEW_S, load_certificates
+from runtime.identity.certificates import CLOCK_SKEW_S, certificates_pem, load_certificates
 from runtime.identity.csr import public_key_of_csr
 from runtime.identity.derived import derived_secret
 from runtime.identity.device_uri import device_uri
-from runtime.identity.keys import load_tls_key
+from runtime.identity.keys import load_tls_key, private_key_pem
 from runtime.ids import DeviceId
 from runtime.private_files import ensure_private_directory, write_private_file
 
@@ -121,7 +121,7 @@ class CertificateAuthority:
             OSError: They cannot be written.
         """
         ensure_private_directory(directory)
-        write_private_file(directory / KEY_FILE, _key_pem(self._key))
+        write_private_file(directory / KEY_FILE, private_key_pem(self._key))
         write_private_file(directory / CERTIFICATE_FILE, self.certificate_pem)
 
     @property
@@ -132,10 +132,7 @@ class CertificateAuthority:
     @property
     def certificate_pem(self) -> bytes:
         """The root, PEM, and further ones that everybody is to trust."""
-        return b"".join(
-            one.public_bytes(serialization.Encoding.PEM)
-            for one in (self._certificate, *self._trusted)
-        )
+        return certificates_pem((self._certificate, *self._trusted))
 
     @property
     def fingerprint(self) -> str:
@@ -232,22 +229,10 @@ class CertificateAuthority:
             .sign(self._key, hashes.SHA256())
         )
         return IssuedCertificate(
-            chain_pem=b"".join(
-                one.public_bytes(serialization.Encoding.PEM)
-                for one in (certificate, *self._between)
-            ),
+            chain_pem=certificates_pem((certificate, *self._between)),
             serial=certificate.serial_number,
             expires_at=certificate.not_valid_after_utc,
         )
-
-
-def _key_pem(key: AuthorityKey) -> bytes:
-    """Return a key as its 0600 file holds it."""
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
 
 
 def _builder(

@@ -6,11 +6,12 @@ refused handshake looks like a node that is down.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import verification
 
 from runtime.errors import CertificateInvalid
@@ -19,6 +20,7 @@ from runtime.ids import DeviceId
 
 __all__ = [
     "CLOCK_SKEW_S",
+    "certificates_pem",
     "check_device_chain",
     "check_validity",
     "device_id_of",
@@ -80,6 +82,11 @@ def check_validity(
 def seconds_left(certificate: x509.Certificate, now: datetime) -> float:
     """Return how long a certificate is still valid; negative after its end."""
     return (certificate.not_valid_after_utc - now).total_seconds()
+
+
+def certificates_pem(chain: Iterable[x509.Certificate]) -> bytes:
+    """Return certificates as PEM, in their order."""
+    return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
 
 
 def check_device_chain(

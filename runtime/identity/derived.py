@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-__all__ = ["derived_secret"]
+__all__ = ["derived_from", "derived_secret"]
 
 _BYTES: Final = 32
 
@@ -20,4 +20,9 @@ def derived_secret(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, purpose:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    return derived_from(secret, purpose)
+
+
+def derived_from(secret: bytes, purpose: bytes) -> bytes:
+    """Return 32 bytes that only whoever has ``secret`` can know; others for every purpose."""
     return HKDF(hashes.SHA256(), _BYTES, salt=None, info=purpose).derive(secret)

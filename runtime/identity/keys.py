@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runtime.errors import CertificateInvalid, NotFound
@@ -31,7 +31,7 @@ __all__ = [
 TLS_KEY_FILE: Final = "device-tls.pem"
 SIGNING_KEY_FILE: Final = "device-signing.pem"
 
-_PrivateKey = ec.EllipticCurvePrivateKey | Ed25519PrivateKey
+_PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | Ed25519PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
