@@ -13,14 +13,14 @@ from cloud.config import load_config
 from cloud.fleet.planning import Aim, Choice, chosen, plan
 from cloud.fleet.rollout import Rules, check_waves
 from cloud.state import GatewayState
-from cloud.stores.fleet_records import DeviceStanding, NewRollout, RolloutRecord
+from cloud.stores.fleet_records import DeviceStanding, NewRollout, OrderRecord, RolloutRecord
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.cli.signing import KeyOption
 from runtime.errors import RequestInvalid
 from runtime.fleet.authored import pack_file
 from runtime.fleet.diff import Change, differences
 from runtime.fleet.order import INSTALLED
-from runtime.fleet.state import Target, Wanted, parse_state, resolve, state_hash
+from runtime.fleet.state import FleetState, Target, Wanted, parse_state, resolve, state_hash
 from runtime.identity.signing_keys import load_or_create_key
 from runtime.ids import DeviceId
 
@@ -125,8 +125,7 @@ def show_rollout(
 
     def work() -> None:
         loaded = load_config(config)
-        record = in_state(loaded, lambda state: state.rollouts.get(number))
-        orders = in_state(loaded, lambda state: state.rollouts.orders(number))
+        record, orders = in_state(loaded, lambda state: _standing(state, number))
         rows = [
             (
                 one.wave + 1,
@@ -239,18 +238,22 @@ async def _changes(state: GatewayState, packed: bytes, device: str) -> dict[str,
     standings = chosen(await state.fleet.standings(), Choice([device] if device else ()))
     running = {one.state for one in standings} - {INSTALLED}
     known = {one.hash for one in await state.rollouts.states()} & running
-    contents = {hash_: await state.rollouts.state(hash_) for hash_ in sorted(known)}
+    present = {hash_: parse_state(await state.rollouts.state(hash_)) for hash_ in sorted(known)}
+    coming = parse_state(packed)
     return {
-        one.device: differences(_wanted(contents.get(one.state), one), _wanted(packed, one))
+        one.device: differences(_wanted(present.get(one.state), one), _wanted(coming, one))
         for one in standings
     }
 
 
-def _wanted(packed: bytes | None, one: DeviceStanding) -> Wanted | None:
-    if packed is None:
+async def _standing(state: GatewayState, number: int) -> tuple[RolloutRecord, list[OrderRecord]]:
+    return await state.rollouts.get(number), await state.rollouts.orders(number)
+
+
+def _wanted(state: FleetState | None, one: DeviceStanding) -> Wanted | None:
+    if state is None:
         return None
-    target = Target(DeviceId(one.device), frozenset(one.groups), one.labels)
-    return resolve(parse_state(packed), target)
+    return resolve(state, Target(DeviceId(one.device), frozenset(one.groups), one.labels))
 
 
 def _labels(given: list[str]) -> Mapping[str, str]:
@@ -290,4 +293,4 @@ def _table(records: list[RolloutRecord]) -> Any:
 
 
 def _data(record: RolloutRecord) -> dict[str, object]:
-    return record_data(record) | {"status": record.status.value, "devices": record.devices}
+    return record_data(record) | {"status": record.status.value}

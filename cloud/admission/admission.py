@@ -15,12 +15,12 @@ from cloud.admission.rates import RateGate, Slot
 from cloud.admission.rules import Budget, Matcher
 from cloud.admission.scopes import Subject, subject_of
 from cloud.calls import Call, GenerateCall
-from cloud.idempotency.names import CallName, Namer
+from cloud.idempotency.names import Namer
 from cloud.idempotency.refusals import repeated
 from cloud.metering import usage_record
 from cloud.stages import FREE, Outcome, WorstCase, micros
 from cloud.stores.accounts import AccountKey, AccountStore
-from cloud.stores.idempotency import KeyStore
+from cloud.stores.idempotency import Claim, KeyStore
 from cloud.stores.reservations import Ask, CallInfo, Charge, NoRoom, Refusal
 from runtime.clock import Clock
 from runtime.errors import BudgetExhausted, DatabaseUnavailable, LeewardError, PriceMissing
@@ -113,13 +113,14 @@ class BudgetedAdmission:
         if self._bookings.waiting > _MOST_WAITING:
             raise DatabaseUnavailable("the store has been away for long; nothing more is admitted")
         name = self._namer.of(call) if isinstance(call, GenerateCall) else None
-        repeats = await self._repeats(call, name, is_answered=worst == FREE)
+        claim = claim_of(name, call) if name and isinstance(call, GenerateCall) else None
+        repeats = await self._repeats(claim, is_answered=worst == FREE)
         subject = subject_of(call)
         slot = self._rates.admit(subject, worst.prompt_tokens + worst.completion_tokens)
         try:
             ask = None
             if worst != FREE:  # an answer from the cache costs nothing, and counts in no budget
-                ask = await self._book(call, name, worst, subject)
+                ask = await self._book(call, claim, worst, subject)
         except BaseException:
             slot.undo()
             raise
@@ -134,11 +135,11 @@ class BudgetedAdmission:
             repeats=repeats,
         )
 
-    async def _repeats(self, call: Call, name: CallName | None, *, is_answered: bool) -> int:
+    async def _repeats(self, claim: Claim | None, *, is_answered: bool) -> int:
         """Return how often a model was asked the same under a kept call's key before."""
-        if name is None or not isinstance(call, GenerateCall) or call.request.key_terms is None:
+        if claim is None or not claim.is_kept:
             return 0
-        times = await self._keys.times_begun(claim_of(name, call))
+        times = await self._keys.times_begun(claim)
         return max(0, times - 1) if is_answered else times
 
     def _note_settled(self, model: str, cost_micros: int, *, is_beyond: bool) -> None:
@@ -150,10 +151,10 @@ class BudgetedAdmission:
             _logger.warning("usage_beyond_reservation", extra={"model": model})
 
     async def _book(
-        self, call: Call, name: CallName | None, worst: WorstCase, subject: Subject
+        self, call: Call, claim: Claim | None, worst: WorstCase, subject: Subject
     ) -> Ask | None:
         budgets = self._budgets.matching(subject)
-        if not budgets and name is None:
+        if not budgets and claim is None:
             return None
         if worst.cost_micros is None:
             _require_price(call, budgets)
@@ -171,7 +172,7 @@ class BudgetedAdmission:
             completion_tokens=worst.completion_tokens,
             call=_info(call),
             expires_at=now + timedelta(seconds=call.request.timeout_s) + _GRACE,
-            claim=claim_of(name, call) if name and isinstance(call, GenerateCall) else None,
+            claim=claim,
         )
         refused = await self._bookings.reserve(ask)
         if refused is not None:

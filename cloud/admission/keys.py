@@ -16,10 +16,10 @@ from cloud.stores.idempotency import Claim
 from runtime.key_terms import KeyTerms
 from runtime.ports import FinishReason
 
-__all__ = ["MOST_KEPT", "claim_of", "is_charged", "remembered_until"]
+__all__ = ["claim_of", "is_charged", "remembered_until"]
 
 _WHOLE: Final = frozenset(reason.value for reason in FinishReason)
-MOST_KEPT: Final = timedelta(days=31)
+_MOST_KEPT: Final = timedelta(days=31)
 """The longest that a key is remembered, whatever is asked."""
 
 
@@ -45,7 +45,7 @@ def remembered_until(call: Call, outcome: Outcome, *, now: datetime) -> datetime
         return now + KEPT if is_whole else None
     if not is_whole and not terms.no_retry:
         return None
-    kept = timedelta(seconds=min(terms.kept_s, MOST_KEPT.total_seconds()))
+    kept = timedelta(seconds=min(terms.kept_s, _MOST_KEPT.total_seconds()))
     return now + max(KEPT, kept)
 
 

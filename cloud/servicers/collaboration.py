@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import grpc
 
-from cloud.calls import Caller
 from cloud.collaboration import GatewayGraphs, run_id
+from cloud.fleet.renewing import DeviceAccess
 from cloud.open_calls import OpenCalls
 from leeward.v1 import collaboration_pb2 as pb
 from leeward.v1 import collaboration_pb2_grpc as pb_grpc
@@ -22,29 +22,17 @@ from runtime.errors import NotImplementedYet
 from runtime.ids import DeviceId
 from runtime.rpc.boundary import error_boundary
 from runtime.rpc.deadlines import remaining_s
-from runtime.rpc.peer import VerifiedPeer, verified_peer
+from runtime.rpc.peer import verified_peer
 
-__all__ = ["CollaborationServicer", "Devices"]
+__all__ = ["CollaborationServicer"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-class Devices(Protocol):
-    """Knows which device a certificate names."""
-
-    async def by_certificate(self, peer: VerifiedPeer) -> Caller:
-        """Return the caller.
-
-        Raises:
-            NotPermitted: The device is not enrolled here, or was revoked.
-        """
-        ...
 
 
 class CollaborationServicer(pb_grpc.CollaborationServicer):
     """Plans and runs graphs for enrolled devices."""
 
-    def __init__(self, devices: Devices, graphs: GatewayGraphs, calls: OpenCalls) -> None:
+    def __init__(self, devices: DeviceAccess, graphs: GatewayGraphs, calls: OpenCalls) -> None:
         self._devices = devices
         self._graphs = graphs
         self._calls = calls

@@ -18,7 +18,7 @@ from cloud.stores.fleet_tables import fleet_member as members
 from cloud.stores.fleet_tables import fleet_order as orders
 from cloud.stores.fleet_tables import fleet_rollout as rollouts
 from cloud.stores.fleet_tables import fleet_state as states
-from cloud.stores.rollouts import WAITING
+from cloud.stores.rollouts import WAITING, waiting_row
 from cloud.stores.tables import device as enrolled
 from runtime.errors import NotFound
 from runtime.fleet.order import INSTALLED, SignedOrder
@@ -279,19 +279,7 @@ def _adopt_latecomer(
         wanted: dict[str, str] = json.loads(row.labels)
         if row.wave < last_wave or any(labels.get(name) != wanted[name] for name in wanted):
             continue
-        connection.execute(
-            insert(orders).values(
-                rollout=row.id,
-                device=device,
-                wave=last_wave,
-                outcome=WAITING,
-                is_undone=False,
-                failure="",
-                calls=0,
-                failures=0,
-                updated_at=now,
-            )
-        )
+        connection.execute(insert(orders).values(waiting_row(row.id, device, last_wave, now)))
         return
 
 

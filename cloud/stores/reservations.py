@@ -6,7 +6,7 @@ this file reads the numbers, and writes back by how much they changed.
 """
 
 import json
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -190,23 +190,25 @@ def presume(connection: Connection, ids: Sequence[str], *, now: datetime) -> int
     Whoever calls has claimed their accounts.
     """
     rows = _GIVE_UP.rows(connection, {"ids": list(ids), "now": microseconds(now)})
-    accounts: dict[int, Account] = {}
-    for written, micros, tokens in rows:
-        for id_ in json.loads(written):
-            found = accounts.setdefault(id_, Account(id_, "", None, None))
-            found.presume(Amount(micros, tokens))
-    _write(connection, accounts, dict.fromkeys(accounts, (0,) * len(_COLUMNS)))
+    _change(connection, rows, Account.presume)
     return len(rows)
 
 
 def _replace(connection: Connection, ids: Sequence[str], now: datetime) -> None:
     """Take back what was presumed for calls that are now made again under their keys."""
     parameters = {"ids": list(ids), "now": microseconds(now), "answered": [], "until": 0}
+    rows = [row[1:4] for row in _END.rows(connection, parameters)]
+    _change(connection, rows, lambda account, amount: account.correct(amount, Amount()))
+
+
+def _change(
+    connection: Connection, rows: Iterable[Any], change: Callable[[Account, Amount], None]
+) -> None:
+    """Change the accounts of reservations, given as accounts, micro-dollars and tokens of each."""
     accounts: dict[int, Account] = {}
-    for _, written, micros, tokens, _ in _END.rows(connection, parameters):
+    for written, micros, tokens in rows:
         for id_ in json.loads(written):
-            found = accounts.setdefault(id_, Account(id_, "", None, None))
-            found.correct(Amount(micros, tokens), Amount())
+            change(accounts.setdefault(id_, Account(id_, "", None, None)), Amount(micros, tokens))
     _write(connection, accounts, dict.fromkeys(accounts, (0,) * len(_COLUMNS)))
 
 

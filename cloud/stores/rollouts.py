@@ -13,6 +13,7 @@ from cloud.fleet.rollout import OPEN, Decision, RolloutStatus, Tally, decide
 from cloud.stores.audit import Act, write_act
 from cloud.stores.database import Database
 from cloud.stores.fleet_records import (
+    NewOrder,
     NewRollout,
     OrderRecord,
     RolloutRecord,
@@ -27,7 +28,7 @@ from runtime.errors import NotFound, RequestInvalid
 from runtime.fleet.report import Outcome
 from runtime.fleet.state import FleetState, parse_state, state_hash
 
-__all__ = ["SUPERSEDED", "WAITING", "RolloutStore"]
+__all__ = ["SUPERSEDED", "WAITING", "RolloutStore", "waiting_row"]
 
 WAITING: Final = "waiting"
 """Outcome of an order that its device has not taken yet."""
@@ -353,16 +354,22 @@ def _rollout_row(new: NewRollout, at: datetime) -> dict[str, Any]:
     }
 
 
-def _order_row(rollout: int, order: Any, at: datetime) -> dict[str, Any]:
-    return {
-        "rollout": rollout,
-        "device": order.device,
-        "wave": order.wave,
+def _order_row(rollout: int, order: NewOrder, at: datetime) -> dict[str, Any]:
+    return waiting_row(rollout, order.device, order.wave, at) | {
         "content": order.content,
         "signature": order.signature,
         "undo_content": order.undo_content,
         "undo_signature": order.undo_signature,
         "undo_state": order.undo_state,
+    }
+
+
+def waiting_row(rollout: int, device: str, wave: int, at: datetime) -> dict[str, Any]:
+    """Return the columns of a device's place in a rollout of which nothing has come yet."""
+    return {
+        "rollout": rollout,
+        "device": device,
+        "wave": wave,
         "outcome": WAITING,
         "is_undone": False,
         "failure": "",

@@ -6,11 +6,11 @@ Sizes and forms are checked here; whether an order is an operator's, the device 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from leeward.v1 import desired_state_pb2 as pb
 from runtime.codec import bounds
+from runtime.codec.enums import EnumPairs
 from runtime.codec.ledger import decode_ledger_head, encode_ledger_head
 from runtime.errors import RequestInvalid
 from runtime.fleet.order import INSTALLED, MAX_ORDER_BYTES, SignedOrder
@@ -40,20 +40,22 @@ _MAX_WAIT_S: Final = 86_400.0
 _VERSION: Final = re.compile(r"[A-Za-z0-9.+_-]{0,64}")
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _CLASS: Final = re.compile(r"[A-Za-z]{0,64}")
-_OUTCOMES: Final[Mapping[Outcome, pb.StateOutcome.ValueType]] = {
-    Outcome.NONE: pb.STATE_OUTCOME_UNSPECIFIED,
-    Outcome.TRYING: pb.STATE_OUTCOME_TRYING,
-    Outcome.RUNS: pb.STATE_OUTCOME_RUNS,
-    Outcome.FAILED: pb.STATE_OUTCOME_FAILED,
-    Outcome.REFUSED: pb.STATE_OUTCOME_REFUSED,
-}
-_HEALTHS: Final[Mapping[ModelHealth, pb.ModelHealth.ValueType]] = {
-    ModelHealth.SERVING: pb.MODEL_HEALTH_SERVING,
-    ModelHealth.UNLOADED: pb.MODEL_HEALTH_UNLOADED,
-    ModelHealth.FAILED: pb.MODEL_HEALTH_FAILED,
-}
-_OUTCOME_OF: Final = {value: outcome for outcome, value in _OUTCOMES.items()}
-_HEALTH_OF: Final = {value: health for health, value in _HEALTHS.items()}
+_OUTCOMES: Final = EnumPairs(
+    {
+        pb.STATE_OUTCOME_UNSPECIFIED: Outcome.NONE,
+        pb.STATE_OUTCOME_TRYING: Outcome.TRYING,
+        pb.STATE_OUTCOME_RUNS: Outcome.RUNS,
+        pb.STATE_OUTCOME_FAILED: Outcome.FAILED,
+        pb.STATE_OUTCOME_REFUSED: Outcome.REFUSED,
+    }
+)
+_HEALTHS: Final = EnumPairs(
+    {
+        pb.MODEL_HEALTH_SERVING: ModelHealth.SERVING,
+        pb.MODEL_HEALTH_UNLOADED: ModelHealth.UNLOADED,
+        pb.MODEL_HEALTH_FAILED: ModelHealth.FAILED,
+    }
+)
 
 
 @bounds.encodable()
@@ -65,7 +67,7 @@ def encode_sync_request(report: SyncReport) -> pb.SyncRequest:
         models=[
             pb.ModelReport(
                 model=one.model,
-                health=_HEALTHS[one.health],
+                health=_HEALTHS.encode(one.health),
                 decode_tokens_per_s=one.decode_tokens_per_s,
             )
             for one in report.models
@@ -154,7 +156,7 @@ def _encode_state(report: StateReport) -> pb.StateReport:
     return pb.StateReport(
         state=bytes.fromhex(report.state),
         order=report.order,
-        outcome=_OUTCOMES[report.outcome],
+        outcome=_OUTCOMES.encode(report.outcome),
         failure=report.failure,
         quality=report.quality,
         calls=report.calls,
@@ -163,14 +165,11 @@ def _encode_state(report: StateReport) -> pb.StateReport:
 
 
 def _decode_state(message: pb.StateReport) -> StateReport:
-    outcome = _OUTCOME_OF.get(message.outcome)
-    if outcome is None:
-        raise RequestInvalid("is not an outcome that is known here", field="state.outcome")
     has_quality = message.HasField("quality")
     return StateReport(
         state=bounds.digest(message.state, "state.state").hex() if message.state else INSTALLED,
         order=bounds.whole(message.order, "state.order"),
-        outcome=outcome,
+        outcome=_OUTCOMES.decode(message.outcome, "state.outcome"),
         failure=_fits(_CLASS, message.failure, "state.failure"),
         quality=bounds.number(message.quality, "state.quality", high=1) if has_quality else None,
         calls=bounds.whole(message.calls, "state.calls"),
@@ -179,12 +178,9 @@ def _decode_state(message: pb.StateReport) -> StateReport:
 
 
 def _decode_model(message: pb.ModelReport) -> ModelReport:
-    health = _HEALTH_OF.get(message.health)
-    if health is None:
-        raise RequestInvalid("is not a health that is known here", field="models.health")
     return ModelReport(
         model=ModelName(bounds.name(message.model, "models.model")),
-        health=health,
+        health=_HEALTHS.decode(message.health, "models.health"),
         decode_tokens_per_s=bounds.number(
             message.decode_tokens_per_s, "models.decode_tokens_per_s"
         ),

@@ -20,6 +20,7 @@ from runtime.documents.names import ModelText, Name
 from runtime.documents.reader import document_from_data
 from runtime.documents.shape import Shape, read_shape
 from runtime.errors import StateInvalid
+from runtime.identity.document_signature import DIGEST_PATTERN
 from runtime.ids import DeviceId
 
 __all__ = [
@@ -63,7 +64,7 @@ SETTINGS: Final = frozenset(
 keeps its state, or whom it trusts."""
 
 _Value = TypeVar("_Value")
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
 LabelText = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=63)]
 """Name or value of a label, or the name of a group."""
 

@@ -279,7 +279,6 @@ class SyncResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     OFFER_FIELD_NUMBER: _builtins.int
-    COUNTERSIGNATURE_FIELD_NUMBER: _builtins.int
     NEXT_SYNC_S_FIELD_NUMBER: _builtins.int
     WANTS_COMPLETE_FIELD_NUMBER: _builtins.int
     next_sync_s: _builtins.float
@@ -290,21 +289,16 @@ class SyncResponse(_message.Message):
     def offer(self) -> Global___StateOffer:
         """A newer order for the device; absent when it has the newest."""
 
-    @_builtins.property
-    def countersignature(self) -> _ledger_pb2.Countersignature:
-        """The gateway's signature over the reported head; absent when none was reported."""
-
     def __init__(
         self,
         *,
         offer: Global___StateOffer | None = ...,
-        countersignature: _ledger_pb2.Countersignature | None = ...,
         next_sync_s: _builtins.float = ...,
         wants_complete: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["countersignature", b"countersignature", "offer", b"offer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["offer", b"offer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["countersignature", b"countersignature", "next_sync_s", b"next_sync_s", "offer", b"offer", "wants_complete", b"wants_complete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_sync_s", b"next_sync_s", "offer", b"offer", "wants_complete", b"wants_complete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
