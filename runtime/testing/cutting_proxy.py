@@ -23,6 +23,8 @@ class CuttingProxy:
         self.target = target
         self.port = 0
         self.is_cut = False
+        self.passed_bytes = 0
+        """In both directions together."""
         self._links: set[asyncio.Task[None]] = set()
 
     @property
@@ -74,6 +76,7 @@ class CuttingProxy:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):
+            self.passed_bytes += len(data)
             writer.write(data)
             await writer.drain()
 
