@@ -18,15 +18,16 @@ from bench.fleet_world import FleetWorld
 from runtime.rpc.limits import KEEPALIVE_INTERVAL_S
 from runtime.testing.cutting_proxy import CuttingProxy, running_proxy
 
-__all__ = ["RENEWALS_PER_HOUR", "Idlers", "bytes_per_probe", "idling"]
+__all__ = ["QUICK_PROBE_S", "RENEWALS_PER_HOUR", "Idlers", "idling"]
 
 RENEWALS_PER_HOUR: Final = 1 / 0.6
 """Of a one-hour certificate: renewed between a half and seven tenths of its life."""
 _HOUR_S: Final = 3600.0
 _SETTLE_S: Final = 1.0
 """Until the last bytes of what was done have passed."""
-_QUICK_PROBE_S: Final = 5.0
-"""The gateway takes more frequent ones for an attack."""
+QUICK_PROBE_S: Final = 5.0
+"""How often a connection may be probed at most: the gateway takes more for an attack."""
+_PROBES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ class Idlers:
         await asyncio.sleep(_SETTLE_S)
         return self._each(before) / rounds
 
+    async def per_probe(self) -> float:
+        """Return the bytes of one probe of a silent connection, and its answer."""
+        before = self.link.passed_bytes
+        await asyncio.sleep(_PROBES * QUICK_PROBE_S + _SETTLE_S / 2)
+        return self._each(before) / _PROBES
+
     def _each(self, before: int) -> float:
         return (self.link.passed_bytes - before) / self.crowd.count
 
@@ -74,11 +81,3 @@ async def idling(
         await crowd.do("enrol")
         await asyncio.sleep(_SETTLE_S)
         yield Idlers(crowd, link)
-
-
-async def bytes_per_probe(world: FleetWorld) -> float:
-    """Return the bytes of one probe of a silent connection, and its answer."""
-    async with idling(world, 1, probe_s=_QUICK_PROBE_S) as idlers:
-        before = idlers.link.passed_bytes
-        await asyncio.sleep(2 * _QUICK_PROBE_S)
-        return (idlers.link.passed_bytes - before) / 2

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +32,7 @@ _SCRIPT: Final = Script(pieces=tuple(f"word{at} " for at in range(8)), piece_s=0
 _APPLICATIONS: Final = 3
 _SEED: Final = 20261129
 _SETTLE_S: Final = 240.0
+_PROGRESS_S: Final = 30.0
 _QUICK_HARMS: Final = ("cut",) * 9 + ("kill_edge",)
 _HARMS: Final = ("cut",) * 80 + ("kill_edge",) * 10 + ("kill_gateway",) * 10
 
@@ -43,6 +45,7 @@ class _Load:
     is_over: bool = False
     keys: list[str] = field(default_factory=list)
     answered: dict[str, str] = field(default_factory=dict)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask_on(self, application: int) -> None:
         """Ask one thing after the other, each until it is answered."""
@@ -53,6 +56,13 @@ class _Load:
             self.keys.append(key)
             await self._until_answered(key)
 
+    async def go_on(self) -> None:
+        """Wait for an answer since the last time, so that a slow machine is not only harmed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PROGRESS_S):
+                await self._news.wait()
+        self._news.clear()
+
     async def _until_answered(self, key: str) -> None:
         gives_up_s = time.monotonic() + _SETTLE_S
         while time.monotonic() < gives_up_s:
@@ -62,6 +72,7 @@ class _Load:
                 await asyncio.sleep(0.1)
                 continue
             self.answered[key] = told.answer
+            self._news.set()
             return
 
 
@@ -88,6 +99,7 @@ async def measure(quick: bool, report: Callable[[str], None]) -> dict[str, Any]:
             asking = [asyncio.create_task(load.ask_on(at)) for at in range(_APPLICATIONS)]
             for number, harm in enumerate(harms, 1):
                 await asyncio.sleep(rng.uniform(0.1, 0.6))
+                await load.go_on()
                 await _harm(house, harm, rng)
                 if number % 10 == 0:
                     report(f"partition: {number} of {len(harms)} harms, {len(load.keys)} keys")

@@ -22,7 +22,7 @@ __all__ = ["measure"]
 _ROUNDS: Final = 5
 _QUICK_ROUNDS: Final = 1
 _LIMIT_S: Final = 900.0
-_QUICK_LIMIT_S: Final = 25.0
+_QUICK_LIMIT_S: Final = 43.0
 _LONG: Final = "one two three four five " * 20
 
 

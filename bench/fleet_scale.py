@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.fleet_bytes import RENEWALS_PER_HOUR, Idlers, bytes_per_probe, idling
+from bench.fleet_bytes import QUICK_PROBE_S, RENEWALS_PER_HOUR, Idlers, idling
 from bench.fleet_crowds import Crowds, running_crowds
 from bench.fleet_world import FleetWorld, running_world
 from cloud.config import load_config
@@ -47,11 +47,23 @@ class _Size:
     """Further devices, whose bytes are counted."""
     is_put_together: bool = False
     """Whether an hour's bytes are added up from its reports and probes, for want of a span."""
+    probe_s: float = KEEPALIVE_INTERVAL_S
+    """How often the idlers probe a silent connection."""
+    has_restart: bool = True
 
 
 _FULL: Final = _Size(2000, 4, 1200, interval_s=60.0, span_s=300.0, renewed_within_s=120.0, idlers=8)
 _QUICK: Final = _Size(
-    150, 2, 145, interval_s=4.5, span_s=4.5, renewed_within_s=2.0, idlers=2, is_put_together=True
+    150,
+    1,
+    145,
+    interval_s=4.5,
+    span_s=4.5,
+    renewed_within_s=2.0,
+    idlers=2,
+    is_put_together=True,
+    probe_s=QUICK_PROBE_S,
+    has_restart=False,
 )
 """As many reports a second as of the full size's devices."""
 
@@ -72,8 +84,10 @@ async def measure(quick: bool, report: Callable[[str], None]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="leeward-scale-") as root:
         async with AsyncExitStack() as stack:
             world = await stack.enter_async_context(running_world(Path(root), changes))
-            probing = asyncio.create_task(_probe_bytes(world, size))
-            idlers = await stack.enter_async_context(idling(world, size.idlers))
+            idlers = await stack.enter_async_context(
+                idling(world, size.idlers, probe_s=size.probe_s)
+            )
+            probing = asyncio.create_task(_probe_bytes(idlers, size))
             crowds = await stack.enter_async_context(
                 running_crowds(world, size.devices, processes=size.processes)
             )
@@ -93,14 +107,13 @@ async def _live(
     found = await _storm(crowds)
     report(f"scale: all enrolled after {found['enrolment_storm_s']} s")
     reports, idle_bytes = await asyncio.gather(
-        _reports(world, crowds, size), _idle_bytes(idlers, size)
+        _reports(world, crowds, size), _idle_bytes(idlers, probing, size)
     )
     found |= reports
     report(f"scale: {found['sync_reports']} reports, p99 {found['sync_p99_ms']} ms")
     found |= await _renewals(world, crowds, size)
     report(f"scale: {found['renewals']} renewals")
-    idle_bytes += await probing
-    renewal_bytes = await idlers.per_renewal(2)
+    renewal_bytes = await idlers.per_renewal(1 if size.is_put_together else 3)
     report_ms, renewal_ms = found["cpu_ms_per_report"], found["cpu_ms_per_renewal"]
     found |= {
         "bytes_per_device_hour": round(idle_bytes + RENEWALS_PER_HOUR * renewal_bytes),
@@ -111,9 +124,9 @@ async def _live(
         ),
         "gateway_memory_mib": _memory_mib(world),
     }
-    enrolled = await _reporting(world)
-    found |= await _restart(world, crowds)
-    found["devices_lost"] = enrolled - await _reporting(world)
+    if size.has_restart:
+        found |= await _restart(world, crowds)
+    found["devices_lost"] = size.devices + size.idlers - await _reporting(world)
     await crowds.do("close")
     return found
 
@@ -169,19 +182,19 @@ async def _restart(world: FleetWorld, crowds: Crowds) -> dict[str, Any]:
     }
 
 
-async def _idle_bytes(idlers: Idlers, size: _Size) -> float:
+async def _idle_bytes(idlers: Idlers, probing: asyncio.Task[float], size: _Size) -> float:
     """Return the bytes of an idle device in an hour without renewals."""
-    if size.is_put_together:
-        return _REPORTS_PER_HOUR * await idlers.per_report(6)
-    return await idlers.per_hour(size.span_s, size.interval_s)
+    if not size.is_put_together:
+        return await idlers.per_hour(size.span_s, size.interval_s)
+    probes_bytes = await probing  # first: a report would stand for a probe
+    return probes_bytes + _REPORTS_PER_HOUR * await idlers.per_report(6)
 
 
-async def _probe_bytes(world: FleetWorld, size: _Size) -> float:
+async def _probe_bytes(idlers: Idlers, size: _Size) -> float:
     """Return the bytes of an hour's probes, where they are not in the span that is measured."""
     if not size.is_put_together:
         return 0.0
-    probes = _HOUR_S / KEEPALIVE_INTERVAL_S  # fewer in truth: a report stands for one
-    return probes * await bytes_per_probe(world)
+    return _HOUR_S / KEEPALIVE_INTERVAL_S * await idlers.per_probe()  # the most there can be
 
 
 async def _reporting(world: FleetWorld) -> int:
