@@ -24,8 +24,10 @@ from rich.progress import Progress
 
 from bench.machine import describe_machine
 from bench.patterns_figures import difference, figures_of
+from bench.patterns_fit import FITTED, fitted
+from bench.patterns_leak import entity_leak, mapping_leak
 from bench.patterns_run import Ran, run_arm
-from bench.patterns_world import Arm, Task, arms_of, tasks_of
+from bench.patterns_world import Arm, Task, arms_of, fit_tasks_of, tasks_of
 from reference.tabulated.cache import CallCache
 from reference.tabulated.concurrency import gather_some
 from reference.tabulated.node_calls import NodeCalls, PortOver
@@ -45,6 +47,10 @@ _QUESTIONS: Final = 480
 _QUICK_QUESTIONS: Final = 64
 _LIMIT_S: Final = 1_500.0
 _QUICK_LIMIT_S: Final = 36.0
+_FIT: Final = 96
+_FIT_QUICK: Final = 16
+_ASKED: Final = 0.3
+"""Share of the questions for which the fitted cascade asks the cloud."""
 _RUNS_AT_ONCE: Final = 4
 _HALF: Final = 0.5
 
@@ -65,12 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--calls", type=Path, help="file that keeps the answers: a stopped run goes on from it"
     )
+    parser.add_argument(
+        "--only", default="", help="patterns, by comma; the baselines run in any case"
+    )
     parser.add_argument("--limit-s", type=float, help="no question begins later than this")
     options = parser.parse_args(arguments)
     models = tuple(dict.fromkeys((_NEAR, options.far, _FAR_SMALL)))
     limit_s = options.limit_s or (_QUICK_LIMIT_S if options.quick else _LIMIT_S)
     count = options.questions or (_QUICK_QUESTIONS if options.quick else _QUESTIONS)
     environment = dict(os.environ)  # noqa: TID251 - a program's root
+    tasks = tasks_of(count, options.seed)
     try:
         files = (
             weight_files(models)
@@ -79,9 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         results = asyncio.run(
             _measured(
-                arms_of(_NEAR, options.far, _FAR_SMALL),
-                tasks_of(count, options.seed),
+                _chosen(arms_of(_NEAR, options.far, _FAR_SMALL), options.only),
+                tasks,
                 files,
+                fit_tasks_of(_FIT_QUICK if options.quick else _FIT, options.seed),
                 kept=options.calls,
                 limit_s=limit_s,
                 environment=environment,
@@ -90,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WeightsUnusable as failure:
         print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
         return 1
-    figures = summary(results) | {
+    figures = summary(results, tasks) | {
         "models": {"near": _NEAR, "far": options.far, "far_small": _FAR_SMALL},
         "engine": options.engine,
         "seed": options.seed,
@@ -103,25 +114,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def summary(results: Results) -> dict[str, object]:
+def summary(results: Results, tasks: tuple[Sequence[Task], Sequence[Task]]) -> dict[str, object]:
     """Return the figures of all arms and the headline keys.
 
     The headline compares patterns for single questions with the cloud's model alone, which is
     asked everything in the clear.
+
+    Args:
+        results: What came of every arm, in the order of the tasks.
+        tasks: Single and double ones.
     """
     named = {_key(arm): arm for arm in results}
     every: dict[str, Any] = {key: figures_of(results[arm]) for key, arm in named.items()}
     for key, arm in named.items():
+        seen = tasks[1] if arm.is_double else tasks[0]
+        shown = seen[: len(results[arm])]
+        every[key]["entity_leak"] = round(entity_leak(shown, results[arm]), 4)
+        every[key]["mapping_leak"] = round(mapping_leak(shown, results[arm]), 4)
         baseline = named["all-cloud (two questions)" if arm.is_double else "all-cloud"]
         if not arm.is_baseline:
             every[key]["minus_all_cloud"] = difference(results[arm], results[baseline])
-    cloud = every["all-cloud"]
     singles = [
         key
         for key, arm in named.items()
         # A person knows everything here, so who asks one cannot be compared.
         if not (arm.is_baseline or arm.is_double or any(one.has_asked for one in results[arm]))
     ]
+    names = {arm.name.removesuffix(" (fitted)") for arm in results if not arm.is_baseline}
+    return {
+        "patterns": len(names),
+        **_headline(results, named, every, singles),
+        "arms": every,
+    }
+
+
+def _headline(
+    results: Results,
+    named: Mapping[str, Arm],
+    every: Mapping[str, Any],
+    singles: Sequence[str],
+) -> dict[str, object]:
+    cloud, all_cloud = every["all-cloud"], results[named["all-cloud"]]
     cheap = [
         key
         for key in singles
@@ -130,21 +163,35 @@ def summary(results: Results) -> dict[str, object]:
     tight = [key for key in singles if not every[key]["sensitive_spans_leaving"]]
     best = max(cheap, key=lambda key: every[key]["accuracy"], default=None)
     kept = max(tight, key=lambda key: every[key]["accuracy"], default=None)
+    gained = difference(results[named[best]], all_cloud, chosen_of=len(cheap)) if best else None
+    is_kept = kept is not None and cloud["accuracy"] > 0
     return {
-        "patterns": sum(not arm.is_baseline for arm in results),
-        "best_at_half_cost_minus_all_cloud": (
-            every[best]["minus_all_cloud"]["difference"] if best else None
-        ),
+        "best_at_half_cost_minus_all_cloud": gained["difference"] if gained else None,
         "best_at_half_cost": best,
-        "best_at_half_cost_interval": every[best]["minus_all_cloud"]["interval"] if best else None,
+        "best_at_half_cost_interval": gained["interval"] if gained else None,
+        "best_at_half_cost_of": len(cheap),
         "accuracy_kept_without_leak": (
-            round(every[kept]["accuracy"] / cloud["accuracy"], 4)
-            if kept and cloud["accuracy"]
+            round(every[kept]["accuracy"] / cloud["accuracy"], 4) if kept and is_kept else None
+        ),
+        "accuracy_kept_interval": (
+            # All-cloud's own accuracy is taken as given.
+            [
+                round(1 + bound / cloud["accuracy"], 4)
+                for bound in every[kept]["minus_all_cloud"]["interval"]
+            ]
+            if kept and is_kept
             else None
         ),
         "kept_by": kept,
-        "arms": every,
     }
+
+
+def _chosen(arms: Sequence[Arm], only: str) -> list[Arm]:
+    """Return the arms to run: of the baselines those that the chosen patterns are held against."""
+    names = {name for name in only.split(",") if name}
+    chosen = [arm for arm in arms if arm.is_baseline or not names or arm.name in names]
+    is_dividing = any(arm.is_double and not arm.is_baseline for arm in chosen)
+    return [arm for arm in chosen if is_dividing or not arm.is_double]
 
 
 def _key(arm: Arm) -> str:
@@ -155,6 +202,7 @@ async def _measured(
     arms: Sequence[Arm],
     tasks: tuple[Sequence[Task], Sequence[Task]],
     files: Mapping[str, Path],
+    fit_on: Sequence[Task],
     *,
     kept: Path | None,
     limit_s: float,
@@ -164,9 +212,15 @@ async def _measured(
     """Run every arm on task after task, until the tasks or the time are at their end."""
     clock = clock or SystemClock()
     ends_at_s = clock.monotonic_s() + limit_s
-    results: dict[Arm, list[Ran]] = {arm: [] for arm in arms}
     singles, doubles = tasks
     async with _ports(files, kept, environment=environment) as nodes:
+        cascades = [arm for arm in arms if arm.name == FITTED]
+        pool = tuple(files)
+        arms = [
+            *arms,
+            *[await fitted(arm, fit_on, nodes, pool, share=_ASKED) for arm in cascades],
+        ]
+        results: dict[Arm, list[Ran]] = {arm: [] for arm in arms}
         with Progress(console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("patterns", total=len(doubles))
             for number, double in enumerate(doubles):
@@ -175,7 +229,7 @@ async def _measured(
                 try:
                     # The first round counts however long it takes: no figures help nobody.
                     async with asyncio.timeout(left_s if number else None):
-                        ran = await _round(arms, both, double, nodes, pool=tuple(files))
+                        ran = await _round(arms, both, double, nodes, pool=pool)
                 except TimeoutError:
                     break
                 for arm, one in ran:

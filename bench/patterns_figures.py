@@ -39,10 +39,19 @@ def figures_of(ran: Sequence[Ran]) -> dict[str, object]:
     }
 
 
-def difference(one: Sequence[Ran], other: Sequence[Ran]) -> dict[str, object]:
-    """Return by how much ``one`` is more accurate on the same tasks, with a bootstrap interval."""
+def difference(
+    one: Sequence[Ran], other: Sequence[Ran], *, chosen_of: int = 1
+) -> dict[str, object]:
+    """Return by how much ``one`` is more accurate on the same tasks, with a bootstrap interval.
+
+    Args:
+        one: What is compared.
+        other: With what.
+        chosen_of: Of how many ``one`` is the best: the interval then holds for all of them
+            together (Bonferroni), so that the choice had no luck.
+    """
     pairs = [(a.right / a.of - b.right / b.of) for a, b in zip(one, other, strict=True)]
-    found = mean_interval(np.array(pairs))
+    found = mean_interval(np.array(pairs), confidence=1 - 0.05 / chosen_of)
     return {
         "difference": round(found.mean, 4),
         "interval": [round(found.low, 4), round(found.high, 4)],

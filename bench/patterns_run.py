@@ -6,6 +6,8 @@ import random
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from math import exp
+from statistics import fmean
 from typing import Final
 
 from bench.patterns_world import Arm, Task
@@ -26,6 +28,7 @@ from runtime.ports import ChatMessage, Chunk, Completion, GenerateRequest, Model
 __all__ = ["Ran", "run_arm"]
 
 _CLOUD: Final = NodeName("cloud")
+_NEAR: Final = StepId("near")
 _DEADLINE_S: Final = 3_600.0
 """Time is no part of what is asked: on a busy machine a call may wait long for its turn."""
 _LIMITS: Final = Limits(
@@ -52,6 +55,8 @@ class Ran:
     has_abstained: bool = False
     has_asked: bool = False
     """Whether a person answered."""
+    confidence: float | None = None
+    """Of the step ``near``, where its model told the log-probabilities of its tokens."""
 
     @property
     def bytes_out(self) -> int:
@@ -66,6 +71,8 @@ class _Watch:
     sent: list[str] = field(default_factory=list)
     latency_s: dict[StepId, float] = field(default_factory=dict)
     """Of each step's slowest call."""
+    logprobs: list[float] = field(default_factory=list)
+    """Of the step ``near``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +86,13 @@ class _Watched:
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
         if self.is_cloud:
             self.watch.sent.extend(turn.content for turn in request.messages)
+        step = request.provenance.step_id if request.provenance else StepId("")
         async for chunk in self.port.generate(request):
-            if isinstance(chunk, Completion) and request.provenance is not None:
-                step, slowest_s = request.provenance.step_id, self.watch.latency_s
+            if isinstance(chunk, Completion):
+                slowest_s = self.watch.latency_s
                 slowest_s[step] = max(slowest_s.get(step, 0.0), chunk.timings.total_s)
+            elif step == _NEAR:
+                self.watch.logprobs += [token.logprob for token in chunk.logprobs]
             yield chunk
 
 
@@ -155,6 +165,7 @@ async def run_arm(
         calls=sum(step.calls for step in receipt.steps),
         has_abstained=text == ABSTAINED,
         has_asked=person.asked > 0,
+        confidence=exp(fmean(watch.logprobs)) if watch.logprobs else None,
     )
 
 
