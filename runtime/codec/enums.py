@@ -124,6 +124,7 @@ RULES: Final = EnumPairs(
         graph_pb2.RULE_ABSTAIN: Rule.ABSTAIN,
         graph_pb2.RULE_VOTE: Rule.VOTE,
         graph_pb2.RULE_PERSON: Rule.PERSON,
+        graph_pb2.RULE_SIFT: Rule.SIFT,
     }
 )
 COMPARISONS: Final = EnumPairs(

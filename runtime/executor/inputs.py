@@ -188,6 +188,19 @@ class Inputs:
             return []
         return [raw != other for raw, other in zip(paragraphs, released, strict=True)]
 
+    async def private_parts(self, step: StepId, parts: Sequence[str]) -> list[bool]:
+        """Return for each part of what a step reads whether a placeholder stands in it.
+
+        Only in the released form can that be told: elsewhere, and where nothing was released of a
+        labelled request, something sensitive may stand in every part.
+        """
+        if not self._plan.label.categories:
+            return [False] * len(parts)
+        if self._form(step) is not Form.RELEASED or not self.records:
+            return [True] * len(parts)
+        provenance = self.provenance_of(step, self.records)
+        return [await self._releases.restore(part, provenance) != part for part in parts]
+
     def _sources(self, step: Step, fired: Sequence[Edge]) -> list[StepId]:
         """Return who brought a message, in edge order, each once, whichever edge fired."""
         brought = {edge.source for edge in fired}

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from runtime.graph.model import Comparison, Condition, Edge, Output
 
-__all__ = ["Value", "fired_edges", "holds", "read_outputs"]
+__all__ = ["Value", "fired_edges", "holds", "parts_of", "read_outputs"]
 
 Value = float | str | tuple[str, ...]
 """A number, one of an enum's values, or a list of texts."""
@@ -76,6 +76,12 @@ def fired_edges(edges: Sequence[Edge], values: Mapping[str, Value]) -> tuple[Edg
         for edge, is_met in zip(edges, met, strict=True)
         if is_met or not edge.is_guarded or (edge.otherwise and otherwise)
     )
+
+
+def parts_of(text: str) -> tuple[str, ...]:
+    """Return the items of a list that a model wrote; all of it as one where there is no list."""
+    read = text[-_READ_CHARS:]
+    return _list_in(read) or ((text.strip(),) if text.strip() else ())
 
 
 def _compare_texts(comparison: Comparison, value: str, wanted: str) -> bool:

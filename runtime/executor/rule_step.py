@@ -11,7 +11,7 @@ from runtime.executor.call import Progress, Seat
 from runtime.executor.channel import EventChannel
 from runtime.executor.events import AnswerDelta
 from runtime.executor.inputs import Inputs
-from runtime.executor.outputs import Value
+from runtime.executor.outputs import Value, parts_of
 from runtime.executor.people import (
     WAITING_SHARE,
     PersonAnswer,
@@ -67,7 +67,7 @@ class RulePlayer:
             rule,
             question,
             answers,
-            private=self._inputs.private_paragraphs() if rule is Rule.PARAGRAPHS else (),
+            private=await self._private(rule, job, answers),
             json_schema=job.step.sampling.json_schema,
         )
         told = await self._asked(job, question, answers) if rule is Rule.PERSON else None
@@ -92,6 +92,13 @@ class RulePlayer:
             finished_at_s=self._monotonic_s(),
             person="" if told is None else told.by,
         )
+
+    async def _private(self, rule: Rule, job: StepJob, answers: Sequence[str]) -> list[bool]:
+        if rule is Rule.PARAGRAPHS:
+            return self._inputs.private_paragraphs()
+        if rule is Rule.SIFT and answers:
+            return await self._inputs.private_parts(job.step.id, parts_of(answers[-1]))
+        return []
 
     async def _asked(
         self, job: StepJob, question: str, answers: Sequence[str]

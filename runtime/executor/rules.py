@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from runtime.executor.outputs import Value
+from runtime.executor.outputs import Value, parts_of
 from runtime.executor.sums import check_sums
 from runtime.executor.voting import final_answer, majority
 from runtime.graph.answer_schema import fits_schema
@@ -48,8 +48,8 @@ def play_rule(
         question: The last user turn of the request, in the form that the step reads.
         answers: The predecessors' answers, in edge order; for most rules at least one. For
             ``Rule.VOTE`` every answer that they have drawn.
-        private: For each paragraph of the question, whether something sensitive stands in it;
-            where their numbers differ, it is taken to stand in all of them.
+        private: For each paragraph of the question, or part of the answer, whether something
+            sensitive stands in it; where their numbers differ, it is taken to stand in all of them.
         json_schema: What ``Rule.SCHEMA`` holds the answer against.
     """
     last = answers[-1] if answers else ""
@@ -69,6 +69,8 @@ def play_rule(
             return RuleOutcome(last, {"verdict": _schema_verdict(last, json_schema)})
         case Rule.PARAGRAPHS:
             return _divided(paragraphs_of(question), private)
+        case Rule.SIFT:
+            return _divided(parts_of(last), private)
         case Rule.ABSTAIN | Rule.PERSON:  # what remains where no person answers
             return RuleOutcome(ABSTAINED)
 

@@ -33,6 +33,8 @@ class Rule(Enum):
     """Passes its answer on, and says whether it is JSON that fits the step's ``json_schema``."""
     PARAGRAPHS = "paragraphs"
     """Splits the request at its line breaks."""
+    SIFT = "sift"
+    """Splits the list that it reads into items in which something sensitive stands, and others."""
     ABSTAIN = "abstain"
     """Says in place of an answer that there is none that could be relied on."""
     PERSON = "person"
@@ -51,6 +53,7 @@ RULE_ROLES: Final[Mapping[Rule, frozenset[Role]]] = MappingProxyType(
         Rule.NUMBERS: frozenset({Role.VERIFIER, Role.GUARD}),
         Rule.SCHEMA: frozenset({Role.VERIFIER, Role.GUARD}),
         Rule.PARAGRAPHS: frozenset({Role.DIVIDER}),
+        Rule.SIFT: frozenset({Role.DIVIDER}),
         Rule.ABSTAIN: frozenset({Role.GUARD}),
         Rule.PERSON: frozenset({Role.GUARD}),
     }
@@ -66,9 +69,10 @@ RULE_OUTPUTS: Final[Mapping[Rule, Mapping[str, OutputKind]]] = MappingProxyType(
         Rule.NUMBERS: {"verdict": "enum", "score": "number"},
         Rule.SCHEMA: {"verdict": "enum"},
         Rule.PARAGRAPHS: {"parts": "list", "open": "list", "private": "list"},
+        Rule.SIFT: {"parts": "list", "open": "list", "private": "list"},
         Rule.ABSTAIN: {},
         Rule.PERSON: {},
     }
 )
-"""What a step that plays a rule may declare: ``open`` paragraphs hold nothing sensitive,
+"""What a step that plays a rule may declare: ``open`` parts hold nothing sensitive,
 ``private`` ones do; ``score`` is the share of sums that hold."""

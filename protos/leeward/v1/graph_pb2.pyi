@@ -90,6 +90,8 @@ class _RuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rule.ValueType],
     """Passes on the answer that most of all samples agree with."""
     RULE_PERSON: _Rule.ValueType  # 9
     """Asks a person of the node that runs the graph."""
+    RULE_SIFT: _Rule.ValueType  # 10
+    """Splits a list into items in which something sensitive stands, and others."""
 
 class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
     """What a step without a model does with the answers it reads."""
@@ -114,6 +116,8 @@ RULE_VOTE: Rule.ValueType  # 8
 """Passes on the answer that most of all samples agree with."""
 RULE_PERSON: Rule.ValueType  # 9
 """Asks a person of the node that runs the graph."""
+RULE_SIFT: Rule.ValueType  # 10
+"""Splits a list into items in which something sensitive stands, and others."""
 Global___Rule: _TypeAlias = Rule  # noqa: Y015
 
 class _Comparison:
