@@ -15,6 +15,10 @@ _STALL: Final = 0.75
 prompt that there is for a running answer, and once at least."""
 _MOST_STALL: Final = 4.0
 """However many prompts there are."""
+_BURST_S: Final = 0.25
+"""So much longer it may take in any case while more than half as many callers wait as read: a pause
+of an answer that has hardly begun is noticed less than one that does not begin. Answers that begin
+one after the other also end so, and share fewer decodes."""
 _LEAST_TOKENS: Final = 8
 """With fewer the newcomer would never get there."""
 _FIRST_TOKENS: Final = 16
@@ -66,4 +70,7 @@ class ChunkSizer:
         step_s = self._times.seconds(answers)
         if not step_s or not self._token_s:
             return min(room, int(_FIRST_TOKENS * stall / _STALL))
-        return min(room, max(_LEAST_TOKENS, int(stall * step_s / self._token_s)))
+        longer_s = stall * step_s
+        if 2 * prompts > answers:
+            longer_s = max(longer_s, _BURST_S)
+        return min(room, max(_LEAST_TOKENS, int(longer_s / self._token_s)))

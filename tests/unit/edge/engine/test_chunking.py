@@ -33,14 +33,23 @@ def test_running_answers_wait_less_than_two_steps_unless_a_prompt_would_starve(
 
 @pytest.mark.parametrize(
     ("answers", "prompts", "tokens"),
-    [(8, 1, 15), (8, 8, 15), (4, 8, 30), (2, 7, 52), (1, 7, 80), (1, 15, 80)],
+    [(8, 1, 15), (8, 4, 15), (8, 5, 62), (4, 4, 62), (2, 7, 62), (1, 7, 80)],
 )
-def test_the_more_callers_wait_for_each_that_reads_the_longer_a_step_may_take(
+def test_while_many_wait_for_few_that_read_a_step_may_take_a_quarter_of_a_second_longer(
     answers: int, prompts: int, tokens: int
 ) -> None:
-    chunks = learnt(step_s=0.02, token_s=0.001)
+    chunks = learnt(step_s=0.08, token_s=0.004)
 
     assert chunks.tokens(answers=answers, prompts=prompts) == pytest.approx(tokens, abs=1)
+
+
+@pytest.mark.parametrize(("prompts", "tokens"), [(1, 37), (2, 75), (4, 150), (7, 200), (15, 200)])
+def test_where_steps_are_long_prompts_get_more_of_them_the_more_callers_wait(
+    prompts: int, tokens: int
+) -> None:
+    chunks = learnt(step_s=1.0, token_s=0.02)
+
+    assert chunks.tokens(answers=1, prompts=prompts) == pytest.approx(tokens, abs=1)
 
 
 def test_prompts_computed_alone_teach_the_cost_of_a_token_too() -> None:
