@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.machine import describe_machine
+from bench.routing_learning import learning_figures
 from optimizer.routing.curve import Curve, Ranking
 from optimizer.routing.fit import TREES
 from optimizer.routing.folds import folds_of
@@ -108,6 +109,7 @@ def _measured(outcomes: Outcomes, *, is_zero_shot: bool, is_quick: bool) -> dict
         "models": list(outcomes.models),
         "weak_accuracy": round(float(weak.mean()), 4),
         "strong_accuracy": round(float(strong.mean()), 4),
+        "learning": _learning(outcomes, features, is_zero_shot=is_zero_shot, is_quick=is_quick),
         **_speed(shipped, timed[: _QUICK_TIMED_PROMPTS if is_quick else _TIMED_PROMPTS]),
         "machine": describe_machine(("leeward", "numpy")),
     }
@@ -158,6 +160,21 @@ class _Judged:
                 _rounded(interval(figure, groups)) if self._outcomes.is_grouped else None
             )
         return found
+
+
+def _learning(
+    outcomes: Outcomes, features: _Floats, *, is_zero_shot: bool, is_quick: bool
+) -> dict[str, object] | None:
+    """Replay what verdicts are worth, where there are subjects to be new."""
+    if is_zero_shot or len(set(outcomes.groups)) < FOLDS:
+        return None
+    return learning_figures(
+        outcomes,
+        features,
+        trees=_QUICK_TREES,
+        draws=_QUICK_DRAWS if is_quick else _DRAWS,
+        shown=_shown(range(1 if is_quick else FOLDS), "replaying"),
+    )
 
 
 def _by_fold(

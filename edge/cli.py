@@ -16,6 +16,7 @@ from edge.cli_models import models_app, pull
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.cli_outbox import outbox_app
 from edge.cli_rollback import rollback
+from edge.cli_routing import feedback, routing
 from edge.cli_top import top
 from edge.config import EdgeConfig, load_config
 from edge.detectors import edge_detectors
@@ -45,6 +46,8 @@ app.add_typer(approvals_app)
 app.add_typer(capture_app)
 app.add_typer(outbox_app)
 app.command()(top)
+app.command()(feedback)
+app.command()(routing)
 app.command()(rollback)
 app.command()(doctor)
 

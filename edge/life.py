@@ -11,10 +11,10 @@ import random
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from opentelemetry.trace import Tracer
@@ -28,6 +28,7 @@ from edge.egress.cloud_link import CloudLink
 from edge.egress.control import ControlLog
 from edge.egress.gate import Gate
 from edge.egress.pulling import Pulls
+from edge.feedback.verdicts import Verdicts
 from edge.fleet.tally import RunTally
 from edge.held import Held
 from edge.http.front import HttpFront
@@ -59,6 +60,9 @@ from runtime.rpc.inference_client import InferenceClient
 from runtime.sentinel.scan import Sentinel
 from runtime.telemetry.traced import TracedModel
 from runtime.telemetry.tracing import inject
+
+if TYPE_CHECKING:
+    from edge.feedback.learner import RouteLearner
 
 __all__ = ["Ground", "Life", "begin_life"]
 
@@ -149,6 +153,11 @@ async def begin_life(
         documents.catalog,
         default=config.default_graph,
     )
+    learner = await _learner(ground, config)
+    router = documents.router
+    if router is not None:
+        router = replace(router, learner=learner)
+    verdicts = Verdicts(learner, ground.capture)
     collaboration = Collaboration(
         graphs=graphs,
         policy=documents.policy,
@@ -162,7 +171,7 @@ async def begin_life(
         people_of=releases.people_of,
         approvals=approvals,
         can_sketch=sketcher is not None,
-        router=documents.router,
+        router=router,
     )
     if last is not None:
         await last.end()
@@ -191,6 +200,7 @@ async def begin_life(
         exposition=ground.metrics.exposition,
         queued=QueuedRoutes(queue.outbox, queue.sender),
         capture=ground.capture,
+        verdicts=verdicts,
     )
 
     add = partial(
@@ -203,6 +213,7 @@ async def begin_life(
         board=ground.board,
         approvals=approvals,
         pulls=ground.pulls,
+        verdicts=verdicts,
     )
     return Life(
         config=config,
@@ -213,6 +224,15 @@ async def begin_life(
         approvals=approvals,
         queue=held,
     )
+
+
+async def _learner(ground: Ground, config: EdgeConfig) -> RouteLearner | None:
+    if config.routing is None or config.routing.learn is None:
+        return None
+    from edge.feedback.learner import opened_learner  # numpy, for those who learn
+
+    options = config.routing.learn
+    return await asyncio.to_thread(opened_learner, config.state, options, clock=ground.clock)
 
 
 def _executor(

@@ -24,6 +24,7 @@ LeewardError
 ├── GuardRefused                a guard refused a text on its way to or from a model
 ├── LedgerCorrupt               the record was altered, reordered or cut
 ├── VaultLocked                 the vault's key is missing or does not fit
+├── RoutingStoreUnusable        what routing has learned of verdicts cannot be read or written
 ├── IdentityError
 │   ├── CertificateInvalid      a certificate is expired, foreign or malformed
 │   ├── TokenRefused            a join token is unknown, used or expired
@@ -71,9 +72,9 @@ __all__ = [
     "LedgerCorrupt", "LedgerUnavailable", "LeewardError", "ModelInvalid", "ModelTooLarge",
     "NotFound", "NotImplementedYet", "NotPermitted", "OutboxFull", "PolicyInvalid",
     "PolicyViolation", "PriceMissing", "PrivacyError", "RequestInvalid", "RequestQueued",
-    "RequestTooLarge", "RequestUnfinished", "SignatureInvalid", "SoftwareInvalid",
-    "StateInvalid", "StateUnhealthy", "StreamBroken", "StudyInvalid", "TokenRefused",
-    "UpstreamUnavailable", "VaultLocked",
+    "RequestTooLarge", "RequestUnfinished", "RoutingStoreUnusable", "SignatureInvalid",
+    "SoftwareInvalid", "StateInvalid", "StateUnhealthy", "StreamBroken", "StudyInvalid",
+    "TokenRefused", "UpstreamUnavailable", "VaultLocked",
 ]  # fmt: skip
 
 
@@ -229,6 +230,10 @@ class LedgerCorrupt(LeewardError):
 
 class VaultLocked(LeewardError):
     """The vault's key is missing or does not fit."""
+
+
+class RoutingStoreUnusable(LeewardError):
+    """What routing has learned of verdicts cannot be read or written."""
 
 
 class IdentityError(LeewardError):

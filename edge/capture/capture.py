@@ -10,7 +10,7 @@ from edge.capture.store import CaptureStore, Example
 from runtime.collaboration.collaboration import CollaborationRequest
 from runtime.errors import LeewardError
 from runtime.executor.events import AnswerFinished, Event, RunFinished
-from runtime.ids import Category
+from runtime.ids import Category, RequestId
 from runtime.ports import FinishReason
 from runtime.telemetry.logs import event_logger
 
@@ -45,6 +45,14 @@ class Capture:
                 if isinstance(event, RunFinished) and finished is not None:
                     await self._keep(request, finished, event)
                 yield event
+
+    def judge(self, request: RequestId, verdict: str) -> None:
+        """Write down whether a kept answer was right; blocks on disk.
+
+        Raises:
+            NotFound: No example is kept of that request.
+        """
+        self._store.judge(request, verdict)
 
     async def _keep(
         self, request: CollaborationRequest, finished: AnswerFinished, done: RunFinished

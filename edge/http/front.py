@@ -19,6 +19,8 @@ from starlette.routing import Route
 
 from edge.capture.capture import CONSENT, Capture
 from edge.engine.limits import check_priority
+from edge.feedback.verdicts import Verdicts
+from edge.http.feedback import FeedbackRoute
 from edge.http.queued import QueuedRoutes, idempotency_key
 from edge.outbox.queueing import Runs
 from runtime.catalog.model import Catalog
@@ -62,6 +64,7 @@ class HttpFront:
         max_priority: int = 0,
         queued: QueuedRoutes | None = None,
         capture: Capture | None = None,
+        verdicts: Verdicts | None = None,
     ) -> None:
         self._collaboration = collaboration
         self._graphs = graphs
@@ -74,6 +77,7 @@ class HttpFront:
         self._max_priority = max_priority
         self._queued = queued
         self._capture = capture
+        self._feedback = FeedbackRoute(verdicts or Verdicts(None, capture))
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -92,6 +96,7 @@ class HttpFront:
                 Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
                 Route("/v1/completions", self._guarded(self._completion), methods=["POST"]),
                 Route("/v1/embeddings", self._guarded(self._embeddings), methods=["POST"]),
+                Route("/v1/feedback", self._guarded(self._feedback.take), methods=["POST"]),
                 Route("/v1/models", self._guarded(self._models), methods=["GET"]),
                 Route("/v1/models/{name:path}", self._guarded(self._model), methods=["GET"]),
                 Route("/metrics", self._guarded(self._metrics), methods=["GET"]),

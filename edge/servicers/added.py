@@ -6,6 +6,7 @@ import grpc
 
 from edge.config import EdgeConfig
 from edge.egress.pulling import Pulls
+from edge.feedback.verdicts import Verdicts
 from edge.outbox.opened import Queue
 from edge.privacy.approvals import Approvals
 from edge.residency.resident import ResidentModels
@@ -49,6 +50,7 @@ def add_services(
     board: StatusBoard,
     approvals: Approvals,
     pulls: Pulls,
+    verdicts: Verdicts,
 ) -> None:
     """Put every service of the daemon onto its server."""
     timeout_s = config.request_timeout_s
@@ -61,6 +63,7 @@ def add_services(
             approvals=approvals,
             pulls=pulls,
             queued=queued,
+            verdicts=verdicts,
         ),
         server,
     )

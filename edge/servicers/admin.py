@@ -11,11 +11,13 @@ import grpc
 
 from edge.egress.pulling import PullProgress, Pulls
 from edge.engine.process import ModelState, ModelStatus
+from edge.feedback.verdicts import Verdicts
 from edge.models.record import StoredModel
 from edge.models.source import check_digest
 from edge.privacy.approvals import Approvals
 from edge.residency.resident import ResidentModels
 from edge.servicers.approvals import decide_approval, list_approvals
+from edge.servicers.feedback import take_feedback
 from edge.servicers.queued import QueuedRuns
 from edge.status import DaemonStatus, FleetStatus, StatusBoard
 from leeward.v1 import admin_pb2 as pb
@@ -53,6 +55,7 @@ class AdminServicer(pb_grpc.AdminServicer):
         approvals: Approvals,
         pulls: Pulls,
         queued: QueuedRuns,
+        verdicts: Verdicts,
     ) -> None:
         self._models = models
         self._board = board
@@ -60,6 +63,7 @@ class AdminServicer(pb_grpc.AdminServicer):
         self._approvals = approvals
         self._pulls = pulls
         self._queued = queued
+        self._verdicts = verdicts
 
     async def GetStatus(
         self, request: pb.GetStatusRequest, context: Context
@@ -128,6 +132,13 @@ class AdminServicer(pb_grpc.AdminServicer):
         """List the requests that wait for the cloud, or have lately."""
         async with error_boundary(context, "Admin.ListQueued"):
             return await self._queued.listed()
+
+    async def GiveFeedback(
+        self, request: pb.GiveFeedbackRequest, context: Context
+    ) -> pb.GiveFeedbackResponse:
+        """Take what a caller says of an answer."""
+        async with error_boundary(context, "Admin.GiveFeedback"):
+            return await take_feedback(self._verdicts, request)
 
 
 def _take(entries: Iterator[Entry]) -> list[Entry]:

@@ -60,6 +60,7 @@ BANDS: Final[Mapping[int, str]] = MappingProxyType(
         50: "network and time",
         60: "the fleet: desired state and rollouts",
         70: "guards: a text did not pass",
+        80: "routing: what was learned on this device",
     }
 )
 """What each band of ten is about, by its first code."""
@@ -117,6 +118,7 @@ CODES: Final[Mapping[type[errors.LeewardError], int]] = MappingProxyType(
         errors.StateUnhealthy: 61,
         errors.SoftwareInvalid: 62,
         errors.GuardRefused: 70,
+        errors.RoutingStoreUnusable: 80,
     }
 )
 """Every named failure; a test proves it total."""

@@ -14,7 +14,7 @@ from typing import Final
 from runtime.catalog.model import Catalog
 from runtime.clock import Clock
 from runtime.collaboration.approval import ApprovalDesk, Question
-from runtime.collaboration.auto import AutoRouter
+from runtime.collaboration.auto import AutoRouter, Routed
 from runtime.collaboration.graphs import Auto, GraphBook, GraphChoice, Named, PlainModel, known_as
 from runtime.collaboration.intake import Intake, take_in
 from runtime.errors import ApprovalRefused, RequestInvalid, VaultLocked
@@ -117,13 +117,15 @@ class Collaboration:
             DetectionFailed: A detector failed and the policy refuses such requests.
             CloudAway: The cloud is away and the policy allows no other way.
         """
-        asked = await self._plan_request(request)
+        asked, _ = await self._plan_request(request)
         return self._planned(replace(asked, healthy=asked.healthy | also_healthy))
 
     def _planned(self, asked: PlanRequest) -> Plan:
         return plan(asked, plan_id=PlanId(self._new_id()), graph_hash=graph_hash(asked.graph))
 
-    async def _plan_request(self, request: CollaborationRequest) -> PlanRequest:
+    async def _plan_request(
+        self, request: CollaborationRequest
+    ) -> tuple[PlanRequest, Routed | None]:
         graph = self._graphs.find(request.choice)
         _refuse_tools_of_graphs(request)
         taken_in = await take_in(
@@ -147,10 +149,12 @@ class Collaboration:
             can_sketch=self._can_sketch and not uses_tools(request.messages, request.tools),
         )
         if self._router is None or not isinstance(request.choice, Auto):
-            return asked
+            return asked, None
         return await asyncio.to_thread(self._routed, self._router, asked, taken_in)
 
-    def _routed(self, router: AutoRouter, asked: PlanRequest, taken_in: Intake) -> PlanRequest:
+    def _routed(
+        self, router: AutoRouter, asked: PlanRequest, taken_in: Intake
+    ) -> tuple[PlanRequest, Routed | None]:
         """Let the router choose; where it may not, the default graph stays."""
 
         def with_graph(name: str) -> PlanRequest:
@@ -158,8 +162,8 @@ class Collaboration:
 
         routed = router.route(taken_in, lambda name: self._planned(with_graph(name)))
         if routed is None:
-            return asked
-        return replace(with_graph(routed.graph), why_graph=routed.why)
+            return asked, None
+        return replace(with_graph(routed.graph), why_graph=routed.why), routed
 
     async def _approved(self, asked: PlanRequest, request: CollaborationRequest) -> PlanRequest:
         """Ask a person where one may help; return the request with what they approved."""
@@ -197,8 +201,10 @@ class Collaboration:
         session_id = request.session_id or SessionId(request.request_id)
         started_s = self._clock.monotonic_s()
         try:
-            asked = await self._plan_request(request)
+            asked, routed = await self._plan_request(request)
             decided = self._planned(await self._approved(asked, request))
+            if self._router is not None and routed is not None:
+                await asyncio.to_thread(self._router.note, request.request_id, routed)
             events = self._executor.run(
                 decided,
                 request.messages,

@@ -48,6 +48,7 @@ STATUS: Final[dict[type[errors.LeewardError], HTTPStatus]] = {
     errors.LedgerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.IdentityError: HTTPStatus.UNAUTHORIZED,
     errors.NotPermitted: HTTPStatus.FORBIDDEN,
+    errors.RoutingStoreUnusable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CapacityExhausted: HTTPStatus.TOO_MANY_REQUESTS,
     # What OpenAI answers when a quota is used up. Its client would retry a plain 429 and must not.
     errors.BudgetExhausted: HTTPStatus.TOO_MANY_REQUESTS,

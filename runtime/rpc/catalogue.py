@@ -85,6 +85,9 @@ CATALOGUE: Final[Mapping[type[errors.LeewardError], PublicStatus]] = {
     errors.GuardRefused: PublicStatus(StatusCode.PERMISSION_DENIED, "a guard refused the text"),
     errors.LedgerCorrupt: PublicStatus(StatusCode.DATA_LOSS, "ledger is corrupt"),
     errors.VaultLocked: PublicStatus(StatusCode.FAILED_PRECONDITION, "vault is locked"),
+    errors.RoutingStoreUnusable: PublicStatus(
+        StatusCode.FAILED_PRECONDITION, "verdicts on routing cannot be kept on this device"
+    ),
     # Who is who; one sentence for all, so that a probe learns nothing.
     errors.IdentityError: PublicStatus(StatusCode.UNAUTHENTICATED, "identity is not accepted"),
     errors.CertificateInvalid: PublicStatus(StatusCode.UNAUTHENTICATED, "identity is not accepted"),

@@ -81,6 +81,7 @@ def test_every_service_of_the_design_is_in_the_contract() -> None:
             "DecideApproval",
             "ExportLedger",
             "GetStatus",
+            "GiveFeedback",
             "ListApprovals",
             "ListQueued",
             "LoadModel",

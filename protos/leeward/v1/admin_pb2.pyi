@@ -83,6 +83,30 @@ APPROVAL_DECISION_REFUSED: ApprovalDecision.ValueType  # 2
 """The content stays."""
 Global___ApprovalDecision: _TypeAlias = ApprovalDecision  # noqa: Y015
 
+class _AnswerVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AnswerVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AnswerVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ANSWER_VERDICT_UNSPECIFIED: _AnswerVerdict.ValueType  # 0
+    """Never sent; a receiver refuses it."""
+    ANSWER_VERDICT_RIGHT: _AnswerVerdict.ValueType  # 1
+    """It was right."""
+    ANSWER_VERDICT_WRONG: _AnswerVerdict.ValueType  # 2
+    """It was not."""
+
+class AnswerVerdict(_AnswerVerdict, metaclass=_AnswerVerdictEnumTypeWrapper):
+    """What is thought of an answer."""
+
+ANSWER_VERDICT_UNSPECIFIED: AnswerVerdict.ValueType  # 0
+"""Never sent; a receiver refuses it."""
+ANSWER_VERDICT_RIGHT: AnswerVerdict.ValueType  # 1
+"""It was right."""
+ANSWER_VERDICT_WRONG: AnswerVerdict.ValueType  # 2
+"""It was not."""
+Global___AnswerVerdict: _TypeAlias = AnswerVerdict  # noqa: Y015
+
 @_typing.final
 class LoadModelRequest(_message.Message):
     """Which model to load."""
@@ -803,3 +827,55 @@ class ListQueuedResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListQueuedResponse: _TypeAlias = ListQueuedResponse  # noqa: Y015
+
+@_typing.final
+class GiveFeedbackRequest(_message.Message):
+    """A verdict on the answer to a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The request as its receipt names it."""
+    verdict: Global___AnswerVerdict.ValueType
+    """Right or wrong."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        verdict: Global___AnswerVerdict.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveFeedbackRequest: _TypeAlias = GiveFeedbackRequest  # noqa: Y015
+
+@_typing.final
+class GiveFeedbackResponse(_message.Message):
+    """Who could use the verdict; at least one could."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_ROUTER_FIELD_NUMBER: _builtins.int
+    BY_CAPTURE_FIELD_NUMBER: _builtins.int
+    by_router: _builtins.bool
+    """Whether the router of leeward/auto learns from it."""
+    by_capture: _builtins.bool
+    """Whether a kept example was judged by it."""
+    def __init__(
+        self,
+        *,
+        by_router: _builtins.bool = ...,
+        by_capture: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_capture", b"by_capture", "by_router", b"by_router"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveFeedbackResponse: _TypeAlias = GiveFeedbackResponse  # noqa: Y015

@@ -75,6 +75,11 @@ class AdminStub:
                 request_serializer=leeward_dot_v1_dot_admin__pb2.ListQueuedRequest.SerializeToString,
                 response_deserializer=leeward_dot_v1_dot_admin__pb2.ListQueuedResponse.FromString,
                 _registered_method=True)
+        self.GiveFeedback = channel.unary_unary(
+                '/leeward.v1.Admin/GiveFeedback',
+                request_serializer=leeward_dot_v1_dot_admin__pb2.GiveFeedbackRequest.SerializeToString,
+                response_deserializer=leeward_dot_v1_dot_admin__pb2.GiveFeedbackResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -137,6 +142,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GiveFeedback(self, request, context):
+        """Says whether an answer was right: the router learns from it, a kept example is judged by it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -179,6 +191,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ListQueued,
                     request_deserializer=leeward_dot_v1_dot_admin__pb2.ListQueuedRequest.FromString,
                     response_serializer=leeward_dot_v1_dot_admin__pb2.ListQueuedResponse.SerializeToString,
+            ),
+            'GiveFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.GiveFeedback,
+                    request_deserializer=leeward_dot_v1_dot_admin__pb2.GiveFeedbackRequest.FromString,
+                    response_serializer=leeward_dot_v1_dot_admin__pb2.GiveFeedbackResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +415,33 @@ class Admin:
             '/leeward.v1.Admin/ListQueued',
             leeward_dot_v1_dot_admin__pb2.ListQueuedRequest.SerializeToString,
             leeward_dot_v1_dot_admin__pb2.ListQueuedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GiveFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leeward.v1.Admin/GiveFeedback',
+            leeward_dot_v1_dot_admin__pb2.GiveFeedbackRequest.SerializeToString,
+            leeward_dot_v1_dot_admin__pb2.GiveFeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class AdminStub:
     """Says yes or no to one of them."""
     ListQueued: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListQueuedRequest, _admin_pb2.ListQueuedResponse]
     """Lists the requests that wait for the cloud, or have lately."""
+    GiveFeedback: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GiveFeedbackRequest, _admin_pb2.GiveFeedbackResponse]
+    """Says whether an answer was right: the router learns from it, a kept example is judged by it."""
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -71,6 +73,8 @@ class AdminAsyncStub(AdminStub):
     """Says yes or no to one of them."""
     ListQueued: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListQueuedRequest, _admin_pb2.ListQueuedResponse]  # type: ignore[assignment]
     """Lists the requests that wait for the cloud, or have lately."""
+    GiveFeedback: _aio.UnaryUnaryMultiCallable[_admin_pb2.GiveFeedbackRequest, _admin_pb2.GiveFeedbackResponse]  # type: ignore[assignment]
+    """Says whether an answer was right: the router learns from it, a kept example is judged by it."""
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     """For the person or program that looks after a device. Never reachable from outside it."""
@@ -138,5 +142,13 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListQueuedResponse, _abc.Awaitable[_admin_pb2.ListQueuedResponse]]:
         """Lists the requests that wait for the cloud, or have lately."""
+
+    @_abc_1.abstractmethod
+    def GiveFeedback(
+        self,
+        request: _admin_pb2.GiveFeedbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GiveFeedbackResponse, _abc.Awaitable[_admin_pb2.GiveFeedbackResponse]]:
+        """Says whether an answer was right: the router learns from it, a kept example is judged by it."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

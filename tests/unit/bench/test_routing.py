@@ -48,6 +48,11 @@ def test_what_shows_in_the_form_is_learned_for_unseen_groups(
     assert found["groups"] == 12
     assert len(found["apgr_by_fold"]) == 5
     assert 0 < found["apgr_zero_shot"] < 1
+    for shift in ("subjects", "replaced"):
+        replayed = found["learning"][shift]
+        regrets = replayed["regret_fitted"] - replayed["regret_learned"]
+        assert replayed["saved"] == pytest.approx(regrets, abs=2e-4)
+        assert replayed["saved_interval_groups"][0] <= replayed["saved"]
 
 
 def test_zero_shot_learns_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +60,7 @@ def test_zero_shot_learns_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     found = measured(capsys, "--zero-shot", "--data", str(tmp_path / "t.csv"))
     assert found["apgr"] == found["apgr_zero_shot"]
     assert found["apgr_by_fold"] is None
+    assert found["learning"] is None
     assert found["apgr_interval_groups"] is None
 
 

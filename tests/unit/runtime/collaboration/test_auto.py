@@ -18,7 +18,7 @@ from runtime.collaboration.intake import Intake, take_in
 from runtime.errors import CloudAway
 from runtime.executor.executor import Executor
 from runtime.graph.document import parse_graph
-from runtime.ids import NodeName, PlanId
+from runtime.ids import NodeName, PlanId, RequestId
 from runtime.labels import PUBLIC, Label
 from runtime.planner.model import Plan, PlanRequest
 from runtime.planner.plan import plan
@@ -146,6 +146,59 @@ async def test_a_node_plans_the_graph_that_its_router_chose() -> None:
     assert (named.graph.name, named.repairs) == ("near", ())
     usual = await collaboration(None).plan(request)
     assert (usual.graph.name, usual.repairs) == ("near", ())
+
+
+class Optimist:
+    """Has learned that the far graph is always right, and remembers what was chosen."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, str]] = []
+
+    def adjusted(self, chances: Mapping[str, float]) -> Mapping[str, float]:
+        return {**chances, **{graph: 1.0 for graph in chances if graph == "far"}}
+
+    def note(self, request: RequestId, graph: str, _chances: Mapping[str, float]) -> None:
+        self.noted.append((request, graph))
+
+
+async def test_what_was_learned_decides_and_choices_without_labels_are_remembered() -> None:
+    optimist = Optimist()
+    chooser = replace(router(0.9, 0.1), learner=optimist)
+
+    public, labelled = await taken_in("Why?"), await taken_in("Is Dr. Anna Kowalska ill?")
+    for name, asked in (("public", public), ("labelled", labelled)):
+        routed = chooser.route(asked, planned)
+        assert routed is not None
+        assert routed.graph == "far"
+        chooser.note(RequestId(name), routed)
+
+    assert optimist.noted == [("public", "far")]
+
+
+async def test_no_learning_moves_what_may_not_leave() -> None:
+    """The learner chooses graphs; where their steps run stays the planner's decision."""
+    strict = parse_policy("""
+leeward: policy/v1
+categories: {person: restricted, contact: restricted}
+clearance: {edge: restricted, cloud: internal}
+when_unsure: restricted
+""")
+    collaboration = Collaboration(
+        graphs=GraphBook(GRAPHS, CATALOG, default="near"),
+        policy=strict,
+        catalog=CATALOG,
+        sentinel=SENTINEL,
+        executor=cast("Executor", None),  # nothing is run
+        healthy=lambda: frozenset({NodeName("edge"), NodeName("cloud")}),
+        clock=SystemClock(),
+        router=replace(router(0.9, 0.1), learner=Optimist()),
+    )
+
+    asked = CollaborationRequest(Auto(), (ChatMessage("user", "Is Dr. Anna Kowalska ill?"),))
+    made = await collaboration.plan(asked)
+
+    assert made.graph.name == "far"
+    assert [step.zone for step in made.steps] == ["edge"]
 
 
 PEOPLE = ["Anna Kowalska", "Bartholomew Featherstonehaugh", "Li Wei"]

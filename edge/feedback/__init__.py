@@ -1,0 +1,1 @@
+"""What callers say of answers that ``leeward/auto`` gave, and what routing makes of it."""
