@@ -25,6 +25,7 @@ clearance: {edge: restricted, cloud: internal}
 SOON_S = 8.0
 """Five seconds on a quiet machine; the suite's machine has two cores and is busy."""
 ADDRESS_IN_USE, CONFIG_INVALID, MODEL_INVALID, LEDGER_UNAVAILABLE = 50, 14, 40, 25
+POLICY_INVALID = 12
 
 
 @pytest.fixture
@@ -178,3 +179,16 @@ async def test_a_gateway_whose_key_file_is_empty_names_it(layout: Layout, conten
     layout.cloud_config.write_text(yaml.safe_dump(data))
 
     _assert_clear(await _cloud(layout), CONFIG_INVALID, "empty.key")
+
+
+async def test_an_edge_without_its_sentinels_model_is_not_served(layout: Layout) -> None:
+    edit_yaml(layout.edge_config, layout.edge_config, {"sentinel": {"model": "no-such-model"}})
+
+    _assert_clear(await _edge(layout), MODEL_INVALID, "no-such-model")
+
+
+async def test_an_edge_whose_policy_cannot_be_read_is_not_served(layout: Layout) -> None:
+    edit_yaml(layout.edge_config, layout.edge_config, {"policy": "policies"})
+    (layout.root / "policies").mkdir()  # root may read any file, and no directory as one
+
+    _assert_clear(await _edge(layout), POLICY_INVALID, "policies")

@@ -21,7 +21,7 @@ from runtime.sentinel.tagger.readings import (
 )
 from runtime.sentinel.tagger.segments import parts_in, segments_of, weights_of
 from runtime.sentinel.tagger.shapes import shapes_of
-from runtime.sentinel.tagger.windows import Window, breaks_of, windows
+from runtime.sentinel.tagger.windows import Window, breaks_of, overlap_of, windows
 
 __all__ = ["BUILT_IN", "SentinelModel"]
 
@@ -118,7 +118,8 @@ class SentinelModel:
         sentences: list[Reading] = []
         breaks = breaks_of(text, offsets)
         size = self._card.window
-        for window in windows(len(ids), size=size, overlap=_OVERLAP, breaks=breaks) if ids else ():
+        overlap = overlap_of(size, most=_OVERLAP)
+        for window in windows(len(ids), size=size, overlap=overlap, breaks=breaks) if ids else ():
             shown = slice(window.start, window.end)
             parts = parts_in(segments, window)
             weights = weights_of(parts, window) if parts else None

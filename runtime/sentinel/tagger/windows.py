@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Window", "breaks_of", "windows"]
+__all__ = ["Window", "breaks_of", "overlap_of", "windows"]
 
 _STOPS = frozenset(".!?;")
 
@@ -39,6 +39,11 @@ def breaks_of(text: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
             found.append(at)
         before = end
     return found
+
+
+def overlap_of(size: int, *, most: int) -> int:
+    """Return how many tokens windows of ``size`` may share: even, and less than half of them."""
+    return min(most, (size - 1) // 4 * 2)
 
 
 def windows(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -27,11 +28,16 @@ LABEL_OF = {"Ann": "B-PER", "Rossi": "I-PER", "Rome": "B-LOC", "Orion": "B-PRJ"}
 TEXT = "Ann Rossi flew to Rome for Orion ."
 
 
-def foreign(folder: Path, **changes: Any) -> Path:
-    """Write a model that knows each of its words by heart."""
+def by_heart() -> NDArray[np.float32]:
+    """Scores of each word's labels."""
     table = np.zeros((len(WORDS), len(LABELS)), np.float32)
     for at, word in enumerate(WORDS):
         table[at, LABELS.index(LABEL_OF.get(word, "O"))] = 8.0
+    return table
+
+
+def foreign(folder: Path, *, table: NDArray[np.float32] | None = None, **changes: Any) -> Path:
+    """Write a model that knows each of its words by heart, or scores them by ``table``."""
     write_onnx(
         folder / "model.onnx",
         Graph(
@@ -41,7 +47,7 @@ def foreign(folder: Path, **changes: Any) -> Path:
                 ValueType("attention_mask", "INT64", ["texts", "tokens"]),
             ],
             outputs=[ValueType("logits", "FP32", ["texts", "tokens", len(LABELS)])],
-            constants={"table": table},
+            constants={"table": by_heart() if table is None else table},
         ),
     )
     words = Tokenizer(WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="[UNK]"))
@@ -72,6 +78,13 @@ def test_its_labels_are_read_as_the_card_calls_them(tmp_path: Path) -> None:
     found = {TEXT[span.start : span.end]: span.category for span in scan.spans}
     assert found == {"Ann Rossi": PERSON, "Rome": PLACE}
     assert not scan.failed
+
+
+def test_a_long_text_is_read_to_its_end_in_narrow_windows(tmp_path: Path) -> None:
+    text = "Orion " * 300 + "Ann"  # nowhere a welcome cut
+    (found,) = SentinelModel(foreign(tmp_path)).read(text)
+
+    assert text[found.start : found.end] == "Ann"
 
 
 def test_a_label_that_the_card_gives_no_kind_here_is_unsure(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.sentinel.tagger.windows import breaks_of, windows
+from runtime.sentinel.tagger.windows import breaks_of, overlap_of, windows
 
 
 @given(
@@ -35,3 +35,13 @@ def test_a_window_ends_at_a_line_rather_than_inside_it() -> None:
 def test_texts_may_be_cut_before_a_line_and_after_a_sentence() -> None:
     text, offsets = "Yes. No\nwell", [(0, 3), (3, 4), (5, 7), (8, 12)]
     assert breaks_of(text, offsets) == [2, 3]
+
+
+@given(size=st.integers(16, 512), most=st.integers(0, 32).map(lambda half: 2 * half))
+def test_what_windows_share_lets_them_move_on(size: int, most: int) -> None:
+    overlap = overlap_of(size, most=most)
+
+    assert overlap % 2 == 0
+    assert 0 <= overlap <= most
+    assert 2 * overlap < size
+    assert len(list(windows(2_000, size=size, overlap=overlap))) <= 2_000
