@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,6 +12,7 @@ from itertools import count
 from time import perf_counter
 from typing import Any, Final
 
+from bench.edge_serving_budget import LOOPS, OURS, ProcessorTimes, budget
 from bench.edge_serving_load import Stream, ask_node, ask_packaged, prompt_of, rate_of
 from bench.edge_serving_world import MOST_CALLERS, PLAIN, RANDOM, TRAINED, World
 from reference.tasks import questions
@@ -44,52 +46,49 @@ QUICK: Final = Size(rounds=3, tokens=40, arrivals=4, questions=24)
 
 
 async def rates(world: World, size: Size) -> dict[str, object]:
-    """Tokens per second: alone, and many callers together."""
+    """Tokens per second: alone, and many callers together; and whose processor time they take."""
+    tokens = size.tokens
+    times = {
+        **{name: ProcessorTimes({"loop": world.loops.pid}) for name in LOOPS},
+        **{name: ProcessorTimes(_our_pids(world)) for name in OURS},
+    }
 
-    async def bare_single() -> float:
-        answer = await world.loops.ask(
-            loop="single", prompt_tokens=_PROMPT_TOKENS, tokens=size.tokens
-        )
-        return float(answer["tokens"] / answer["seconds"])
-
-    async def bare_batched(callers: int) -> float:
-        answer = await world.loops.ask(
-            loop="batched", sequences=callers, prompt_tokens=_PROMPT_TOKENS, tokens=size.tokens
-        )
+    async def bare(name: str, **asked: Any) -> float:
+        times[name].begin()
+        answer = await world.loops.ask(prompt_tokens=_PROMPT_TOKENS, tokens=tokens, **asked)
+        times[name].end(answer["tokens"])
         return float(answer["tokens"] / answer["seconds"])
 
     async with world.callers(MOST_CALLERS) as clients:
 
-        async def ours(callers: int) -> list[Stream]:
-            return await asyncio.gather(
-                *(_ask(client, size.tokens) for client in clients[:callers])
-            )
-
-        async def our_single() -> float:
-            (stream,) = await ours(1)
-            return stream.rate
+        async def ours(callers: int) -> float:
+            times[f"leeward_{callers}"].begin()
+            streams = await asyncio.gather(*(_ask(client, tokens) for client in clients[:callers]))
+            times[f"leeward_{callers}"].end(sum(stream.count for stream in streams))
+            return streams[0].rate if callers == 1 else rate_of(streams)
 
         async def packaged(callers: int) -> float:
             # Its rate does not depend on how long the answers are, and it is slow.
-            tokens = max(size.tokens // 4, 12)
+            few = max(tokens // 4, 12)
             asked = (
-                ask_packaged(world.packaged, _prompt(), max_tokens=tokens) for _ in range(callers)
+                ask_packaged(world.packaged, _prompt(), max_tokens=few) for _ in range(callers)
             )
             return rate_of(await asyncio.gather(*asked))
 
         kinds: dict[str, Callable[[], Awaitable[float]]] = {
-            "raw_loop_1": bare_single,
-            "leeward_1": our_single,
+            "raw_loop_1": lambda: bare("raw_loop_1", loop="single"),
+            "leeward_1": lambda: ours(1),
             "packaged_server_8": lambda: packaged(8),
-            "batched_loop_8": lambda: bare_batched(8),
-            "leeward_8": lambda: _rate(ours(8)),
+            "batched_loop_8": lambda: bare("batched_loop_8", loop="batched", sequences=8),
+            "leeward_8": lambda: ours(8),
             "packaged_server_16": lambda: packaged(16),
-            "batched_loop_16": lambda: bare_batched(16),
-            "leeward_16": lambda: _rate(ours(16)),
+            "batched_loop_16": lambda: bare("batched_loop_16", loop="batched", sequences=16),
+            "leeward_16": lambda: ours(16),
         }
         found: dict[str, list[float]] = {name: [] for name in kinds}
-        await ours(2)  # warms every side up, and the connections
-        await bare_single()
+        # Warms every side up, and the connections.
+        await asyncio.gather(*(_ask(client, tokens) for client in clients[:2]))
+        await world.loops.ask(loop="single", prompt_tokens=_PROMPT_TOKENS, tokens=tokens)
         await packaged(1)
         for number in range(size.rounds):
             for name, measure in kinds.items():
@@ -105,7 +104,16 @@ async def rates(world: World, size: Size) -> dict[str, object]:
         "tokens_per_s_spread": {
             name: [round(min(each), 1), round(max(each), 1)] for name, each in found.items()
         },
+        **budget(
+            {name: statistics.median(each) for name, each in found.items()},
+            times,
+            takes_every_core=world.takes_every_core,
+        ),
     }
+
+
+def _our_pids(world: World) -> dict[str, int]:
+    return {"model": world.engine_pids[RANDOM], "daemon": world.node.pid, "client": os.getpid()}
 
 
 async def latency(world: World, size: Size) -> dict[str, object]:
@@ -249,10 +257,6 @@ async def _ask(client: InferenceClient, tokens: int, *, stream: Stream | None = 
 
 async def _greedy(client: InferenceClient, text: str) -> str:
     return (await ask_node(client, TRAINED, text, max_tokens=160)).text
-
-
-async def _rate(asked: Awaitable[list[Stream]]) -> float:
-    return rate_of(await asked)
 
 
 async def _until(streams: Sequence[Stream], tokens: int) -> None:

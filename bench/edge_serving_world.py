@@ -55,6 +55,8 @@ class World:
     packaged: httpx.AsyncClient
     engine_pids: dict[str, int]
     """The model's process, by model."""
+    takes_every_core: bool
+    """Whether a decode leaves none to whoever sends and reads its texts."""
 
     @asynccontextmanager
     async def callers(self, count: int) -> AsyncIterator[list[InferenceClient]]:
@@ -103,7 +105,8 @@ async def opened_world(
         packaged = await stack.enter_async_context(_packaged(model, directory, threads=threads))
         pids = dict(zip(sorted(one["name"] for one in models), ready["pids"], strict=True))
         target = f"127.0.0.1:{ready['port']}"
-        yield World(loops, node, target, tls.client, packaged, pids)
+        is_all = threads >= len(os.sched_getaffinity(0))
+        yield World(loops, node, target, tls.client, packaged, pids, is_all)
 
 
 def _models(model: Path, threads: int) -> list[dict[str, Any]]:

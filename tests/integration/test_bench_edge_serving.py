@@ -26,6 +26,11 @@ async def test_every_figure_is_measured() -> None:
     assert all(rate > 0 for rate in rates.values())
     expected = round(rates["leeward_8"] / rates["batched_loop_8"], 2)
     assert figures["ratio_vs_batched_loop_8"] == pytest.approx(expected, abs=0.02)
+    spent = figures["cpu_ms_per_token"]
+    assert spent["leeward_8"].keys() == {"model", "daemon", "client"}
+    assert all(ms > 0 for each in spent.values() for ms in each.values())
+    assert figures["client_ms_per_token_1"] == spent["leeward_1"]["client"]
+    assert figures["reachable_ratio_1"] == 1.0, "one thread of more cores"
     assert figures["prefix_cached_tokens"] >= 1000
     assert figures["ttft_ms_p50"] > 0
     assert 0 <= figures["identical_text_share"] <= 1
