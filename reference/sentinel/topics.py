@@ -1,8 +1,9 @@
 """Teach the exported graph what sentences are about, without changing what it marks.
 
 ``python -m reference.sentinel.topics --model runtime/sentinel/weights`` (a few minutes). A small
-head reads the mean of the states of a sentence's tokens after the last layer; which tokens make a
-sentence is an input of the graph. Needs the ``train`` extra.
+head reads two means over a sentence's tokens, of what its words are (the table of words) and of
+what they mean there (the last layer's states); which tokens make a sentence is an input of the
+graph. Needs the ``train`` extra.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from onnx import TensorProto
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,6 +26,8 @@ from reference.sentinel.trunk import Floats, Grafted, Trunk
 __all__ = ["TopicHead", "main"]
 
 _INNER: Final = 48
+_READ: Final = 2
+"""Rows of states that are read: the first and the last."""
 _EPOCHS: Final = 30
 _BATCH: Final = 256
 _RATE: Final = 3e-3
@@ -31,24 +35,25 @@ _DECAY: Final = 0.3
 _DROPPED: Final = 0.3
 _FALSE_ALARMS: Final = 0.01
 """Share of ordinary held-out sentences that one topic may be seen in."""
-_LEAST_BAR: Final = 0.0
-"""Log-odds: less than an even chance is never enough."""
+_LEAST_BAR: Final = -1.0
+"""Log-odds. Topics are rarer among what is learned from than they count, so an even chance asks
+too much."""
 _INPUT: Final = "segments"
 _OUTPUT: Final = "topic_scores"
 
 
 class TopicHead(nn.Module):
-    """From the mean of a sentence's states to the log-odds of each topic."""
+    """From the means of a sentence's states to the log-odds of each topic."""
 
     def __init__(self, centre: Tensor, spread: Tensor) -> None:
         super().__init__()
         self.register_buffer("centre", centre)
         self.register_buffer("spread", spread)
-        self.inner = nn.Linear(HIDDEN, _INNER)
+        self.inner = nn.Linear(_READ * HIDDEN, _INNER)
         self.outer = nn.Linear(_INNER, len(TOPICS))
 
     def forward(self, means: Tensor) -> Tensor:
-        """Return log-odds [sentences, topics] from means [sentences, hidden]."""
+        """Return log-odds [sentences, topics] from means [sentences, read x hidden]."""
         scaled = (means - self.centre) / self.spread
         inner = functional.dropout(functional.gelu(self.inner(scaled)), _DROPPED, self.training)
         made: Tensor = self.outer(inner)
@@ -78,8 +83,11 @@ def _learn(means: Tensor, marks: Tensor, seed: int) -> TopicHead:
 
 
 def _means(trunk: Trunk, sentences: list[Judged]) -> Tensor:
-    states = trunk.last_states([item.text for item in sentences])
-    return torch.from_numpy(np.stack([state.mean(0) for state in states]))
+    means = []
+    for item in sentences:
+        states = trunk.states(item.text)
+        means.append(np.concatenate([part[1:-1].mean(0) for part in (states[0], states[-1])]))
+    return torch.from_numpy(np.stack(means))
 
 
 def _marks(sentences: list[Judged]) -> Tensor:
@@ -106,8 +114,12 @@ def _graft(head: TopicHead, bars: Tensor, folder: Path) -> None:
     first, offset, second, bias = head.folded()
     grafted.input(_INPUT, "texts", "segments", "length")
     constant, node = grafted.constant, grafted.node
-    mean = node("MatMul", [_INPUT, grafted.layers[-1]], "topics.mean")
-    inner = node("MatMul", [mean, constant("topics.first.weight", first)], "topics.first")
+    ends = {"words": grafted.layers[0], "sense": grafted.layers[-1]}
+    means = [node("MatMul", [_INPUT, at], f"topics.{name}") for name, at in ends.items()]
+    mean = node("Concat", means, "topics.mean", axis=-1)
+    half = constant("topics.first.half", first.astype(np.float16))  # 23 MB is all there may be
+    weight = node("Cast", [half], "topics.first.weight", to=TensorProto.FLOAT)
+    inner = node("MatMul", [mean, weight], "topics.first")
     inner = node("Add", [inner, constant("topics.first.bias", offset)], "topics.inner")
     inner = node("Gelu", [inner], "topics.gelu", domain="com.microsoft")
     made = node("MatMul", [inner, constant("topics.second.weight", second)], "topics.second")
