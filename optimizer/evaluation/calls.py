@@ -11,6 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from optimizer.evaluation.cache import CallCache, CallKey
 from optimizer.evaluation.edge_runs import REFUSALS, Runs
@@ -188,9 +189,19 @@ def _id(digest: str) -> int:
     return int(digest[:16], 16) >> (64 - _ID_BITS)
 
 
+_PLAIN_ROLES: Final = frozenset({Role.ASSISTANT, Role.FUSER})
+
+
 def _is_plain(graph: Graph) -> bool:
-    """Whether a graph's answer is what its calls give: no votes, no fan-out, no branches."""
-    plain_steps = all(step.samples == 1 and step.map_over is None for step in graph.steps)
+    """Whether a graph's answer is what its calls give: no votes, fan-out, branches or rules."""
+    plain_steps = all(
+        step.samples == 1
+        and step.map_over is None
+        and step.rule is None
+        and step.role in _PLAIN_ROLES
+        and not step.instruction
+        for step in graph.steps
+    )
     return plain_steps and not any(edge.is_guarded for edge in graph.edges)
 
 

@@ -176,7 +176,8 @@ class LiveEvaluator:
         """Score an answer; what would be shown outside is looked through by the edge first."""
         task = self._tasks[question]
         if self._scoring.shows_outside(task):
-            await check_public(self._runs, str(graph.sink.model), task, (answer,))
+            model = next(str(step.model) for step in graph.steps if step.model is not None)
+            await check_public(self._runs, model, task, (answer,))
         return await self._scoring.score(task, answer, label)
 
     def _take_votes(self, question: int, votes: Iterable[PaidVote]) -> None:
@@ -235,7 +236,7 @@ class LiveEvaluator:
         )
 
     def _key(self, graph: Graph, task: Task) -> GraphKey:
-        models = sorted({str(step.model) for step in graph.steps})
+        models = sorted({str(step.model) for step in graph.steps if step.model is not None})
         return GraphKey(
             graph=graph_hash(graph),
             models=tuple((model, self._settings.revisions.get(model, "")) for model in models),

@@ -17,6 +17,7 @@ from optimizer.search.costs import ModelShape, call_flops
 from optimizer.search.model import Constraint, Measure
 from runtime.catalog.model import Catalog, Model
 from runtime.errors import LeakFound, NotFound
+from runtime.graph.certain import is_certain_to_run
 from runtime.graph.model import Graph, Step
 from runtime.graph.roles import Role
 from runtime.ids import ModelName, PlanId, StepId
@@ -63,7 +64,7 @@ class GraphRules:
         Refused are graphs that leak under some label, graphs with a step that no label lets run
         where the graph wants it, and graphs that break a constraint however short the answers.
         """
-        models = {step.id: str(step.model) for step in graph.steps}
+        models = _played(graph)
         for label in self.labels:
             for step, model in models.items():
                 leak = self._seat(label, model).leak
@@ -81,8 +82,11 @@ class GraphRules:
 
     def exposes(self, graph: Graph) -> bool:
         """Say whether ``graph`` could send content out of the edge, for some label."""
-        nodes = {self.catalog.node_of(self._model(step)).zone for step in graph.steps}
-        return "cloud" in nodes
+        return any(
+            self.catalog.node_of(self._model(step)).zone == "cloud"
+            for step in graph.steps
+            if step.rule is None
+        )
 
     def plan(self, graph: Graph, label: Label) -> Plan:
         """Return what the edge would decide for a request with ``label``, all nodes healthy.
@@ -158,13 +162,15 @@ class GraphRules:
     ) -> Spend:
         total = Spend(executions=1)
         for step in graph.steps:
+            if step.rule is not None:
+                continue
             call = self._call(
                 self._model(step),
                 prompt_tokens + len(step.instruction) + answer_tokens_read(graph, step),
                 step.sampling.max_tokens,
                 with_fallback=with_fallbacks,
             )
-            for _ in range(step.samples):
+            for _ in range(step.samples * _items(step)):
                 total = total.plus(call)
         exposed = frozenset({question}) if total.exposed else frozenset[int]()
         return replace(total, exposed=exposed)
@@ -238,14 +244,12 @@ class GraphRules:
 
     def _leaves(self, graph: Graph, label: Label) -> bool:
         """Whether content leaves for certain: a cloud step, and no branch could pass it by."""
-        if any(edge.is_guarded for edge in graph.edges):
-            return False
-        return any(self._seat(label, str(step.model)).zone == "cloud" for step in graph.steps)
+        return any(self._seat(label, model).zone == "cloud" for model in _certain(graph).values())
 
     def _least_of_label(self, measure: Measure, graph: Graph, label: Label) -> float:
         models = {
-            step.id: self.catalog.model_by_name[self._seat(label, str(step.model)).model]
-            for step in graph.steps
+            step: self.catalog.model_by_name[self._seat(label, model).model]
+            for step, model in _certain(graph).items()
         }
         prompt = self.least_prompt_tokens
         if measure is Measure.COST_USD:
@@ -256,12 +260,13 @@ class GraphRules:
         if measure is Measure.FLOPS:
             return math.fsum(flops_of_call(model, prompt, 1) for model in models.values())
         if measure is Measure.EGRESS_BYTES:  # every step reads the request, a byte a token or more
-            seats = [self._seat(label, str(step.model)) for step in graph.steps]
+            seats = [self._seat(label, model) for model in _certain(graph).values()]
             return float(prompt * sum(seat.zone == "cloud" for seat in seats))
         return self._fastest_s(graph, models)
 
     def _fastest_s(self, graph: Graph, models: dict[StepId, Model]) -> float:
-        fastest = {step: self._fastest_call_s(model) for step, model in models.items()}
+        fastest = {step.id: 0.0 for step in graph.steps}
+        fastest |= {step: self._fastest_call_s(model) for step, model in models.items()}
         return critical_path_s(graph, fastest)
 
     def _fastest_call_s(self, model: Model) -> float:
@@ -284,5 +289,33 @@ def flops_of_call(model: Model, prompt_tokens: int, completion_tokens: int) -> f
 
 
 def answer_tokens_read(graph: Graph, step: Step) -> int:
-    """Return the most tokens of earlier answers that a step can read."""
-    return sum(graph.by_id[edge.source].sampling.max_tokens for edge in graph.incoming[step.id])
+    """Return the most tokens of earlier answers that a step can read.
+
+    A rule passes on what it reads; a mapped step's answers are as many as its items.
+    """
+    total = 0
+    for source in {edge.source for edge in graph.incoming[step.id]}:
+        sender = graph.by_id[source]
+        written = sender.sampling.max_tokens * _items(sender)
+        total += written if sender.rule is None else answer_tokens_read(graph, sender)
+    return total
+
+
+def _items(step: Step) -> int:
+    return step.map_over.max_items if step.map_over else 1
+
+
+def _played(graph: Graph) -> dict[StepId, str]:
+    """Return the model of each step that one plays."""
+    return {step.id: str(step.model) for step in graph.steps if step.rule is None}
+
+
+def _certain(graph: Graph) -> dict[StepId, str]:
+    """Return the same of the steps that make a call for certain, whichever way decisions fall."""
+    is_open = any(edge.is_guarded for edge in graph.edges)
+    return {
+        step: model
+        for step, model in _played(graph).items()
+        if graph.by_id[step].map_over is None
+        and not (is_open and not is_certain_to_run(graph, step))
+    }

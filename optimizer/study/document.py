@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from optimizer.evaluation.graph_shapes import SpaceLimits
+from optimizer.evaluation.pattern_space import zone_of_place
 from optimizer.evaluation.rules import flops_of_call
 from optimizer.evaluation.tasks import Task, load_tasks
 from optimizer.replay.graph_table import GraphTable
@@ -51,6 +52,7 @@ from runtime.documents.shape import read_shape, schema_of
 from runtime.documents.suggest import did_you_mean, listed
 from runtime.errors import StudyInvalid
 from runtime.ids import ModelName
+from runtime.patterns.book import patterns
 from runtime.policy.document import load_policy, policy_hash
 from runtime.rpc.address import is_local
 
@@ -215,6 +217,7 @@ def _live(live: LiveShape, shape: StudyShape, document: Document) -> _Resolved:
         policy=policy,
         policy_hash=policy_hash(policy),
         limits=_limits(graphs),
+        patterns=tuple(graphs.patterns),
         edge=live.edge,
         edge_config=root / live.edge_config if live.edge_config else None,
         timeout_s=live.timeout_s,
@@ -248,10 +251,28 @@ def _graph_problems(graphs: GraphsShape, catalog: Catalog) -> Iterator[Problem]:
                 yield Problem(path, f'"{model}" is not in the catalog{hint}')
             if model in named[:position]:
                 yield Problem(path, f'"{model}" is listed twice; keep one')
+    yield from _pattern_problems(graphs, catalog)
     if "assistant" not in graphs.roles:
         yield Problem(("graphs", "roles"), "must list assistant, which every first step plays")
     if len(set(graphs.roles)) < len(graphs.roles):
         yield Problem(("graphs", "roles"), "lists a role twice; keep one")
+
+
+def _pattern_problems(graphs: GraphsShape, catalog: Catalog) -> Iterator[Problem]:
+    known = {pattern.name: pattern for pattern in patterns()}
+    zones = {catalog.node_of(model).zone for model in catalog.models if model.name in graphs.models}
+    for position, name in enumerate(graphs.patterns):
+        path = ("graphs", "patterns", position)
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; known: {listed(list(known), at_most=20)}"
+            yield Problem(path, f'"{name}" is no shipped pattern{hint}')
+            continue
+        if name in graphs.patterns[:position]:
+            yield Problem(path, f'"{name}" is listed twice; keep one')
+        missing = {zone_of_place(place) for place in known[name].places} - zones
+        if missing:
+            reason = f'"{name}" needs a model of the {min(missing)} among `models`'
+            yield Problem(path, reason)
 
 
 def _task_problems(shape: StudyShape, tasks: tuple[Task, ...]) -> Iterator[Problem]:
@@ -325,6 +346,8 @@ def _searched(shape: StudyShape) -> dict[str, object]:
     data["searcher"]["agent"] = searched_part(shape.searcher.agent)
     if data["searcher"]["agent"] is None:
         del data["searcher"]["agent"]
+    if shape.graphs is not None and not shape.graphs.patterns:
+        del data["graphs"]["patterns"]  # a study without them is the one it was before
     if shape.constraints.egress_bytes is None:
         del data["constraints"]["egress_bytes"]  # as below
     if shape.virtual_trials == DEFAULT_VIRTUAL:

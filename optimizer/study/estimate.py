@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.model import NOTHING, Spend
+from optimizer.evaluation.pattern_space import PatternSpace
 from optimizer.evaluation.rules import GraphRules, answer_tokens_read
 from optimizer.search.costs import text_bytes
 from optimizer.search.model import Candidate, Space
@@ -22,6 +23,7 @@ from optimizer.study.agent_estimate import AgentEstimate
 from optimizer.study.document import CHARACTERS_PER_TOKEN
 from optimizer.study.judge_estimate import estimate_judging
 from optimizer.study.model import Caps, LiveSource, Study
+from runtime.catalog.model import Model
 from runtime.graph.model import Graph
 from runtime.ids import ModelName, StepId
 from runtime.planner.estimate import critical_path_s, estimate_steps
@@ -75,7 +77,7 @@ class Estimate:
 def estimate_study(
     study: Study,
     source: LiveSource,
-    space: GraphSpace,
+    space: GraphSpace | PatternSpace,
     rules: GraphRules,
     *,
     agent: AgentEstimate | None = None,
@@ -91,7 +93,9 @@ def estimate_study(
     shorter = [_with_answers(graph, _ANSWER_SHARE) for graph in graphs]
     question_bytes = fmean(len(task.question.encode()) for task in source.tasks)
     sent = [_egress_bytes(graph, rules, question_bytes=question_bytes) for graph in shorter]
-    models = Counter(str(step.model) for graph in graphs for step in graph.steps)
+    models = Counter(
+        str(step.model) for graph in graphs for step in graph.steps if step.rule is None
+    )
     return Estimate(
         combinations=space.combinations,
         graphs=None if listed is None else len(listed),
@@ -102,7 +106,9 @@ def estimate_study(
             exposed=judging.exposed,
         ),
         worst=_with(
-            _with_worst(_worst(study, source, rules, executions=executions), agent),
+            _with_worst(
+                _worst(study, source, rules, executions=executions, bound=_bound(space)), agent
+            ),
             judging.worst,
             exposed=judging.exposed,
         ),
@@ -179,7 +185,21 @@ def _expected(
     )
 
 
-def _worst(study: Study, source: LiveSource, rules: GraphRules, *, executions: int) -> Amounts:
+def _bound(space: GraphSpace | PatternSpace) -> list[Graph]:
+    """Return every pattern with every choice of models."""
+    if isinstance(space, GraphSpace):
+        return []
+    return [space.graph(one) for one in space.bound]
+
+
+def _worst(
+    study: Study,
+    source: LiveSource,
+    rules: GraphRules,
+    *,
+    executions: int,
+    bound: Sequence[Graph] = (),
+) -> Amounts:
     limits = source.limits
     prompt_tokens = max(len(task.question.encode()) for task in source.tasks) + _TURN_TOKENS
     steps = limits.max_steps + 1
@@ -188,13 +208,20 @@ def _worst(study: Study, source: LiveSource, rules: GraphRules, *, executions: i
         prompt_tokens=prompt_tokens + limits.max_steps * limits.max_tokens,
         written=limits.max_tokens,
     )
+    others = [rules.worst_case(graph, 0, prompt_tokens=prompt_tokens) for graph in bound]
+
+    def most(amount: Callable[[Spend], float]) -> float:
+        return executions * max(steps * amount(call), *map(amount, others), 0)
+
     return Amounts(
         executions=executions,
-        calls=executions * steps * call.calls,
-        tokens=executions * steps * call.tokens,
-        usd=executions * steps * call.usd,
-        flops=executions * steps * call.flops,
-        exposed_questions=len(source.tasks) if call.exposed else 0,
+        calls=most(lambda spend: spend.calls),
+        tokens=most(lambda spend: spend.tokens),
+        usd=most(lambda spend: spend.usd),
+        flops=most(lambda spend: spend.flops),
+        exposed_questions=len(source.tasks)
+        if call.exposed or any(other.exposed for other in others)
+        else 0,
         seconds=executions * source.timeout_s / study.workers,
     )
 
@@ -245,7 +272,8 @@ def _egress_bytes(graph: Graph, rules: GraphRules, *, question_bytes: float) -> 
     cloud = [
         step
         for step in graph.steps
-        if rules.catalog.node_of(rules.catalog.model_by_name[ModelName(str(step.model))]).zone
+        if step.rule is None
+        and rules.catalog.node_of(rules.catalog.model_by_name[ModelName(str(step.model))]).zone
         == "cloud"
     ]
     read = sum(answer_tokens_read(graph, step) for step in cloud)
@@ -253,13 +281,18 @@ def _egress_bytes(graph: Graph, rules: GraphRules, *, question_bytes: float) -> 
 
 
 def _latency_s(graph: Graph, rules: GraphRules, prompt_tokens: int) -> float:
-    models = {
-        StepId(step.id): rules.catalog.model_by_name[ModelName(str(step.model))]
+    catalog = rules.catalog
+    at_once = Model(ModelName("rule"), catalog.nodes[0].name)
+    played = {
+        StepId(step.id): catalog.model_by_name[ModelName(str(step.model))]
         for step in graph.steps
+        if step.rule is None
     }
-    estimates = estimate_steps(
-        graph, models, rules.catalog, today=rules.today, prompt_tokens=prompt_tokens
-    )
-    if any(model.decode_tokens_per_s == 0 for model in models.values()):
+    if any(model.decode_tokens_per_s == 0 for model in played.values()):
         return 0.0
-    return critical_path_s(graph, {step: one.latency_s for step, one in estimates.items()})
+    models = {step.id: played.get(step.id, at_once) for step in graph.steps}
+    estimates = estimate_steps(
+        graph, models, catalog, today=rules.today, prompt_tokens=prompt_tokens
+    )
+    taken = {step.id: estimates[step.id].latency_s * (step.rule is None) for step in graph.steps}
+    return critical_path_s(graph, taken)

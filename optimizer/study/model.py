@@ -62,6 +62,8 @@ class LiveSource:
     timeout_s: float
     retries: int
     revisions: dict[str, str]
+    patterns: tuple[str, ...] = ()
+    """Shipped patterns that may be chosen beside the composed graphs."""
     sandbox: SandboxLimits | None = None
     """Bounds of the sandbox, where the study allows code to be run."""
     judge: JudgeSettings | None = None

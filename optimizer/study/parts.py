@@ -12,6 +12,7 @@ from datetime import date
 
 from optimizer.evaluation.graph_space import GraphSpace
 from optimizer.evaluation.model_sizes import model_sizes
+from optimizer.evaluation.pattern_space import PatternSpace, zone_of_place
 from optimizer.evaluation.rules import GraphRules
 from optimizer.search.model import Candidate, Space
 from optimizer.study.document import CHARACTERS_PER_TOKEN
@@ -19,6 +20,8 @@ from optimizer.study.estimate import draw_candidates
 from optimizer.study.events import Header
 from optimizer.study.model import Caps, LiveSource, Study
 from runtime.errors import StudyInvalid
+from runtime.ids import ModelName
+from runtime.patterns.book import PLACES, pattern_of
 
 __all__ = ["LiveParts", "check_possible", "header_of", "live_parts"]
 
@@ -29,7 +32,7 @@ class LiveParts:
 
     study: Study
     source: LiveSource
-    space: GraphSpace
+    space: GraphSpace | PatternSpace
     rules: GraphRules
 
 
@@ -45,12 +48,26 @@ def live_parts(study: Study, source: LiveSource, *, today: date) -> LiveParts:
         least_prompt_tokens=max(1, shortest // (4 * CHARACTERS_PER_TOKEN)),
     )
     limits = source.limits
-    space = GraphSpace(
+    composed = GraphSpace(
         study.name,
         limits,
         forbids=rules.forbids,
         exposes=rules.exposes,
         sizes=model_sizes(source.catalog, (*limits.models, *limits.sink_models)),
+    )
+    if not source.patterns:
+        return LiveParts(study, source, composed, rules)
+    by_zone: dict[str, list[str]] = {"edge": [], "cloud": []}
+    for name in limits.models:
+        zone = source.catalog.node_of(source.catalog.model_by_name[ModelName(name)]).zone
+        by_zone[zone].append(name)
+    space = PatternSpace(
+        composed,
+        [pattern_of(name) for name in source.patterns],
+        {place: by_zone[zone_of_place(place)] for place in PLACES},
+        max_tokens=limits.max_tokens,
+        forbids=rules.forbids,
+        exposes=rules.exposes,
     )
     return LiveParts(study, source, space, rules)
 

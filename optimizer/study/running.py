@@ -16,6 +16,7 @@ from optimizer.evaluation.live import LiveEvaluator, LiveSettings
 from optimizer.evaluation.local_edge import running_edge
 from optimizer.evaluation.model import Answered, NotKept, QuestionEvaluator
 from optimizer.evaluation.part_nominator import PartNominator
+from optimizer.evaluation.pattern_space import PatternSpace
 from optimizer.evaluation.scoring import Scoring
 from optimizer.evaluation.virtual import VirtualTrials
 from optimizer.scoring.code.examine import check_sandbox
@@ -233,10 +234,15 @@ async def open_live(
         yield OpenEvaluator(evaluator, cache, source.timeout_s, source.retries, virtual)
 
 
-def _live_virtual(space: GraphSpace, evaluator: LiveEvaluator) -> VirtualTrials | None:
-    """Return what scores graphs from the calls of others, ``None`` where none can be listed."""
+def _live_virtual(
+    space: GraphSpace | PatternSpace, evaluator: LiveEvaluator
+) -> VirtualTrials | None:
+    """Return what scores graphs from the calls of others, ``None`` where none can be listed.
+
+    A pattern's calls depend on branches, lists and votes, so it shares none that could be told.
+    """
     listed = space.candidates()
-    if listed is None:
+    if listed is None or isinstance(space, PatternSpace):
         return None
     return VirtualTrials(PartNominator(listed, space.composition), evaluator)
 

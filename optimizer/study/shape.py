@@ -93,6 +93,8 @@ class GraphsShape(Shape):
         default=["assistant", "fuser"], min_length=1, max_length=2
     )
     """Roles that steps may play."""
+    patterns: list[Name] = Field(default_factory=list, max_length=64)
+    """Shipped patterns that may be chosen, too, with every fitting choice among ``models``."""
     max_steps: int = Field(default=3, ge=0, le=6)
     """Most steps before the sink."""
     max_width: int = Field(default=6, ge=1, le=6)

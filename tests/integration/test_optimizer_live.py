@@ -131,6 +131,52 @@ async def test_calls_one_by_one_give_what_the_whole_graph_gives(
     assert shared.answered.calls == 3
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_shipped_patterns_are_run_measured_and_exported_like_composed_graphs(
+    tmp_path: Path, stack: RunningStack
+) -> None:
+    graphs = {
+        "models": ["tern-s", "gannet-m"],
+        "max_steps": 0,
+        "max_tokens": 120,
+        "patterns": ["cascade-confidence", "cross-check", "abstain"],
+    }
+    changes = {"graphs": graphs, "searcher": {"name": "exhaustive"}, "trials": 6}
+    one = open_study(write_study(tmp_path, stack, **changes), today=TODAY)
+    one.check_possible()
+    place = RunPlace(tmp_path / "study")
+
+    reason, budget = await run(one, place)
+
+    measured = {str(graph.candidate.key): graph for graph in one.archive(place).measured}
+    cascade = measured["cascade-confidence(near=tern-s,far=gannet-m)"]
+    assert reason in ("finished", "nothing left to ask")
+    assert set(measured) == {
+        "assistant@tern-s()",
+        "assistant@gannet-m()",
+        "cascade-confidence(near=tern-s,far=gannet-m)",
+        "cross-check(near=tern-s,far=gannet-m,far-small=gannet-m)",
+        "abstain(near=tern-s)",
+    }
+    assert measured["abstain(near=tern-s)"].outcomes.calls[0] != ()
+    assert not measured["abstain(near=tern-s)"].outcomes.exposed.any()
+    assert budget.spent.usd <= one.live.rules.worst_case(  # type: ignore[union-attr]
+        one.space.graph(cascade.candidate), 0, prompt_tokens=400
+    ).usd * 4 * len(measured)
+
+    key, _ = load_or_create_key(tmp_path / "key.pem")
+    document, _ = write_bundle(
+        tmp_path / "graphs",
+        one.space.graph(cascade.candidate),
+        name="found",
+        key=key,
+        provenance={"study": "live"},
+    )
+    graph, _ = load_signed_graph(document, signers=[key.public_key()])
+    right = [answered.right for answered in await _rerun(one, graph)]
+    assert sum(right) / len(right) == cascade.accuracy
+
+
 async def _rerun(one: OpenStudy, graph: Graph) -> list[Answered]:
     """Run an exported graph on every question as an application would."""
     assert one.live is not None

@@ -102,6 +102,23 @@ def test_more_money_time_or_workers_is_the_same_study(tmp_path: Path) -> None:
     assert other.hash != first.hash
 
 
+def test_patterns_make_another_study_and_are_in_its_estimate(tmp_path: Path) -> None:
+    plain = parts_of(load_study(write(tmp_path)))
+    graphs = {**study_data()["graphs"], "patterns": ["cascade-agreement", "abstain"]}
+    study = load_study(write(tmp_path, graphs=graphs))
+    parts = parts_of(study)
+
+    check_possible(parts)
+    estimate = estimate_study(study, parts.source, parts.space, parts.rules)
+    without = estimate_study(plain.study, plain.source, plain.space, plain.rules)
+
+    assert study.hash != plain.study.hash
+    assert (estimate.graphs or 0) == (without.graphs or 0) + 2
+    assert estimate.worst.calls > without.worst.calls
+    assert "None" not in estimate.calls_by_model
+    assert estimate.expected.seconds is not None
+
+
 def test_other_tasks_are_another_study(tmp_path: Path) -> None:
     first = load_study(write(tmp_path))
     (tmp_path / "tasks.jsonl").write_text(TASKS.replace('"3"', '"5"'))
@@ -126,6 +143,14 @@ def test_the_search_can_be_given_a_part_of_the_tasks(tmp_path: Path) -> None:
         ({"trails": 9}, r"study\.yaml:\d+: trails: is not a known key; did you mean .trials."),
         ({"trials": 0}, "trials: must be at least 1"),
         ({"trials": 5, "batch": 2}, "trials: must be a multiple of batch"),
+        (
+            {"graphs": {"models": ["small", "large"], "patterns": ["splitt"]}},
+            'graphs.patterns.0: "splitt" is no shipped pattern; did you mean .split.',
+        ),
+        (
+            {"graphs": {"models": ["small"], "patterns": ["split"]}},
+            'graphs.patterns.0: "split" needs a model of the cloud',
+        ),
         ({"questions": 3}, "questions: is more than the 2 questions"),
         ({"evaluation": {}}, "evaluation: must hold exactly one"),
         ({"evaluation": {"live": {}}}, "evaluation.live: must name exactly one"),
