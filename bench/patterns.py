@@ -47,7 +47,7 @@ _QUESTIONS: Final = 480
 _QUICK_QUESTIONS: Final = 64
 _LIMIT_S: Final = 1_500.0
 _QUICK_LIMIT_S: Final = 36.0
-_FIT: Final = 96
+_FIT: Final = 240
 _FIT_QUICK: Final = 16
 _ASKED: Final = 0.3
 """Share of the questions for which the fitted cascade asks the cloud."""
