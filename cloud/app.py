@@ -19,7 +19,7 @@ from cloud.credentials import require_credentials
 from cloud.draining import drain
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.nonces import Nonces
-from cloud.enrolment.pace import Pace
+from cloud.enrolment.pace import Pace, Seats
 from cloud.enrolment.recovery import RecoveryDesk
 from cloud.environment import opened_state, upstream_specs
 from cloud.fleet.anchoring import Anchors
@@ -227,6 +227,7 @@ async def _serve_enrolment(
         authorities=state.authorities,
         tokens=state.tokens,
         pace=Pace(config.enrolments_per_minute, clock=clock),
+        seats=Seats(Random()),  # noqa: S311 - spreads devices, keeps no secret
         lifetime=config.device_certificate_lifetime,
         clock=clock,
     )

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from cloud.authorities import Authorities
-from cloud.enrolment.pace import Pace
+from cloud.enrolment.pace import Pace, Seats
 from cloud.stores.audit import Act
 from cloud.stores.devices import write_device
 from cloud.stores.join_tokens import Invitation, JoinTokenStore
 from runtime.clock import Clock
 from runtime.identity.csr import public_key_of_csr
 from runtime.ids import DeviceId
+from runtime.rpc.deadlines import DEFAULT_TIMEOUT_S
 
 __all__ = ["Enrolled", "EnrolmentDesk"]
 
@@ -42,17 +43,26 @@ class EnrolmentDesk:
         authorities: Authorities,
         tokens: JoinTokenStore,
         pace: Pace,
+        seats: Seats,
         lifetime: timedelta,
         clock: Clock,
     ) -> None:
         self._authorities = authorities
         self._tokens = tokens
         self._pace = pace
+        self._seats = seats
         self._lifetime = lifetime
         self._clock = clock
 
-    async def enrol(self, token: str, csr_pem: bytes) -> Enrolled:
+    async def enrol(
+        self, token: str, csr_pem: bytes, *, left_s: float = DEFAULT_TIMEOUT_S
+    ) -> Enrolled:
         """Redeem a token.
+
+        Args:
+            token: The token.
+            csr_pem: The signing request.
+            left_s: How long the caller still waits, seconds.
 
         Raises:
             CapacityExhausted: Too many attempts at once; come back later.
@@ -61,6 +71,10 @@ class EnrolmentDesk:
         """
         self._pace.admit()
         public_key_of_csr(csr_pem)  # before the token is looked at
+        with self._seats.taken(left_s):
+            return await self._enrol(token, csr_pem)
+
+    async def _enrol(self, token: str, csr_pem: bytes) -> Enrolled:
         device = (await self._tokens.look(token)).device
         issued = await self._authorities.certify_device(csr_pem, device, lifetime=self._lifetime)
         authority = self._authorities.newest.fingerprint

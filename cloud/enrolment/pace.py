@@ -1,15 +1,60 @@
-"""A token bucket over all enrolment attempts, good and bad: guessing gets nowhere."""
+"""A token bucket over all enrolment attempts, good and bad: guessing gets nowhere.
 
+And a bound on how many are served at the same time: who would wait longer than it is patient, and
+so would have used its token up for nothing, is told at once to come back.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
 from typing import Final
 
 from runtime.clock import Clock
 from runtime.errors import CapacityExhausted
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "Seats"]
 
 _MINUTE_S: Final = 60.0
 _LONGEST_WAIT_S: Final = 60.0
 """So that a flood of bad attempts does not send good ones away for long."""
+_AT_ONCE: Final = 64
+_SERVED_WITHIN_S: Final = 5.0
+"""Generous: whoever has a seat is served in tenths of a second."""
+_COME_BACK_S: Final = (1.0, 10.0)
+"""When who found no room comes back, drawn evenly: some hundred a second are served meanwhile."""
+
+
+class Seats:
+    """Room for so many at the same time.
+
+    Args:
+        rng: Spreads those who come back.
+        room: For how many.
+    """
+
+    def __init__(self, rng: Random, *, room: int = _AT_ONCE) -> None:
+        self._rng = rng
+        self._left = room
+
+    @contextmanager
+    def taken(self, left_s: float) -> Iterator[None]:
+        """Take one while the block lasts.
+
+        Args:
+            left_s: How long the caller still waits, seconds.
+
+        Raises:
+            CapacityExhausted: None is left, or the caller might be gone before it has its answer;
+                says when to come back.
+        """
+        if not self._left or left_s < _SERVED_WITHIN_S:
+            wait_s = self._rng.uniform(*_COME_BACK_S)
+            raise CapacityExhausted("too many devices enrol at once", retry_after_s=wait_s)
+        self._left -= 1
+        try:
+            yield
+        finally:
+            self._left += 1
 
 
 class Pace:

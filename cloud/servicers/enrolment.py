@@ -19,6 +19,7 @@ from runtime.codec.enrolment import (
     encode_nonce_response,
 )
 from runtime.rpc.boundary import error_boundary
+from runtime.rpc.deadlines import remaining_s
 
 __all__ = ["EnrolmentServicer"]
 
@@ -37,7 +38,9 @@ class EnrolmentServicer(pb_grpc.EnrolmentServicer):
         """Trade a token and a signing request for a certificate."""
         async with error_boundary(context, "Enrolment.Enroll"):
             call = decode_enrol_request(request)
-            enrolled = await self._desk.enrol(call.join_token, call.csr_pem)
+            enrolled = await self._desk.enrol(
+                call.join_token, call.csr_pem, left_s=remaining_s(context)
+            )
             return pb.EnrollResponse(credentials=self._credentials(enrolled))
 
     async def GetNonce(self, request: pb.GetNonceRequest, context: Context) -> pb.GetNonceResponse:

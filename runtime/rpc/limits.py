@@ -28,6 +28,7 @@ KEEPALIVE_TIMEOUT_S: Final = 10.0
 """How long a probe may stay unanswered before the connection is given up."""
 
 _MIN_PING_INTERVAL_S: Final = 5.0
+_MAX_PENDING: Final = 20_000
 _FIRST_RECONNECT_S: Final = 0.2
 _SLOWEST_RECONNECT_S: Final = 5.0
 
@@ -57,6 +58,9 @@ def server_options(*, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
         *_keepalive(KEEPALIVE_INTERVAL_S),
         ("grpc.http2.min_ping_interval_without_data_ms", _ms(_MIN_PING_INTERVAL_S)),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", _ms(_MIN_PING_INTERVAL_S)),
+        # A fleet that comes at once waits for its turn; gRPC would end calls from 1,000 on.
+        ("grpc.server.max_pending_requests", _MAX_PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING),
         # gRPC shares ports by default, so that a second daemon would take half of the calls.
         ("grpc.so_reuseport", 0),
     ]

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from cloud.authorities import Authorities
 from cloud.enrolment.desk import EnrolmentDesk
-from cloud.enrolment.pace import Pace
+from cloud.enrolment.pace import Pace, Seats
 from cloud.stores.audit import Act
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
@@ -47,6 +48,7 @@ def desk(clock: ManualClock, tokens: JoinTokenStore) -> EnrolmentDesk:
         authorities=Authorities([CertificateAuthority.create("test", clock=clock, lifetime_s=1e9)]),
         tokens=tokens,
         pace=Pace(60, clock=clock),
+        seats=Seats(Random(1), room=8),
         lifetime=timedelta(days=1),
         clock=clock,
     )
@@ -120,6 +122,36 @@ async def test_unknown_used_and_expired_tokens_are_told_apart_by_nobody(
         words.add(str(refused.value))
 
     assert len(words) == 1
+
+
+async def test_who_finds_no_seat_is_sent_away_at_once_and_keeps_the_token(
+    desk: EnrolmentDesk, tokens: JoinTokenStore
+) -> None:
+    made = [await issue(tokens) for _ in range(12)]
+
+    outcomes = await asyncio.gather(
+        *(desk.enrol(token.text, CSR) for token in made), return_exceptions=True
+    )
+    refused = [one for one in outcomes if isinstance(one, CapacityExhausted)]
+    later = [
+        await desk.enrol(token.text, CSR)
+        for token, outcome in zip(made, outcomes, strict=True)
+        if isinstance(outcome, CapacityExhausted)
+    ]
+
+    assert len(refused) == len(later) == 4
+    assert len({error.retry_after_s for error in refused}) == 4
+
+
+async def test_who_might_be_gone_before_the_answer_keeps_the_token(
+    desk: EnrolmentDesk, tokens: JoinTokenStore
+) -> None:
+    token = await issue(tokens)
+
+    with pytest.raises(CapacityExhausted):
+        await desk.enrol(token.text, CSR, left_s=1.0)
+
+    assert await desk.enrol(token.text, CSR, left_s=20.0)
 
 
 def test_attempts_are_paced_and_the_wait_is_told() -> None:
