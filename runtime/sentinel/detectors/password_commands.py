@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from runtime.sentinel.detectors.password_neighbours import looks_drawn, looks_named
+
 __all__ = ["command_passwords"]
 
 
@@ -15,7 +17,8 @@ class _Form(NamedTuple):
     literals: tuple[str, ...]
     """Texts in lower case of which one must be there: a quick look before the slow one."""
     pattern: re.Pattern[str]
-    """In any case; the value is group ``a`` (in double quotes), ``b`` (in single ones) or ``c``."""
+    """In any case; the value is group ``a`` (in double quotes), ``b`` (in single ones) or ``c``, or
+    ``d`` where it has to look drawn, too."""
 
 
 def _form(literals: str, *parts: str) -> _Form:
@@ -26,6 +29,9 @@ _QUOTED: Final = r"\"(?P<a>[^\"\n]{3,200})\"|'(?P<b>[^'\n]{3,200})'"
 _VALUE: Final = rf"(?:{_QUOTED}|(?P<c>(?![$<{{(/-])[^\s\"'|<>]{{3,200}}))"
 _MARKED: Final = r"(?=[^\s]{0,40}(?:[\d!@#$%^&*?]|(?-i:[a-z][A-Z])))"
 """A digit, a sign, or a capital within: what tells a password from a word."""
+_DRAWN: Final = r"[`\"']?(?P<d>[^\s\"'`<>()/\\]{6,64}?)(?=[`\"'.,;!?)]{0,2}(?:\s|\Z))[`\"']?"
+"""What has to look drawn at random, or be some words with hyphens between them."""
+_PHRASE: Final = re.compile(r"[a-z]{4,12}(?:-[a-z]{4,12}){2,5}")
 _NAMES: Final = (
     r"(?:[\w-]{1,20} ){0,2}?(?:pass(?:word|code|phrase)?|pwd?|pin|login|key|token|secret)\b"
 )
@@ -33,8 +39,8 @@ _FORMS: Final = (
     # Command lines
     _form("mysql|mariadb", rf"\b(?:mysql|mariadb)[\w-]{{0,12}}[^\n|]{{0,120}}? -p{_VALUE}"),
     _form(
-        "sshpass|docker|podman|helm|unzip|7z|az login|smbclient|mosquitto",
-        r"\b(?:sshpass|(?:docker|podman|helm)[^\n|]{0,40} login|unzip|7z|az login|smbclient",
+        "sshpass|docker|podman|helm|zip|7z|az login|smbclient|mosquitto",
+        r"\b(?:sshpass|(?:docker|podman|helm)[^\n|]{0,40} login|(?:un)?zip|7z|az login|smbclient",
         rf"|mosquitto_\w{{3}})\b[^\n|]{{0,160}}? -p[ =]?{_VALUE}",
     ),
     _form(
@@ -101,6 +107,33 @@ _FORMS: Final = (
         rf"(?<!\S)[`\"']?(?P<c>{_MARKED}[^\s\"'`<>()]{{6,64}})[`\"']?(?: \w{{1,20}}){{0,3}}?",
         rf" (?:as|for) (?:the|your|a|my|an?|his|her) {_NAMES}",
     ),
+    _form(
+        "pin|code|combination",
+        r"\b(?:pin(?: (?:code|number))?|pass ?code|(?:alarm|door|gate|voice ?mail|entry|access",
+        r"|lock|safe|unlock|garage|security|locker|sim) (?:code|combination))",
+        r"(?: (?:for|of|to|on) [\w .-]{1,30}?)?(?:'s| is| was|:| =)?(?: now| still)?[ \t]{1,2}",
+        r"(?P<c>\d{4,8})(?![\d.,]*\d|-\d|\w)",
+    ),
+    _form(
+        " to ",
+        rf"\b(?:us(?:e|ing)|try|enter) {_DRAWN}",
+        r" to (?:unlock|decrypt|open|log|sign|get in|unzip|connect)\b",
+    ),
+    _form(
+        "open|unlock|decrypt",
+        r"\b(?:open|unlock|decrypt)(?:s|ed)?(?: it| this| them)? (?:with|by|using)",
+        rf"(?: the)?(?: phrase| words?)?:? {_DRAWN}",
+    ),
+    _form(  # a word, digits and a sign that no sentence ends with
+        "#|$|&|@|^",
+        r"(?<![\w/&?=.:@-])(?P<d>[a-z]{4,16}\d{2,6}[#$&@^]{1,3})(?=[.,;:)\"']{0,2}(?:\s|\Z))",
+    ),
+    _form("typ", rf"\btyp(?:e|ed|ing) {_DRAWN} (?:into|in|at|as)\b"),
+    _form(
+        "network|wifi|wi-fi|wlan|ssid|hotspot",
+        r"\b(?:network|wi-?fi|wlan|ssid|hotspot)\b[^\n]{0,40}?\b(?:key|pass|code|pw)[ :=]{1,3}",
+        _DRAWN,
+    ),
 )
 
 
@@ -116,6 +149,13 @@ def command_passwords(text: str, lowered: str) -> Iterator[tuple[int, int]]:
             continue
         for match in form.pattern.finditer(text):
             groups = match.groupdict()
-            group = next(name for name in ("a", "b", "c") if groups.get(name) is not None)
+            group = next(name for name in ("a", "b", "c", "d") if groups.get(name) is not None)
             start, end = match.span(group)
+            if group == "d" and not _is_drawn(text[start:end]):
+                continue
             yield start, start + len(text[start:end].rstrip(".,;:)]}"))
+
+
+def _is_drawn(value: str) -> bool:
+    is_mixed = looks_drawn(value) and not looks_named(value)
+    return is_mixed or _PHRASE.fullmatch(value) is not None

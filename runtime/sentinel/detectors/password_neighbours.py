@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 
-__all__ = ["passwords_nearby"]
+__all__ = ["looks_drawn", "looks_named", "passwords_nearby"]
 
 _WORD: Final = re.compile(
     r"(?<![a-z0-9_])(?:pass(?:word|wd|phrase|code)s?|passwor[td]|pwd|pw|kennwort|has[lł]o|senha"
@@ -43,7 +43,7 @@ _NAMED: Final = re.compile(
     r"(?:[a-z]+[a-z\d]*(?:-[a-z\d]+)+|(?:user|admin|host|server|client|node|room|build|release|version"
     r"|model|windows|iphone|galaxy|office|python|ticket|order|case|level|chapter|gate|flight|group"
     r"|port|rack|site|unit|desk|team|test|step|line|page|db|srv|vm|web|app|svc)[-_]?\d+[a-z]?"
-    r"|[A-Z]{2,6}-?\d+[A-Z]{0,2}|[A-Za-z]{1,4}\d{1,6}|v?\d[\w.]*|[a-z]+_[a-z_]+\d*)\Z"
+    r"|[A-Z]{2,6}-?\d+[A-Z]{0,2}|[A-Za-z]{1,4}\d{1,6}|v?\d+(?:[._]\w{1,4})*[A-Za-z]{0,3}|[a-z]+_[a-z_]+\d*)\Z"
 )
 """Machines, users, versions, products: ``db-prod-07``, ``user123``, ``RTX4090``, ``svc_backup``."""
 _TOKEN: Final = re.compile(
@@ -73,7 +73,7 @@ def passwords_nearby(text: str, lowered: str) -> Iterator[tuple[int, int]]:
         yield from _around(text, _WORD.finditer(lowered), _BEFORE, _AFTER)
     if any(mark in lowered for mark in _ACCESS_MARKS):
         places = _around(text, _ACCESS.finditer(lowered), _ACCESS_REACH, _ACCESS_REACH)
-        yield from (place for place in places if not _NAMED.match(text[slice(*place)]))
+        yield from (place for place in places if not looks_named(text[slice(*place)]))
 
 
 def _around(
@@ -85,12 +85,17 @@ def _around(
         first, last = max(done, word.start() - before), word.end() + after
         for match in _TOKEN.finditer(text, first, min(last, len(text))):
             start, end = match.span("value")
-            if first <= start and end < last and _looks_drawn(match["value"]):
+            if first <= start and end < last and looks_drawn(match["value"]):
                 yield start, end
         done = max(done, last - before)
 
 
-def _looks_drawn(token: str) -> bool:
+def looks_named(token: str) -> bool:
+    """Whether a token may be the name of a machine, a user, a version or a product."""
+    return _NAMED.match(token) is not None
+
+
+def looks_drawn(token: str) -> bool:
     """Whether a token mixes what words do not mix."""
     if _NO_PASSWORD.match(token.lower()) or _NO_PASSWORD.match(token):
         return False

@@ -93,6 +93,11 @@ def test_digests_images_code_and_talk_of_passwords_are_left_alone() -> None:
         "the router's admin panel takes {}",
         "do not use {} for the root account again",
         "We all share {} for the till.",
+        "Use {} to unlock the file.",
+        "The vault opens with {}, as before.",
+        "I typed {} into the terminal.",
+        "guest network: Lobby, key {}",
+        "zip -P {} kept.zip *.docx",
     ],
 )
 @pytest.mark.parametrize("value", ["Thund3r?1", "copper1250", "Tango_Winter49"])
@@ -109,6 +114,9 @@ def test_what_is_done_with_a_password_tells_it(text: str, value: str) -> None:
         "When asked, the model3 answers in 250ms.",
         "The vpn client v4.10.07 works with Python3.12.",
         "svc_backup01 no longer works with the old one.",
+        "Use two-step-login to unlock it, or sqlite3 to open it.",
+        "He typed 2023-10-01 into the field; the network has key 802.11ac.",
+        "Connect pin 10 to ground, then see error code 50123.",
     ],
 )
 def test_machines_users_and_versions_near_a_login_are_left_alone(text: str) -> None:
@@ -127,6 +135,10 @@ def test_machines_users_and_versions_near_a_login_are_left_alone(text: str) -> N
         ("Authorization: Basic Ym9iOmh1bnRlcjI=", "Ym9iOmh1bnRlcjI="),
         ("İ password = hunter22", "hunter22"),
         ("passwords: PIN: 4821", "4821"),
+        ("The alarm PIN is 3833.", "3833"),
+        ("Voicemail code 8808 still works.", "8808"),
+        ("Use summer-tiger-velvet to unlock the PDF.", "summer-tiger-velvet"),
+        ("I always take Copper2147& for it.", "Copper2147&"),
         ("session_id=4f9a0c7e2b8d4f9a0c7e2b8d4f9a0c7e", "4f9a0c7e2b8d4f9a0c7e2b8d4f9a0c7e"),
         ("password=a&user=b password=hunter22&user=b", "hunter22"),
     ],
