@@ -78,8 +78,10 @@ def _measured(outcomes: Outcomes, *, is_zero_shot: bool, is_quick: bool) -> dict
     longest = np.array([len(prompt) for prompt in outcomes.prompts], dtype=np.float32)
     zero_shot = _gain(shipped.predict_features(features))
     learned, folds = zero_shot, None
-    if not is_zero_shot:
-        trees = _QUICK_TREES if is_quick else TREES
+    trees = _QUICK_TREES if is_quick else TREES
+    if is_zero_shot:
+        trees = len(shipped.forest.roots)
+    else:
         folds = folds_of(outcomes.groups, FOLDS)
         learned = _gain(
             predict_unseen(outcomes, features, trees=trees, shown=partial(_shown, what="learning"))
@@ -102,6 +104,7 @@ def _measured(outcomes: Outcomes, *, is_zero_shot: bool, is_quick: bool) -> dict
         "apgr_minus_longest_prompt": round(curve.apgr - baseline.apgr, 4),
         **judged.intervals(),
         "apgr_by_fold": _by_fold(learned, weak, strong, folds),
+        "trees": trees,
         "is_zero_shot": is_zero_shot,
         "is_grouped": outcomes.is_grouped,
         "groups": len(set(outcomes.groups)) if outcomes.is_grouped else None,

@@ -5,11 +5,13 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.capture.capture import Capture
 from edge.capture.store import CaptureStore
@@ -29,6 +31,7 @@ from edge.identity import identity_store
 from edge.life import Ground, begin_life
 from edge.lives import Lives
 from edge.metrics import EdgeMetrics
+from edge.models.adapters import AdapterRegistry
 from edge.models.manifest import require_vouched
 from edge.models.store import ModelStore
 from edge.outbox.opened import earliest_s, opened_outbox
@@ -157,7 +160,7 @@ async def _ground(
     engine = await stack.enter_async_context(NodeEngine(node=config.name, clock=clock))
     signers = load_signers(config.model_signers, field="model_signers")
     store = ModelStore(config.state, clock=clock, quota_bytes=config.disk_quota_bytes)
-    vet = partial(require_vouched, signers=signers)
+    vet = partial(_require_loadable, AdapterRegistry(config.state, clock=clock), signers)
     models = await stack.enter_async_context(
         ResidentModels(
             engine,
@@ -214,6 +217,17 @@ async def _ground(
         healthy=healthy,
         bearer_token=bearer_token,
     )
+
+
+def _require_loadable(
+    adapters: AdapterRegistry,
+    signers: Sequence[Ed25519PublicKey] | None,
+    file: Path,
+    model: Path,
+) -> None:
+    """Refuse a file that nobody vouches for, or an adapter of another model."""
+    require_vouched(file, signers)
+    adapters.require_base(file, model)
 
 
 async def _capture(stack: AsyncExitStack, config: EdgeConfig, *, clock: Clock) -> Capture | None:

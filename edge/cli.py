@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from edge.app import serve
+from edge.cli_adapters import adapters_app, swap
 from edge.cli_approvals import approvals_app
 from edge.cli_capture import capture_app
 from edge.cli_doctor import ENROL_AGAIN, doctor
@@ -41,7 +42,9 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(pull)
+models_app.command(name="swap")(swap)
 app.add_typer(models_app)
+app.add_typer(adapters_app)
 app.add_typer(approvals_app)
 app.add_typer(capture_app)
 app.add_typer(outbox_app)

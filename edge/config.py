@@ -17,6 +17,7 @@ from edge.config_outbox import OutboxConfig, OutboxShape, outbox_config
 from edge.config_people import PeopleConfig, PeopleShape, people_config
 from edge.config_routing import RoutingConfig, RoutingShape, routing_config
 from edge.config_sentinel import SentinelConfig, SentinelShape, sentinel_config
+from edge.models.adapters import resolve_adapter_file
 from edge.models.store import resolve_model_file
 from runtime.documents.document import Document, Problem
 from runtime.documents.names import ModelText, Name
@@ -67,8 +68,8 @@ class _ModelShape(Shape):
     """Another of these models, small and with the same vocabulary, that guesses how a stream which
     is alone goes on."""
     adapters: dict[Name, str] = Field(default={}, max_length=MAX_ADAPTERS)
-    """LoRA adapters by name, each a GGUF file or a pulled model's name. ``MODEL+NAME`` is served
-    beside the model, by a process of its own with the same settings."""
+    """LoRA adapters by name, each a GGUF file, a registered adapter's name or a pulled model's.
+    ``MODEL+NAME`` is served beside the model, by a process of its own with the same settings."""
     load: Literal["at_start", "on_demand"] = "at_start"
     """On demand, the first call brings it into memory and waits for that."""
     keep_alive_s: float | None = Field(default=None, gt=0, le=_MAX_KEEP_ALIVE_S)
@@ -335,7 +336,7 @@ def _models(
         yield replace(
             plain,
             name=ModelName(f"{name}+{adapter}"),
-            adapter=resolve_model_file(file, state, base=base),
+            adapter=resolve_adapter_file(file, state, base=base),
             base=name,
         )
 

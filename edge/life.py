@@ -77,8 +77,8 @@ class Ground:
     vault: Vault
     scanning: ThreadPoolExecutor
     models: ResidentModels
-    vet: Callable[[Path], object]
-    """Raises for a model's files that may not be loaded."""
+    vet: Callable[[Path, Path], object]
+    """Raises for a file that may not be loaded for a model's file."""
     pulls: Pulls
     board: StatusBoard
     metrics: EdgeMetrics

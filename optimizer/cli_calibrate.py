@@ -20,10 +20,10 @@ from optimizer.calibration.thresholds import (
     fit_threshold,
 )
 from optimizer.cli_export import write_files
-from optimizer.study.bounds import share_interval
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.errors import RequestInvalid
 from runtime.graph.document import dump_graph, load_graph
+from runtime.shares import share_interval
 
 __all__ = ["calibrate"]
 

@@ -14,6 +14,7 @@ from runtime.executor.voting import final_answer
 from runtime.ids import ModelName, RequestId
 from runtime.labels import Label
 from runtime.ports import ChatMessage
+from runtime.shares import share_lower, share_upper
 
 __all__ = ["GateResult", "compared"]
 
@@ -31,11 +32,24 @@ class GateResult:
     """Examples to which the model in use does."""
     lost: tuple[RequestId, ...]
     """Examples that only the model in use answers rightly."""
+    gained: int = 0
+    """Examples that only the candidate answers rightly."""
 
     @property
     def has_passed(self) -> bool:
         """Whether the candidate keeps at least as many; never without any example."""
         return self.examples > 0 and self.candidate_kept >= self.current_kept
+
+    def most_loss(self, confidence: float) -> float:
+        """Return how much less accurate the candidate may be at worst, a share of all questions.
+
+        Exact for examples drawn as questions to come are: the upper bound of the share that is
+        lost less the lower bound of the share that is gained (Clopper-Pearson, both at half the
+        risk).
+        """
+        each = (1 + confidence) / 2
+        lost = share_upper(len(self.lost), self.examples, confidence=each)
+        return lost - share_lower(self.gained, self.examples, confidence=each)
 
 
 async def compared(
@@ -59,6 +73,7 @@ async def compared(
         LeewardError: A model could not be asked.
     """
     lost: list[RequestId] = []
+    gained = 0
     kept = {candidate: 0, current: 0}
     for example in examples:
         label = Label(frozenset(example.categories))
@@ -71,5 +86,6 @@ async def compared(
             kept[model] += is_kept
         if said[current] and not said[candidate]:
             lost.append(example.request)
+        gained += said[candidate] and not said[current]
         tick()
-    return GateResult(len(examples), kept[candidate], kept[current], tuple(lost))
+    return GateResult(len(examples), kept[candidate], kept[current], tuple(lost), gained)

@@ -8,7 +8,8 @@ https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
 import hashlib
 import mmap
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 from operator import itemgetter
 from pathlib import Path
@@ -40,6 +41,8 @@ _SIZES: Final = (
     ".attention.key_length",
     ".attention.value_length",
 )
+
+_TEXTS: Final = frozenset({"general.type", "adapter.type"})
 
 _SCALARS: Final[dict[int, str]] = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f",
@@ -74,6 +77,12 @@ class GgufSummary:
     """The longest context that the model knows; 0 when the header does not say."""
     cache_bytes_per_token: int
     """Of keys and values at 16 bits each; 0 when the header does not say."""
+    kind: str = "model"
+    """``adapter`` where the file corrects another one."""
+    adapter_type: str = ""
+    """How an adapter corrects: ``lora``."""
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Of each tensor, the fastest running dimension first."""
 
 
 class _Broken(Exception):
@@ -134,6 +143,8 @@ class _Reader:
         self._architecture = ""
         self._alignment = _DEFAULT_ALIGNMENT
         self._sizes: dict[str, int] = {}
+        self._texts: dict[str, str] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
         self._strings = 0
 
     def summary(self) -> GgufSummary:
@@ -162,6 +173,9 @@ class _Reader:
             size_bytes=self._size_bytes,
             trained_tokens=self._size("context_length"),
             cache_bytes_per_token=self._cache_bytes_per_token(),
+            kind=self._texts.get("general.type", "model"),
+            adapter_type=self._texts.get("adapter.type", ""),
+            shapes=self._shapes,
         )
 
     def _size(self, name: str, default: int = 0) -> int:
@@ -180,6 +194,8 @@ class _Reader:
         kind = self._number("<I")
         if key == "general.architecture" and kind == _STRING:
             self._architecture = self._text()
+        elif key in _TEXTS and kind == _STRING:
+            self._texts[key] = self._text()
         elif key == "general.alignment" and kind in _SCALARS:
             self._alignment = self._number(_SCALARS[kind])
             alignment = self._alignment
@@ -245,6 +261,7 @@ class _Reader:
         block_weights, block_bytes = _BLOCKS[kind]
         if weights == 0 or shape[0] % block_weights:
             raise _Broken(f"tensor {name} has an impossible shape")
+        self._shapes[name] = tuple(shape)
         return name, offset_bytes, weights // block_weights * block_bytes, weights
 
     def _count(self, limit: int, what: str) -> int:

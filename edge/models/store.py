@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.models.alone import alone_in
+from edge.models.exchange import exchange_files
 from edge.models.gguf_check import check_gguf, sha256_of
 from edge.models.incoming import Incoming, gathered_bytes
 from edge.models.manifest import MANIFEST_SUFFIX, manifest_file_of
@@ -162,6 +163,25 @@ class ModelStore:
             self._use_path(name).unlink(missing_ok=True)
             sync_directory(self._directory)
             return found
+
+    def exchange(self, name: str, other: str) -> None:
+        """Let two models of one file each change names, with their records and manifests.
+
+        ``name`` always is one of both, whole; what a crash leaves undone is ``other``'s alone.
+
+        Raises:
+            NotFound: One of them is not there.
+            RequestInvalid: One is a folder.
+        """
+        self._prepare()
+        with alone_in(self._directory):
+            models = [self.get(one) for one in (name, other)]
+            if not all(model.file.is_file() for model in models):
+                raise RequestInvalid(f"{name} and {other} must both be one GGUF file")
+            for suffix in ("", MANIFEST_SUFFIX):
+                exchange_files(*(Path(f"{model.file}{suffix}") for model in models))
+            exchange_files(self._record_path(name), self._record_path(other))
+            sync_directory(self._directory)
 
     def verify(self, name: str) -> StoredModel:
         """Read a model whole and compare it with its record and with itself.

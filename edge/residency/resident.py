@@ -42,7 +42,7 @@ class ResidentModels:
         budget_bytes: What they may take together; ``None`` sets no bound.
         clock: For idle times.
         gauge: Where sizes come from.
-        vet: Raises for a model's files that may not be loaded; runs beside the event loop.
+        vet: Raises for a file that may not be loaded for a model's file; beside the event loop.
         used: Told of the file of every model that is loaded.
         room_wait_s: How long a model waits for the calls of others to end.
         look_interval_s: How often it is looked who is idle, who grew and who died.
@@ -56,7 +56,7 @@ class ResidentModels:
         budget_bytes: int | None,
         clock: Clock,
         gauge: MemoryGauge | None = None,
-        vet: Callable[[Path], object] = lambda _: None,
+        vet: Callable[[Path, Path], object] = lambda _file, _model: None,
         used: Callable[[Path], None] = lambda _: None,
         room_wait_s: float = _ROOM_WAIT_S,
         look_interval_s: float = _LOOK_INTERVAL_S,
@@ -306,7 +306,7 @@ class ResidentModels:
         """Set aside what a model should take, when need be by unloading idle ones."""
         plan = place.plan
         for file in filter(None, (plan.file, plan.options.adapter, plan.options.draft)):
-            await asyncio.to_thread(self._vet, file)
+            await asyncio.to_thread(self._vet, file, plan.file)
         needed_bytes = await asyncio.to_thread(self._gauge.estimate, plan.file, plan.options)
         self._budget.refuse_beyond(place, needed_bytes)
         until_s = self._clock.monotonic_s() + (self._room_wait_s if evicts else 0.0)

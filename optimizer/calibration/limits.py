@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from optimizer.study.bounds import share_upper
+from runtime.shares import share_upper
 
 __all__ = ["NEVER", "most_hits"]
 

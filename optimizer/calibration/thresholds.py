@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from optimizer.calibration.limits import most_hits
 from optimizer.calibration.records import Records
-from optimizer.study.bounds import share_upper
+from runtime.shares import share_upper
 
 __all__ = ["ALWAYS", "NEVER_ASK", "Promise", "PromiseKind", "fit_threshold"]
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from optimizer.evaluation.model import Answered, Evaluated, Source, outcomes_of
 from optimizer.search.model import Candidate, CandidateKey, Measure, Outcomes
-from optimizer.study.bounds import share_interval
 from optimizer.study.events import Asked, Event, Header, Outcome, Recommended
 from optimizer.study.keeping import Keeping, Kept, measured_value
 from optimizer.study.model import ACCURACY, Objective
 from optimizer.study.virtual import Virtual
 from runtime.errors import NotFound, StudyInvalid
+from runtime.shares import share_interval
 
 __all__ = ["Archive", "Measured", "archive_of", "measured_of"]
 
