@@ -11,7 +11,7 @@ from runtime.clock import SystemClock
 from runtime.ids import ModelName, NodeName
 from runtime.ports import ChatMessage, Completion, GenerateRequest, Sampling, TextDelta
 
-__all__ = ["ask_of", "finish", "said", "serving_model"]
+__all__ = ["ask_of", "collect", "finish", "said", "serving_model"]
 
 
 @asynccontextmanager
@@ -43,6 +43,14 @@ async def said(
     deltas = [item for item in items if isinstance(item, TextDelta)]
     assert len(deltas) == len(items)
     return deltas, last
+
+
+async def collect(
+    engine: NodeEngine, request: GenerateRequest
+) -> tuple[str, Completion, list[TextDelta]]:
+    """Have a call answered; return its whole text, its end and its pieces."""
+    deltas, last = await said(engine, request)
+    return "".join(delta.text for delta in deltas), last, deltas
 
 
 async def finish(engine: NodeEngine, request: GenerateRequest) -> Completion:

@@ -10,10 +10,9 @@ import pytest_asyncio
 from bench.random_gguf import Shape, write_adapter, write_model
 from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
-from runtime.clock import SystemClock
 from runtime.errors import ModelInvalid
-from runtime.ids import ModelName, NodeName
-from runtime.ports import ChatMessage, GenerateRequest, Sampling, TextDelta
+from runtime.ids import ModelName
+from tests.integration.engine_calls import ask_of, collect, serving_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,8 +38,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def engine(files: Path) -> AsyncIterator[NodeEngine]:
-    async with NodeEngine(node=NodeName("edge"), clock=SystemClock(), options=OPTIONS) as engine:
-        await engine.load(BASE, files / "base.gguf")
+    async with serving_model(BASE, files / "base.gguf", OPTIONS) as engine:
         for name, file in ((ZERO, "zero.gguf"), (OTHER, "other.gguf")):
             adapted = replace(OPTIONS, adapter=files / file)
             await engine.load(name, files / "base.gguf", options=adapted)
@@ -48,9 +46,7 @@ async def engine(files: Path) -> AsyncIterator[NodeEngine]:
 
 
 async def answer(engine: NodeEngine, model: ModelName) -> str:
-    request = GenerateRequest(model, (ChatMessage("user", "Hello"),), Sampling(max_tokens=24))
-    chunks = [chunk async for chunk in engine.generate(request)]
-    return "".join(chunk.text for chunk in chunks if isinstance(chunk, TextDelta))
+    return (await collect(engine, ask_of(model, "Hello", max_tokens=24)))[0]
 
 
 async def test_an_adapter_changes_the_answer_unless_it_holds_zeros(engine: NodeEngine) -> None:

@@ -15,7 +15,6 @@ import pytest_asyncio
 
 from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
-from runtime.clock import SystemClock
 from runtime.errors import (
     CapacityExhausted,
     ContextOverflow,
@@ -23,15 +22,12 @@ from runtime.errors import (
     NotFound,
     RequestInvalid,
 )
-from runtime.ids import ModelName, NodeName
+from runtime.ids import ModelName
 from runtime.ports import (
-    ChatMessage,
-    Completion,
     FinishReason,
     GenerateRequest,
-    Sampling,
-    TextDelta,
 )
+from tests.integration.engine_calls import ask_of, collect, serving_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -54,34 +50,19 @@ ENDLESS = "root ::= [a-z] root"
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[NodeEngine]:
     model, is_deterministic = request.param
     options = replace(OPTIONS, is_deterministic=is_deterministic)
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
-        await engine.load(NAME, model)
+    async with serving_model(NAME, model, options) as engine:
         yield engine
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def single() -> AsyncIterator[NodeEngine]:
     """An engine with one slot, whose second caller waits."""
-    options = replace(OPTIONS, slots=1)
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
-        await engine.load(NAME, MODEL)
+    async with serving_model(NAME, MODEL, replace(OPTIONS, slots=1)) as engine:
         yield engine
 
 
 def ask(content: str = QUESTION, *, timeout_s: float = 30.0, **sampling: Any) -> GenerateRequest:
-    messages = (ChatMessage("user", content),)
-    return GenerateRequest(NAME, messages, Sampling(**sampling), timeout_s=timeout_s)
-
-
-async def collect(
-    engine: NodeEngine, request: GenerateRequest
-) -> tuple[str, Completion, list[TextDelta]]:
-    chunks = [chunk async for chunk in engine.generate(request)]
-    last = chunks.pop()
-    assert isinstance(last, Completion)
-    deltas = [chunk for chunk in chunks if isinstance(chunk, TextDelta)]
-    assert len(deltas) == len(chunks)
-    return "".join(delta.text for delta in deltas), last, deltas
+    return ask_of(NAME, content, timeout_s=timeout_s, **sampling)
 
 
 async def wait_idle(engine: NodeEngine, limit_s: float = 5.0) -> None:

@@ -24,6 +24,7 @@ from runtime.errors import (
 )
 from runtime.ids import ModelName, NodeName
 from runtime.ports import ChatMessage, GenerateRequest
+from tests.integration.engine_calls import serving_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,8 +50,9 @@ async def engine(
 ) -> AsyncIterator[NodeEngine]:
     path = tmp_path_factory.mktemp("model") / "vectors.gguf"
     write_model(path, replace(SMALL, pooling=request.param))
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=OPTIONS) as engine:
-        facts = await engine.load(NAME, path)
+    async with serving_model(NAME, path, OPTIONS) as engine:
+        facts = engine.models()[0].facts
+        assert facts is not None
         assert facts.embeds
         yield engine
 

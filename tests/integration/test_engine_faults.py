@@ -17,9 +17,8 @@ import pytest_asyncio
 from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
 from edge.engine.process import ModelStatus
-from runtime.clock import SystemClock
 from runtime.errors import BackendUnavailable, EngineCrashed, LeewardError
-from runtime.ids import ModelName, NodeName
+from runtime.ids import ModelName
 from runtime.ports import GenerateRequest
 from tests.integration.engine_calls import ask_of, finish, serving_model
 
@@ -177,8 +176,7 @@ async def test_a_crash_loop_fails_calls_instead_of_holding_them(tmp_path: Path) 
     model = tmp_path / "model.gguf"
     model.write_bytes(MODEL.read_bytes())
     options = replace(OPTIONS, restart_wait_s=0.3)
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
-        await engine.load(NAME, model)
+    async with serving_model(NAME, model, options) as engine:
         model.unlink()
         os.kill(pid_of(engine), signal.SIGKILL)
         await wait_until(lambda: status(engine).state == "restarting")

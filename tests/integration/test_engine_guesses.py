@@ -14,13 +14,11 @@ from runtime.clock import SystemClock
 from runtime.errors import ModelInvalid
 from runtime.ids import ModelName, NodeName
 from runtime.ports import (
-    ChatMessage,
     Completion,
     FinishReason,
     GenerateRequest,
-    Sampling,
-    TextDelta,
 )
+from tests.integration.engine_calls import ask_of, collect, serving_model
 
 WEIGHTS = Path(__file__).parents[2] / "reference" / "weights"
 MODEL = WEIGHTS / "tern-s.gguf"
@@ -44,12 +42,9 @@ async def answers(
     """Return the text and the completion of each request, and what the engine counted."""
     options = replace(OPTIONS, guesses=guesses, draft=draft)
     found: list[tuple[str, Completion]] = []
-    async with NodeEngine(node=NodeName("edge-1"), clock=SystemClock(), options=options) as engine:
-        await engine.load(NAME, MODEL)
+    async with serving_model(NAME, MODEL, options) as engine:
         for request in requests:
-            *deltas, last = [item async for item in engine.generate(request)]
-            assert isinstance(last, Completion)
-            text = "".join(item.text for item in deltas if isinstance(item, TextDelta))
+            text, last, _ = await collect(engine, request)
             found.append((text, last))
         (status,) = engine.models()
         assert status.restarts == 0
@@ -57,7 +52,7 @@ async def answers(
 
 
 def ask(content: str, **sampling: Any) -> GenerateRequest:
-    return GenerateRequest(NAME, (ChatMessage("user", content),), Sampling(**sampling))
+    return ask_of(NAME, content, **sampling)
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,18 @@ import pytest_asyncio
 
 from edge.engine.engine import NodeEngine
 from edge.engine.options import EngineOptions
-from runtime.clock import SystemClock
 from runtime.errors import RequestInvalid
-from runtime.ids import ModelName, NodeName
+from runtime.ids import ModelName
 from runtime.ports import (
     ChatMessage,
     Completion,
     FinishReason,
     GenerateRequest,
     Sampling,
-    TextDelta,
     ToolCall,
     ToolDefinition,
 )
+from tests.integration.engine_calls import collect, said, serving_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -47,9 +46,7 @@ ASK = ChatMessage("user", "How much is 3 and 1?")
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def engine() -> AsyncIterator[NodeEngine]:
-    options = EngineOptions(threads=1)
-    async with NodeEngine(node=NodeName("edge"), clock=SystemClock(), options=options) as engine:
-        await engine.load(NAME, MODEL)
+    async with serving_model(NAME, MODEL, EngineOptions(threads=1)) as engine:
         yield engine
 
 
@@ -58,11 +55,8 @@ async def answer(
 ) -> tuple[str, Completion, int]:
     settings = Sampling(**{"max_tokens": 200, **(sampling or {})})
     request = GenerateRequest(NAME, messages or (ASK,), settings, **more)
-    chunks = [chunk async for chunk in engine.generate(request)]
-    last = chunks.pop()
-    assert isinstance(last, Completion)
-    deltas = [chunk for chunk in chunks if isinstance(chunk, TextDelta)]
-    return "".join(d.text for d in deltas), last, sum(d.tokens for d in deltas)
+    text, last, deltas = await collect(engine, request)
+    return text, last, sum(delta.tokens for delta in deltas)
 
 
 @pytest.mark.parametrize("choice", ["required", "dose"])
@@ -131,11 +125,10 @@ async def test_arguments_are_told_as_the_model_writes_them(engine: NodeEngine) -
         NAME, (ASK,), Sampling(max_tokens=500), tools=(note,), tool_choice="note"
     )
 
-    *deltas, completion = [chunk async for chunk in engine.generate(request)]
+    deltas, completion = await said(engine, request)
 
-    assert isinstance(completion, Completion)
     (call,) = completion.tool_calls
-    pieces = [p for d in deltas if isinstance(d, TextDelta) for p in d.tool_calls]
+    pieces = [piece for delta in deltas for piece in delta.tool_calls]
     assert "".join(piece.arguments for piece in pieces) == call.arguments
     assert {(pieces[0].id, pieces[0].name)} == {(call.id, "note")}
     assert not any(piece.id or piece.name or piece.place for piece in pieces[1:])
