@@ -11,7 +11,7 @@ from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc
 from leeward.v1.zone_pb2 import Zone
 from runtime.codec.moments import decode_moment
-from runtime.errors import CapacityExhausted, ModelInvalid, ModelTooLarge
+from runtime.errors import BackendUnavailable, CapacityExhausted, ModelInvalid, ModelTooLarge
 from runtime.rpc.calls import read_answer
 
 __all__ = ["load_model", "read_status", "unload_model"]
@@ -30,7 +30,12 @@ async def read_status(listen: str) -> dict[str, Any]:
     """
     async with open_local(listen) as channel:
         stub = admin_pb2_grpc.AdminStub(channel)
-        return await read_answer(stub.GetStatus(pb.GetStatusRequest(), timeout=_TIMEOUT_S), _plain)
+        call = stub.GetStatus(pb.GetStatusRequest(), timeout=_TIMEOUT_S)
+        try:
+            return await read_answer(call, _plain)
+        except BackendUnavailable:
+            reason = f"no daemon answers at {listen}; start it with `leeward edge serve`"
+            raise BackendUnavailable(f"{reason}, or say where it listens with --address") from None
 
 
 async def load_model(listen: str, model: str) -> dict[str, Any]:

@@ -108,6 +108,8 @@ def check_model_name(name: str) -> str:
     """
     if not is_model_name(name):
         reason = "must start with a letter or digit and hold only letters, digits and . _ + -"
+        if _NAME.fullmatch(name):
+            reason = f"names no file, so leave {name[name.rindex('.') :]} out"
         raise RequestInvalid(f"{name!r} is no name for a model: it {reason}; give another --name")
     return name
 

@@ -1,8 +1,13 @@
 """Rates between two looks at a daemon."""
 
+import socket
 from typing import Any
 
+import pytest
+
 from edge.cli_top import rates
+from edge.egress.local import read_status
+from runtime.errors import BackendUnavailable
 
 
 def look(**models: tuple[int, int, int]) -> dict[str, Any]:
@@ -36,3 +41,14 @@ def test_a_new_model_and_a_restarted_daemon_count_from_zero() -> None:
 
     assert (new["prompt_tokens_per_s"], new["completion_tokens_per_s"]) == (5.0, 2.0)
     assert restarted["completion_tokens_per_s"] == 0.0
+
+
+async def test_a_daemon_that_is_not_there_is_named_with_what_to_do() -> None:
+    with socket.socket() as taken:  # bound and not listening: every call is refused
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        with pytest.raises(BackendUnavailable, match=rf"{address}; start it with") as refused:
+            await read_status(address)
+
+    assert "--address" in str(refused.value)

@@ -90,3 +90,8 @@ def test_a_url_is_shown_without_its_query() -> None:
 def test_a_name_that_cannot_be_a_file_is_refused(name: str) -> None:
     with pytest.raises(RequestInvalid, match="no name for a model"):
         check_model_name(name)
+
+
+def test_a_file_in_place_of_a_name_is_told_from_one() -> None:
+    with pytest.raises(RequestInvalid, match=r"it names no file, so leave \.gguf out"):
+        check_model_name("tern-xs.gguf")
