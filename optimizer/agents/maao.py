@@ -73,4 +73,4 @@ class AgentMaao:
         past = score if self._usual is None else self._usual
         self._usual = _MEMORY * past + (1 - _MEMORY) * score
         gradient = self._rounds.odds.distribution.gradient(here.choices)
-        self._rounds.odds.move(self._adam.steps([one * (score - past) for one in gradient]))
+        self._rounds.odds.move(self._adam.steps(gradient * (score - past)))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from optimizer.agents.model import ProbabilityChange
 from optimizer.agents.rule_verdict import changed_table
@@ -44,7 +45,7 @@ class Odds:
         """Take an agent's new probabilities."""
         self.table = self._kept(changed_table(self.table, tuple(changes)))
 
-    def move(self, steps: Sequence[np.ndarray]) -> None:
+    def move(self, steps: npt.NDArray[np.float64]) -> None:
         """Add a gradient step to the logits."""
         self.table = self._kept(self.distribution.moved(steps).probabilities)
 
@@ -81,7 +82,7 @@ class Odds:
             even = (chances > 0) / np.count_nonzero(chances)
             mixed = (1 - share) * chances + share * even
             logits.append(np.where(mixed > 0, np.log(np.maximum(mixed, 1e-12)), -1e9))
-        return GraphDistribution(self._decisions, tuple(logits))
+        return GraphDistribution(self._decisions, np.concatenate(logits))
 
     def _kept(self, rows: Sequence[Sequence[float] | np.ndarray]) -> Table:
         return tuple(

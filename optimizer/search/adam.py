@@ -1,14 +1,13 @@
 """Adam on the logits of a graph distribution: ascent, one step at a time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["Adam"]
 
-_Steps = list[npt.NDArray[np.float64]]
+_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -19,22 +18,20 @@ class Adam:
     first_decay: float = 0.9
     second_decay: float = 0.999
     epsilon: float = 1e-8
-    _first: _Steps = field(default_factory=list)
-    _second: _Steps = field(default_factory=list)
+    _first: _Floats | None = None
+    _second: _Floats | None = None
     _count: int = 0
 
-    def steps(self, gradient: Sequence[npt.NDArray[np.float64]]) -> _Steps:
-        """Return what to add to every block of parameters to climb along the gradient."""
-        if not self._first:
-            self._first = [np.zeros_like(one) for one in gradient]
-            self._second = [np.zeros_like(one) for one in gradient]
+    def steps(self, gradient: _Floats) -> _Floats:
+        """Return what to add to the parameters to climb along the gradient."""
+        nothing = np.zeros_like(gradient)
+        first = nothing if self._first is None else self._first
+        second = nothing if self._second is None else self._second
         self._count += 1
-        steps = []
-        for position, one in enumerate(gradient):
-            first = self.first_decay * self._first[position] + (1 - self.first_decay) * one
-            second = self.second_decay * self._second[position] + (1 - self.second_decay) * one**2
-            self._first[position], self._second[position] = first, second
-            mean = first / (1 - self.first_decay**self._count)
-            spread = second / (1 - self.second_decay**self._count)
-            steps.append(self.rate * mean / (np.sqrt(spread) + self.epsilon))
+        first = self.first_decay * first + (1 - self.first_decay) * gradient
+        second = self.second_decay * second + (1 - self.second_decay) * gradient**2
+        self._first, self._second = first, second
+        mean = first / (1 - self.first_decay**self._count)
+        spread = second / (1 - self.second_decay**self._count)
+        steps: _Floats = self.rate * mean / (np.sqrt(spread) + self.epsilon)
         return steps

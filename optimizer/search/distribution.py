@@ -8,7 +8,8 @@ no cycles) are the space's, whose refusal makes a sample be drawn anew.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -21,33 +22,79 @@ __all__ = ["MOST_REJECTIONS", "GraphDistribution", "uniform"]
 MOST_REJECTIONS: Final = 2000
 """Samples drawn anew before a space is given up as having no allowed graph."""
 _FORBIDDEN: Final = -1e9
+_FARTHEST: Final = 30.0
+"""How far from 0 an update takes a logit."""
 
-_Logits = tuple[npt.NDArray[np.float64], ...]
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the options of every decision stand when all are written one after the other."""
+
+    starts: npt.NDArray[np.int64]
+    """By decision, its first option."""
+    decision: npt.NDArray[np.int64]
+    """By option, the decision that it belongs to."""
+    bounds: tuple[tuple[int, int], ...]
+    """By decision, its first option and the one after its last."""
+    padded: npt.NDArray[np.int64]
+    """By option, its place when every decision begins with one place more."""
+
+
+@lru_cache(maxsize=64)
+def _layout(counts: tuple[int, ...]) -> _Layout:
+    ends = np.cumsum(np.array(counts, np.int64))
+    starts = ends - np.array(counts, np.int64)
+    bounds = tuple(zip(starts.tolist(), ends.tolist(), strict=True))
+    decision = np.repeat(np.arange(len(counts)), counts)
+    return _Layout(starts, decision, bounds, np.arange(len(decision)) + decision + 1)
 
 
 @dataclass(frozen=True)
 class GraphDistribution:
-    """Logits per decision; forbidden options have a logit that no update brings back."""
+    """Logits of all options, one decision's after the other's.
+
+    Forbidden options have a logit that no update brings back. Gradients and steps have the same
+    form: searches take thousands of them, and one array costs a decision's time, not all.
+    """
 
     decisions: tuple[Decision, ...]
-    logits: _Logits
+    logits: _Floats
 
     @cached_property
-    def probabilities(self) -> _Logits:
+    def _layout(self) -> _Layout:
+        return _layout(tuple(len(one.options) for one in self.decisions))
+
+    @cached_property
+    def _flat(self) -> _Floats:
+        """The probabilities of all options."""
+        layout = self._layout
+        highest = np.maximum.reduceat(self.logits, layout.starts)
+        weights = np.exp(self.logits - highest[layout.decision])
+        # A sum begins with 0, as that of one decision alone does: rounding is the same.
+        padded = np.zeros(len(weights) + len(layout.starts))
+        padded[layout.padded] = weights
+        total = np.add.reduceat(padded, layout.starts + np.arange(len(layout.starts)))
+        flat: _Floats = weights / total[layout.decision]
+        return flat
+
+    @cached_property
+    def probabilities(self) -> tuple[_Floats, ...]:
         """The options' probabilities by decision."""
-        return tuple(_softmax(one) for one in self.logits)
+        return tuple(self._flat[start:end] for start, end in self._layout.bounds)
 
     @cached_property
     def _steps(self) -> tuple[list[float], ...]:
         """Cumulated probabilities, without the last."""
-        return tuple(np.cumsum(one)[:-1].tolist() for one in self.probabilities)
+        chances = self._flat.tolist()
+        return tuple(
+            list(accumulate(chances[start : end - 1])) for start, end in self._layout.bounds
+        )
 
     def sample(self, rng: np.random.Generator) -> tuple[int, ...]:
         """Draw an option for every decision."""
-        drawn = rng.random(len(self.decisions)).tolist()
-        return tuple(
-            bisect_right(steps, one) for steps, one in zip(self._steps, drawn, strict=True)
-        )
+        return tuple(map(bisect_right, self._steps, rng.random(len(self.decisions)).tolist()))
 
     def sample_allowed(self, space: Space, rng: np.random.Generator) -> Candidate | None:
         """Draw until the space allows it; ``None`` after too many refusals.
@@ -62,35 +109,29 @@ class GraphDistribution:
 
     def log_probability(self, choices: Sequence[int]) -> float:
         """Return the log of the chance to draw exactly these choices, before any refusal."""
-        pairs = zip(self.probabilities, choices, strict=True)
-        return float(sum(np.log(chances[choice]) for chances, choice in pairs))
+        return float(np.log(self._flat[self._chosen(choices)]).sum())
 
-    def gradient(self, choices: Sequence[int]) -> _Logits:
+    def gradient(self, choices: Sequence[int]) -> _Floats:
         """Return the gradient of the log-probability: one-hot minus probabilities."""
-        return tuple(
-            np.eye(len(chances))[choice] - chances
-            for chances, choice in zip(self.probabilities, choices, strict=True)
-        )
+        gradient: _Floats = -self._flat
+        gradient[self._chosen(choices)] += 1.0
+        return gradient
 
-    def moved(self, steps: Sequence[npt.NDArray[np.float64]]) -> "GraphDistribution":
+    def moved(self, steps: _Floats) -> "GraphDistribution":
         """Return the distribution with ``steps`` added to its logits."""
-        logits = tuple(
-            np.where(one <= _FORBIDDEN / 2, one, np.clip(one + step, -30.0, 30.0))
-            for one, step in zip(self.logits, steps, strict=True)
-        )
-        return GraphDistribution(self.decisions, logits)
+        reached = np.minimum(np.maximum(self.logits + steps, -_FARTHEST), _FARTHEST)
+        is_forbidden = self.logits <= _FORBIDDEN / 2
+        return GraphDistribution(self.decisions, np.where(is_forbidden, self.logits, reached))
 
     def towards(self, elites: Sequence[Sequence[int]], rate: float) -> "GraphDistribution":
         """Return the distribution moved towards the shares of options among good graphs."""
         if not elites:
             return self
-        chosen = np.array(elites)
-        logits = []
-        for position, chances in enumerate(self.probabilities):
-            shares = np.bincount(chosen[:, position], minlength=len(chances)) / len(chosen)
-            mixed = np.log((1 - rate) * chances + rate * shares + 1e-4)
-            logits.append(np.where(self.logits[position] <= _FORBIDDEN / 2, _FORBIDDEN, mixed))
-        return GraphDistribution(self.decisions, tuple(logits))
+        chosen = np.array(elites) + self._layout.starts
+        shares = np.bincount(chosen.ravel(), minlength=len(self.logits)) / len(elites)
+        mixed = np.log((1 - rate) * self._flat + rate * shares + 1e-4)
+        is_forbidden = self.logits <= _FORBIDDEN / 2
+        return GraphDistribution(self.decisions, np.where(is_forbidden, _FORBIDDEN, mixed))
 
     def decode(self, space: Space) -> Candidate | None:
         """Return the likeliest graph that the space allows.
@@ -111,6 +152,10 @@ class GraphDistribution:
             if space.refusal(choices) is None:
                 return space.candidate(choices)
         return None
+
+    def _chosen(self, choices: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Return where the chosen options stand among all."""
+        return self._layout.starts + np.array(choices, np.int64)
 
     def table(self) -> dict[str, dict[str, float]]:
         """Return the probabilities by name, for reports and agents."""
@@ -145,10 +190,4 @@ def uniform(
             if where == position:
                 values[option] = _FORBIDDEN
         logits.append(values)
-    return GraphDistribution(tuple(decisions), tuple(logits))
-
-
-def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    weights = np.exp(logits - logits.max())
-    normal: npt.NDArray[np.float64] = weights / weights.sum()
-    return normal
+    return GraphDistribution(tuple(decisions), np.concatenate(logits))

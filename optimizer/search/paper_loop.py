@@ -98,7 +98,7 @@ class PaperLoop:
         """Raise the options of a graph that helped, lower those of one that did not."""
         step = self._options.nudge if is_good else -self._options.nudge
         gradient = self.distribution.gradient(graph.choices)
-        self.distribution = self.distribution.moved([one * step for one in gradient])
+        self.distribution = self.distribution.moved(gradient * step)
 
     def _next(self, here: Candidate) -> Candidate:
         """Redraw two decisions of the graph at hand from the table."""

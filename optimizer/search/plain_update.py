@@ -39,10 +39,9 @@ class PlainUpdate:
             return distribution
         scores = [row.accuracy - max(0.0, row.share - limit) for row in rows]
         level = float(np.mean(scores)) if self._baseline is None else self._baseline
-        gradient = [np.zeros_like(one) for one in distribution.logits]
+        gradient = np.zeros_like(distribution.logits)
         for row, score in zip(rows, scores, strict=True):
-            blocks = distribution.gradient(row.candidate.choices)
-            for total, block in zip(gradient, blocks, strict=True):
-                total += block * (score - level) / len(rows)
+            own = distribution.gradient(row.candidate.choices)
+            gradient += own * (score - level) / len(rows)
         self._baseline = _KEPT * level + (1.0 - _KEPT) * float(np.mean(scores))
         return distribution.moved(self._adam.steps(gradient))

@@ -12,7 +12,7 @@ import numpy as np
 
 from optimizer.search.adam import Adam
 from optimizer.search.archive import Archive
-from optimizer.search.distribution import MOST_REJECTIONS, uniform
+from optimizer.search.distribution import MOST_REJECTIONS, GraphDistribution, uniform
 from optimizer.search.driver import Request
 from optimizer.search.measured import Measured
 from optimizer.search.model import Candidate, Recommendation
@@ -97,9 +97,7 @@ class RuleMaao:
                 continue
             score = self._base.score(archive, graph)
             baseline = score if baseline is None else 0.9 * baseline + 0.1 * score
-            gradient = [
-                one * (score - baseline) for one in self.distribution.gradient(graph.choices)
-            ]
+            gradient = self.distribution.gradient(graph.choices) * (score - baseline)
             self.distribution = self.distribution.moved(self._adam.steps(gradient))
 
     def recommend(self, archive: Archive) -> Recommendation | None:
@@ -122,8 +120,8 @@ class RuleMaao:
                 drawn = self.distribution.sample_allowed(space, self._rng)
                 if drawn is not None and archive.get(drawn.key) is None:
                     return drawn
-            flatter = tuple(one * 0.8 for one in self.distribution.logits)
-            self.distribution = type(self.distribution)(space.decisions, flatter)
+            flatter = self.distribution.logits * 0.8
+            self.distribution = GraphDistribution(space.decisions, flatter)
         return None
 
     def _rewrite(self, archive: Archive) -> None:

@@ -91,11 +91,10 @@ class Reinforce:
         rows = [(request, archive.get(request.candidate.key)) for request in requests]
         outcomes = [_means(row, request.questions) for request, row in rows if row is not None]
         rewards = [right - self._price * exposed for right, exposed in outcomes]
-        gradient = [np.zeros_like(one) for one in self.distribution.logits]
+        gradient = np.zeros_like(self.distribution.logits)
         level = (self._baseline or 0.0) if self._options.has_baseline else 0.0
         for graph, reward in zip(graphs, rewards, strict=True):
-            for block, one in zip(gradient, self.distribution.gradient(graph.choices), strict=True):
-                block += one * (reward - level) / len(graphs)
+            gradient += self.distribution.gradient(graph.choices) * (reward - level) / len(graphs)
         mean = float(np.mean(rewards))
         self._baseline = mean if self._baseline is None else 0.9 * self._baseline + 0.1 * mean
         self.distribution = self.distribution.moved(adam.steps(gradient))
