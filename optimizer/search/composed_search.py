@@ -24,7 +24,7 @@ from optimizer.search.model import Recommendation
 from optimizer.search.prediction import Pool
 from optimizer.search.problem import Problem
 from optimizer.search.step_amounts import Excess, MeasuredAmounts, expected_excess
-from optimizer.search.step_model import Habits, Seen, learn_habits, spread
+from optimizer.search.step_model import Habits, Seen, Told, learn_habits, spread
 from optimizer.search.virtual import VirtualTrials
 from optimizer.search.wiring import Wiring
 
@@ -57,6 +57,7 @@ class _View:
     """What is expected of every graph, given an archive."""
 
     habits: Habits
+    told: Told
     chance: npt.NDArray[np.float32]
     open: npt.NDArray[np.bool_]
     mean: _Floats
@@ -223,17 +224,16 @@ class ComposedReinforce:
     def _gainful(self, view: _View) -> list[int]:
         """Return the graphs from which most is to be gained, as many as are ever drawn."""
         bar = self._bar(view)
+        may = np.flatnonzero(self._fits(view) & (view.mean + _HOPE_SD * view.doubt > bar))
         gain = expected_gain(
-            view.mean,
-            view.doubt,
+            view.mean[may],
+            view.doubt[may],
             bar,
-            excess=view.excess.value,
-            excess_doubt=view.excess.doubt,
+            excess=view.excess.value[may],
+            excess_doubt=view.excess.doubt[may],
         )
-        may = self._fits(view) & (view.mean + _HOPE_SD * view.doubt > bar)
-        gain = np.where(may, gain, 0.0)
         order = np.argsort(-gain, kind="stable")[: self._options.step_draws]
-        return [int(row) for row in order if gain[row] > 0.0]
+        return [int(may[row]) for row in order if gain[row] > 0.0]
 
     def _bar(self, view: _View) -> float:
         """Return the expected value of the best graph that could be recommended."""
@@ -277,8 +277,8 @@ class ComposedReinforce:
         needed = np.zeros(len(self._parts.inputs), np.bool_)
         needed[ends] = True
         numbers, wiring = self._wiring.only(needed | self._wiring.read_by(needed))
-        seen = Seen(self._seen.right[numbers], self._seen.seen[numbers])
-        chance = spread(wiring, view.habits.drawn(self._rng, draws), seen)
+        told = view.told.among(numbers, len(needed))
+        chance = spread(wiring, view.habits.drawn(self._rng, draws), told)
         value = chance.mean(axis=2)[np.searchsorted(numbers, ends)]
         chances = view.chance[short]
         noise = np.sqrt(_LUCK * (chances * (1 - chances)).sum(axis=1)) / self._total
@@ -368,10 +368,16 @@ class ComposedReinforce:
 
     def _form(self) -> _View:
         sinks = self._parts.sinks
-        habits = learn_habits(self._wiring, self._seen, expects_usual=self._options.is_shrinking)
-        chance = spread(self._wiring, habits, self._seen)[sinks]
+        told = self._seen.told()
+        habits = learn_habits(
+            self._wiring, self._seen, told, expects_usual=self._options.is_shrinking
+        )
+        chance = spread(self._wiring, habits, told)[sinks]
         is_open = ~self._seen.seen[sinks]
-        open_variance = np.where(is_open, chance * (1 - chance), 0.0).sum(axis=1)
+        left = np.subtract(1.0, chance)
+        left *= chance
+        left *= is_open
+        open_variance = left.sum(axis=1)
         swing = 4.0 * open_variance / self._total
         variance = open_variance * (1.0 + _LUCK)
         models, is_reading = self._parts.model[sinks], self._parts.depth[sinks] > 1
@@ -383,6 +389,7 @@ class ComposedReinforce:
         ran[list(self._rows)] = True
         return _View(
             habits,
+            told,
             chance,
             is_open,
             chance.mean(axis=1, dtype=np.float64),

@@ -32,6 +32,7 @@ _MEAN_ERRORS: Final = (0.06, 0.12)
 """Relative errors: of an amount that is expected from other graphs, and of a graph's own on one
 question once the question's size is taken out. Half of this is luck that a bound adds."""
 _LATENCY_ERRORS: Final = (0.2, 0.25)
+_FIRST_ROOM: Final = 64
 _FAIR_STEPS: Final = 3
 _FAIR_WEIGHT: Final = 0.1
 """Graphs that a question's usual size, 1, counts for."""
@@ -49,14 +50,34 @@ class Excess:
 
 
 @dataclass(frozen=True, slots=True)
-class _Amount:
-    """What a graph that was run cost under one cap."""
+class _Amounts:
+    """What graphs that were run cost under one cap."""
 
-    count: int
-    """Questions that it was run on."""
     values: _Floats
-    """By question, 0 where it was not run."""
-    bound: float
+    """By graph and question, 0 where it was not run."""
+    seen: npt.NDArray[np.bool_]
+    bounds: _Floats
+
+
+class _Known:
+    """What is known under one cap, row by row; a graph keeps its row."""
+
+    def __init__(self, questions: int) -> None:
+        self.place: dict[CandidateKey, int] = {}
+        self.counts: list[int] = []
+        self.values = np.zeros((_FIRST_ROOM, questions))
+        self.seen = np.zeros((_FIRST_ROOM, questions), np.bool_)
+        self.bounds = np.zeros(_FIRST_ROOM)
+
+    def add(self, key: CandidateKey) -> int:
+        """Return the row of a new graph; it was seen on nothing."""
+        place = self.place[key] = len(self.counts)
+        self.counts.append(0)
+        if place == len(self.bounds):
+            self.values = np.concatenate([self.values, np.zeros_like(self.values)])
+            self.seen = np.concatenate([self.seen, np.zeros_like(self.seen)])
+            self.bounds = np.concatenate([self.bounds, np.zeros_like(self.bounds)])
+        return place
 
 
 class MeasuredAmounts:
@@ -69,22 +90,26 @@ class MeasuredAmounts:
 
     def __init__(self, rule: CapRule, questions: int) -> None:
         self.rule, self.questions = rule, questions
-        self._known: dict[Measure, dict[CandidateKey, _Amount]] = {}
+        self._known: dict[Measure, _Known] = {}
 
-    def of(self, one: Constraint, rows: Sequence[Row]) -> list[_Amount]:
+    def of(self, one: Constraint, rows: Sequence[Row]) -> _Amounts:
         """Return what a cap on an amount is about, by graph."""
-        known = self._known.setdefault(one.measure, {})
+        known = self._known.get(one.measure)
+        if known is None:
+            known = self._known[one.measure] = _Known(self.questions)
+        places = []
         for row in rows:
-            amount = known.get(row.candidate.key)
-            if amount is None or amount.count != row.count:  # outcomes only grow in number
-                known[row.candidate.key] = self._worked_out(one, row)
-        return [known[row.candidate.key] for row in rows]
-
-    def _worked_out(self, one: Constraint, row: Row) -> _Amount:
-        told = self.rule.amount(one, row)
-        values = np.zeros(self.questions)
-        values[row.seen] = told
-        return _Amount(row.count, values, self.rule.bound(one, told))
+            place = known.place.get(row.candidate.key)
+            if place is None:
+                place = known.add(row.candidate.key)
+            places.append(place)
+            if known.counts[place] != row.count:  # outcomes only grow in number
+                told = self.rule.amount(one, row)
+                known.counts[place] = row.count
+                known.seen[place] = row.seen
+                known.values[place, row.seen] = told
+                known.bounds[place] = self.rule.bound(one, told)
+        return _Amounts(known.values[places], known.seen[places], known.bounds[places])
 
 
 def expected_excess(
@@ -123,9 +148,7 @@ def _expected_bounds(
     graphs = np.array([graph for graph, _ in rows])
     counts = np.array([row.count for _, row in rows], np.float64)
     told = amounts.of(constraint, [row for _, row in rows])
-    means, size = _fair(
-        np.stack([one.values for one in told]), np.stack([row.seen for _, row in rows])
-    )
+    means, size = _fair(told.values, told.seen)
     if not means.any():  # nothing that was run cost anything, which says nothing of the others
         return np.zeros(len(loads)), np.zeros(len(loads))
     expected = loads @ _prices(
@@ -139,7 +162,7 @@ def _expected_bounds(
     expected[graphs] += trust * (means - expected[graphs])
     left = (0.5 * own) ** 2 * (1.0 - counts / amounts.questions)
     error[graphs] = np.sqrt(model**2 * (1.0 - trust) + left)
-    bounds = np.array([one.bound for one in told])
+    bounds = told.bounds
     steps = loads[:, : len(parts.models)].sum(axis=1)
     is_whole = counts >= amounts.questions
     ratio = np.divide(bounds, means, out=np.ones_like(means), where=means > 0) - 1.0

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from optimizer.search.wiring import Block, Wiring
 
-__all__ = ["Habits", "Seen", "learn_habits", "spread"]
+__all__ = ["Habits", "Seen", "Told", "learn_habits", "spread"]
 
 _USUAL: Final = np.array([[0.12, 0.55], [0.58, 0.98]])
 """Chance to be right by what is read (wrong, right) and by the model alone (wrong, right)."""
@@ -50,6 +50,33 @@ class Seen:
 
     right: _Floats
     seen: _Bools
+
+    def told(self) -> Told:
+        """Return what was seen, part by part."""
+        where = np.flatnonzero(self.seen)
+        part, question = np.divmod(where, self.seen.shape[1])
+        return Told(part, question, self.right.ravel()[where])
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Every outcome that was seen, one after the other: few of all there could be."""
+
+    part: npt.NDArray[np.int64]
+    question: npt.NDArray[np.int64]
+    right: _Floats
+
+    def only(self, which: npt.NDArray[np.int64]) -> Told:
+        """Return some of the outcomes, in that order."""
+        return Told(self.part[which], self.question[which], self.right[which])
+
+    def among(self, numbers: npt.NDArray[np.int64], count: int) -> Told:
+        """Return the outcomes of some of ``count`` parts, which are numbered anew."""
+        place = np.full(count, -1)
+        place[numbers] = np.arange(len(numbers))
+        part = place[self.part]
+        kept = np.flatnonzero(part >= 0)
+        return Told(part[kept], self.question[kept], self.right[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,48 +118,57 @@ class Habits:
         )
 
 
-def spread(wiring: Wiring, habits: Habits, seen: Seen) -> _Floats:
+def spread(wiring: Wiring, habits: Habits, told: Told) -> _Floats:
     """Return every part's chance to be right; 0 or 1 where it was seen.
 
     Several answers read are taken to be right together as far as they can: what one model gets
     right another mostly does.
 
+    Args:
+        wiring: The parts.
+        habits: What is expected of every model.
+        told: What was seen of these parts.
+
     Returns:
         Shape ``(parts, questions)``, or where habits were drawn ``(parts, draws, questions)``.
     """
     chance = np.empty((len(wiring.model), *habits.alone.shape[1:]), np.float32)
-    asked = np.asarray(seen.seen.any(axis=1), np.bool_)
     sources = wiring.sources
     models, is_first = wiring.model[sources], wiring.sample[sources] == 0
     chance[sources[is_first]] = habits.alone[models[is_first]]
     chance[sources[~is_first]] = habits.again[models[~is_first]]
-    _overwrite(chance, sources[asked[sources]], seen)
-    for block in wiring.blocks:
+    of_block = wiring.block_of[told.part]
+    order = np.argsort(of_block, kind="stable")
+    ends = np.searchsorted(of_block[order], np.arange(len(wiring.blocks) + 1), side="right")
+    told = told.only(order)
+    _overwrite(chance, told, 0, int(ends[0]))
+    for number, block in enumerate(wiring.blocks):
         chance[block.parts] = _answered(block, chance, habits)
-        _overwrite(chance, block.parts[asked[block.parts]], seen)
+        _overwrite(chance, told, int(ends[number]), int(ends[number + 1]))
     return chance
 
 
-def _overwrite(chance: _Floats, rows: npt.NDArray[np.int64], seen: Seen) -> None:
-    if not len(rows):
+def _overwrite(chance: _Floats, told: Told, start: int, end: int) -> None:
+    if start == end:
         return
-    told, right = seen.seen[rows], seen.right[rows]
-    if chance.ndim > told.ndim:
-        told, right = told[:, None, :], right[:, None, :]
-    chance[rows] = np.where(told, right, chance[rows])
+    part, question, right = told.part[start:end], told.question[start:end], told.right[start:end]
+    if chance.ndim == 2:
+        chance[part, question] = right
+    else:
+        chance[part, :, question] = right[:, None]
 
 
 def _answered(block: Block, chance: _Floats, habits: Habits) -> _Floats:
     models, reads = block.models, block.inputs.shape[1]
     wrong, right = habits.kept[_MERGES if reads > 1 else _REFINES][:, models]
-    low = chance[block.inputs[:, 0]]
+    low = chance.take(block.inputs[:, 0], axis=0)
     if reads == 1:
         low *= right - wrong
         low += wrong
         return low
     high, total = low.copy(), low.copy()
     for place in range(1, reads):
-        read = chance[block.inputs[:, place]]
+        read = chance.take(block.inputs[:, place], axis=0)
         total += read
         np.maximum(high, read, out=high)
         np.minimum(low, read, out=low)
@@ -140,7 +176,8 @@ def _answered(block: Block, chance: _Floats, habits: Habits) -> _Floats:
     total /= reads
     total -= low
     total /= np.maximum(both, _ALIKE)
-    total[both <= _ALIKE] = 0.5  # the share of right ones among those that are read
+    # The share of right ones among those that are read.
+    np.copyto(total, np.float32(0.5), where=both <= _ALIKE)
     total *= right - wrong
     total += wrong
     total += np.float32(_MIXED_GAIN)
@@ -160,48 +197,75 @@ def _answered(block: Block, chance: _Floats, habits: Habits) -> _Floats:
     return high
 
 
-def learn_habits(wiring: Wiring, seen: Seen, *, expects_usual: bool = True) -> Habits:
-    """Learn from outcomes; without any, habits are what is usual, or where not, anything."""
+def learn_habits(wiring: Wiring, seen: Seen, told: Told, *, expects_usual: bool = True) -> Habits:
+    """Learn from outcomes; without any, habits are what is usual, or where not, anything.
+
+    Args:
+        wiring: The parts.
+        seen: What was seen of them.
+        told: The same.
+        expects_usual: Whether anything is expected before the first outcome.
+    """
     usual = _USUAL if expects_usual else np.full_like(_USUAL, 0.5)
-    asked = np.asarray(seen.seen.any(axis=1), np.bool_)
-    alone, again, doubt = _alone(wiring, seen, asked)
-    questions, models = alone.shape[1], len(wiring.sizes)
-    total = np.zeros((2, 3, models, questions), np.float32)
-    count = np.zeros_like(total)
+    alone, again, doubt = _alone(wiring, seen, told)
+    shape = (2, 3, *alone.shape)
+    nothing = np.zeros(shape, np.float32)
     # What is read has to be expected before what is made of it can be learned.
-    habits = _habits(alone, again, doubt, total, count, usual)
-    is_read = wiring.read_by(asked)
+    habits = _habits(alone, again, doubt, nothing, nothing, usual)
+    is_asked = np.zeros(len(wiring.model), np.bool_)
+    is_asked[told.part] = True
+    is_read = wiring.read_by(is_asked)
     numbers, some = wiring.only(is_read)
-    chance = spread(some, habits, Seen(seen.right[numbers], seen.seen[numbers]))
-    place = np.cumsum(is_read) - 1
-    for layer in wiring.layers:
-        rows = np.flatnonzero(asked[layer.parts])
-        if not len(rows):
-            continue
-        here, by = layer.parts[rows], layer.models[rows]
-        role = _MERGES if layer.inputs.shape[1] > 1 else _REFINES
-        is_told, right = seen.seen[here], seen.right[here]
-        states = _states(chance, place[layer.inputs[rows]], habits.kept[role][:, by], right)
-        starts = np.flatnonzero(np.append(True, by[1:] != by[:-1]))  # a layer is in order of models
-        for state, likely in enumerate(states):
-            likely *= is_told
-            count[role, state, by[starts]] += np.add.reduceat(likely, starts, axis=0)
-            likely *= right
-            total[role, state, by[starts]] += np.add.reduceat(likely, starts, axis=0)
+    chance = spread(some, habits, told.among(numbers, len(is_read)))
+    where, likely, right = _readings(wiring, told, chance, np.cumsum(is_read) - 1, habits)
+    size = int(np.prod(shape))
+    count = np.bincount(where, likely, size).astype(np.float32).reshape(shape)
+    total = np.bincount(where, likely * right, size).astype(np.float32).reshape(shape)
     return _habits(alone, again, doubt, total, count, usual)
 
 
-def _states(
-    chance: _Floats, inputs: npt.NDArray[np.int64], kept: _Floats, right: _Floats
-) -> tuple[_Floats, _Floats, _Floats]:
+def _readings(
+    wiring: Wiring,
+    told: Told,
+    chance: _Floats,
+    place: npt.NDArray[np.int64],
+    habits: Habits,
+) -> tuple[npt.NDArray[np.int64], _Floats, _Floats]:
+    """Return what was read, and how likely, before every outcome of a step that reads.
+
+    By reading: its place among role, what was read, model and question; its likelihood; and
+    whether the outcome was right.
+    """
+    models, questions = habits.alone.shape
+    layer_of = wiring.layer_of[told.part]
+    order = np.argsort(layer_of, kind="stable")
+    ends = np.searchsorted(layer_of[order], np.arange(-1, len(wiring.layers)), side="right")
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))]
+    for layer, start, end in zip(wiring.layers, ends, ends[1:], strict=False):
+        here = told.only(order[start:end])
+        row = wiring.row_of[here.part]
+        by = layer.models[row]
+        role = _MERGES if layer.inputs.shape[1] > 1 else _REFINES
+        read = chance[place[layer.inputs[row]], here.question[:, None]]
+        states = _states(read, habits.kept[role][:, by, here.question], here.right)
+        for state, likely in enumerate(states):
+            where = ((role * 3 + state) * models + by) * questions + here.question
+            found.append((where, likely, here.right))
+    wheres, likelies, rights = zip(*found, strict=True)
+    return np.concatenate(wheres), np.concatenate(likelies), np.concatenate(rights)
+
+
+def _states(read: _Floats, kept: _Floats, right: _Floats) -> tuple[_Floats, _Floats, _Floats]:
     """Return how likely what was read was all wrong, all right, or mixed, given what came of it.
 
     A wrong answer is more likely to come of wrong ones; to forget that would blame the model.
+
+    Args:
+        read: By outcome and answer read, its chance to be right.
+        kept: Chance of a right outcome where all that is read is wrong, and right, by outcome.
+        right: The outcomes.
     """
-    low = high = chance[inputs[:, 0]]
-    for place in range(1, inputs.shape[1]):
-        read = chance[inputs[:, place]]
-        low, high = np.minimum(low, read), np.maximum(high, read)
+    low, high = read.min(axis=1), read.max(axis=1)
     is_right = right > 0.5
 
     def after(before: _Floats, chances: _Floats) -> _Floats:
@@ -213,26 +277,24 @@ def _states(
     return wrong / together, whole / together, mixed / together
 
 
-def _alone(wiring: Wiring, seen: Seen, asked: _Bools) -> tuple[_Floats, _Floats, _Floats]:
+def _alone(wiring: Wiring, seen: Seen, told: Told) -> tuple[_Floats, _Floats, _Floats]:
     """Expect models on their own from how they did, and from how easy a question proved."""
     models = len(wiring.sizes)
-    questions = seen.seen.shape[1]
+    parts, questions = seen.seen.shape
     known = np.zeros((models, questions), np.bool_)
     filled = np.zeros((models, questions), np.float32)
-    for part in wiring.sources[asked[wiring.sources]]:
-        if wiring.sample[part] == 0:
-            told = seen.seen[part]
-            known[wiring.model[part]] = told
-            filled[wiring.model[part], told] = seen.right[part, told]
+    for part in wiring.sources[wiring.sample[wiring.sources] == 0]:
+        seen_here = seen.seen[part]
+        if seen_here.any():
+            known[wiring.model[part]] = seen_here
+            filled[wiring.model[part], seen_here] = seen.right[part, seen_here]
     able = (filled.sum(axis=1) + _ABLE_WEIGHT * _prior_ability(wiring.sizes)) / (
         known.sum(axis=1) + _ABLE_WEIGHT
     )
-    rows = np.flatnonzero(asked)
-    mask = seen.seen[rows]
-    outcome = np.where(mask, seen.right[rows], np.float32(0.0))
-    mean = outcome.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)
-    off = (outcome - mean[:, None] * mask).sum(axis=0)
-    ease = off / (mask.sum(axis=0) + _EASE_WEIGHT)
+    count = np.bincount(told.part, minlength=parts)
+    mean = np.bincount(told.part, told.right, parts) / np.maximum(count, 1)
+    off = np.bincount(told.question, told.right - mean[told.part], questions)
+    ease = off / (np.bincount(told.question, minlength=questions) + _EASE_WEIGHT)
     expected = np.clip(able[:, None] + ease[None, :], 0.03, 0.97)
     alone = np.where(known, filled, expected).astype(np.float32)
     again = (_SAMPLE_LIKENESS * alone + (1 - _SAMPLE_LIKENESS) * expected).astype(np.float32)

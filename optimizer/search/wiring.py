@@ -71,6 +71,30 @@ class Wiring:
                 found.append(Block(parts[start:end], int(models[start]), inputs[start:end]))
         return tuple(found)
 
+    @cached_property
+    def block_of(self) -> _Ints:
+        """By part, the number of its block, from 1 on; 0 for those that read nothing."""
+        found = np.zeros(len(self.model), np.int64)
+        for number, block in enumerate(self.blocks, start=1):
+            found[block.parts] = number
+        return found
+
+    @cached_property
+    def layer_of(self) -> _Ints:
+        """By part, the number of its layer; -1 for those that read nothing."""
+        found = np.full(len(self.model), -1)
+        for number, layer in enumerate(self.layers):
+            found[layer.parts] = number
+        return found
+
+    @cached_property
+    def row_of(self) -> _Ints:
+        """By part, its place within its layer."""
+        found = np.zeros(len(self.model), np.int64)
+        for layer in self.layers:
+            found[layer.parts] = np.arange(len(layer.parts))
+        return found
+
     def read_by(self, readers: _Bools) -> _Bools:
         """Say which parts some of the parts read, what these read, and so on."""
         read = np.zeros(len(self.model), np.bool_)

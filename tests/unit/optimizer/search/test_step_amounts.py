@@ -121,6 +121,6 @@ def test_an_amount_is_worked_out_anew_once_more_was_run(world: ComposedWorld) ->
     for upto in (4, 9, world.half.questions):
         run_on(world, archive, [7], range(upto))
         row = next(iter(archive))
-        (known,) = amounts.of(cap, [row])
-        assert known.bound == rule.bounded(cap, row)
-        assert np.array_equal(known.values[row.seen], rule.amount(cap, row))
+        known = amounts.of(cap, [row])
+        assert known.bounds.tolist() == [rule.bounded(cap, row)]
+        assert np.array_equal(known.values[0, row.seen], rule.amount(cap, row))

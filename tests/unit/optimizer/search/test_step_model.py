@@ -23,9 +23,13 @@ def seen_of(world: ComposedWorld, rows, *, share: float = 1.0, seed: int = 0) ->
     return Seen(right, seen)
 
 
+def learned(wiring: Wiring, seen: Seen) -> Habits:
+    return learn_habits(wiring, seen, seen.told())
+
+
 def expected(world: ComposedWorld, seen: Seen):
     wiring = Wiring.of(world.parts)
-    return spread(wiring, learn_habits(wiring, seen), seen)[world.parts.sinks]
+    return spread(wiring, learned(wiring, seen), seen.told())[world.parts.sinks]
 
 
 def rows_of(world: ComposedWorld, *families: str) -> list[int]:
@@ -113,9 +117,9 @@ def test_all_steps_at_once_are_as_one_after_the_other(world: ComposedWorld, seed
     rows = np.random.default_rng(seed).permutation(len(world.parts.sinks))[: 20 + 200 * seed]
     seen = seen_of(world, rows, share=0.5, seed=seed)
     wiring = Wiring.of(world.parts)
-    habits = learn_habits(wiring, seen)
+    habits = learned(wiring, seen)
 
-    chance = spread(wiring, habits, seen)
+    chance = spread(wiring, habits, seen.told())
 
     assert habits.mixed_count.any()
     assert np.abs(chance - one_by_one(world, habits, seen)).max() < 1e-4
@@ -124,23 +128,23 @@ def test_all_steps_at_once_are_as_one_after_the_other(world: ComposedWorld, seed
 def test_some_of_the_steps_are_exactly_as_among_all(world: ComposedWorld) -> None:
     seen = seen_of(world, rows_of(world, "single", "chain-2"), share=0.5)
     wiring = Wiring.of(world.parts)
-    habits = learn_habits(wiring, seen)
+    habits = learned(wiring, seen)
     wanted = np.zeros(len(world.parts.inputs), np.bool_)
     wanted[world.parts.sinks[[3, 77, 200]]] = True
 
     numbers, some = wiring.only(wanted | wiring.read_by(wanted))
 
-    chance = spread(some, habits, Seen(seen.right[numbers], seen.seen[numbers]))
+    chance = spread(some, habits, seen.told().among(numbers, len(wanted)))
     assert np.array_equal(numbers, world.parts.parts_of(np.array([3, 77, 200])))
-    assert np.array_equal(chance, spread(wiring, habits, seen)[numbers])
+    assert np.array_equal(chance, spread(wiring, habits, seen.told())[numbers])
 
 
 def test_a_draw_among_others_is_that_draw_alone(world: ComposedWorld) -> None:
     seen = seen_of(world, rows_of(world, "single", "parallel-2"), share=0.5)
     wiring = Wiring.of(world.parts)
-    drawn = learn_habits(wiring, seen).drawn(np.random.default_rng(2), 3)
+    drawn = learned(wiring, seen).drawn(np.random.default_rng(2), 3)
 
-    together = spread(wiring, drawn, seen)
+    together = spread(wiring, drawn, seen.told())
 
     for draw in range(3):
         alone = Habits(
@@ -152,4 +156,4 @@ def test_a_draw_among_others_is_that_draw_alone(world: ComposedWorld) -> None:
             drawn.alone_doubt,
             drawn.kept_doubt,
         )
-        assert np.array_equal(together[:, draw], spread(wiring, alone, seen))
+        assert np.array_equal(together[:, draw], spread(wiring, alone, seen.told()))
