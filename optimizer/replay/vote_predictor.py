@@ -7,7 +7,7 @@ and often not even that matters: then the outcome is sure.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -31,7 +31,11 @@ _BANDS: Final = (0.3, 0.6, 0.8, 0.95)
 _SYSTEMATIC: Final = 0.02
 """Error of a predicted mean that all unsure outcomes of a graph share, per unsure outcome."""
 
+_LARGE: Final = 1000
+"""Graphs."""
+
 _Floats = npt.NDArray[np.float32]
+_Cell = TypeVar("_Cell", np.float32, np.bool_)
 
 
 class VotePredictor:
@@ -70,6 +74,7 @@ class VotePredictor:
         self._usual = usual / usual.sum()
         self._settled = settled_votes(thresholds, members)
         self._evidence: WeakKeyDictionary[Archive, VoteEvidence] = WeakKeyDictionary()
+        self._last: tuple[Pool, _Teams] | None = None
 
     @property
     def is_ever_sure(self) -> bool:
@@ -83,7 +88,7 @@ class VotePredictor:
         members = _filled(known, np.random.default_rng(len(questions)))
         heard = evidence.fallbacks[:, questions]
         fallbacks = _expected(heard, members.mean(axis=0))
-        parts = _Parts.of(pool, members, evidence.may_leave(questions), self._members)
+        parts = _Parts.of(self._teams_of(pool), members, evidence.may_leave(questions))
         odds = self._posterior(parts, pool, list(evidence.teams.values()), questions)
         kept_right, asked = parts.look_up(odds)
         verdict = np.zeros(asked.shape, np.uint8)
@@ -93,18 +98,31 @@ class VotePredictor:
             kept_right = np.where(verdict > 0, verdict == Settled.RIGHT, kept_right)
             asked = np.where(verdict > 0, verdict == Settled.ASKED, asked)
         nothing = np.zeros((1, len(questions)), np.float32)
-        exposed = asked[parts.threshold, parts.team]
-        right = np.vstack([nothing, fallbacks])[parts.fallback]
+        exposed = parts.by_graph(asked)
+        right = np.vstack([nothing, fallbacks]).take(parts.teams.fallback, axis=0)
         right *= exposed
-        right += kept_right[parts.threshold, parts.team]
-        kept = (verdict == Settled.RIGHT) | (verdict == Settled.WRONG)
+        right += parts.by_graph(kept_right)
         answered = np.vstack([nothing + 1, heard]) != UNKNOWN
-        sure = kept[parts.threshold, parts.team]
-        sure |= (verdict == Settled.ASKED)[parts.threshold, parts.team] & answered[parts.fallback]
-        unsure = np.where(sure, np.float32(0.0), right * (1 - right)).mean(axis=1, dtype=np.float64)
+        is_kept = (verdict == Settled.RIGHT) | (verdict == Settled.WRONG)
+        sure = parts.by_graph(verdict == Settled.ASKED)
+        sure &= answered.take(parts.teams.fallback, axis=0)
+        sure |= parts.by_graph(is_kept)
+        left = np.subtract(1, right)
+        left *= right
+        left *= ~sure
+        unsure = left.mean(axis=1, dtype=np.float64)
         share = 1.0 - sure.mean(axis=1)
         doubt = np.sqrt(np.maximum(unsure, 0.0) / archive.questions + (_SYSTEMATIC * share) ** 2)
         return Predicted(right, exposed, doubt, sure)
+
+    def _teams_of(self, pool: Pool) -> "_Teams":
+        """Take a pool apart; the last large one is remembered, a small one costs less than that."""
+        if self._last is not None and self._last[0] is pool:
+            return self._last[1]
+        teams = _Teams.of(pool, self._members)
+        if len(pool.candidates) >= _LARGE:
+            self._last = pool, teams
+        return teams
 
     def _evidence_of(self, archive: Archive) -> VoteEvidence:
         evidence = self._evidence.get(archive)
@@ -124,18 +142,22 @@ class VotePredictor:
         Either enough members are right already, or all are known and the vote is settled; a
         question that may not leave is settled by the vote alone.
         """
-        sets = parts.sets.astype(np.float32)
+        sets = parts.teams.sets.astype(np.float32)
         right = (sets @ (known == 1)).astype(np.int64)
         is_whole = (sets @ (known == UNKNOWN)) < 0.5
-        verdict = np.where(is_whole, self._settled[:, parts.size[:, None], right], Settled.OPEN)
-        enough = (2 * right > parts.size[:, None]) & (right >= self._needed(parts)[:, :, None])
+        verdict = np.where(
+            is_whole, self._settled[:, parts.teams.size[:, None], right], Settled.OPEN
+        )
+        enough = (2 * right > parts.teams.size[:, None]) & (
+            right >= self._needed(parts)[:, :, None]
+        )
         verdict = np.where(enough, Settled.RIGHT, verdict)
         return np.where(parts.may_leave > 0, verdict, verdict[:1]).astype(np.uint8)
 
     def _needed(self, parts: "_Parts") -> npt.NDArray[np.float64]:
         """Return how many votes keep an answer, by threshold (0: none) and set."""
         thresholds = np.array((0.0, *self._thresholds))[:, None]
-        needed: npt.NDArray[np.float64] = np.ceil(thresholds * parts.size - 1e-9)
+        needed: npt.NDArray[np.float64] = np.ceil(thresholds * parts.teams.size - 1e-9)
         return needed
 
     def _apply_runs(
@@ -147,7 +169,8 @@ class VotePredictor:
     ) -> None:
         """Settle what runs of the same members with another threshold or fallback tell."""
         told = [
-            (place, evidence.counts.get(mask)) for place, mask in enumerate(parts.masks.tolist())
+            (place, evidence.counts.get(mask))
+            for place, mask in enumerate(parts.teams.masks.tolist())
         ]
         found = [(place, bounds) for place, bounds in told if bounds is not None]
         if not found:
@@ -200,9 +223,9 @@ class VotePredictor:
     ) -> None:
         """Add how likely a team's outcomes are under every odds, given who was right."""
         seen = np.flatnonzero(row.seen[questions])
-        team, threshold = parts.team[index], parts.threshold[index]
+        team, threshold = parts.teams.team[index], parts.teams.threshold[index]
         right_count, leader = parts.right_count[team, seen], parts.leader[team, seen]
-        where = (slice(None), threshold, parts.size[team], right_count, leader)
+        where = (slice(None), threshold, parts.teams.size[team], right_count, leader)
         exposed = row.exposed[questions[seen]]
         right = row.right[questions[seen]] > 0.5
         asked = self._stacked.asked[where] * parts.may_leave[seen]
@@ -213,41 +236,65 @@ class VotePredictor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _Teams:
     """A pool of teams taken apart: distinct member sets, and each graph's set and options."""
 
     sets: npt.NDArray[np.int16]
     masks: npt.NDArray[np.int64]
     size: npt.NDArray[np.int64]
-    right_count: npt.NDArray[np.int64]
-    leader: npt.NDArray[np.int64]
-    """Is the member right that breaks a set's ties, shape ``(sets, questions)``."""
-    may_leave: _Floats
     team: npt.NDArray[np.int64]
     threshold: npt.NDArray[np.int64]
     """0 where there is no fallback."""
     fallback: npt.NDArray[np.int64]
+    cell: npt.NDArray[np.int64]
+    """Threshold and set as one number."""
 
     @classmethod
-    def of(cls, pool: Pool, members: _Floats, may_leave: _Floats, count: int) -> "_Parts":
-        """Take a pool apart; ``members`` says 0 or 1 for every member and question."""
+    def of(cls, pool: Pool, count: int) -> "_Teams":
+        """Take a pool of graphs of up to ``count`` members apart."""
         masks = pool.choices[:, :count].astype(np.int64) @ (1 << np.arange(count))
         distinct, first, team = np.unique(masks, return_index=True, return_inverse=True)
         sets = pool.choices[first, :count]
         fallback = pool.choices[:, -1].astype(np.int64)
-        best_first = np.argsort(-members.mean(axis=1), kind="stable")
-        leader = best_first[sets[:, best_first].argmax(axis=1)]
+        threshold = np.where(fallback > 0, pool.choices[:, -2].astype(np.int64) + 1, 0)
+        team = team.reshape(-1).astype(np.int64)
         return cls(
             sets=sets,
             masks=distinct,
             size=sets.sum(axis=1).astype(np.int64),
+            team=team,
+            threshold=threshold,
+            fallback=fallback,
+            cell=threshold * len(sets) + team,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Teams, and who of their members is right, known or drawn."""
+
+    teams: _Teams
+    right_count: npt.NDArray[np.int64]
+    leader: npt.NDArray[np.int64]
+    """Is the member right that breaks a set's ties, shape ``(sets, questions)``."""
+    may_leave: _Floats
+
+    @classmethod
+    def of(cls, teams: _Teams, members: _Floats, may_leave: _Floats) -> "_Parts":
+        """Look at teams; ``members`` says 0 or 1 for every member and question."""
+        sets = teams.sets
+        best_first = np.argsort(-members.mean(axis=1), kind="stable")
+        leader = best_first[sets[:, best_first].argmax(axis=1)]
+        return cls(
+            teams=teams,
             right_count=np.rint(sets.astype(np.float32) @ members).astype(np.int64),
             leader=members[leader].astype(np.int64),
             may_leave=may_leave,
-            team=team.reshape(-1).astype(np.int64),
-            threshold=np.where(fallback > 0, pool.choices[:, -2].astype(np.int64) + 1, 0),
-            fallback=fallback,
         )
+
+    def by_graph(self, values: npt.NDArray[_Cell]) -> npt.NDArray[_Cell]:
+        """Return by graph what is known by threshold and set, shape ``(graphs, questions)``."""
+        return values.reshape(-1, values.shape[-1]).take(self.teams.cell, axis=0)
 
     def look_up(self, odds: VoteOdds) -> tuple[_Floats, _Floats]:
         """Read odds that have the question as their first index.
@@ -255,7 +302,7 @@ class _Parts:
         Returns kept-right and asked, shape ``(thresholds + 1, sets, questions)``.
         """
         every = np.arange(self.right_count.shape[1])[None, :]
-        where = (every, slice(None), self.size[:, None], self.right_count, self.leader)
+        where = (every, slice(None), self.teams.size[:, None], self.right_count, self.leader)
         kept_right = np.moveaxis(odds.kept_right[where], -1, 0)
         asked = np.moveaxis(odds.asked[where], -1, 0)
         stays = 1.0 - self.may_leave[None, None, :]
@@ -286,11 +333,10 @@ def _filled(known: npt.NDArray[np.int8], rng: np.random.Generator) -> _Floats:
         if not inside.any():
             continue
         base = float(level[inside].mean())
-        for model in range(len(values)):
-            here = inside & is_known[model]
-            chance = (float(values[model, here].sum()) + 2.0 * base) / (int(here.sum()) + 2.0)
-            todo = inside & ~is_known[model]
-            values[model, todo] = drawn[model, todo] < chance
+        here = is_known & inside
+        right = (here & (known == 1)).sum(axis=1)
+        chance = ((right + 2.0 * base) / (here.sum(axis=1) + 2.0)).astype(np.float32)
+        np.copyto(values, drawn < chance[:, None], where=inside & ~is_known)
     return values
 
 

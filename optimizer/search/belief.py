@@ -209,7 +209,9 @@ def _learn(
 
 def _open_variance(chance: _Floats, certain: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """Return by graph the variance of a sum of outcomes that are not certain."""
-    variance = np.where(certain, np.float32(0.0), chance * (1 - chance))
+    variance = np.subtract(1, chance)
+    variance *= chance
+    variance *= ~certain
     total: npt.NDArray[np.float64] = np.maximum(variance.sum(axis=1, dtype=np.float64), 0.0)
     return total
 

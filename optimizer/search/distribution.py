@@ -8,7 +8,7 @@ no cycles) are the space's, whose refusal makes a sample be drawn anew.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import accumulate
 from typing import Final
 
@@ -42,8 +42,7 @@ class _Layout:
     """By option, its place when every decision begins with one place more."""
 
 
-@lru_cache(maxsize=64)
-def _layout(counts: tuple[int, ...]) -> _Layout:
+def _layout(counts: Sequence[int]) -> _Layout:
     ends = np.cumsum(np.array(counts, np.int64))
     starts = ends - np.array(counts, np.int64)
     bounds = tuple(zip(starts.tolist(), ends.tolist(), strict=True))
@@ -64,7 +63,7 @@ class GraphDistribution:
 
     @cached_property
     def _layout(self) -> _Layout:
-        return _layout(tuple(len(one.options) for one in self.decisions))
+        return _layout([len(one.options) for one in self.decisions])
 
     @cached_property
     def _flat(self) -> _Floats:
@@ -121,7 +120,7 @@ class GraphDistribution:
         """Return the distribution with ``steps`` added to its logits."""
         reached = np.minimum(np.maximum(self.logits + steps, -_FARTHEST), _FARTHEST)
         is_forbidden = self.logits <= _FORBIDDEN / 2
-        return GraphDistribution(self.decisions, np.where(is_forbidden, self.logits, reached))
+        return self._with(np.where(is_forbidden, self.logits, reached))
 
     def towards(self, elites: Sequence[Sequence[int]], rate: float) -> "GraphDistribution":
         """Return the distribution moved towards the shares of options among good graphs."""
@@ -131,7 +130,7 @@ class GraphDistribution:
         shares = np.bincount(chosen.ravel(), minlength=len(self.logits)) / len(elites)
         mixed = np.log((1 - rate) * self._flat + rate * shares + 1e-4)
         is_forbidden = self.logits <= _FORBIDDEN / 2
-        return GraphDistribution(self.decisions, np.where(is_forbidden, _FORBIDDEN, mixed))
+        return self._with(np.where(is_forbidden, _FORBIDDEN, mixed))
 
     def decode(self, space: Space) -> Candidate | None:
         """Return the likeliest graph that the space allows.
@@ -152,6 +151,12 @@ class GraphDistribution:
             if space.refusal(choices) is None:
                 return space.candidate(choices)
         return None
+
+    def _with(self, logits: _Floats) -> "GraphDistribution":
+        """Return the distribution of other logits over the same options."""
+        made = GraphDistribution(self.decisions, logits)
+        made.__dict__["_layout"] = self._layout  # as the cached property would, without its work
+        return made
 
     def _chosen(self, choices: Sequence[int]) -> npt.NDArray[np.int64]:
         """Return where the chosen options stand among all."""

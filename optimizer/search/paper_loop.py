@@ -58,7 +58,7 @@ class PaperLoop:
             request = self._base.on_some(here, self._options.batch_questions, rng)
             yield [request]
             score = self._score(archive, here, request.questions)
-            is_good = not history or score >= float(np.mean(history))
+            is_good = not history or score >= np.array(history).mean()
             history = [*history, score][-self._options.history :]
             self._rewrite(here, is_good=is_good)
             if turn % self._options.validate_every == 0:
@@ -91,7 +91,8 @@ class PaperLoop:
         if row is None:
             return 0.0
         asked = np.array(questions)
-        over = float(row.exposed[asked].mean()) - self._base.problem.rule.share_limit
+        exposed = np.count_nonzero(row.exposed[asked]) / len(asked)
+        over = exposed - self._base.problem.rule.share_limit
         return float(row.right[asked].mean()) - max(0.0, over)
 
     def _rewrite(self, graph: Candidate, *, is_good: bool) -> None:
