@@ -374,10 +374,7 @@ class ComposedReinforce:
         )
         chance = spread(self._wiring, habits, told)[sinks]
         is_open = ~self._seen.seen[sinks]
-        left = np.subtract(1.0, chance)
-        left *= chance
-        left *= is_open
-        open_variance = left.sum(axis=1)
+        open_variance = (chance * (1 - chance) * is_open).sum(axis=1)
         swing = 4.0 * open_variance / self._total
         variance = open_variance * (1.0 + _LUCK)
         models, is_reading = self._parts.model[sinks], self._parts.depth[sinks] > 1

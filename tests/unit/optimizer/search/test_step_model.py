@@ -75,7 +75,7 @@ def test_draws_leave_what_is_known_and_are_right_as_often_as_expected(
     world: ComposedWorld,
 ) -> None:
     seen = seen_of(world, rows_of(world, "single"))
-    habits = learn_habits(Wiring.of(world.parts), seen)
+    habits = learned(Wiring.of(world.parts), seen)
     draws = 200
 
     drawn = habits.drawn(np.random.default_rng(1), draws)
