@@ -26,6 +26,7 @@ from bench.machine import describe_machine
 from bench.patterns_figures import difference, figures_of
 from bench.patterns_fit import FITTED, fitted
 from bench.patterns_leak import entity_leak, mapping_leak
+from bench.patterns_picture import accuracy_by_cost
 from bench.patterns_run import Ran, run_arm
 from bench.patterns_world import Arm, Task, arms_of, fit_tasks_of, tasks_of
 from reference.tabulated.cache import CallCache
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", default="", help="patterns, by comma; the baselines run in any case"
     )
+    parser.add_argument("--picture", type=Path, help="also draw accuracy by cost into this SVG")
     parser.add_argument("--limit-s", type=float, help="no question begins later than this")
     options = parser.parse_args(arguments)
     models = tuple(dict.fromkeys((_NEAR, options.far, _FAR_SMALL)))
@@ -101,12 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WeightsUnusable as failure:
         print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
         return 1
-    figures = summary(results, tasks) | {
+    figures: dict[str, Any] = summary(results, tasks) | {
         "models": {"near": _NEAR, "far": options.far, "far_small": _FAR_SMALL},
         "engine": options.engine,
         "seed": options.seed,
         "machine": describe_machine(("grpcio", "leeward", "llama-cpp-python", "onnxruntime")),
     }
+    if options.picture:
+        options.picture.write_text(accuracy_by_cost(figures["arms"]))
     if options.json:
         print(json.dumps(figures))
     else:

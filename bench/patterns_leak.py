@@ -15,13 +15,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from bench.patterns_run import Ran
 from bench.patterns_world import Task
 
 __all__ = ["entity_leak", "mapping_leak"]
 
 _WORD: Final = re.compile(r"[\w']+")
-_Words = Mapping[str, float]
 
 
 def entity_leak(tasks: Sequence[Task], ran: Sequence[Ran]) -> float:
@@ -37,20 +39,16 @@ def entity_leak(tasks: Sequence[Task], ran: Sequence[Ran]) -> float:
 
 def mapping_leak(tasks: Sequence[Task], ran: Sequence[Ran]) -> float:
     """Return the share of tasks that an observer picks out of all; of several equals, a part."""
-    texts = [_without_spans(task) for task in tasks]
-    counts = [Counter(_WORD.findall(text.casefold())) for text in texts]
+    counts = [_counted(_without_spans(task)) for task in tasks]
     seen_in = Counter(word for count in counts for word in count)
-    rarity = {word: math.log(len(texts) / number) for word, number in seen_in.items()}
-    known = [_weighed(count, rarity) for count in counts]
+    rarity = {word: math.log(len(counts) / number) for word, number in seen_in.items()}
+    known = np.array([_weighed(count, rarity) for count in counts])
     told = 0.0
     for number, one in enumerate(ran):
-        if not one.sent:
-            continue
-        sent = Counter(_WORD.findall("\n".join(one.sent).casefold()))
-        likeness = [_likeness(_weighed(sent, rarity), other) for other in known]
-        best = max(likeness)
-        nearest = [place for place, value in enumerate(likeness) if math.isclose(value, best)]
-        told += (number in nearest) / len(nearest)
+        if one.sent:
+            likeness = known @ _weighed(_counted("\n".join(one.sent)), rarity)
+            nearest = np.flatnonzero(np.isclose(likeness, likeness.max()))
+            told += (number in nearest) / len(nearest)
     return told / len(tasks) if tasks else 0.0
 
 
@@ -62,12 +60,12 @@ def _without_spans(task: Task) -> str:
     return " ".join([*kept, text[at:]])
 
 
-def _weighed(count: Counter[str], rarity: Mapping[str, float]) -> _Words:
+def _counted(text: str) -> Counter[str]:
+    return Counter(_WORD.findall(text.casefold()))
+
+
+def _weighed(count: Counter[str], rarity: Mapping[str, float]) -> npt.NDArray[np.float64]:
     """Return words by count and rarity, of length one; words that nobody asked weigh nothing."""
-    weights = {word: number * rarity.get(word, 0.0) for word, number in count.items()}
-    length = math.sqrt(math.fsum(value * value for value in weights.values()))
-    return {word: value / length for word, value in weights.items() if value} if length else {}
-
-
-def _likeness(one: _Words, other: _Words) -> float:
-    return math.fsum(value * other.get(word, 0.0) for word, value in one.items())
+    weights = np.array([count[word] * weight for word, weight in rarity.items()])
+    length = float(np.linalg.norm(weights))
+    return weights / length if length else weights

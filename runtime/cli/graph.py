@@ -92,15 +92,17 @@ def sign_graphs(
 
 @app.command("show")
 def show_graph(
-    file: GraphFile,
+    file: Annotated[Path, typer.Argument(help="A graph's file, or the name of a pattern.")],
     *,
     drawing: Annotated[Drawing, typer.Option("--as", help="How to draw it.")] = Drawing.TEXT,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw a graph, or print it with every value written out (--json)."""
+    """Draw a graph or a shipped pattern, or print it with every value written out (--json)."""
 
     def work() -> None:
-        graph = load_graph(file)
+        by_name = {pattern.name: pattern.graph for pattern in patterns()}
+        is_pattern = str(file) in by_name and not file.exists()
+        graph = by_name[str(file)] if is_pattern else load_graph(file)
         drawn = render_mermaid(graph) if drawing is Drawing.MERMAID else render_text(graph)
         if as_json:
             show(dump_graph(graph), as_json=True)

@@ -1,6 +1,7 @@
 """The shipped patterns are graphs that fit a catalog, and the flow check answers for them."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from runtime.catalog.model import Catalog, Model, Node, Price
 from runtime.errors import NotFound
 from runtime.graph.document import check_graph, parse_graph
 from runtime.graph.hash import graph_hash
+from runtime.graph.render import render_mermaid
 from runtime.ids import ModelName, NodeName, PlanId
 from runtime.labels import Label
 from runtime.patterns.book import (
@@ -94,3 +96,13 @@ def test_every_pattern_has_a_plan_that_the_flow_check_proves(pattern, categories
 def test_an_unknown_pattern_is_refused_with_a_guess() -> None:
     with pytest.raises(NotFound, match="split"):
         pattern_of("splitt")
+
+
+@pytest.mark.parametrize("pattern", patterns(), ids=lambda one: one.name)
+def test_the_page_of_drawings_shows_the_pattern_as_it_is_shipped(pattern) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "patterns-drawn.md").read_text("utf-8")
+
+    assert (
+        f"### {pattern.name}\n\n{pattern.about}\n\n```mermaid\n{render_mermaid(pattern.graph)}"
+        in page
+    )
