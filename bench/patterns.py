@@ -28,7 +28,7 @@ from bench.patterns_fit import FITTED, fitted
 from bench.patterns_leak import entity_leak, mapping_leak
 from bench.patterns_picture import accuracy_by_cost
 from bench.patterns_run import Ran, run_arm
-from bench.patterns_world import Arm, Task, arms_of, fit_tasks_of, tasks_of
+from bench.patterns_world import Arm, Task, arms_of, tasks_of
 from reference.tabulated.cache import CallCache
 from reference.tabulated.concurrency import gather_some
 from reference.tabulated.node_calls import NodeCalls, PortOver
@@ -48,8 +48,8 @@ _QUESTIONS: Final = 480
 _QUICK_QUESTIONS: Final = 64
 _LIMIT_S: Final = 1_500.0
 _QUICK_LIMIT_S: Final = 36.0
-_FIT: Final = 240
-_FIT_QUICK: Final = 16
+_FIT_PART: Final = 3
+"""One of so many of the questions is for fitting the cascade's threshold."""
 _ASKED: Final = 0.3
 """Share of the questions for which the fitted cascade asks the cloud."""
 _RUNS_AT_ONCE: Final = 4
@@ -82,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     limit_s = options.limit_s or (_QUICK_LIMIT_S if options.quick else _LIMIT_S)
     count = options.questions or (_QUICK_QUESTIONS if options.quick else _QUESTIONS)
     environment = dict(os.environ)  # noqa: TID251 - a program's root
-    tasks = tasks_of(count, options.seed)
+    drawn = tasks_of(count, options.seed)
+    fit_on = drawn[0][-2 * (count // (2 * _FIT_PART)) :]  # and nothing is judged on these
+    tasks = (drawn[0][: -len(fit_on)], drawn[1][: -(len(fit_on) // 2)])
     try:
         files = (
             weight_files(models)
@@ -94,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _chosen(arms_of(_NEAR, options.far, _FAR_SMALL), options.only),
                 tasks,
                 files,
-                fit_tasks_of(_FIT_QUICK if options.quick else _FIT, options.seed),
+                fit_on,
                 kept=options.calls,
                 limit_s=limit_s,
                 environment=environment,

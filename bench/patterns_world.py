@@ -25,7 +25,7 @@ from runtime.patterns.book import bound_patterns
 from runtime.policy.model import Policy
 from runtime.ports import Sampling
 
-__all__ = ["DIVIDING", "Arm", "Task", "arms_of", "fit_tasks_of", "tasks_of"]
+__all__ = ["DIVIDING", "Arm", "Task", "arms_of", "tasks_of"]
 
 DIVIDING: Final = frozenset({"split", "divide-and-fuse", "sketch-expand"})
 """Patterns that are run on double tasks."""
@@ -131,11 +131,6 @@ def tasks_of(count: int, seed: int) -> tuple[list[Task], list[Task]]:
     singles = [Task((question,)) for question in mixed]
     doubles = [Task(pair) for pair in list(pairwise(mixed))[::2]]
     return singles, doubles
-
-
-def fit_tasks_of(count: int, seed: int) -> list[Task]:
-    """Return single tasks over questions of the search half, which nothing is judged on."""
-    return [Task((question,)) for question in draw_questions(2 * count, seed=seed)[:count]]
 
 
 def _graph(form: str, name: str, model: str) -> Graph:
