@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.ids import Category
-from runtime.sentinel.categories import CONTACT, FINANCE, KINDS, PERSON
+from runtime.sentinel.categories import CONTACT, FINANCE, IDENTITY, KINDS, PERSON, SECRET
 from runtime.sentinel.overlap import drop_misreadings, merge_overlaps, merge_within_categories
 from runtime.sentinel.span import Span
 
@@ -72,3 +72,10 @@ def test_spans_of_different_categories_may_overlap_in_a_scan() -> None:
     both = (Span(0, 4, "person", PERSON), Span(2, 9, "phone", CONTACT))
 
     assert merge_within_categories(both) == both
+
+
+def test_digits_that_open_something_are_a_secret_whatever_else_they_number() -> None:
+    pin = Span(0, 4, "password", SECRET, 0.8, "password")
+    number = Span(0, 4, "record_number", IDENTITY, 0.9, "tagger")
+
+    assert drop_misreadings([pin, number]) == [pin]
