@@ -95,7 +95,7 @@ class _CloudShape(Shape):
     max_streams: int = Field(default=256, ge=1, le=100_000)
     """How many calls of devices may run at once; further ones are told to come back."""
     max_devices: int = Field(default=10_000, ge=1, le=1_000_000)
-    """How many devices may be linked at once; a link costs some 50 KiB of memory."""
+    """How many devices may be linked at once; a link costs some 110 KiB of memory."""
     upstreams: dict[Name, UpstreamShape] = Field(min_length=1, max_length=64)
     models: dict[ModelText, ModelShape] = Field(min_length=1, max_length=1024)
     retries: RetryShape = RetryShape()
