@@ -38,7 +38,7 @@ def pack(
         }
         rows = [(name, sha256[:12]) for name, sha256 in content.wheels.items()]
         reads = ", ".join(map(str, content.schema_.reads))
-        size = f"{packed.size_bytes / 1e6:,.1f} MB"
+        size = f"{packed.size_bytes:,} bytes"
         lines = (
             f"{out}: {size}, writes state {content.schema_.writes}, reads {reads}",
             make_table(("wheel", "SHA-256"), rows),
