@@ -19,6 +19,7 @@ from edge.fleet.boot import Effective, FleetHome
 from edge.fleet.generations import Generations
 from edge.fleet.pointer import Pointer, PointerFile
 from edge.fleet.reporter import Reporter
+from edge.fleet.usage_journal import UsageJournal
 from edge.identity import identity_store
 from edge.life import Ground
 from edge.lives import Lives
@@ -122,6 +123,7 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
         state=applier.report,
         labels=config.fleet.labels,
         version=VERSION,
+        journal=UsageJournal(config.state / "fleet" / "usage.json"),
         head=ground.ledger.head,
     )
     rng = random.Random(secrets.randbits(64))  # noqa: S311 - spreads reports

@@ -22,7 +22,7 @@ from cloud.stores.rollouts import WAITING, waiting_row
 from cloud.stores.tables import device as enrolled
 from runtime.errors import NotFound
 from runtime.fleet.order import INSTALLED, SignedOrder
-from runtime.fleet.report import ENDED, Offer, Outcome, StateReport, SyncReport
+from runtime.fleet.report import ENDED, Offer, Outcome, StateReport, SyncReport, UsageBatch
 from runtime.ids import DeviceId
 
 __all__ = ["FleetStore", "order_number", "undo_number"]
@@ -188,14 +188,24 @@ def _keep_report(
         for one in report.models:
             models[one.model] = [one.health.value, one.decode_tokens_per_s]
         values["models"] = json.dumps(models)
+    usage = report.batch.usage if _is_new(report.batch, known) else ()
+    if known is None or (usage and report.batch.number):
+        values |= {"usage_series": report.batch.series, "usage_batch": report.batch.number}
     for name in _USAGE:
-        added = sum(getattr(one, name) for one in report.usage)
+        added = sum(getattr(one, name) for one in usage)
         if known is None or added:
             values[name] = added + (getattr(known, name) if known is not None else 0)
     if known is None:
         connection.execute(insert(devices).values(device=device, **values))
     else:
         connection.execute(_CHANGE, {"wanted": device, **values})
+
+
+def _is_new(batch: UsageBatch, known: Any) -> bool:
+    """Whether a batch was not added before: its answer may have been lost."""
+    if known is None or not batch.number or batch.series != known.usage_series:
+        return True
+    return batch.number > int(known.usage_batch)
 
 
 def _keep_outcome(

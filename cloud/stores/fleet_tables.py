@@ -91,8 +91,10 @@ fleet_device = Table(
     Column("failures", BigInteger, nullable=False),
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),
+    Column("usage_series", BigInteger, nullable=False, server_default="0"),
+    Column("usage_batch", BigInteger, nullable=False, server_default="0"),
 )
-"""What each device last told; usage is summed over all its reports."""
+"""What each device last told; usage is summed over its batches, each of which is added once."""
 
 fleet_member = Table(
     "fleet_member",

@@ -18,6 +18,8 @@ __all__ = ["FleetAgent"]
 _logger: Final = logging.getLogger("leeward.edge.fleet")
 _RETRY_S: Final = 5.0
 _LONGEST_RETRY_S: Final = 300.0
+_NOTE_S: Final = 10.0
+"""How often calls are written down: what a power cut may cost of their counts."""
 _BUSY_S: Final = 0.5
 """How often it is looked whether an order has come to an end, which is then told at once."""
 
@@ -47,36 +49,58 @@ class FleetAgent:
 
     async def run(self) -> None:
         """Report and carry out, for ever."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._report(), name="fleet-report")
-            group.create_task(self._applier.run(), name="fleet-orders")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._report(), name="fleet-report")
+                group.create_task(self._applier.run(), name="fleet-orders")
+        finally:
+            await self._note()
 
     async def _report(self) -> None:
         failures = 0
         while True:
             try:
-                answer = await self._sync(self._reporter.next())
-            except LeewardError as error:
+                answer = await self._sync(await self._reporter.next())
+                await self._reporter.answered(wants_complete=answer.wants_complete)
+            except (LeewardError, OSError) as error:
                 failures += 1
                 if failures == 1:
                     _logger.warning("sync_failed", extra={"error": type(error).__name__})
                 retry_s = min(_RETRY_S * 2 ** min(failures - 1, 10), _LONGEST_RETRY_S)
-                await asyncio.sleep(retry_s * self._jitter())
+                await self._rest(retry_s * self._jitter())
                 continue
             failures = 0
-            self._reporter.answered(wants_complete=answer.wants_complete)
             if answer.offer is not None:
                 self._applier.offer(Taken(answer.offer.order, answer.offer.state))
             await self._wait(answer.next_sync_s)
 
+    async def _rest(self, seconds: float) -> None:
+        """Wait while the gateway is away, and write down what is called meanwhile."""
+        left_s = seconds
+        while left_s > 0:
+            step_s = min(left_s, _NOTE_S)
+            await asyncio.sleep(step_s)
+            left_s -= step_s
+            await self._note()
+
+    async def _note(self) -> None:
+        try:
+            await self._reporter.note()
+        except OSError as error:
+            _logger.warning("usage_not_noted", extra={"error": type(error).__name__})
+
     async def _wait(self, seconds: float) -> None:
         """Wait until the next report is due, or until there is something to tell."""
         told = self._applier.pointer.outcome
-        left_s = seconds
+        left_s, noted_s = seconds, 0.0
         while left_s > 0:
             step_s = min(left_s, _BUSY_S)
             await asyncio.sleep(step_s)
             left_s -= step_s
+            noted_s += step_s
+            if noted_s >= _NOTE_S:
+                noted_s = 0.0
+                await self._note()
             outcome = self._applier.pointer.outcome
             if outcome is not told and outcome is not Outcome.TRYING:
                 return

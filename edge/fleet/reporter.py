@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from edge.engine.process import ModelState, ModelStatus
+from edge.fleet.usage_journal import UsageJournal
 from runtime.fleet.report import (
     ModelHealth,
     ModelReport,
@@ -30,6 +32,7 @@ class Reporter:
         state: How the device stands with its desired state.
         labels: Of the device's own configuration.
         version: Of this software.
+        journal: Keeps the calls that were not told yet.
         head: Returns the newest entry of the ledger, which the gateway is to have seen.
     """
 
@@ -40,25 +43,38 @@ class Reporter:
         state: Callable[[], StateReport],
         labels: Mapping[str, str],
         version: str,
+        journal: UsageJournal,
         head: Callable[[], Head | None] = lambda: None,
     ) -> None:
         self._models = models
         self._state = state
         self._labels = labels
         self._version = version
+        self._journal = journal
         self._head = head
         self._is_known = False
         self._told_models: dict[ModelName, ModelReport] = {}
-        self._told_usage: dict[ModelName, UsageReport] = {}
-        self._pending: tuple[dict[ModelName, ModelReport], dict[ModelName, UsageReport]] = ({}, {})
+        self._pending: dict[ModelName, ModelReport] = {}
 
-    def next(self) -> SyncReport:
-        """Return the next report; an earlier one that was not answered is in it."""
+    async def note(self) -> None:
+        """Write down what was called since the last time, for a report that may be far away.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        await asyncio.to_thread(self._journal.note, [_total(one) for one in self._models()])
+
+    async def next(self) -> SyncReport:
+        """Return the next report; an earlier one that was not answered is in it.
+
+        Raises:
+            OSError: What is to be told cannot be written down first.
+        """
         statuses = self._models()
         models = {status.name: _model(status) for status in statuses}
-        totals = {status.name: _total(status) for status in statuses}
-        self._pending = (models, totals)
-        usage = (_since(total, self._told_usage.get(name)) for name, total in totals.items())
+        self._pending = models
+        await asyncio.to_thread(self._journal.note, [_total(status) for status in statuses])
+        batch = await asyncio.to_thread(self._journal.next)
         return SyncReport(
             state=self._state(),
             is_complete=not self._is_known,
@@ -69,18 +85,21 @@ class Reporter:
                 for name, model in models.items()
                 if not self._is_known or _differs(model, self._told_models.get(name))
             ),
-            usage=tuple(one for one in usage if one.calls or one.prompt_tokens),
+            batch=batch,
             head=self._head(),
         )
 
-    def answered(self, *, wants_complete: bool) -> None:
-        """Note that the newest report has arrived, or that the gateway kept nothing of it."""
+    async def answered(self, *, wants_complete: bool) -> None:
+        """Note that the newest report has arrived, or that the gateway kept nothing of it.
+
+        Raises:
+            OSError: That cannot be written down.
+        """
         self._is_known = not wants_complete
         if wants_complete:
             return
-        models, totals = self._pending
-        self._told_usage.update(totals)
-        for name, model in models.items():
+        await asyncio.to_thread(self._journal.answered)
+        for name, model in self._pending.items():
             if _differs(model, self._told_models.get(name)):
                 self._told_models[name] = model
 
@@ -116,16 +135,4 @@ def _total(status: ModelStatus) -> UsageReport:
         failures=traffic.failed,
         prompt_tokens=traffic.prompt_tokens,
         completion_tokens=traffic.completion_tokens,
-    )
-
-
-def _since(total: UsageReport, told: UsageReport | None) -> UsageReport:
-    if told is None:
-        return total
-    return UsageReport(
-        total.model,
-        calls=max(total.calls - told.calls, 0),
-        failures=max(total.failures - told.failures, 0),
-        prompt_tokens=max(total.prompt_tokens - told.prompt_tokens, 0),
-        completion_tokens=max(total.completion_tokens - told.completion_tokens, 0),
     )

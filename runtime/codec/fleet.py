@@ -22,6 +22,7 @@ from runtime.fleet.report import (
     StateReport,
     SyncAnswer,
     SyncReport,
+    UsageBatch,
     UsageReport,
 )
 from runtime.fleet.state import MAX_STATE_BYTES
@@ -80,10 +81,12 @@ def encode_sync_request(report: SyncReport) -> pb.SyncRequest:
                 prompt_tokens=one.prompt_tokens,
                 completion_tokens=one.completion_tokens,
             )
-            for one in report.usage
+            for one in report.batch.usage
         ],
         is_complete=report.is_complete,
         labels=dict(report.labels),
+        usage_batch=report.batch.number,
+        usage_series=report.batch.series,
         ledger_head=None if report.head is None else encode_ledger_head(report.head),
     )
 
@@ -106,7 +109,11 @@ def decode_sync_request(message: pb.SyncRequest) -> SyncReport:
             for name, value in sorted(message.labels.items())
         },
         models=tuple(_decode_model(one) for one in message.models),
-        usage=tuple(_decode_usage(one) for one in message.usage),
+        batch=UsageBatch(
+            series=bounds.whole(message.usage_series, "usage_series"),
+            number=bounds.whole(message.usage_batch, "usage_batch"),
+            usage=tuple(_decode_usage(one) for one in message.usage),
+        ),
         head=decode_ledger_head(message.ledger_head, "ledger_head")
         if message.HasField("ledger_head")
         else None,

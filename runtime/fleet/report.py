@@ -20,6 +20,7 @@ __all__ = [
     "StateReport",
     "SyncAnswer",
     "SyncReport",
+    "UsageBatch",
     "UsageReport",
 ]
 
@@ -91,6 +92,17 @@ class UsageReport:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageBatch:
+    """Usage that is told until it is answered, and added once."""
+
+    series: int = 0
+    """Whose numbers these are; another series is another count. 0 where nothing is numbered."""
+    number: int = 0
+    """Grows with each batch of a series; 0 for an empty one."""
+    usage: tuple[UsageReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SyncReport:
     """One report; what is left out of an incomplete one is as it was."""
 
@@ -99,7 +111,7 @@ class SyncReport:
     software_version: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     models: tuple[ModelReport, ...] = ()
-    usage: tuple[UsageReport, ...] = ()
+    batch: UsageBatch = UsageBatch()
     head: Head | None = None
     """The newest entry of the device's ledger, which the gateway countersigns and keeps."""
 

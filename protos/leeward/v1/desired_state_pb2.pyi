@@ -113,10 +113,18 @@ class SyncRequest(_message.Message):
     LEDGER_HEAD_FIELD_NUMBER: _builtins.int
     IS_COMPLETE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    USAGE_BATCH_FIELD_NUMBER: _builtins.int
+    USAGE_SERIES_FIELD_NUMBER: _builtins.int
     software_version: _builtins.str
     """Version of the software that runs, as `leeward version` prints it; empty when unchanged."""
     is_complete: _builtins.bool
     """Whether version, labels and models are told in full; otherwise what is left out is unchanged."""
+    usage_batch: _builtins.int
+    """Number of that batch in its series; the gateway adds a number once. 0 for an empty batch, and
+    for software that numbers nothing: then it is always added.
+    """
+    usage_series: _builtins.int
+    """Drawn when the device began to count; numbers of another series say nothing about this one's."""
     @_builtins.property
     def state(self) -> Global___StateReport:
         """The state that runs, and the newest order."""
@@ -127,7 +135,7 @@ class SyncRequest(_message.Message):
 
     @_builtins.property
     def usage(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageReport]:
-        """Calls since the last report that was answered."""
+        """Calls since the last report that was answered: one batch, the same until it is answered."""
 
     @_builtins.property
     def ledger_head(self) -> _ledger_pb2.LedgerHead:
@@ -147,10 +155,12 @@ class SyncRequest(_message.Message):
         ledger_head: _ledger_pb2.LedgerHead | None = ...,
         is_complete: _builtins.bool = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        usage_batch: _builtins.int = ...,
+        usage_series: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_complete", b"is_complete", "labels", b"labels", "ledger_head", b"ledger_head", "models", b"models", "software_version", b"software_version", "state", b"state", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_complete", b"is_complete", "labels", b"labels", "ledger_head", b"ledger_head", "models", b"models", "software_version", b"software_version", "state", b"state", "usage", b"usage", "usage_batch", b"usage_batch", "usage_series", b"usage_series"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

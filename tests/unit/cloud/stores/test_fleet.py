@@ -18,7 +18,7 @@ from cloud.stores.fleet_devices import FleetStore
 from cloud.stores.rollouts import RolloutStore
 from runtime.errors import NotFound, RequestInvalid, StateInvalid
 from runtime.fleet.order import INSTALLED, verify_order
-from runtime.fleet.report import Offer, Outcome, StateReport, SyncReport, UsageReport
+from runtime.fleet.report import Offer, Outcome, StateReport, SyncReport, UsageBatch, UsageReport
 from runtime.fleet.state import pack_state
 from runtime.ids import DeviceId, ModelName
 
@@ -253,15 +253,26 @@ async def test_a_later_rollout_overtakes_what_was_not_taken(fleet: Fleet) -> Non
     assert {order.outcome for order in await fleet.rollouts.orders(first)} == {"superseded"}
 
 
-async def test_usage_is_added_up_and_never_counted_twice(fleet: Fleet) -> None:
+async def test_a_batch_of_usage_is_added_once_however_often_it_comes(fleet: Fleet) -> None:
     used = UsageReport(ModelName("slm"), 3, 1, 30, 12)
-    for _ in range(2):
-        report = SyncReport(StateReport(), is_complete=False, usage=(used,))
+    for series, number in [(7, 1), (7, 1), (7, 2), (7, 1), (7, 2), (9, 1), (9, 1), (0, 0), (0, 0)]:
+        batch = UsageBatch(series, number, (used,))
+        report = SyncReport(StateReport(), is_complete=False, batch=batch)
         await fleet.devices.sync(DeviceId(NAMES[0]), report, NOON)
 
+    # Two of one series, one of another, and two of a device that numbers nothing.
     standing = (await fleet.devices.standings())[0]
-    assert (standing.calls, standing.failures) == (6, 2)
-    assert (standing.prompt_tokens, standing.completion_tokens) == (60, 24)
+    assert (standing.calls, standing.failures) == (5 * 3, 5 * 1)
+    assert (standing.prompt_tokens, standing.completion_tokens) == (5 * 30, 5 * 12)
+
+
+async def test_a_report_without_usage_leaves_the_number_of_the_last_batch(fleet: Fleet) -> None:
+    used = UsageReport(ModelName("slm"), 3, 1, 30, 12)
+    for batch in (UsageBatch(7, 1, (used,)), UsageBatch(7, 0), UsageBatch(7, 1, (used,))):
+        report = SyncReport(StateReport(), is_complete=False, batch=batch)
+        await fleet.devices.sync(DeviceId(NAMES[0]), report, NOON)
+
+    assert (await fleet.devices.standings())[0].calls == 3
 
 
 async def test_a_revision_is_one_state_for_ever(fleet: Fleet) -> None:
