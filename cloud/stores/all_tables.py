@@ -1,6 +1,6 @@
 """Every table of every room, for whoever compares the code with the database."""
 
-from cloud.stores import money_tables
+from cloud.stores import fleet_tables, money_tables
 from cloud.stores.tables import metadata
 
-__all__ = ["metadata", "money_tables"]
+__all__ = ["fleet_tables", "metadata", "money_tables"]
