@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +33,7 @@ from runtime.fleet.order import Order, sign_order
 from runtime.fleet.report import Outcome
 from runtime.fleet.state import CheckShape, ModelShape, ReleaseShape, Target, pack_state, state_hash
 from runtime.ids import DeviceId
+from runtime.testing.dying import die_at
 
 FILES = {
     "edge.yaml": """\
@@ -174,24 +174,6 @@ def start_on_trial(root: Path) -> None:
     start_with(home_in(root))
 
 
-def die_at(point: int) -> None:
-    """Have this process killed before its step of that number; 0 counts and kills nobody."""
-    done = 0
-
-    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal done
-            done += 1
-            if done == point:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return step(*arguments, **options)
-
-        return call
-
-    for name in STEPS:
-        setattr(os, name, counted(getattr(os, name)))
-
-
 def forked(work: Callable[[], None]) -> int:
     """Do ``work`` in a child; return how that ended, as ``waitpid`` says."""
     child = os.fork()
@@ -236,7 +218,7 @@ def points(
         shutil.copytree(prepared, copy)
 
         def killed(point: int = point, copy: Path = copy) -> None:
-            die_at(point)
+            die_at(point, STEPS)
             work(copy)
 
         status = forked(killed)

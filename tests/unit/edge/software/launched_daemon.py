@@ -10,16 +10,18 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from edge.software.launched import Launched
 from edge.software.launcher import Launcher, Patience
 from edge.software.manager import Manager
 from edge.software.pointer import SoftwarePointerFile
 from runtime.clock import SystemClock
+from runtime.testing.dying import die_at
+
+STEPS = ("open", "fsync", "replace")
+"""What changes a pointer."""
 
 
 def launch(root: Path, point: int) -> int:
@@ -27,7 +29,7 @@ def launch(root: Path, point: int) -> int:
     settings = json.loads((root / "behaviours.json").read_text())
     # The releases here have an interpreter, and nothing else of their own.
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    die_at(point)
+    die_at(point, STEPS)
     with Manager(environ, silence_s=settings.get("silence_s", 30.0)) as manager:
         return Launcher(
             root / "software",
@@ -40,24 +42,6 @@ def launch(root: Path, point: int) -> int:
             patience=Patience(ready_s=settings.get("ready_s", 60.0), stop_s=5.0),
             clock=SystemClock(),
         ).run()
-
-
-def die_at(point: int) -> None:
-    """Have this process killed before its change of the disk of that number; 0 kills nobody."""
-    done = 0
-
-    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal done
-            done += 1
-            if done == point:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return step(*arguments, **options)
-
-        return call
-
-    for name in ("open", "fsync", "replace"):
-        setattr(os, name, counted(getattr(os, name)))
 
 
 def serve(root: Path) -> int:
