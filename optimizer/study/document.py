@@ -21,8 +21,8 @@ from optimizer.replay.sensitive_table import with_sensitive
 from optimizer.replay.space_document import HashClass
 from optimizer.replay.table_file import TableUnusable, read_table
 from optimizer.search.model import Constraint, Measure
-from optimizer.search.registry import ABLATIONS
-from optimizer.study.agent_choice import agent_problems, llm_choice, searched_part
+from optimizer.search.registry import ABLATIONS, SEARCHERS
+from optimizer.study.agent_choice import ADVISED, agent_problems, llm_choice, searched_part
 from optimizer.study.model import (
     Caps,
     LiveSource,
@@ -116,6 +116,10 @@ def _part_problems(shape: StudyShape) -> Iterator[Problem]:
     if shape.trials % shape.batch:
         reason = f"must be a multiple of batch, which is {shape.batch}"
         yield Problem(("trials",), reason)
+    if (name := shape.searcher.name) not in SEARCHERS and name not in ADVISED:
+        hint = did_you_mean(name, (*ADVISED, *SEARCHERS))
+        reason = f"is no searcher{hint or '; `leeward optimizer searchers` lists them'}"
+        yield Problem(("searcher", "name"), reason)
     yield from agent_problems(shape.searcher)
     live, replay = shape.evaluation.live, shape.evaluation.replay
     if shape.constraints.flops is not None and shape.constraints.flops_units is not None:

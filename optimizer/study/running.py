@@ -269,11 +269,14 @@ def foreign_outcomes(study: Study) -> dict[Pair, Answered]:
     """Return what the study that this one starts warm from has paid for.
 
     Raises:
-        StudyInvalid: That study asked other questions or built other graphs.
+        StudyInvalid: There is no such study, or it asked other questions or built other graphs.
     """
     if study.warm_start is None:
         return {}
     path = study.warm_start / JOURNAL_FILE
+    if not path.is_file():
+        reason = "is not there; name the directory of a study that was run"
+        raise StudyInvalid(reason, file=str(path), field="warm_start")
     events = read_journal(path)
     header = events[0] if events else None
     if getattr(header, "outcomes", None) != study.outcomes_hash:

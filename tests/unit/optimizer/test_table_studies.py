@@ -148,6 +148,16 @@ def test_a_warm_start_takes_over_outcomes_whatever_the_seed_and_the_caps(
     assert warm["front"] == whole["front"]
 
 
+def test_a_warm_start_from_a_study_that_was_never_run_is_refused(
+    study: Path, tmp_path: Path, table_file: Path
+) -> None:
+    write(tmp_path, table_file, warm_start="nowhere")
+
+    data = as_json("run", str(study), "--dir", str(tmp_path / "second"), exit_code=17)
+
+    assert "name the directory of a study that was run" in data["error"]["reason"]
+
+
 def test_a_warm_start_from_another_record_is_refused(
     study: Path, tmp_path: Path, table_file: Path
 ) -> None:

@@ -142,6 +142,10 @@ def test_the_search_can_be_given_a_part_of_the_tasks(tmp_path: Path) -> None:
     [
         ({"trails": 9}, r"study\.yaml:\d+: trails: is not a known key; did you mean .trials."),
         ({"trials": 0}, "trials: must be at least 1"),
+        (
+            {"searcher": {"name": "agent_reinforc"}},
+            r"study\.yaml:\d+: searcher\.name: is no searcher; did you mean .agent_reinforce.",
+        ),
         ({"trials": 5, "batch": 2}, "trials: must be a multiple of batch"),
         (
             {"graphs": {"models": ["small", "large"], "patterns": ["splitt"]}},
