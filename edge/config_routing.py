@@ -22,7 +22,7 @@ class LearnShape(Shape):
     most_shift: float = Field(default=0.2, gt=0, le=0.5)
     """By how much verdicts move a chance at most."""
     window: int = Field(default=1_000, ge=20, le=100_000)
-    """So many of the newest verdicts count for each graph."""
+    """So many of the newest verdicts count, of all graphs together."""
 
 
 class RoutingShape(Shape):

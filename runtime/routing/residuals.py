@@ -11,7 +11,7 @@ Knows chances and verdicts, no text and nothing made from one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,7 +38,9 @@ class ResidualsOptions:
     most_shift: float = 0.2
     """By how much a chance may be moved at most, up or down."""
     window: int = 1_000
-    """So many of the newest verdicts count for each graph."""
+    """So many of the newest verdicts count, of all graphs together: what is known of a graph that
+    is asked no more is forgotten, so that it is tried again (sliding-window UCB, Garivier and
+    Moulines, 2011)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,24 @@ class Standing:
     """By how much a usual chance of the graph is moved, without the bonus."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    graph: str
+    context: _Floats
+    foreseen: float
+    is_right: bool
+
+
 @dataclass(slots=True)
 class _Graph:
     squares: _Floats = field(default_factory=lambda: _STRENGTH * np.eye(_SIZE))
     sides: _Floats = field(default_factory=lambda: np.zeros(_SIZE))
-    seen: deque[tuple[_Floats, float, bool]] = field(default_factory=deque)
-    """Contexts, what was foreseen, and verdicts, the oldest first."""
 
-    def count(self, context: _Floats, foreseen: float, *, is_right: bool, times: int) -> None:
+    def count(self, verdict: _Verdict, *, times: int) -> None:
+        context = verdict.context
+        missed = float(verdict.is_right) - verdict.foreseen
         self.squares = self.squares + times * np.outer(context, context)
-        self.sides = self.sides + times * (float(is_right) - foreseen) * context
+        self.sides = self.sides + times * missed * context
 
 
 class Residuals:
@@ -71,6 +81,8 @@ class Residuals:
     def __init__(self, options: ResidualsOptions) -> None:
         self._options = options
         self._graphs: dict[str, _Graph] = {}
+        self._counted: deque[_Verdict] = deque()
+        """The oldest first."""
 
     def learn(self, graph: str, chances: Mapping[str, float], *, is_right: bool) -> None:
         """Count one verdict.
@@ -80,13 +92,12 @@ class Residuals:
             chances: What the fitted router had said of each that it chose among.
             is_right: The verdict.
         """
-        known = self._graphs.setdefault(graph, _Graph())
-        context, foreseen = _context(graph, chances), chances[graph]
-        known.count(context, foreseen, is_right=is_right, times=1)
-        known.seen.append((context, foreseen, is_right))
-        while len(known.seen) > self._options.window:
-            oldest, was_foreseen, was_right = known.seen.popleft()
-            known.count(oldest, was_foreseen, is_right=was_right, times=-1)
+        verdict = _Verdict(graph, _context(graph, chances), chances[graph], is_right)
+        self._graphs.setdefault(graph, _Graph()).count(verdict, times=1)
+        self._counted.append(verdict)
+        while len(self._counted) > self._options.window:
+            oldest = self._counted.popleft()
+            self._graphs[oldest.graph].count(oldest, times=-1)
 
     def adjusted(self, chances: Mapping[str, float]) -> dict[str, float]:
         """Return the chances, each moved by what was learned of its graph."""
@@ -98,14 +109,17 @@ class Residuals:
     def standing(self) -> dict[str, Standing]:
         """Return what is known of each graph."""
         return {
-            graph: Standing(
-                len(known.seen),
-                sum(is_right for _, _, is_right in known.seen),
-                sum(foreseen for _, foreseen, _ in known.seen),
-                self._bounded(float(np.linalg.solve(known.squares, known.sides)[0])),
-            )
+            graph: self._standing(known, [one for one in self._counted if one.graph == graph])
             for graph, known in sorted(self._graphs.items())
         }
+
+    def _standing(self, known: _Graph, verdicts: Sequence[_Verdict]) -> Standing:
+        return Standing(
+            len(verdicts),
+            sum(one.is_right for one in verdicts),
+            sum(one.foreseen for one in verdicts),
+            self._bounded(float(np.linalg.solve(known.squares, known.sides)[0])),
+        )
 
     def _shift(self, graph: str, chances: Mapping[str, float]) -> float:
         known = self._graphs.get(graph) or _Graph()

@@ -54,6 +54,16 @@ def test_only_the_newest_verdicts_count() -> None:
     assert forgotten == pytest.approx(never_known)
 
 
+def test_what_is_known_of_a_graph_that_is_asked_no_more_is_forgotten() -> None:
+    residuals = learned(ResidualsOptions(explore=0.0, window=30), "near", [False] * 30)
+
+    for _ in range(30):
+        residuals.learn("far", CHANCES, is_right=True)
+
+    assert residuals.adjusted(CHANCES)["near"] == pytest.approx(CHANCES["near"])
+    assert residuals.standing()["near"].verdicts == 0
+
+
 @given(verdicts, chance, chance, st.floats(0.01, 0.5), st.floats(0.0, 2.0))
 def test_no_verdicts_move_a_chance_further_than_allowed(
     given_verdicts, near: float, far: float, most: float, explore: float
