@@ -40,6 +40,9 @@ echo "installing leeward $version ($role) into $target"
 [ -x "$target/bin/python" ] || python3 -m venv "$target" || fail "no environment can be made at $target"
 "$target/bin/pip" --isolated install --quiet --disable-pip-version-check --no-index --find-links "$wheels" \
     "leeward[$role]==$version" || fail "not everything that leeward[$role] needs is in $wheels"
+if [ "$role" = edge ] && ! "$target/bin/python" -c 'import llama_cpp' 2>/dev/null; then
+    fail "llama.cpp cannot be loaded; install libgomp1, or wheels for this processor; $link is unchanged"
+fi
 "$target/bin/leeward" version >/dev/null || fail "the new version does not start; $link is unchanged"
 
 install -D -m 0644 "$here/systemd/leeward.sysusers.conf" /usr/lib/sysusers.d/leeward.conf
