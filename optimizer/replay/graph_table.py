@@ -152,7 +152,7 @@ class GraphTable:
         """Calls that left the edge."""
         return self._sum(self.call_is_cloud.astype(np.float64)).astype(np.int64)
 
-    @property
+    @cached_property
     def exposed(self) -> Bools:
         """Whether anything left the edge."""
         return self.passages > 0
