@@ -3,12 +3,13 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import httpx2
 import pytest
 import pytest_asyncio
 
+from runtime.codec.queued import QueuedAnswer
 from runtime.errors import LeewardError, RequestQueued
 from runtime.testing.local_roles import leeward
 from runtime.testing.queueing_house import QueueingHouse, running_queueing_house
@@ -73,6 +74,55 @@ async def test_a_request_survives_cut_and_kill_and_is_answered_and_charged_once(
             (again.receipt.request_id,),
         ).fetchone()
     assert charged == (1,)
+
+
+async def test_what_a_device_queued_offline_cannot_pass_its_budget(house: QueueingHouse) -> None:
+    keys = [f"dear-{number}" for number in range(6)]
+    cap_usd = 3.0  # room for the worst case of one call, and for what some of them really cost
+    said, usual = "word " * 400, house.provider.script
+    house.provider.script = Script(pieces=(said,), usage=(7, 400))
+    before = spent_usd(house)
+    await budget(house, before + cap_usd)
+    await house.link.cut()
+    for key in keys:
+        await away(house, key)
+    house.link.mend()
+
+    waiting = await settled(house, keys)
+
+    assert 0 < len(waiting) < len(keys)
+    assert {found.run.error for found in waiting} == {"BudgetExhausted"}
+    assert spent_usd(house) - before <= cap_usd
+
+    await budget(house, before + 100)
+    assert {await answered(house, key) for key in keys} == {said}
+    house.provider.script = usual
+
+
+async def settled(house: QueueingHouse, keys: Sequence[str]) -> list[QueuedAnswer]:
+    """Wait until each is answered or has heard why not; return those that wait."""
+    async with asyncio.timeout(90):
+        while True:
+            found = [await house.queued(key) for key in keys]
+            waiting = [one for one in found if one.answer is None]
+            if all(one.run.error not in {"", "CloudAway"} for one in waiting):
+                return waiting
+            await asyncio.sleep(0.2)
+
+
+async def budget(house: QueueingHouse, usd: float) -> None:
+    words = ("set", "all", "--usd", f"{usd:.6f}", "--period", "total")
+    ran = await leeward(
+        "cloud", "budget", *words, "--config", str(house.layout.cloud_config),
+        environment=dict(os.environ), timeout_s=100,
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.stderr
+
+
+def spent_usd(house: QueueingHouse) -> float:
+    with sqlite3.connect(house.layout.root / "gateway-state" / "gateway.sqlite") as books:
+        (micros,) = books.execute("SELECT SUM(cost_micros) FROM usage_record").fetchone()
+    return float(micros or 0) / 1e6
 
 
 async def test_http_callers_are_told_the_key_not_to_come_again_and_where_the_answer_is(
