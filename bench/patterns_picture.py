@@ -15,7 +15,8 @@ __all__ = ["accuracy_by_cost"]
 
 _FRAME: Final = Frame(width=760, height=420, left=60, right=30)
 _STYLE: Final = (
-    "<style>text{font:12px sans-serif;fill:#444}.name{font-weight:bold}.grid{stroke:#e4e4e4}"
+    "<style>text{font:12px sans-serif;fill:#444;paint-order:stroke;stroke:#fff;stroke-width:3px}"
+    ".name{font-weight:bold}.grid{stroke:#e4e4e4}"
     ".axis{stroke:#444}.cloud{stroke:#b33;stroke-dasharray:4 4}.half{fill:#2e8b57;opacity:.08}"
     ".bar{stroke:#9bb}.dot{fill:#2266aa}.base{fill:#b33}</style>"
 )
