@@ -38,7 +38,9 @@ ALLOWED = {
     ("edge/life.py", "runtime.rpc.inference_client"): "wired to the gate, over the link's channel",
     ("edge/engine/spawn.py", "open_connection"): "one end of a socketpair to the engine's child",
     ("edge/http/access.py", "ssl"): "the front's own certificate: for callers who dial in",
+    ("edge/feedback/store.py", "connect"): "SQLite",
     ("edge/privacy/sealed.py", "connect"): "SQLite",
+    ("edge/software/manager.py", "connect"): "the service manager's datagram socket on this device",
 }
 
 
