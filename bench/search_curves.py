@@ -24,7 +24,10 @@ _MOST_PP: Final = 8.0
 """Regrets above are drawn at the upper edge: nobody would deploy such a graph."""
 _FRAME: Final = Frame(width=760, height=380, right=190)
 _COLOURS: Final = ("#b5651d", "#3b7dd8", "#2e8b57", "#8e44ad", "#7f8c8d", "#c0392b", "#b59f00")
+_DASHES: Final = ("none", "7 3", "2 3")
+"""For the first methods of a colour, the second, and so on."""
 _OURS: Final = "#111111"
+_PART: Final = f"{AGENT_REINFORCE}_without_"
 _STYLE: Final = (
     "<style>text{font:12px sans-serif;fill:#444}.name{font-weight:bold}"
     ".grid{stroke:#ddd}.axis{stroke:#444}path{fill:none}</style>"
@@ -49,6 +52,7 @@ def anytime_curves(cells: Sequence[Cell]) -> str:
     methods = sorted(cells[0].runs, key=lambda one: (to_within(cells, one, "A")[0], one))
     others = [one for one in methods if one != AGENT_REINFORCE]
     colours = {one: _COLOURS[place % len(_COLOURS)] for place, one in enumerate(others)}
+    dashes = {one: _DASHES[place // len(_COLOURS) % 3] for place, one in enumerate(others)}
     for place, method in enumerate(methods):
         colour = colours.get(method, _OURS)
         points = [
@@ -56,11 +60,17 @@ def anytime_curves(cells: Sequence[Cell]) -> str:
             for spent in np.geomspace(_FIRST, evaluations, _STEPS)
         ]
         width = 3 if method == AGENT_REINFORCE else 1.5
-        marks.append(f'<path d="M{"L".join(points)}" stroke="{colour}" stroke-width="{width}"/>')
-        at = _FRAME.top + 14 + 18 * place
-        marks.append(
-            f'<text x="{x.end + 12:.0f}" y="{at}" style="fill:{colour}">{escape(method)}</text>'
+        look = (
+            f'stroke="{colour}" stroke-width="{width}" '
+            f'stroke-dasharray="{dashes.get(method, "none")}"'
         )
+        at, left = _FRAME.top + 14 + 18 * place, x.end + 10
+        label = escape(method.replace(_PART, "without ", 1))
+        marks += [
+            f'<path d="M{"L".join(points)}" {look}/>',
+            f'<path d="M{left:.0f} {at - 4}h18" {look}/>',
+            f'<text x="{left + 24:.0f}" y="{at}" style="fill:{colour}">{label}</text>',
+        ]
     name = cells[0].setting.space_name
     drawn = figure(_FRAME, marks, title=f"Mean regret by executions on {name}")
     # Shown by itself, a picture has no page that says what it is and how it looks.
