@@ -24,7 +24,7 @@ from edge.fleet.boot import (
     wanted_of,
 )
 from edge.fleet.generations import Taken
-from edge.fleet.intake import Accepted, check_order, read_taken, require_forward
+from edge.fleet.intake import Accepted, check_order, require_forward
 from edge.fleet.pointer import AS_INSTALLED, Generation, Pointer
 from edge.models.room import Room
 from edge.software.software import release_of
@@ -32,7 +32,7 @@ from runtime.clock import Clock
 from runtime.errors import Cancelled, LeewardError, StateUnhealthy
 from runtime.fleet.order import INSTALLED, verify_order
 from runtime.fleet.report import Outcome, StateReport
-from runtime.fleet.state import CheckShape, HealthShape, ModelShape, ReleaseShape, Wanted
+from runtime.fleet.state import CheckShape, ModelShape, ReleaseShape, Wanted
 
 __all__ = ["Applier", "Calls", "Pulling", "Stage"]
 
@@ -185,10 +185,7 @@ class Applier:
     async def _carry_out(self, number: int) -> None:
         home = self._home
         try:
-            taken = await asyncio.to_thread(home.generations.taken, number)
-            accepted = await asyncio.to_thread(
-                read_taken, taken, signers=home.signers, target=home.target
-            )
+            accepted = await asyncio.to_thread(home.accepted, number)
             require_forward(accepted, self._pointer.current)
             release = release_of(accepted.wanted)
             if accepted.wanted is not None:
@@ -240,14 +237,13 @@ class Applier:
 
     async def _exchange(self, accepted: Accepted) -> None:
         """Have the launcher start the release that a state names, which tries the state."""
-        health = accepted.state.health if accepted.state else HealthShape()
         # In this order: a daemon that is killed in between does the second step when it starts.
         await self._save(self._pointer.try_out(accepted.generation))
         await asyncio.to_thread(
             self._home.software.try_out,
             release_of(accepted.wanted),
             order=accepted.order.number,
-            probation_s=health.probation_s,
+            probation_s=accepted.health.probation_s,
         )
         _logger.info("software_exchanged", extra={"count": accepted.order.number})
         await self._end()

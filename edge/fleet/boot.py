@@ -62,6 +62,15 @@ class FleetHome:
     software: Software = field(default_factory=FixedSoftware)
     """Which release of the daemon runs."""
 
+    def accepted(self, order: int) -> Accepted:
+        """Return what an order that was taken asks for, checked again.
+
+        Raises:
+            LeewardError: It is not what an operator has signed.
+        """
+        taken = self.generations.taken(order)
+        return read_taken(taken, signers=self.signers, target=self.target)
+
 
 @dataclass(frozen=True, slots=True)
 class Effective:
@@ -76,8 +85,7 @@ class Effective:
     @property
     def health(self) -> HealthShape:
         """When the state is kept."""
-        state = self.accepted.state if self.accepted else None
-        return state.health if state else HealthShape()
+        return self.accepted.health if self.accepted else HealthShape()
 
 
 def stored_name(sha256: str) -> str:
@@ -125,10 +133,7 @@ def wanted_of(home: FleetHome, generation: Generation) -> Wanted | None:
     Raises:
         LeewardError: It is not what an operator has signed.
     """
-    if generation == AS_INSTALLED:
-        return None
-    taken = home.generations.taken(generation.order)
-    return read_taken(taken, signers=home.signers, target=home.target).wanted
+    return None if generation == AS_INSTALLED else home.accepted(generation.order).wanted
 
 
 def _as_launched(home: FleetHome, pointer: Pointer) -> Pointer:
@@ -154,7 +159,8 @@ def _leads_elsewhere(home: FleetHome, pointer: Pointer) -> bool:
         raise SoftwareInvalid("was not started by `leeward-edge-launch`", file="software")
     if pointer.is_trial:
         # What has taken the state was killed before it could tell the launcher.
-        software.try_out(release, order=pointer.current.order)
+        health = home.accepted(pointer.current.order).health
+        software.try_out(release, order=pointer.current.order, probation_s=health.probation_s)
     elif software.is_hopeless(release):
         _logger.error("software_differs", extra={"version": release.version if release else ""})
         return False
@@ -172,8 +178,7 @@ def effective(home: FleetHome, generation: Generation, *, allows_older: bool) ->
     if generation == AS_INSTALLED:
         config = home.load({})
         return Effective(config, load_documents(config), generation)
-    taken = home.generations.taken(generation.order)
-    accepted = read_taken(taken, signers=home.signers, target=home.target)
+    accepted = home.accepted(generation.order)
     if accepted.wanted is None:
         config = home.load({})
     else:

@@ -11,7 +11,15 @@ from edge.fleet.generations import Taken
 from edge.fleet.pointer import Generation, Pointer
 from runtime.errors import SignatureInvalid, StateInvalid
 from runtime.fleet.order import INSTALLED, Order, require_for, verify_order
-from runtime.fleet.state import FleetState, Target, Wanted, parse_state, resolve, state_hash
+from runtime.fleet.state import (
+    FleetState,
+    HealthShape,
+    Target,
+    Wanted,
+    parse_state,
+    resolve,
+    state_hash,
+)
 
 __all__ = ["Accepted", "check_order", "read_taken", "require_forward"]
 
@@ -31,6 +39,11 @@ class Accepted:
         if self.state is None:
             return Generation(self.order.number)
         return Generation(self.order.number, self.order.state, self.state.name, self.state.revision)
+
+    @property
+    def health(self) -> HealthShape:
+        """When the state is kept."""
+        return self.state.health if self.state else HealthShape()
 
 
 def check_order(order: Order, pointer: Pointer, *, target: Target) -> None:

@@ -51,10 +51,8 @@ class Software(Protocol):
         """
         ...
 
-    def try_out(
-        self, release: ReleaseShape | None, *, order: int, probation_s: float = 30.0
-    ) -> None:
-        """Have a release run next, on trial."""
+    def try_out(self, release: ReleaseShape | None, *, order: int, probation_s: float) -> None:
+        """Have a release run next, on trial, for a state that is watched so long."""
         ...
 
     def leave_for(self, release: ReleaseShape | None, *, failure: str) -> None:
@@ -109,9 +107,7 @@ class FixedSoftware:
         reason = "cannot be changed: start the daemon with `leeward-edge-launch`"
         raise SoftwareInvalid(reason, file="software")
 
-    def try_out(
-        self, release: ReleaseShape | None, *, order: int, probation_s: float = 30.0
-    ) -> None:
+    def try_out(self, release: ReleaseShape | None, *, order: int, probation_s: float) -> None:
         """Do nothing: no release gets this far."""
 
     def leave_for(self, release: ReleaseShape | None, *, failure: str) -> None:
@@ -184,9 +180,7 @@ class SwitchedSoftware:
         await fetch(self._releases, release, self._releases.bundle(release.sha256))
         await self._releases.admit(release)
 
-    def try_out(
-        self, release: ReleaseShape | None, *, order: int, probation_s: float = 30.0
-    ) -> None:
+    def try_out(self, release: ReleaseShape | None, *, order: int, probation_s: float) -> None:
         """Have a release run next, on trial.
 
         Raises:

@@ -29,7 +29,7 @@ async def _nothing(room: Room, release: ReleaseShape, target: Path) -> None:
 
 
 def test_a_kept_release_is_no_longer_on_trial_and_only_by_itself(tmp_path: Path) -> None:
-    software(tmp_path, None).try_out(FIRST, order=2)
+    software(tmp_path, None).try_out(FIRST, order=2, probation_s=30.0)
 
     software(tmp_path, SECOND).keep()
     assert SoftwarePointerFile(tmp_path).load().is_trial
@@ -38,7 +38,7 @@ def test_a_kept_release_is_no_longer_on_trial_and_only_by_itself(tmp_path: Path)
 
 
 def test_a_release_that_was_left_is_tried_again_only_by_a_new_order(tmp_path: Path) -> None:
-    software(tmp_path, FIRST).try_out(SECOND, order=4)
+    software(tmp_path, FIRST).try_out(SECOND, order=4, probation_s=30.0)
     file = SoftwarePointerFile(tmp_path)
     file.save(file.load().back("SoftwareCrashed", at="2026-11-29T18:00:00+00:00"))
     here = software(tmp_path, FIRST)
@@ -50,14 +50,14 @@ def test_a_release_that_was_left_is_tried_again_only_by_a_new_order(tmp_path: Pa
         "",
     )
 
-    here.try_out(SECOND, order=6)
+    here.try_out(SECOND, order=6, probation_s=30.0)
     software(tmp_path, SECOND).keep()
     assert not here.is_hopeless(SECOND)
     assert file.load().failure == ""
 
 
 def test_what_was_good_before_runs_next_without_a_trial(tmp_path: Path) -> None:
-    software(tmp_path, FIRST).try_out(SECOND, order=4)
+    software(tmp_path, FIRST).try_out(SECOND, order=4, probation_s=30.0)
     software(tmp_path, SECOND).leave_for(FIRST, failure="StateUnhealthy")
 
     pointer = SoftwarePointerFile(tmp_path).load()
