@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from edge.egress.fetch import Fetcher, Progress, RemoteFile, opened_client
-from edge.egress.pull import Recorder, counted
-from edge.models.incoming import Incoming, Part
+from edge.egress.pull import Recorder, copy_file, counted
+from edge.models.incoming import Incoming
 from edge.models.room import Room
 from edge.models.source import FileSource, UrlSource, parse_source
-from runtime.errors import NotFound, SoftwareInvalid
+from runtime.errors import SoftwareInvalid
 from runtime.fleet.state import ReleaseShape
 
 __all__ = ["BundleRequest", "pull_bundle"]
-
-_CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +65,6 @@ def pull_bundle(
 
 def _copy(source: Path, incoming: Incoming, room: Room, progress: Progress) -> None:
     try:
-        with source.open("rb") as file:
-            total_bytes = source.stat().st_size
-            incoming.begin(Part(str(source), validator="", size_bytes=total_bytes))
-            room.require_room(total_bytes, name=incoming.model)
-            while chunk := file.read(_CHUNK_BYTES):
-                incoming.append(chunk)
-                progress(incoming.received_bytes, total_bytes)
-    except FileNotFoundError:
-        raise NotFound(f"{source}: no such file") from None
+        copy_file(source, incoming, room=room, progress=progress)
     except OSError as error:
         raise SoftwareInvalid(f"cannot be read: {error.strerror}", file=str(source)) from None

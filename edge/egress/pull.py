@@ -27,13 +27,14 @@ from edge.models.manifest import (
     unsigned,
 )
 from edge.models.record import CheckedBy, StoredModel
+from edge.models.room import Room
 from edge.models.source import FileSource, HubSource, Source, UrlSource
 from edge.models.store import GatheredFile, ModelStore, Origin
 from runtime.clock import Clock
 from runtime.errors import LeewardError, ModelInvalid, NotFound, RequestInvalid
 from runtime.ledger.record import ControlPassage
 
-__all__ = ["PullRequest", "Puller", "Recorder", "counted", "ledger_recorder"]
+__all__ = ["PullRequest", "Puller", "Recorder", "copy_file", "counted", "ledger_recorder"]
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -143,15 +144,7 @@ class Puller:
 
     def _copy_file(self, source: Path, incoming: Incoming) -> None:
         try:
-            with source.open("rb") as file:
-                total_bytes = source.stat().st_size
-                incoming.begin(Part(str(source), validator="", size_bytes=total_bytes))
-                self._store.require_room(total_bytes, name=incoming.model)
-                while chunk := file.read(_CHUNK_BYTES):
-                    incoming.append(chunk)
-                    self._progress(incoming.received_bytes, total_bytes)
-        except FileNotFoundError:
-            raise NotFound(f"{source}: no such file") from None
+            copy_file(source, incoming, room=self._store, progress=self._progress)
         except OSError as error:
             raise ModelInvalid(f"{source}: cannot be read: {error.strerror}") from None
 
@@ -207,6 +200,26 @@ def counted(record: Recorder) -> Iterator[Meter]:
         raise
     finally:
         record(meter.passages(status))
+
+
+def copy_file(source: Path, incoming: Incoming, *, room: Room, progress: Progress) -> None:
+    """Bring a file of this device, if there is room.
+
+    Raises:
+        NotFound: There is none.
+        CapacityExhausted: It does not fit.
+        OSError: It cannot be read.
+    """
+    try:
+        with source.open("rb") as file:
+            total_bytes = source.stat().st_size
+            incoming.begin(Part(str(source), validator="", size_bytes=total_bytes))
+            room.require_room(total_bytes, name=incoming.model)
+            while chunk := file.read(_CHUNK_BYTES):
+                incoming.append(chunk)
+                progress(incoming.received_bytes, total_bytes)
+    except FileNotFoundError:
+        raise NotFound(f"{source}: no such file") from None
 
 
 def ledger_recorder(directory: Path, *, clock: Clock) -> Recorder:
