@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -44,12 +45,7 @@ def feedback(
             for name, took in (("router", taken.by_router), ("capture", taken.by_capture))
             if took
         ]
-        data = {
-            "request_id": request,
-            "verdict": said,
-            "by_router": taken.by_router,
-            "by_capture": taken.by_capture,
-        }
+        data = {"request_id": request, "verdict": said, **asdict(taken)}
         show(data, f"{request}: {said}; taken by {' and '.join(who)}", as_json=as_json)
 
     run_command(work, as_json=as_json)
@@ -98,12 +94,11 @@ def _forget(config: Path) -> int:
 
 
 def _standing(config: Path) -> list[tuple[str, int, int, float, str]]:
-    from edge.feedback.learner import residuals_of  # numpy, for those who learn
+    from edge.feedback.learner import residuals_of, teach  # numpy, for those who learn
 
     store, options = _store(config)
     residuals = residuals_of(options)
-    for one in store.verdicts():
-        residuals.learn(one.graph, one.chances, is_right=one.is_right)
+    teach(residuals, store)
     return [
         (graph, one.verdicts, one.right, round(one.foreseen, 1), f"{one.shift:+.3f}")
         for graph, one in residuals.standing().items()

@@ -19,7 +19,7 @@ from runtime.ids import RequestId
 from runtime.routing.residuals import Residuals, ResidualsOptions
 from runtime.telemetry.logs import event_logger
 
-__all__ = ["RouteLearner", "opened_learner", "residuals_of"]
+__all__ = ["RouteLearner", "opened_learner", "residuals_of", "teach"]
 
 _logger = event_logger("edge", "feedback")
 
@@ -38,8 +38,7 @@ class RouteLearner:
         self._lock = threading.Lock()
         self._is_usable = True
         try:
-            for one in store.verdicts():
-                self._residuals.learn(one.graph, one.chances, is_right=one.is_right)
+            teach(self._residuals, store)
         except RoutingStoreUnusable:
             self._residuals, self._is_usable = fresh(), False
             _logger.warning("routing_store_unusable")
@@ -70,6 +69,16 @@ class RouteLearner:
         judged = self._store.judge(request, verdict)
         with self._lock:
             self._residuals.learn(judged.graph, judged.chances, is_right=judged.is_right)
+
+
+def teach(residuals: Residuals, store: FeedbackStore) -> None:
+    """Let residuals learn from every verdict that is kept.
+
+    Raises:
+        RoutingStoreUnusable: The store cannot be used.
+    """
+    for one in store.verdicts():
+        residuals.learn(one.graph, one.chances, is_right=one.is_right)
 
 
 def residuals_of(options: LearnOptions) -> Residuals:
