@@ -68,7 +68,7 @@ def anytime_curves(cells: Sequence[Cell]) -> str:
         label = escape(method.replace(_PART, "without ", 1))
         marks += [
             f'<path d="M{"L".join(points)}" {look}/>',
-            f'<path d="M{left:.0f} {at - 4}h18" {look}/>',
+            f'<line x1="{left:.0f}" x2="{left + 18:.0f}" y1="{at - 4}" y2="{at - 4}" {look}/>',
             f'<text x="{left + 24:.0f}" y="{at}" style="fill:{colour}">{label}</text>',
         ]
     name = cells[0].setting.space_name
