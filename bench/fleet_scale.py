@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Final
 from bench.fleet_bytes import QUICK_PROBE_S, RENEWALS_PER_HOUR, Idlers, idling
 from bench.fleet_crowds import Crowds, running_crowds
 from bench.fleet_world import FleetWorld, running_world
+from bench.ranks import by_rank
 from cloud.config import load_config
 from cloud.environment import opened_state
 from runtime.clock import SystemClock
@@ -136,7 +137,7 @@ async def _storm(crowds: Crowds) -> dict[str, Any]:
     took_s = await crowds.do("enrol")
     return {
         "enrolment_storm_s": round(took_s[-1], 2),
-        "enrolment_storm_p50_s": round(_quantile(took_s, 0.5), 2),
+        "enrolment_storm_p50_s": round(by_rank(took_s, 0.5), 2),
         "enrolment_storm_told_to_wait": crowds.refused,
         "enrolment_storm_failed_calls": dict(crowds.failed),
     }
@@ -148,8 +149,8 @@ async def _reports(world: FleetWorld, crowds: Crowds, size: _Size) -> dict[str, 
     took_s = await crowds.do("beat", span_s=size.span_s, interval_s=size.interval_s)
     cpu_s = _cpu_s(world) - cpu_s
     return {
-        "sync_p50_ms": round(1000 * _quantile(took_s, 0.5), 1),
-        "sync_p99_ms": round(1000 * _quantile(took_s, 0.99), 1),
+        "sync_p50_ms": round(1000 * by_rank(took_s, 0.5), 1),
+        "sync_p99_ms": round(1000 * by_rank(took_s, 0.99), 1),
         "sync_max_ms": round(1000 * took_s[-1], 1),
         "sync_reports": len(took_s),
         "sync_reports_per_s": round(len(took_s) / size.span_s, 1),
@@ -166,7 +167,7 @@ async def _renewals(world: FleetWorld, crowds: Crowds, size: _Size) -> dict[str,
     return {
         "renewals": len(took_s),
         "renewals_failed": crowds.failed.total(),
-        "renewal_p99_ms": round(1000 * _quantile(took_s, 0.99), 1),
+        "renewal_p99_ms": round(1000 * by_rank(took_s, 0.99), 1),
         "cpu_ms_per_renewal": round(1000 * (_cpu_s(world) - cpu_s) / len(took_s), 2),
     }
 
@@ -178,7 +179,7 @@ async def _restart(world: FleetWorld, crowds: Crowds) -> dict[str, Any]:
     took_s = await crowds.do("come_back")
     return {
         "back_after_restart_s": round(took_s[-1], 2),
-        "back_after_restart_p50_s": round(_quantile(took_s, 0.5), 2),
+        "back_after_restart_p50_s": round(by_rank(took_s, 0.5), 2),
     }
 
 
@@ -213,7 +214,3 @@ def _memory_mib(world: FleetWorld) -> int:
     status = Path(f"/proc/{world.roles.pid('cloud')}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) // 1024
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]

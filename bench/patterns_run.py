@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from math import exp
 from statistics import fmean
 from typing import Final
 
 from bench.patterns_world import Arm, Task
+from reference.tabulated.checking import answer_of
 from reference.tabulated.plans import make_plan
-from reference.tabulated.releases import KnownSpans
 from reference.tabulated.world import catalog_of, label_of
-from runtime.clock import SystemClock
 from runtime.errors import CloudAway, LeakFound, LeewardError
-from runtime.executor.events import AnswerFinished, RunFinished
-from runtime.executor.executor import Executor
 from runtime.executor.limits import Limits
 from runtime.executor.people import PersonAnswer, PersonQuestion
 from runtime.executor.rules import ABSTAINED
-from runtime.ids import NodeName, RequestId, SessionId, StepId
+from runtime.ids import NodeName, RequestId, StepId
 from runtime.planner.estimate import critical_path_s
-from runtime.ports import ChatMessage, Chunk, Completion, GenerateRequest, ModelPort
+from runtime.ports import Chunk, Completion, GenerateRequest, ModelPort
 
 __all__ = ["Ran", "run_arm"]
 
@@ -122,37 +117,24 @@ async def run_arm(
     """
     asked, catalog = task.asked, catalog_of(pool)
     watch, person = _Watch(), _Person(task)
-    executor = Executor(
-        {node: _Watched(port, watch, node == _CLOUD) for node, port in nodes.items()},
-        KnownSpans(asked),
-        policy=arm.rules,
-        catalog=catalog,
-        clock=SystemClock(),
-        rng=random.Random(0),  # noqa: S311 - jitter of retries
-        limits=_LIMITS,
-        people=person,
-    )
-    text, receipt = "", None
+    watched = {node: _Watched(port, watch, node == _CLOUD) for node, port in nodes.items()}
     try:
         plan = make_plan(arm.graph, label_of(asked), policy=arm.rules, catalog=catalog)
-        running = executor.run(
+        text, receipt = await answer_of(
             plan,
-            (ChatMessage("user", asked.text),),
-            request_id=RequestId(asked.id),  # so arms that sample the same draw the same
-            session_id=SessionId(asked.id),
+            asked,
+            watched,
+            rules=arm.rules,
+            catalog=catalog,
             deadline_s=_DEADLINE_S,
+            request_id=RequestId(asked.id),  # so arms that sample the same draw the same
+            limits=_LIMITS,
+            people=person,
         )
-        async with aclosing(running) as events:
-            async for event in events:
-                if isinstance(event, AnswerFinished):
-                    text = event.text
-                elif isinstance(event, RunFinished):
-                    receipt = event.receipt
     except (LeakFound, CloudAway):
         return Ran(0, len(task.questions), failure="refused")
     except LeewardError as error:
         return Ran(0, len(task.questions), failure=type(error).__name__)
-    assert receipt is not None  # noqa: S101 - every run that does not raise ends with its receipt
     return Ran(
         task.right(text),
         len(task.questions),

@@ -26,6 +26,7 @@ from bench.machine import describe_machine
 from bench.privacy_data import HELD_OUT, DataInvalid, Example, KindMap, load, load_kind_map
 from bench.privacy_figures import Extent, Figures, judge
 from bench.privacy_peer import run_presidio
+from bench.ranks import by_rank
 from edge.privacy.book import Book
 from edge.privacy.placeholders import Grammar
 from edge.privacy.redact import Redacted, Redactor
@@ -168,7 +169,7 @@ def _speed(
     long = joined * (1 + max(scales) // len(joined))
     return {
         f"ms_per_1k_chars_{name}_p50": round(statistics.median(times), 3),
-        f"ms_per_1k_chars_{name}_p99": round(_p99(times), 3),
+        f"ms_per_1k_chars_{name}_p99": round(by_rank(times, 0.99), 3),
         f"ms_per_1k_chars_{name}_by_length": {
             str(size): round(_ms(sentinel, long[:size]) * _PIECE / size, 3) for size in scales
         },
@@ -180,10 +181,6 @@ def _ms(sentinel: Sentinel, text: str) -> float:
     started = time.process_time()
     sentinel.scan_now(text)
     return (time.process_time() - started) * 1_000
-
-
-def _p99(times: Sequence[float]) -> float:
-    return sorted(times)[min(len(times) - 1, int(0.99 * len(times)))]
 
 
 def _peer(examples: Sequence[Example], kinds: KindMap) -> dict[str, object]:

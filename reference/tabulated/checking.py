@@ -25,6 +25,8 @@ from runtime.clock import SystemClock
 from runtime.errors import CloudAway, LeakFound
 from runtime.executor.events import AnswerFinished, Receipt, RunFinished
 from runtime.executor.executor import Executor
+from runtime.executor.limits import Limits
+from runtime.executor.people import PersonPort
 from runtime.ids import NodeName, RequestId, SessionId
 from runtime.planner.model import Plan
 from runtime.policy.model import Policy
@@ -116,6 +118,9 @@ async def answer_of(
     rules: Policy,
     catalog: Catalog,
     deadline_s: float,
+    request_id: RequestId | None = None,
+    limits: Limits | None = None,
+    people: PersonPort | None = None,
 ) -> tuple[str, Receipt]:
     """Let the executor run a plan; return the answer and the receipt.
 
@@ -126,6 +131,9 @@ async def answer_of(
         rules: The policy that the plan keeps.
         catalog: Of the models.
         deadline_s: Of the run, seconds.
+        request_id: Of the run, from which samples are drawn; left out, of graph and question.
+        limits: Of the run.
+        people: Who is asked where a graph asks a person.
 
     Raises:
         LeewardError: The run failed.
@@ -137,11 +145,13 @@ async def answer_of(
         catalog=catalog,
         clock=SystemClock(),
         rng=random.Random(0),  # noqa: S311 - jitter of retries
+        limits=limits,
+        people=people,
     )
     events = executor.run(
         plan,
         (ChatMessage("user", question.text),),
-        request_id=RequestId(f"{plan.graph.name}/{question.id}"),
+        request_id=request_id or RequestId(f"{plan.graph.name}/{question.id}"),
         session_id=SessionId(question.id),
         deadline_s=deadline_s,
     )
