@@ -7,9 +7,11 @@ what runs on a device.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
-from typing import Final
+from functools import cache
+from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 
@@ -64,6 +66,9 @@ MODELS: Final = tuple(
 )
 TODAY: Final = date(2026, 11, 24)
 
+T = TypeVar("T")
+
+
 _STEP_IDS: Final = tuple(StepId(name) for name in ("ada", "bob", "cyd", "dee", "eve", "fay"))
 _STEP_KINDS: Final = (ReleaseKind.MODEL_WRITTEN, ReleaseKind.DECISION_BIT)
 _SCORE: Final = Output("score", "number")
@@ -77,33 +82,44 @@ _BRANCH: Final = Output("branch", "enum", ("left", "right"))
 _PARTS: Final = Output("parts", "list")
 
 
+def _one_of(values: Iterable[T]) -> st.SearchStrategy[T]:
+    """One of some values; made once for equal ones, as making and checking is most of a draw."""
+    listed = tuple(values)
+    return _made(listed, tuple(map(type, listed)))
+
+
+@cache
+def _made(values: tuple[Any, ...], _types: tuple[type, ...]) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
 @st.composite
 def labels(draw: st.DrawFn) -> Label:
     """Labels of requests; now and then empty, or with an unlisted category or a failed detector."""
     names = (*CATEGORIES * 3, UNLISTED, UNSURE)
-    size = draw(st.sampled_from((0, 1, 1, 2, 2, 2, 3, 3)))
-    return Label(frozenset(draw(st.sampled_from(names)) for _ in range(size)))
+    size = draw(_one_of((0, 1, 1, 2, 2, 2, 3, 3)))
+    return Label(frozenset(draw(_one_of(names)) for _ in range(size)))
 
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
     """Policies with any levels, clearances and release rules, the sensible ones most often."""
-    levels = st.sampled_from((*Level, *[Level.CONFIDENTIAL, Level.RESTRICTED] * 4))
-    clearances = st.sampled_from((*Level, *[Level.PUBLIC, Level.INTERNAL] * 4))
-    listed = draw(st.sampled_from([CATEGORIES] * 3 + [CATEGORIES[:3]]))
+    levels = _one_of((*Level, *[Level.CONFIDENTIAL, Level.RESTRICTED] * 4))
+    clearances = _one_of((*Level, *[Level.PUBLIC, Level.INTERNAL] * 4))
+    listed = draw(_one_of([CATEGORIES] * 3 + [CATEGORIES[:3]]))
     clearance: dict[str, Level] = {
-        "edge": draw(st.sampled_from((*[Level.RESTRICTED] * 8, *Level))),
+        "edge": draw(_one_of((*[Level.RESTRICTED] * 8, *Level))),
         "cloud": draw(clearances),
     }
     if draw(_seldom()):
-        clearance[draw(st.sampled_from(NODES))[0]] = draw(clearances)
+        clearance[draw(_one_of(NODES))[0]] = draw(clearances)
     return Policy(
         categories={category: draw(levels) for category in sorted(listed)},
         clearance=clearance,
-        releases=tuple(draw(_rules()) for _ in range(draw(st.sampled_from((0, 1, 2, 3, 4))))),
+        releases=tuple(draw(_rules()) for _ in range(draw(_one_of((0, 1, 2, 3, 4))))),
         when_unsure=WhenUnsure(level=draw(levels)),
-        cloud_away=draw(st.sampled_from(CloudAway)),
-        placeholders=draw(st.sampled_from(PlaceholderStyle)),
+        cloud_away=draw(_one_of(CloudAway)),
+        placeholders=draw(_one_of(PlaceholderStyle)),
     )
 
 
@@ -113,9 +129,9 @@ def catalogs(draw: st.DrawFn) -> Catalog:
     nodes = tuple(
         Node(name, zone, round_trip_s=0.05 if zone == "cloud" else 0.0) for name, zone in NODES
     )
-    homes = [draw(st.sampled_from(NODES)) for _ in MODELS]
+    homes = [draw(_one_of(NODES)) for _ in MODELS]
     on_edge = [model for model, (_, zone) in zip(MODELS, homes, strict=True) if zone == "edge"]
-    fallbacks = st.sampled_from((None, *on_edge))
+    fallbacks = _one_of((None, *on_edge))
     models = tuple(
         Model(
             name=name,
@@ -140,11 +156,11 @@ def graphs(draw: st.DrawFn, *, max_steps: int = 6, guards: bool = True) -> Graph
         max_steps: At most six.
         guards: Whether edges may carry ``when`` and ``otherwise``.
     """
-    ids = _STEP_IDS[: draw(st.sampled_from((*range(1, max_steps + 1), max_steps)))]
+    ids = _STEP_IDS[: draw(_one_of((*range(1, max_steps + 1), max_steps)))]
     sources = {step: draw(_some_of(ids[:position])) for position, step in enumerate(ids)}
     for position, step in enumerate(ids[:-1]):
         if not any(step in sources[later] for later in ids[position + 1 :]):
-            target = draw(st.sampled_from(ids[position + 1 :]))
+            target = draw(_one_of(ids[position + 1 :]))
             sources[target] = (*sources[target], step)
     steps = {step: draw(_steps(step, sources[step])) for step in ids}
     steps = {step: _with_rule(draw, steps, step, len(sources[step])) for step in ids}
@@ -165,7 +181,7 @@ def placements(draw: st.DrawFn, graph: Graph) -> dict[StepId, Placement]:
 
     Sensible means that what can reach a cloud step reads the released form, and nothing else.
     """
-    homes = st.sampled_from((*NODES, NODES[2]))
+    homes = _one_of((*NODES, NODES[2]))
     nodes = {step.id: draw(homes) for step in graph.steps}
     reaching: set[StepId] = set()
     for step in reversed(graph.topological):
@@ -173,7 +189,7 @@ def placements(draw: st.DrawFn, graph: Graph) -> dict[StepId, Placement]:
         if nodes[step.id][1] == "cloud" or later & reaching:
             reaching.add(step.id)
     at_random = draw(_seldom())
-    wrong = draw(st.sampled_from([step.id for step in graph.steps])) if draw(_seldom()) else None
+    wrong = draw(_one_of([step.id for step in graph.steps])) if draw(_seldom()) else None
     placed: dict[StepId, Placement] = {}
     for step in graph.steps:
         released = (step.id in reaching) != (step.id == wrong)
@@ -184,7 +200,7 @@ def placements(draw: st.DrawFn, graph: Graph) -> dict[StepId, Placement]:
             model=ModelName(f"on-{node}"),
             node=node,
             zone=zone,
-            form=draw(st.sampled_from(Form)) if at_random else form,
+            form=draw(_one_of(Form)) if at_random else form,
         )
     return placed
 
@@ -201,9 +217,9 @@ def planned_releases(
         policy: Whose rules are used.
         of_steps: Whether messages and decisions may be released too.
     """
-    ids = st.sampled_from([step.id for step in graph.steps])
+    ids = _one_of([step.id for step in graph.steps])
     stray = st.builds(
-        ReleaseRule, st.frozensets(st.sampled_from(CATEGORIES), min_size=1), st.just(""), _kinds()
+        ReleaseRule, st.frozensets(_one_of(CATEGORIES), min_size=1), st.just(""), _kinds()
     )
     used = [rule for rule in policy.releases if not draw(_seldom())]
     used += [draw(stray)] if draw(_seldom()) else []
@@ -221,8 +237,8 @@ def planned_releases(
 def plan_requests(draw: st.DrawFn, *, max_steps: int = 6, budgets: bool = True) -> PlanRequest:
     """Everything a plan depends on, mostly with healthy nodes."""
     names = [name for name, _ in NODES]
-    absent = draw(st.lists(st.sampled_from(names), min_size=1)) if draw(_seldom()) else []
-    approved = draw(st.sampled_from((CATEGORIES, CATEGORIES[2:3]))) if draw(_seldom()) else ()
+    absent = draw(st.lists(_one_of(names), min_size=1)) if draw(_seldom()) else []
+    approved = draw(_one_of((CATEGORIES, CATEGORIES[2:3]))) if draw(_seldom()) else ()
     budget_usd = draw(st.floats(0, 0.1)) if budgets and draw(_seldom()) else None
     return PlanRequest(
         graph=draw(graphs(max_steps=max_steps)),
@@ -237,33 +253,38 @@ def plan_requests(draw: st.DrawFn, *, max_steps: int = 6, budgets: bool = True) 
     )
 
 
+@cache
 def _rules() -> st.SearchStrategy[ReleaseRule]:
     return st.builds(
         ReleaseRule,
-        categories=st.sampled_from(
+        categories=_one_of(
             (*[CATEGORIES] * 3, CATEGORIES[:2], CATEGORIES[1:3], CATEGORIES[2:])
         ).map(frozenset),
-        to=st.sampled_from((*["cloud"] * 6, "edge", *(str(name) for name, _ in NODES))),
+        to=_one_of((*["cloud"] * 6, "edge", *(str(name) for name, _ in NODES))),
         by=_kinds(),
     )
 
 
+@cache
 def _kinds() -> st.SearchStrategy[ReleaseKind]:
-    return st.sampled_from((*[ReleaseKind.REDACT] * 6, *ReleaseKind))
+    return _one_of((*[ReleaseKind.REDACT] * 6, *ReleaseKind))
 
 
+@cache
 def _seldom() -> st.SearchStrategy[bool]:
-    return st.sampled_from((False, False, False, True))
+    return _one_of((False, False, False, True))
 
 
+@cache
 def _prices() -> st.SearchStrategy[float]:
-    return st.sampled_from((0.0, 1.0, 3.0))
+    return _one_of((0.0, 1.0, 3.0))
 
 
+@cache
 def _some_of(ids: tuple[StepId, ...]) -> st.SearchStrategy[tuple[StepId, ...]]:
     if not ids:
         return st.just(())
-    return st.lists(st.sampled_from(ids), unique=True, max_size=3).map(tuple)
+    return st.lists(_one_of(ids), unique=True, max_size=3).map(tuple)
 
 
 @st.composite
@@ -272,16 +293,17 @@ def _steps(draw: st.DrawFn, step: StepId, sources: tuple[StepId, ...]) -> Step:
     mapped = draw(st.booleans()) and bool(sources)
     return Step(
         id=step,
-        role=draw(st.sampled_from(roles)),
-        model=draw(st.sampled_from((None, *MODELS))),
-        samples=draw(st.sampled_from((1, 1, 3))),
-        sampling=Sampling(max_tokens=draw(st.sampled_from((16, 256)))),
-        outputs=draw(st.sampled_from(((), (_SCORE,), (_BRANCH,), (_SCORE, _BRANCH)))),
+        role=draw(_one_of(roles)),
+        model=draw(_one_of((None, *MODELS))),
+        samples=draw(_one_of((1, 1, 3))),
+        sampling=Sampling(max_tokens=draw(_one_of((16, 256)))),
+        outputs=draw(_one_of(((), (_SCORE,), (_BRANCH,), (_SCORE, _BRANCH)))),
         map_over=draw(_maps(sources[0])) if mapped else None,
-        instruction=draw(st.sampled_from(("", "Answer in one word."))),
+        instruction=draw(_one_of(("", "Answer in one word."))),
     )
 
 
+@cache
 def _maps(source: StepId) -> st.SearchStrategy[MapOver]:
     return st.builds(
         MapOver, st.just(source), st.just(_PARTS.name), st.integers(1, 4), st.booleans()
@@ -294,7 +316,7 @@ def _with_rule(draw: st.DrawFn, steps: dict[StepId, Step], step: StepId, sources
     is_mapped = any(other.map_over and other.map_over.step == step for other in steps.values())
     if not sources or is_mapped or not draw(_seldom()):
         return own
-    rule, role, outputs = draw(st.sampled_from(_RULES))
+    rule, role, outputs = draw(_one_of(_RULES))
     return Step(id=step, role=role, rule=rule, outputs=outputs)
 
 
@@ -313,7 +335,7 @@ def _edges(
     edges: list[Edge] = []
     deciding: set[StepId] = set()
     for source, target in pairs:
-        guard = draw(st.sampled_from(("none", "none", "when", "otherwise", "both")))
+        guard = draw(_one_of(("none", "none", "when", "otherwise", "both")))
         if guard == "otherwise" and source not in deciding:
             guard = "when"
         if guard in ("when", "both"):
@@ -333,11 +355,9 @@ def _conditions(draw: st.DrawFn, step: Step) -> Condition:
     numbers += ["agreement"] if step.samples > 1 else []
     numbers += [output.name for output in step.outputs if output.kind == "number"]
     if _BRANCH in step.outputs and draw(st.booleans()):
-        comparison = draw(st.sampled_from((Comparison.EQ, Comparison.NE)))
-        return Condition(step.id, _BRANCH.name, comparison, draw(st.sampled_from(_BRANCH.values)))
-    return Condition(
-        step.id, draw(st.sampled_from(numbers)), draw(st.sampled_from(Comparison)), 0.5
-    )
+        comparison = draw(_one_of((Comparison.EQ, Comparison.NE)))
+        return Condition(step.id, _BRANCH.name, comparison, draw(_one_of(_BRANCH.values)))
+    return Condition(step.id, draw(_one_of(numbers)), draw(_one_of(Comparison)), 0.5)
 
 
 def _with_certain_sink(graph: Graph) -> Graph:
