@@ -146,7 +146,7 @@ def summary(results: Results, tasks: tuple[Sequence[Task], Sequence[Task]]) -> d
         # A person knows everything here, so who asks one cannot be compared.
         if not (arm.is_baseline or arm.is_double or any(one.has_asked for one in results[arm]))
     ]
-    names = {arm.name.removesuffix(" (fitted)") for arm in results if not arm.is_baseline}
+    names = {arm.pattern for arm in results if not arm.is_baseline}
     return {
         "patterns": len(names),
         **_headline(results, named, every, singles),
@@ -195,7 +195,7 @@ def _headline(
 def _chosen(arms: Sequence[Arm], only: str) -> list[Arm]:
     """Return the arms to run: of the baselines those that the chosen patterns are held against."""
     names = {name for name in only.split(",") if name}
-    chosen = [arm for arm in arms if arm.is_baseline or not names or arm.name in names]
+    chosen = [arm for arm in arms if arm.is_baseline or not names or arm.pattern in names]
     is_dividing = any(arm.is_double and not arm.is_baseline for arm in chosen)
     return [arm for arm in chosen if is_dividing or not arm.is_double]
 

@@ -8,21 +8,24 @@ from math import exp
 from statistics import fmean
 from typing import Final
 
+from bench.patterns_releases import AskedOtherwise, RuleWriter
 from bench.patterns_world import Arm, Task
+from edge.privacy.sketch import ModelSketcher, Sketcher
 from reference.tabulated.checking import answer_of
 from reference.tabulated.plans import make_plan
 from reference.tabulated.world import catalog_of, label_of
-from runtime.errors import CloudAway, LeakFound, LeewardError
+from runtime.errors import CloudAway, GateRefused, LeakFound, LeewardError
 from runtime.executor.limits import Limits
 from runtime.executor.people import PersonAnswer, PersonQuestion
 from runtime.executor.rules import ABSTAINED
-from runtime.ids import NodeName, RequestId, StepId
+from runtime.ids import ModelName, NodeName, RequestId, StepId
 from runtime.planner.estimate import critical_path_s
 from runtime.ports import Chunk, Completion, GenerateRequest, ModelPort
 
 __all__ = ["Ran", "run_arm"]
 
 _CLOUD: Final = NodeName("cloud")
+_EDGE: Final = NodeName("edge")
 _NEAR: Final = StepId("near")
 _DEADLINE_S: Final = 3_600.0
 """Time is no part of what is asked: on a busy machine a call may wait long for its turn."""
@@ -119,7 +122,13 @@ async def run_arm(
     watch, person = _Watch(), _Person(task)
     watched = {node: _Watched(port, watch, node == _CLOUD) for node, port in nodes.items()}
     try:
-        plan = make_plan(arm.graph, label_of(asked), policy=arm.rules, catalog=catalog)
+        plan = make_plan(
+            arm.graph,
+            label_of(asked),
+            policy=arm.rules,
+            catalog=catalog,
+            can_sketch=arm.writer is not None,
+        )
         text, receipt = await answer_of(
             plan,
             asked,
@@ -130,8 +139,9 @@ async def run_arm(
             request_id=RequestId(asked.id),  # so arms that sample the same draw the same
             limits=_LIMITS,
             people=person,
+            releases=AskedOtherwise(asked, _writer(arm, watched)),
         )
-    except (LeakFound, CloudAway):
+    except (LeakFound, CloudAway, GateRefused):
         return Ran(0, len(task.questions), failure="refused")
     except LeewardError as error:
         return Ran(0, len(task.questions), failure=type(error).__name__)
@@ -149,6 +159,13 @@ async def run_arm(
         has_asked=person.asked > 0,
         confidence=exp(fmean(watch.logprobs)) if watch.logprobs else None,
     )
+
+
+def _writer(arm: Arm, nodes: Mapping[NodeName, ModelPort]) -> Sketcher:
+    """Return who writes the abstracts of an arm whose policy asks for them."""
+    if arm.writer is None or arm.writer == "rule":
+        return RuleWriter()
+    return ModelSketcher(nodes[_EDGE], ModelName(arm.writer))
 
 
 def _spans_in(task: Task, sent: list[str]) -> int:

@@ -22,13 +22,14 @@ from runtime.graph.model import Graph
 from runtime.ids import ModelName
 from runtime.labels import Level
 from runtime.patterns.book import bound_patterns
-from runtime.policy.model import Policy
+from runtime.policy.model import Policy, ReleaseKind
 from runtime.ports import Sampling
 
 __all__ = ["DIVIDING", "Arm", "Task", "arms_of", "tasks_of"]
 
 DIVIDING: Final = frozenset({"split", "divide-and-fuse", "sketch-expand"})
 """Patterns that are run on double tasks."""
+_ASKING: Final = "redact-and-restore"
 _ANSWERED: Final = re.compile(r"^\s*answer:[ \t]*(.+?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _SINGLE: Final = (
     "leeward: graph/v1\nname: {name}\nsteps: {{answer: {{role: assistant, model: {model}}}}}\n"
@@ -94,6 +95,13 @@ class Arm:
     rules: Policy
     is_double: bool
     is_baseline: bool = False
+    writer: str | None = None
+    """Who writes abstracts, where the policy asks for them: a model of the edge, or ``rule``."""
+
+    @property
+    def pattern(self) -> str:
+        """The pattern that it is an arm of."""
+        return self.name.partition(" (")[0]
 
 
 def arms_of(near: str, far: str, far_small: str) -> list[Arm]:
@@ -113,9 +121,10 @@ def arms_of(near: str, far: str, far_small: str) -> list[Arm]:
     ]
     places = {"near": near, "far": far, "far-small": far_small}
     bound = bound_patterns({place: ModelName(model) for place, model in places.items()})
-    return baselines + [
+    shipped = [
         Arm(name, _short(graph), rules, is_double=name in DIVIDING) for name, graph in bound.items()
     ]
+    return [*baselines, *shipped, *_asking_otherwise(_short(bound[_ASKING]), rules, near)]
 
 
 def tasks_of(count: int, seed: int) -> tuple[list[Task], list[Task]]:
@@ -131,6 +140,23 @@ def tasks_of(count: int, seed: int) -> tuple[list[Task], list[Task]]:
     singles = [Task((question,)) for question in mixed]
     doubles = [Task(pair) for pair in list(pairwise(mixed))[::2]]
     return singles, doubles
+
+
+def _asking_otherwise(graph: Graph, rules: Policy, near: str) -> list[Arm]:
+    """Return the arms that ask the cloud something else than the question with placeholders."""
+    arms: list[tuple[str, ReleaseKind, str | None]] = [
+        ("generalise", ReleaseKind.GENERALISE, None),
+        (f"sketch by {near}", ReleaseKind.SKETCH, near),
+        ("sketch by rule", ReleaseKind.SKETCH, "rule"),
+    ]
+    return [
+        Arm(f"{_ASKING} ({name})", graph, _releasing(rules, kind), is_double=False, writer=writer)
+        for name, kind, writer in arms
+    ]
+
+
+def _releasing(rules: Policy, kind: ReleaseKind) -> Policy:
+    return replace(rules, releases=tuple(replace(one, by=kind) for one in rules.releases))
 
 
 def _graph(form: str, name: str, model: str) -> Graph:

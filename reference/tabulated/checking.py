@@ -30,7 +30,7 @@ from runtime.executor.people import PersonPort
 from runtime.ids import NodeName, RequestId, SessionId
 from runtime.planner.model import Plan
 from runtime.policy.model import Policy
-from runtime.ports import ChatMessage, ModelPort
+from runtime.ports import ChatMessage, ModelPort, ReleasePort
 
 __all__ = ["Differences", "Ran", "answer_of", "compare", "run_graph", "sample_pairs"]
 
@@ -121,6 +121,7 @@ async def answer_of(
     request_id: RequestId | None = None,
     limits: Limits | None = None,
     people: PersonPort | None = None,
+    releases: ReleasePort | None = None,
 ) -> tuple[str, Receipt]:
     """Let the executor run a plan; return the answer and the receipt.
 
@@ -134,13 +135,14 @@ async def answer_of(
         request_id: Of the run, from which samples are drawn; left out, of graph and question.
         limits: Of the run.
         people: Who is asked where a graph asks a person.
+        releases: What leaves of the question; left out, its known spans are redacted.
 
     Raises:
         LeewardError: The run failed.
     """
     executor = Executor(
         nodes,
-        KnownSpans(question),
+        releases or KnownSpans(question),
         policy=rules,
         catalog=catalog,
         clock=SystemClock(),

@@ -61,8 +61,17 @@ class Moves:
         return sorted({move for way in self.ways[kind] for move in way})
 
 
-def make_plan(graph: Graph, label: Label, *, policy: Policy, catalog: Catalog) -> Plan:
+def make_plan(
+    graph: Graph, label: Label, *, policy: Policy, catalog: Catalog, can_sketch: bool = False
+) -> Plan:
     """Ask the planner, with every node there and nothing spent yet.
+
+    Args:
+        graph: What is to run.
+        label: Of the request.
+        policy: What may go where.
+        catalog: Models and nodes.
+        can_sketch: Whether somebody writes abstracts.
 
     Raises:
         LeakFound: The graph may not run for this label.
@@ -75,6 +84,7 @@ def make_plan(graph: Graph, label: Label, *, policy: Policy, catalog: Catalog) -
         catalog=catalog,
         today=PRICED_ON,
         healthy=frozenset(catalog.node_by_name),
+        can_sketch=can_sketch,
     )
     digest = graph_hash(graph)
     return plan(request, plan_id=PlanId(f"p-{digest[:16]}"), graph_hash=digest)

@@ -11,11 +11,11 @@ from reference.tasks.identifiers import draw_email, draw_phone
 from reference.tasks.people import Person, draw_person
 from reference.tasks.question import Marked, write
 
-__all__ = ["draw_lookup"]
+__all__ = ["THINGS", "draw_lookup"]
 
 _PERSONAL_SHARE: Final = 0.65
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
-_THINGS: Final = ("lamp", "chair", "pump", "desk", "fan", "drill", "scale", "cable", "valve")
+THINGS: Final = ("lamp", "chair", "pump", "desk", "fan", "drill", "scale", "cable", "valve")
 _COLOURS: Final = ("red", "blue", "green", "white", "black", "grey")
 
 Value = str | int | Marked
@@ -61,7 +61,7 @@ def _things(rng: random.Random, level: int) -> Draft:
             "colour": rng.choice(_COLOURS),
             "price": rng.randint(2, 99),
         }
-        for thing in rng.sample(_THINGS, level)
+        for thing in rng.sample(THINGS, level)
     ]
     shown = rng.sample(("shelf", "colour", "price"), 2)
     template = "{name}: " + ", ".join(f"{detail} {{{detail}}}" for detail in shown) + "."

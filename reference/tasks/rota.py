@@ -14,7 +14,7 @@ from reference.tasks.identifiers import draw_phone
 from reference.tasks.people import draw_person
 from reference.tasks.question import Marked, write
 
-__all__ = ["clock_text", "draw_rota"]
+__all__ = ["PLANS", "SERVICE", "clock_text", "draw_rota"]
 
 _PERSONAL_SHARE: Final = 0.65
 _ASIDE_SHARE: Final = 0.35
@@ -74,7 +74,7 @@ _VISIT: Final = _Plan(
     tell="{name} can go at {end}.",
 )
 
-_SERVICE: Final = _Plan(
+SERVICE: Final = _Plan(
     is_personal=False,
     openings=("The pump starts at {start}.", "The truck leaves at {start}."),
     delays=(
@@ -88,13 +88,13 @@ _SERVICE: Final = _Plan(
     tell="It is done at {end}.",
 )
 
-_PLANS: Final = (_SHIFT, _VISIT, _SERVICE)
+PLANS: Final = (_SHIFT, _VISIT, SERVICE)
 
 
 def draw_rota(rng: random.Random, level: int) -> Draft:
     """Draw a day whose working has exactly ``level`` operations."""
     is_personal = rng.random() < _PERSONAL_SHARE
-    plan = rng.choice([plan for plan in _PLANS if plan.is_personal == is_personal])
+    plan = rng.choice([plan for plan in PLANS if plan.is_personal == is_personal])
     told: tuple[list[tuple[str, dict[str, Value]]], list[str], int, int] | None = None
     while told is None:
         told = _draw_delays(rng, plan.delays, level)

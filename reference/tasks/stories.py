@@ -9,7 +9,7 @@ from typing import Final
 
 from reference.tasks.working import ChangeKind
 
-__all__ = ["ASIDES", "CONDITIONS", "DOSAGE", "DRUGS", "LEDGER", "Clause", "Story"]
+__all__ = ["ASIDES", "CONDITIONS", "DOSAGE", "DRUGS", "LEDGER", "SHELF", "Clause", "Story"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ _ORDER = Story(
     tell="{name} pays {total} euro.",
 )
 
-_SHELF = Story(
+SHELF = Story(
     name="shelf",
     is_personal=False,
     titles=("",),
@@ -181,4 +181,4 @@ _SHELF = Story(
 )
 
 DOSAGE: Final = (_TABLETS, _INFUSION, _CUPBOARD)
-LEDGER: Final = (_ACCOUNT, _ORDER, _SHELF)
+LEDGER: Final = (_ACCOUNT, _ORDER, SHELF)
