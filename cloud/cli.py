@@ -21,6 +21,7 @@ from cloud.config import load_config
 from cloud.state import GatewayState
 from cloud.stores.tables import DEFAULT_TENANT
 from runtime.cli.output import JsonOption, run_command, show
+from runtime.core_dumps import forbid_core_dumps
 from runtime.identity.token_file import JoinTokenFile, store_token_file
 from runtime.telemetry.logs import configure_logging
 
@@ -62,6 +63,7 @@ def serve_command(
         from cloud.app import serve
 
         configure_logging(sys.stderr)
+        forbid_core_dumps()
         asyncio.run(serve(load_config(config), source=config, ready_file=ready_file))
 
     run_command(work)

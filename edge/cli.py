@@ -28,6 +28,7 @@ from edge.egress.local import read_status
 from edge.identity import DeviceIdentity, IdentityStore, identity_store
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
+from runtime.core_dumps import forbid_core_dumps
 from runtime.documents.directories import prepare_state
 from runtime.errors import CertificateInvalid
 from runtime.identity.token_file import JoinTokenFile, load_token_file
@@ -66,6 +67,7 @@ def serve_command(
 
     def work() -> None:
         configure_logging(sys.stderr)
+        forbid_core_dumps()
         asyncio.run(serve(load_config(config), source=config, ready_file=ready_file))
 
     run_command(work)

@@ -163,7 +163,7 @@ async def begin_life(
         policy=documents.policy,
         catalog=documents.catalog,
         sentinel=sentinel,
-        executor=_executor(ground, config, documents, sentinel, releases, approvals),
+        executor=_executor(ground, config, documents, graphs, sentinel, releases, approvals),
         healthy=ground.healthy,
         clock=ground.clock,
         observed=ground.tally.counted(ground.metrics.counted),
@@ -239,6 +239,7 @@ def _executor(
     ground: Ground,
     config: EdgeConfig,
     documents: EdgeDocuments,
+    graphs: GraphBook,
     sentinel: Sentinel,
     releases: EdgeReleases,
     approvals: Approvals,
@@ -256,6 +257,7 @@ def _executor(
             ledger=ground.ledger,
             clock=ground.clock,
             issued=releases.issued,
+            known_names=graphs.identifiers(),
         )
         ports[config.gateway] = KeptCalls(gate, ground.outbox, originals=releases.originals)
     return Executor(

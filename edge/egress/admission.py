@@ -19,6 +19,7 @@ from runtime.ledger.record import is_identifier
 from runtime.policy.model import Policy, Zone
 from runtime.policy.released import allowed_categories, categories_left_in_place
 from runtime.ports import GenerateRequest, Provenance, ReleaseRecord
+from runtime.sentinel.detectors.tagger import TaggerDetector
 from runtime.sentinel.scan import Sentinel
 from runtime.sentinel.surrogate import as_tags
 
@@ -40,6 +41,9 @@ class Admission:
         self._zone = zone
         self._policy = policy
         self._sentinel = sentinel
+        # A model reads by the sentence around a word. A name has none: "claude-sonnet" alone reads
+        # like a person, and every call names its model.
+        self._name_sentinel = sentinel.without(TaggerDetector.name)
 
     def check_claims(self, request: GenerateRequest) -> Provenance:
         """Check label and releases against the policy; return where the call comes from.
@@ -106,9 +110,9 @@ class Admission:
             raise GateRefused("a name in the call could be content")
         names = "\n".join(name for name in outgoing.names if not is_minted(name))
         texts = [as_tags(text, issued) for text in outgoing.texts] if issued else outgoing.texts
-        texts = (*texts, names) if names else texts
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._sentinel.scan(text)) for text in texts]
+            tasks.append(group.create_task(self._name_sentinel.scan(names)))
         scans = [task.result() for task in tasks]
         failed = sorted({name for scan in scans for name in scan.failed})
         if failed:

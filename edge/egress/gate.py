@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Container
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -18,7 +18,7 @@ from runtime.clock import Clock
 from runtime.codec.inference import encode_generate_request
 from runtime.codec.ledger import reference_to
 from runtime.errors import GateRefused, LedgerUnavailable, LeewardError, RequestInvalid
-from runtime.ids import SessionId, is_minted
+from runtime.ids import SessionId, StepId, is_minted
 from runtime.labels import Label
 from runtime.ledger.entry import Head
 from runtime.ledger.record import ContentPassage, Destination, Outcome
@@ -52,6 +52,8 @@ class Gate:
         clock: Times the calls.
         issued: Tells which surrogates stand for originals of the request that a call belongs to.
             Those strings are read as the placeholders that they are; no others.
+        known_names: Names of graphs and steps that this node's own documents give. Others came with
+            a request, and leave as pseudonyms.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Gate:
         ledger: LedgerWriter,
         clock: Clock,
         issued: Callable[[Provenance], Collection[str]] = _nothing,
+        known_names: Container[str] = (),
     ) -> None:
         self._client = client
         self._destination = destination
@@ -73,6 +76,7 @@ class Gate:
         self._ledger = ledger
         self._clock = clock
         self._issued = issued
+        self._known_names = known_names
         self._admission = Admission(destination.node, zone, policy=policy, sentinel=sentinel)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Chunk, None]:
@@ -87,13 +91,14 @@ class Gate:
         where = self._admission.check_claims(request)
         issued = self._issued(where)
         # Whom the caller goes before on this device is nobody's business elsewhere.
-        request = replace(request, provenance=self._without_chosen_name(where), priority=0)
+        request = replace(request, provenance=self._without_chosen_session(where), priority=0)
         message = encode_generate_request(request)
         found = await self._admission.check_strings(message, where.releases, issued=issued)
+        sent = self._without_chosen_names(request)
         # The client encodes the same request again, and adds the ledger reference alone.
-        payload = message.SerializeToString(deterministic=True)
+        payload = encode_generate_request(sent).SerializeToString(deterministic=True)
         head = await self._record(request, found, payload)
-        async with aclosing(self._passed(request, head, len(payload))) as chunks:
+        async with aclosing(self._passed(sent, head, len(payload))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -150,16 +155,32 @@ class Gate:
         except RequestInvalid as error:
             raise GateRefused("a name in the call could be content") from error
 
-    def _without_chosen_name(self, where: Provenance) -> Provenance:
-        """Replace a session name that an application chose: it may say who the session is with.
-
-        The pseudonym is keyed, and the same for the same name.
-        """
+    def _without_chosen_session(self, where: Provenance) -> Provenance:
+        """Replace a session name that an application chose: it may say who the session is with."""
         if not where.session_id or is_minted(where.session_id):
             return where
-        keyed = self._ledger.payload_digest(b"session\n" + where.session_id.encode())
-        pseudonym = hashlib.sha256(keyed).hexdigest()[:32]
-        return replace(where, session_id=SessionId(pseudonym))
+        return replace(where, session_id=SessionId(self._pseudonym("session", where.session_id)))
+
+    def _without_chosen_names(self, request: GenerateRequest) -> GenerateRequest:
+        """Replace names of a graph that came with a request: they may say what it is about."""
+        where = request.provenance
+        if where is None:
+            return request
+        step = self._known_or_pseudonym(where.step_id)
+        key = request.idempotency_key
+        if is_minted(key):  # the request's id, the step, which of its calls
+            key = "/".join(step if part == where.step_id else part for part in key.split("/"))
+        graph = self._known_or_pseudonym(where.graph)
+        where = replace(where, graph=graph, step_id=StepId(step))
+        return replace(request, provenance=where, idempotency_key=key)
+
+    def _known_or_pseudonym(self, name: str) -> str:
+        return name if not name or name in self._known_names else self._pseudonym("name", name)
+
+    def _pseudonym(self, what: str, name: str) -> str:
+        """Return what is the same for the same name, and tells nobody else which: it is keyed."""
+        keyed = self._ledger.payload_digest(f"{what}\n{name}".encode())
+        return hashlib.sha256(keyed).hexdigest()[:32]
 
     def _note(self, outcome: Outcome) -> None:
         try:

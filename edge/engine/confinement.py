@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from runtime.core_dumps import forbid_core_dumps
+
 __all__ = ["bound_loading", "bound_memory", "confine"]
 
 _PR_SET_PDEATHSIG: Final = 1
-_PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _MAX_OPEN_FILES: Final = 256
 _OOM_SCORE: Final = "500"
@@ -34,8 +35,7 @@ def confine(parent_pid: int) -> None:
     with suppress(OSError):  # some containers mount /proc read-only; the rest still holds
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(libc, _PR_SET_DUMPABLE, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    forbid_core_dumps()
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _lower(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
     # The daemon decides about stopping: Ctrl-C in its terminal must not end calls in flight.

@@ -92,6 +92,12 @@ class GraphBook:
         """Names of the known graphs, sorted."""
         return tuple(sorted(self._graphs))
 
+    def identifiers(self) -> frozenset[str]:
+        """Return every name that a graph of this node, or a step of one, has."""
+        singles = (self._single(model) for model in self._catalog.model_by_name)
+        graphs = (*self._graphs.values(), *singles)
+        return frozenset(name for graph in graphs for name in (graph.name, *graph.by_id))
+
     def find(self, choice: GraphChoice) -> Graph:
         """Return the graph that a choice means.
 

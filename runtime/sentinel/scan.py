@@ -122,6 +122,16 @@ class Sentinel:
             SENSITIVE,
         }
 
+    def without(self, detector: str) -> "Sentinel":
+        """Return the same without one of its detectors, by name."""
+        return Sentinel(
+            [one for one in self._detectors if one.name != detector],
+            timeout_s=self._timeout_s,
+            max_characters=self._max_characters,
+            executor=self._executor,
+            monotonic_s=self._monotonic_s,
+        )
+
     async def scan(self, text: str) -> Scan:
         """Find what is sensitive in ``text``; never raises for what a detector does."""
         if len(text) > self._max_characters:

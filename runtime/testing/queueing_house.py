@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from runtime.codec.collaboration import CollaborationCall
 from runtime.codec.queued import QueuedAnswer
@@ -23,7 +23,7 @@ from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.collaboration_client import CollaborationClient
 from runtime.testing.cutting_proxy import CuttingProxy, running_proxy
 from runtime.testing.faulty_house import Told, enrol_edge, tell
-from runtime.testing.local_roles import LocalRoles
+from runtime.testing.local_roles import LocalRoles, edit_yaml
 from runtime.testing.scripted_provider import Provider, Script, running_provider
 
 __all__ = ["QUEUEING_POLICY", "QueueingHouse", "running_queueing_house"]
@@ -85,6 +85,8 @@ async def running_queueing_house(
     *,
     script: Script | None = None,
     policy_text: str = QUEUEING_POLICY,
+    edge_changes: Mapping[str, Any] | None = None,
+    cloud_changes: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[QueueingHouse]:
     """Bring everything up; take it down when the block ends.
 
@@ -94,6 +96,8 @@ async def running_queueing_house(
         environment: What the programs inherit.
         script: What the provider answers.
         policy_text: The policy of gateway and edge.
+        edge_changes: What else the edge's configuration says, by dotted key.
+        cloud_changes: The same of the gateway's.
     """
     layout = Layout(root)
     inherited = {**environment, API_KEY_VARIABLE: _KEY}
@@ -114,6 +118,8 @@ async def running_queueing_house(
             policy_text=policy_text,
             ports=(edge_port, http_port, free_port(), free_port()),
         )
+        edit_yaml(layout.edge_config, layout.edge_config, edge_changes or {})
+        edit_yaml(layout.cloud_config, layout.cloud_config, cloud_changes or {})
         try:
             cloud = await roles.serve("cloud", "cloud", layout.cloud_config)
             async with running_proxy(cloud["grpc"]) as link:

@@ -3,19 +3,14 @@
 import json
 import signal
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
 
-import grpc
 import pytest
 import pytest_asyncio
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as collector_pb2
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as collector_grpc
 
 from runtime.testing.faulty_house import FaultyHouse, ask
 from runtime.testing.local_roles import edit_yaml, leeward
 from runtime.testing.scripted_provider import Script
+from tests.trace_collector import Collector, running_collector
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,38 +21,10 @@ pytestmark = [
 ASKED = "How much is 6 times 7?"
 
 
-@dataclass
-class Collector(collector_grpc.TraceServiceServicer):
-    """An OpenTelemetry collector that keeps what it gets."""
-
-    requests: list[Any] = field(default_factory=list)
-    endpoint: str = ""
-
-    def Export(self, request: Any, context: Any) -> Any:
-        self.requests.append(request)
-        return collector_pb2.ExportTraceServiceResponse()
-
-    def spans(self) -> dict[str, list[Any]]:
-        """Return the spans by the first word of their names."""
-        found: dict[str, list[Any]] = {}
-        for request in self.requests:
-            for resource in request.resource_spans:
-                for scope in resource.scope_spans:
-                    for span in scope.spans:
-                        found.setdefault(span.name.split()[0], []).append(span)
-        return found
-
-
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    server = grpc.server(ThreadPoolExecutor(2), options=(("grpc.so_reuseport", 0),))
-    collector = Collector()
-    add = collector_grpc.add_TraceServiceServicer_to_server
-    add(collector, server)  # type: ignore[no-untyped-call]  # generated without types
-    collector.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
-    yield collector
-    server.stop(None).wait()
+    with running_collector() as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -113,8 +80,7 @@ async def test_edge_gateway_and_attempt_are_one_trace_without_content(
     }
     assert call.parent_span_id.hex() == step["span_id"]
     assert attempt.parent_span_id == call.span_id
-    sent = b"".join(request.SerializeToString() for request in collector.requests)
-    assert not any(word in sent for word in (b"times", b"much", b"fourty", b"two"))
+    assert not any(word in collector.received() for word in (b"times", b"much", b"fourty", b"two"))
 
 
 async def _stopped(house: FaultyHouse, name: str) -> int:

@@ -51,6 +51,7 @@ from runtime.rpc.servers import bind, new_server
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Sentinel
 from runtime.sentinel.span import Span
+from runtime.sentinel.tagger.model import BUILT_IN
 
 NODE = NodeName("cloud")
 SECRETS = {
@@ -156,6 +157,7 @@ def _gate(
         ledger=ledger,
         clock=SystemClock(),
         issued=lambda where: issued,
+        known_names=("known", "near"),
     )
 
 
@@ -409,6 +411,36 @@ async def test_a_session_name_that_an_application_chose_does_not_leave(house: Ho
     ledger = b"".join(seen.ledger_bytes for seen in house.server.seen)
     assert b"owalska" not in ledger
     assert all(b"owalska" not in seen.message.SerializeToString() for seen in house.server.seen)
+
+
+async def test_names_of_a_graph_that_came_with_a_request_do_not_leave(house: House) -> None:
+    request_id = RequestId("0" * 32)
+    for graph, step in (("anna-kowalska", "visit"), ("known", "anna-kowalska"), ("known", "near")):
+        key = f"{request_id}/{step}/0"
+        where = {"request_id": request_id, "graph": graph, "step_id": StepId(step)}
+        await house.call(_from(_request(idempotency_key=key), **where))
+
+    names = [_names_of(seen.message) for seen in house.server.seen]
+    inline, step_of_its_own, known = names
+    assert known == ("known", "near", f"{request_id}/near/0")
+    assert step_of_its_own[0] == "known"
+    assert inline[2] == f"{request_id}/{inline[1]}/0"
+    assert inline[0] == step_of_its_own[1]
+    assert all(b"kowalska" not in seen.message.SerializeToString() for seen in house.server.seen)
+
+
+def _names_of(message: pb.GenerateRequest) -> tuple[str, str, str]:
+    where = message.provenance
+    return where.graph, where.step_id, message.idempotency_key
+
+
+async def test_a_models_name_is_no_persons_to_the_sentinels_model(house: House) -> None:
+    house.gate = house.gate_with(default_detectors(model=BUILT_IN))
+
+    for model in ("claude-sonnet", "mistral-large-latest", "gannet-m"):
+        await house.call(_request(model=ModelName(model)))
+
+    assert len(house.server.seen) == 3
 
 
 async def test_a_name_that_could_be_content_is_refused(house: House) -> None:
