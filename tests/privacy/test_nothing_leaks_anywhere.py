@@ -9,7 +9,6 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -119,7 +118,9 @@ async def over_http(house: QueueingHouse, text: str, model: str = "leeward/ask-c
 async def asked_person(house: QueueingHouse, *, answer: str = "") -> str:
     """Wait until a person is asked, and say yes; return what they were shown."""
     async with asyncio.timeout(60):
-        while not (waiting := await read_approvals(house.edge)):
+        while True:
+            if waiting := await read_approvals(house.edge):
+                break
             await asyncio.sleep(0.1)
     (item,) = waiting
     await decide_approval(house.edge, item["id"], approved=True, by="dr.may", answer=answer)
@@ -190,7 +191,9 @@ async def through_the_outbox(house: QueueingHouse) -> None:
     assert traces(house.layout.root, CANARIES) == []  # while it waits
     house.link.mend()
     async with asyncio.timeout(60):
-        while (await house.queued("waits")).answer is None:
+        while True:
+            if (await house.queued("waits")).answer is not None:
+                return
             await asyncio.sleep(0.2)
 
 
