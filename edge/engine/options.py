@@ -25,8 +25,8 @@ class EngineOptions:
     """Finished calls whose tokens stay computed while there is room, for what the same caller
     asks next; 0 keeps none. A deterministic model keeps none.
 
-    They are not free: every running call looks past their cells at each token (2,000 idle
-    tokens slowed one stream of a 135 M model by 6 %).
+    While others run they are moved out of the cache, half of it at most: every running call
+    would look past their cells at each token. That memory is counted with the model's.
     """
     is_deterministic: bool = False
     """Decode every sequence by itself, on a grid that depends on nothing but its prompt.

@@ -4,6 +4,7 @@ Never across callers: how fast an answer comes would tell one what another has a
 bookkeeping over tokens; knows no model.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,11 @@ class KeptPrefixes:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def lengths(self) -> Iterator[tuple[int, int]]:
+        """Yield the sequences and how many tokens each has, the least recently used first."""
+        for kept in self._kept.values():
+            yield kept.sequence, len(kept.tokens)
 
     def keep(self, sequence: int, caller: str, tokens: Tokens) -> list[int]:
         """Keep a finished sequence.

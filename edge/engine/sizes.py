@@ -6,7 +6,7 @@ Plain arithmetic, shared by whoever makes contexts and whoever judges beforehand
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["ContextSize", "fitted"]
+__all__ = ["ContextSize", "fitted", "parked_tokens"]
 
 _DEFAULT_CONTEXT_TOKENS: Final = 8192
 _DEFAULT_CACHE_TOKENS: Final = 8192
@@ -50,6 +50,11 @@ def fitted(
         slots = min(slots, cache // context)
         return ContextSize(context, slots * context, slots)
     return ContextSize(context, min(cache, slots * context), slots)
+
+
+def parked_tokens(cache_tokens: int) -> int:
+    """Return how many tokens of kept prompts a cache may have outside of it, at most."""
+    return cache_tokens // 2
 
 
 def _padded(tokens: int) -> int:

@@ -1,7 +1,8 @@
 """What a model will take of the memory, judged from its files; and what a process takes.
 
 The judgement is made before anything is loaded: weights as large as their files, the cache as
-the header describes it, and what a process needs at all. It knows nothing of who is loaded.
+the header describes it, the prompts that are kept outside of it, and what a process needs at all.
+It knows nothing of who is loaded.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.engine.options import EngineOptions
-from edge.engine.sizes import fitted
+from edge.engine.sizes import fitted, parked_tokens
 from edge.models.files import files_of
 from edge.models.gguf_check import check_gguf
 from edge.models.onnx_check import is_onnx
@@ -47,7 +48,9 @@ def estimated_bytes(path: Path, options: EngineOptions) -> int:
         slots=options.slots,
         is_deterministic=options.is_deterministic,
     )
-    cache_bytes = size.cache_tokens * summary.cache_bytes_per_token
+    is_keeping = options.kept_prefixes > 0 and not options.is_deterministic
+    parked = parked_tokens(size.cache_tokens) if is_keeping else 0
+    cache_bytes = (size.cache_tokens + parked) * summary.cache_bytes_per_token
     adapter_bytes = _files_bytes((options.adapter,)) if options.adapter is not None else 0
     own_bytes = _PROCESS_BYTES + summary.size_bytes + adapter_bytes + cache_bytes
     return min(own_bytes + _draft_bytes(options), _MOST_BYTES)
@@ -66,7 +69,7 @@ def _draft_bytes(options: EngineOptions) -> int:
     """Return what a draft takes beside the model that it guesses for: one sequence of its own."""
     if options.draft is None:
         return 0
-    own = replace(options, draft=None, adapter=None, slots=1, cache_tokens=0)
+    own = replace(options, draft=None, adapter=None, slots=1, cache_tokens=0, kept_prefixes=0)
     return estimated_bytes(options.draft, own) - _PROCESS_BYTES
 
 

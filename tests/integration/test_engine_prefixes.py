@@ -114,16 +114,29 @@ async def test_a_request_names_its_caller_by_its_provenance(engine: NodeEngine) 
     assert cached == [False, False, True, False, True]
 
 
-async def test_kept_prefixes_give_way_to_calls_that_need_the_room(engine: NodeEngine) -> None:
-    await answered(engine, LONG, caller="a")
+async def test_kept_prompts_give_way_to_calls_that_need_the_room_and_come_back(
+    engine: NodeEngine,
+) -> None:
+    first, _ = await answered(engine, LONG, caller="a")
 
     _, whole = await answered(engine, "x", caller="b", grammar=ENDLESS, max_tokens=100_000)
 
     assert whole.usage.prompt_tokens + whole.usage.completion_tokens == 1024
-    _, completion = await answered(engine, LONG, caller="a")
-    assert completion.usage.cached_tokens == 0
-    _, warm = await answered(engine, LONG, caller="a")
-    assert warm.usage.cached_tokens > 0
+    # It waited outside of the cache, and is what it was.
+    again, warm = await answered(engine, LONG, caller="a")
+    assert warm.usage.cached_tokens == warm.usage.prompt_tokens - 1
+    assert again == first
+
+
+async def test_what_half_a_cache_cannot_hold_is_dropped(engine: NodeEngine) -> None:
+    longer = LONG * 3
+    _, cold = await answered(engine, longer, caller="a")
+    assert cold.usage.prompt_tokens > 512
+
+    await answered(engine, "x", caller="b", grammar=ENDLESS, max_tokens=100_000)
+
+    _, again = await answered(engine, longer, caller="a")
+    assert again.usage.cached_tokens == 0
 
 
 async def test_more_callers_than_can_be_kept_push_the_oldest_out(engine: NodeEngine) -> None:

@@ -14,11 +14,14 @@ import numpy.typing as npt
 
 from edge.engine.frames import Load
 from edge.engine.native.batch import Batch, Part
+from edge.engine.native.decoder import Saved
 from edge.engine.native.model import LlamaModel, LoadLog
 from edge.engine.sizes import ContextSize, fitted
 from runtime.errors import EngineCrashed, ModelInvalid
 
 __all__ = ["LlamaContext", "threads_of"]
+
+_BYTES: Final = ctypes.POINTER(ctypes.c_uint8)
 
 # ``llama_get_logits_ith`` once more, returning a number: it is asked for every token, and making
 # a pointer object each time costs more than the answer.
@@ -85,6 +88,28 @@ class LlamaContext:
     def share(self, source: int, target: int, tokens: int) -> None:
         """Let an empty sequence begin with the first tokens of another, at no cost."""
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, tokens)
+
+    def save(self, sequence: int) -> Saved | None:
+        """Return a copy of what a sequence holds; ``None`` where there is no memory for one."""
+        size = llama_cpp.llama_state_seq_get_size(self.handle, sequence)
+        try:
+            saved = np.empty(size, np.uint8)
+        except MemoryError:
+            return None
+        written = llama_cpp.llama_state_seq_get_data(
+            self.handle, saved.ctypes.data_as(_BYTES), size, sequence
+        )
+        return saved if written == size else None
+
+    def restore(self, sequence: int, saved: Saved) -> bool:
+        """Let an empty sequence hold what was saved; whether there was room for it."""
+        read = llama_cpp.llama_state_seq_set_data(
+            self.handle, saved.ctypes.data_as(_BYTES), saved.size, sequence
+        )
+        if read != saved.size:
+            self.forget(sequence)
+            return False
+        return True
 
     def decode(self, parts: Sequence[Part]) -> list[int]:
         """Run tokens through the model.

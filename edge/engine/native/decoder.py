@@ -12,7 +12,10 @@ import numpy.typing as npt
 
 from edge.engine.native.batch import Part
 
-__all__ = ["Decoder"]
+__all__ = ["Decoder", "Saved"]
+
+Saved = npt.NDArray[np.uint8]
+"""What a sequence holds in the cache, as bytes that only its own context reads."""
 
 
 class Decoder(Protocol):
@@ -63,6 +66,18 @@ class Decoder(Protocol):
 
     def share(self, source: int, target: int, tokens: int) -> None:
         """Let an empty sequence begin with the first tokens of another."""
+        ...
+
+    def save(self, sequence: int) -> Saved | None:
+        """Return a copy of what a sequence holds.
+
+        Returns:
+            ``None`` where its cells are in nobody's way, or where there is no memory for a copy.
+        """
+        ...
+
+    def restore(self, sequence: int, saved: Saved) -> bool:
+        """Let an empty sequence hold what was saved; whether there was room for it."""
         ...
 
     def decode(self, parts: Sequence[Part]) -> list[int]:

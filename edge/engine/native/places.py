@@ -1,6 +1,6 @@
 """Who sits where in a context: numbers of sequences, room in the cache, what is kept idle.
 
-Joins libllama's memory, the mirror of its cells and the kept prefixes, so that they agree.
+Joins libllama's memory, the mirror of its cells and the kept prompts, so that they agree.
 """
 
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.engine.cells import CellBook
 from edge.engine.native.decoder import Decoder
+from edge.engine.native.parking import ParkedPrompts
 from edge.engine.prefixes import KeptPrefixes, Tokens, common_length
 
 __all__ = ["Place", "Places"]
@@ -16,6 +17,8 @@ __all__ = ["Place", "Places"]
 _LEAST_SHARED_TOKENS: Final = 16
 """Fewer in common save nothing: every chat of a model begins alike."""
 _NEAR_TOKENS: Final = 256
+_MOST_IDLE_TOKENS: Final = 256
+"""Of kept prompts, that running calls look past; libllama looks at so many cells at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,13 @@ class Places:
         self._context = context
         self._cells = CellBook(context.cache_tokens)
         self._kept = KeptPrefixes(context.kept_prefixes)
+        self._parked = ParkedPrompts(context)
         # Low numbers first, so that a call that is alone always computes in the same one.
         self._free = list(range(context.slots + context.kept_prefixes))[::-1]
         self._taken: dict[int, _Needs] = {}
         """Sequences of calls, and the cells that each needs."""
+        self._begun_with: dict[int, int] = {}
+        """Sequences of calls that share cells with a kept prompt, and that one's."""
 
     @property
     def free_slots(self) -> int:
@@ -90,10 +96,7 @@ class Places:
             return None
         sequence = self._free.pop()
         self._taken[sequence] = needs
-        if shared:
-            self._context.share(source, sequence, shared)
-            self._cells.share(source, sequence, shared)
-        return Place(sequence, shared)
+        return Place(sequence, self._begin_with(source, sequence, shared) if shared else 0)
 
     def _beginning(
         self, caller: str, tokens: Tokens, beside: Iterable[tuple[int, Tokens]]
@@ -107,19 +110,62 @@ class Places:
                     source, shared = sequence, length
         return (source, shared) if shared >= _LEAST_SHARED_TOKENS else (-1, 0)
 
+    def _begin_with(self, source: int, sequence: int, shared: int) -> int:
+        """Let a call begin with tokens of another sequence; return how many there was room for."""
+        if source not in self._parked:
+            self._context.share(source, sequence, shared)
+            self._cells.share(source, sequence, shared)
+            if source not in self._taken:
+                self._begun_with[sequence] = source
+            return shared
+        tokens = self._parked.tokens(source)
+        if not self.make_room(tokens) or not self._parked.bring_back(source, sequence):
+            return 0
+        self._cells.grow(sequence, tokens)
+        self.cut(sequence, shared)
+        return shared
+
+    def park(self) -> None:
+        """Move a kept prompt out of the running calls' way, the one used longest ago first."""
+        idle = self._idle()
+        if self._taken and sum(tokens for _, tokens in idle) > _MOST_IDLE_TOKENS:
+            any(self._park(sequence, tokens) for sequence, tokens in idle)
+
     def make_room(self, tokens: int) -> bool:
         """Have this many free cells, at the cost of the idle sequences used longest ago.
 
         Returns:
             Whether there are so many.
         """
-        while self._cells.free < tokens and (oldest := self._kept.drop_oldest()) is not None:
-            self._clear(oldest)
+        while self._cells.free < tokens and (idle := self._idle(also_shared=True)):
+            if not self._park(*idle[0]) and (oldest := self._kept.drop_oldest()) is not None:
+                self._clear(oldest)
         return self._cells.free >= tokens
+
+    def _idle(self, *, also_shared: bool = False) -> list[tuple[int, int]]:
+        """Return kept prompts that are in the cache, and their lengths; the oldest first.
+
+        Args:
+            also_shared: Those with which a running call began, too: parked, they free little.
+        """
+        shared = () if also_shared else self._begun_with.values()
+        return [
+            (sequence, tokens)
+            for sequence, tokens in self._kept.lengths()
+            if sequence not in self._parked and sequence not in shared
+        ]
+
+    def _park(self, sequence: int, tokens: int) -> bool:
+        if not self._parked.park(sequence, tokens):
+            return False
+        self._context.forget(sequence)
+        self._cells.drop(sequence)
+        return True
 
     def lose(self, sequence: int) -> None:
         """Take a call's room away; nothing of it is kept."""
         del self._taken[sequence]
+        self._begun_with.pop(sequence, None)
         self._clear(sequence)
 
     def grow(self, sequence: int, tokens: int) -> None:
@@ -141,6 +187,7 @@ class Places:
             tokens: What is computed of it.
         """
         del self._taken[sequence]
+        self._begun_with.pop(sequence, None)
         if not caller or len(tokens) < _LEAST_SHARED_TOKENS:
             self._clear(sequence)
             return
@@ -156,4 +203,5 @@ class Places:
     def _clear(self, sequence: int) -> None:
         self._context.forget(sequence)
         self._cells.drop(sequence)
+        self._parked.drop(sequence)
         self._free.append(sequence)

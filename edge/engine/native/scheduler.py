@@ -119,6 +119,7 @@ class Scheduler:
         self._drop_abandoned()
         self._take_in()
         self._make_room()
+        self._places.park()
         alone = self._alone()
         with self._inbox.decoding():
             batches = self._plan.batches(self._running)

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.engine.frames import Load
 from edge.engine.native.batch import Part
+from edge.engine.native.decoder import Saved
 from edge.engine.onnx.blocks import Block, Held, gathered, groups
 from edge.engine.onnx.graph import DecoderGraph, Logits
 from edge.engine.onnx.probe import GraphTraits
@@ -79,6 +80,13 @@ class OnnxContext:
         """Let an empty sequence begin with the first tokens of another."""
         held = self._held[source]
         self._held[target] = Held(held.block, held.row, held.start, tokens)
+
+    def save(self, sequence: int) -> None:
+        """Save nothing: every sequence has a block of its own, and is in nobody's way."""
+
+    def restore(self, sequence: int, saved: Saved) -> bool:
+        """Restore nothing, for nothing is ever saved."""
+        return False
 
     def decode(self, parts: Sequence[Part]) -> list[int]:
         """Run tokens through the model; as ``edge.engine.native.decoder`` says.
