@@ -202,7 +202,7 @@ def _config(document: Document, base: Path) -> CloudConfig:
         drain_notice_s=shape.drain_notice_s,
         traces=traces_config(shape.traces, base),
         upstreams=tuple(upstream_of(name, item, base) for name, item in shape.upstreams.items()),
-        routes=tuple(route_of(name, model) for name, model in shape.models.items()),
+        routes=tuple(route_of(name, model, base) for name, model in shape.models.items()),
         routing=settings_of(shape.retries, shape.breaker),
     )
 

@@ -8,6 +8,7 @@ its key, or says that it takes none. What it becomes is data of ``cloud.upstream
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -24,11 +25,13 @@ from cloud.upstreams.model import (
     Target,
     UpstreamSpec,
 )
+from cloud.upstreams.prompt_text import PromptTemplate
 from runtime.catalog.model import Price
 from runtime.catalog.shape import PriceShape
 from runtime.documents.document import Problem
 from runtime.documents.names import ModelText, Name
 from runtime.documents.shape import Shape
+from runtime.errors import ConfigInvalid, ModelInvalid
 from runtime.ids import ModelName
 from runtime.rpc.address import is_loopback_host
 
@@ -47,6 +50,9 @@ __all__ = [
 ]
 
 
+_RAW: Final = "raw"
+
+
 class CapabilitiesShape(Shape):
     """What a provider can do; a request that needs more is not sent there."""
 
@@ -59,6 +65,9 @@ class CapabilitiesShape(Shape):
     logprobs: bool = True
     stream_usage: bool = True
     """Reports token counts at a stream's end when asked; without it we count ourselves."""
+    repeat_penalty: bool = False
+    """Takes llama.cpp's ``repeat_penalty``, and is told each call's. The server packaged with
+    llama-cpp-python has one of 1.1 where nothing is said; a call means none."""
     limit_field: LimitField = "max_tokens"
     """``max_completion_tokens`` for OpenAI's reasoning models, which refuse the other name."""
     continuation: Continuation = "none"
@@ -106,6 +115,11 @@ class TargetShape(Shape):
     """Share of the calls among targets of equal priority."""
     prices: list[PriceShape] | None = Field(default=None, max_length=100)
     """What this target charges; without it, the model's prices."""
+    draft_template: str | None = Field(default=None, min_length=1, max_length=4096)
+    """This target goes on with begun answers and checks drafts of devices, which its provider's
+    ``/v1/completions`` must be able to (``echo`` with ``logprobs``; tried when the gateway starts).
+    The file of the model's chat template (Jinja), relative to this one; ``raw`` for a model without
+    turns."""
 
 
 class ModelShape(Shape):
@@ -209,17 +223,26 @@ def upstream_of(name: str, shape: UpstreamShape, base: Path) -> UpstreamConfig:
             stream_usage=able.stream_usage,
             continuation=able.continuation,
             limit_field=able.limit_field,
+            repeat_penalty=able.repeat_penalty,
         ),
     )
     file = base / shape.api_key_file if shape.api_key_file else None
     return UpstreamConfig(spec, shape.api_key_env, file)
 
 
-def route_of(name: str, shape: ModelShape) -> Route:
-    """Return a model's section as data."""
+def route_of(name: str, shape: ModelShape, base: Path) -> Route:
+    """Return a model's section as data; relative paths are taken from ``base``.
+
+    Raises:
+        ConfigInvalid: A target's chat template cannot be used.
+    """
+    field = f"models.{name}.targets"
     return Route(
         model=ModelName(name),
-        targets=tuple(_target(target, place) for place, target in enumerate(shape.targets)),
+        targets=tuple(
+            _target(target, place, _template(target, base, f"{field}.{place}.draft_template"))
+            for place, target in enumerate(shape.targets)
+        ),
         prices=_prices(shape.prices),
         context_tokens=shape.context_tokens,
         family=shape.family,
@@ -258,13 +281,30 @@ def read_spec(config: UpstreamConfig, environment: Mapping[str, str]) -> Upstrea
     return replace(config.spec, api_key=key)
 
 
-def _target(shape: TargetShape, place: int) -> Target:
+def _template(shape: TargetShape, base: Path, field: str) -> PromptTemplate | None:
+    if shape.draft_template is None:
+        return None
+    if shape.draft_template == _RAW:
+        return PromptTemplate("")
+    file = base / shape.draft_template
+    try:
+        template = PromptTemplate(file.read_text("utf-8"))
+        template.check()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigInvalid("is no file that can be read", file=str(file), field=field) from None
+    except ModelInvalid as error:
+        raise ConfigInvalid(str(error), file=str(file), field=field) from None
+    return template
+
+
+def _target(shape: TargetShape, place: int, template: PromptTemplate | None) -> Target:
     return Target(
         upstream=shape.upstream,
         upstream_model=shape.model,
         priority=place if shape.priority is None else shape.priority,
         weight=shape.weight,
         prices=None if shape.prices is None else _prices(shape.prices),
+        template=template,
     )
 
 

@@ -50,6 +50,11 @@ class Wired:
         """
         library = await asyncio.to_thread(load_library, newer.graphs)
         router = self.routers.made(newer)
+        try:
+            await router.check_drafts()
+        except BaseException:
+            await router.close()
+            raise
 
         def commit() -> None:
             self.graphs.library = library
@@ -110,9 +115,11 @@ async def wired(
         )
         routers = Routers(specs_of, prices, tracer, metrics, clock=clock)
         stack.push_async_callback(routers.close)
+        router = routers.first(config)
+        await router.check_drafts()
         serving = new_serving(
             config,
-            routers.first(config),
+            router,
             admission,
             inspector,
             namer,

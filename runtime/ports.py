@@ -84,6 +84,17 @@ class Sampling:
     parallel_tool_calls: bool = True
     """Whether an answer may ask for more than one call of a tool."""
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the token that the model finds likeliest is always taken."""
+        shifts = (self.frequency_penalty, self.presence_penalty, *self.logit_bias)
+        return self.temperature == 0 and self.repeat_penalty == 1 and not any(shifts)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the answer is text and nothing else, that nothing but its length cuts."""
+        return not (self.stop or self.grammar or self.json_schema or self.logprobs)
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingOverrides:
@@ -157,6 +168,16 @@ class GenerateRequest:
     """Where it stands among calls that wait for the same model: higher goes first."""
     key_terms: KeyTerms | None = None
     """Of a call that its sender keeps until it is answered."""
+    begun: str = ""
+    """How the answer begins; the stream holds what follows."""
+    draft: str = ""
+    """A guess at what follows ``begun``. The model says in one step as much of it as it would have
+    said; ``max_tokens`` counts what comes behind that."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether the answer has begun elsewhere, or a guess at it is to be checked."""
+        return bool(self.begun or self.draft)
 
     @property
     def uses_tools(self) -> bool:
@@ -186,6 +207,8 @@ def texts_of(request: GenerateRequest) -> Iterator[str]:
         yield from (tool.name, tool.description, tool.parameters)
     if request.tool_choice not in TOOL_CHOICES:
         yield request.tool_choice
+    yield request.begun
+    yield request.draft
     yield from request.sampling.stop
     yield request.sampling.grammar
     yield request.sampling.json_schema
@@ -261,6 +284,8 @@ class Completion:
     """Of the call as it left the edge; set with ``ledger_position``."""
     upstream_repeats: int = 0
     """How often a model had been asked the same under the call's idempotency key before."""
+    continued: bool = False
+    """Whether the request's ``begun`` and ``draft`` were heeded: older nodes know of neither."""
 
 
 Chunk = TextDelta | Completion

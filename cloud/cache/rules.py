@@ -12,9 +12,9 @@ from runtime.ports import Sampling
 
 __all__ = ["CacheRules", "ModelRule", "Obstacle", "SameQuestion"]
 
-Obstacle = Literal["wish", "model", "sampling", "label"]
-"""The caller said no, the model's rule does, the answer is drawn anew each time, or it may not
-be kept at that level."""
+Obstacle = Literal["wish", "model", "sampling", "label", "part"]
+"""The caller said no, the model's rule does, the answer is drawn anew each time, it may not be
+kept at that level, or it is only part of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class CacheRules:
             return "wish"
         if not rule.exact:
             return "model"
+        if call.request.continues:
+            return "part"
         if not rule.always and not _is_repeatable(call.request.sampling):
             return "sampling"
         if self.policy.level_of(call.request.label) > self.max_level:

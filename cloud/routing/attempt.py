@@ -55,8 +55,10 @@ class Attempt:
         self._started_s = parts.clock.monotonic_s()
         upstream = parts.board.upstreams[target.upstream]
         self.reading: Reading = upstream.reading(request)
-        self._stream: AsyncGenerator[Chunk, None] = upstream.generate(
-            self.reading, target.upstream_model, goes_on=goes_on
+        self._stream: AsyncGenerator[Chunk, None] = (
+            upstream.generate(self.reading, target.upstream_model, goes_on=goes_on)
+            if target.template is None or not request.continues
+            else upstream.go_on(self.reading, target.upstream_model, target.template)
         )
         self._is_over = False
         self._span: Span = parts.tracer.start_span(

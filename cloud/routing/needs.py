@@ -20,10 +20,29 @@ def capable_targets(
     if route.embeds:
         raise RequestInvalid(f"model {route.model} serves embeddings only", field="model")
     able: Sequence[Target] = route.targets
+    if request.continues:
+        able = _continuing_targets(request, route)
     for field, has in _needs(request):
         able = [target for target in able if has(capabilities[target.upstream])]
         if not able:
             raise RequestInvalid(f"no upstream of model {route.model} can do this", field=field)
+    return able
+
+
+def _continuing_targets(request: GenerateRequest, route: Route) -> Sequence[Target]:
+    """Return the targets that go on with a begun answer, and can check a draft.
+
+    Raises:
+        RequestInvalid: There are none, or it cannot be done with this request.
+    """
+    if request.uses_tools or not request.sampling.is_plain:
+        raise RequestInvalid("only plain text can be gone on with", field="begun")
+    if request.draft and not request.sampling.is_greedy:
+        raise RequestInvalid("a draft can be checked in greedy calls only", field="draft")
+    able = [target for target in route.targets if target.template is not None]
+    if not able:
+        reason = f"no target of model {route.model} checks drafts"
+        raise RequestInvalid(reason, field="draft" if request.draft else "begun")
     return able
 
 
@@ -33,7 +52,7 @@ def can_continue(request: GenerateRequest) -> bool:
     A stop text is excluded because the cut may lie inside of it, where neither provider sees it.
     """
     sampling = request.sampling
-    if request.uses_tools:
+    if request.uses_tools or request.continues:
         return False
     return not (sampling.json_schema or sampling.grammar or sampling.logprobs or sampling.stop)
 

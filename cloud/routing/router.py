@@ -1,7 +1,9 @@
 """The gateway's ``Models``: every alias it serves, over every provider it knows."""
 
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from random import Random
+from typing import Final
 
 from opentelemetry.trace import Tracer
 
@@ -17,14 +19,18 @@ from cloud.routing.parts import RoutingParts
 from cloud.routing.settings import RoutingSettings
 from cloud.routing.worst_case import worst_case
 from cloud.stages import Embedded, WorstCase
-from cloud.upstreams.model import Route
+from cloud.upstreams.failures import UpstreamFailed
+from cloud.upstreams.model import Route, Target
 from cloud.upstreams.openai_upstream import OpenAIUpstream
+from cloud.upstreams.prompt_text import PromptTemplate
 from runtime.clock import Clock
-from runtime.errors import NotFound
+from runtime.errors import ConfigInvalid, NotFound
 from runtime.ids import ModelName, NodeName
 from runtime.ports import Chunk, EmbedRequest, GenerateRequest
 
 __all__ = ["Router"]
+
+_logger: Final = logging.getLogger("leeward.cloud.routing")
 
 
 class Router:
@@ -77,6 +83,29 @@ class Router:
     def routes(self) -> tuple[Route, ...]:
         """The models served, in configured order."""
         return self._listed
+
+    async def check_drafts(self) -> None:
+        """Try every target that is said to check drafts; one that is away is tried with a call.
+
+        Raises:
+            ConfigInvalid: One does not.
+        """
+        for route in self._listed:
+            for place, target in enumerate(route.targets):
+                if target.template is not None:
+                    field = f"models.{route.model}.targets.{place}.draft_template"
+                    await self._check_draft(target, target.template, field)
+
+    async def _check_draft(self, target: Target, template: PromptTemplate, field: str) -> None:
+        drafts = self._upstreams[target.upstream].drafts
+        try:
+            is_able = await drafts.is_able(target.upstream_model, template)
+        except UpstreamFailed as failure:
+            extra = {"upstream": target.upstream, "reason": failure.fault.value}
+            _logger.warning("drafts_not_tried", extra=extra)
+            return
+        if not is_able:
+            raise ConfigInvalid(drafts.refusal(target.upstream_model), field=field)
 
     async def close(self) -> None:
         """Close every provider's connections."""

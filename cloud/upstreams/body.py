@@ -10,7 +10,7 @@ from cloud.upstreams.model import Capabilities
 from runtime.errors import RequestInvalid
 from runtime.ports import TOOL_CHOICES, ChatMessage, GenerateRequest, Sampling, ToolDefinition
 
-__all__ = ["generate_body", "with_prefix"]
+__all__ = ["completion_body", "generate_body", "with_prefix"]
 
 _NEUTRAL_PENALTY: Final = 1.0
 
@@ -28,7 +28,7 @@ def generate_body(
         "messages": [_turn(turn) for turn in request.messages],
         "stream": True,
         capabilities.limit_field: request.sampling.max_tokens,
-        **_options(request.sampling),
+        **_options(request.sampling, capabilities),
     }
     if request.sampling.json_schema:
         body["response_format"] = _format(request.sampling.json_schema, capabilities)
@@ -37,6 +37,29 @@ def generate_body(
         body["tool_choice"] = _choice(request.tool_choice)
         if not request.sampling.parallel_tool_calls:
             body["parallel_tool_calls"] = False
+    if capabilities.stream_usage:
+        body["stream_options"] = {"include_usage": True}
+    return body
+
+
+def completion_body(
+    request: GenerateRequest,
+    prompt: str,
+    upstream_model: str,
+    capabilities: Capabilities,
+    *,
+    is_echoed: bool,
+) -> dict[str, Any]:
+    """Return the body of a completion of ``prompt``: streamed, or whole with the prompt echoed."""
+    body: dict[str, Any] = {
+        "model": upstream_model,
+        "prompt": prompt,
+        "max_tokens": request.sampling.max_tokens,
+        **_options(request.sampling, capabilities),
+    }
+    if is_echoed:
+        return {**body, "echo": True, "logprobs": 1}
+    body["stream"] = True
     if capabilities.stream_usage:
         body["stream_options"] = {"include_usage": True}
     return body
@@ -52,7 +75,7 @@ def with_prefix(body: dict[str, Any], capabilities: Capabilities) -> dict[str, A
     return body
 
 
-def _options(sampling: Sampling) -> dict[str, Any]:
+def _options(sampling: Sampling, capabilities: Capabilities) -> dict[str, Any]:
     options: dict[str, Any] = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -68,16 +91,16 @@ def _options(sampling: Sampling) -> dict[str, Any]:
         options["stop"] = list(sampling.stop)
     if sampling.logprobs:
         options |= {"logprobs": True, "top_logprobs": sampling.logprobs}
-    return options | _extensions(sampling)
+    return options | _extensions(sampling, capabilities)
 
 
-def _extensions(sampling: Sampling) -> dict[str, Any]:
+def _extensions(sampling: Sampling, capabilities: Capabilities) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if sampling.top_k:
         extra["top_k"] = sampling.top_k
     if sampling.min_p:
         extra["min_p"] = sampling.min_p
-    if sampling.repeat_penalty != _NEUTRAL_PENALTY:
+    if capabilities.repeat_penalty or sampling.repeat_penalty != _NEUTRAL_PENALTY:
         extra["repeat_penalty"] = sampling.repeat_penalty
     if sampling.grammar:
         extra["grammar"] = sampling.grammar

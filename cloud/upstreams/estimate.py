@@ -51,6 +51,7 @@ def estimate_tokens(text: str) -> int:
 def estimate_prompt_tokens(request: GenerateRequest) -> int:
     """Return about how many tokens the prompt has once its template is applied."""
     turns = sum(estimate_tokens(turn.content) + _TOKENS_PER_TURN for turn in request.messages)
+    turns += estimate_tokens(request.begun) + estimate_tokens(request.draft)
     return turns + sum(map(estimate_tokens, _tool_texts(request)))
 
 
@@ -60,7 +61,8 @@ def rough_prompt_tokens(request: GenerateRequest) -> int:
     For attempts that were given up and may be charged for: known before the call, so that it can
     be reserved exactly.
     """
-    return _size_bytes(request) // _LETTERS_PER_TOKEN + len(request.messages) * _TOKENS_PER_TURN + 1
+    once = _size_bytes(request) // _LETTERS_PER_TOKEN + len(request.messages) * _TOKENS_PER_TURN + 1
+    return once * _readings(request)
 
 
 def token_bound(request: GenerateRequest) -> TokenBound:
@@ -69,9 +71,10 @@ def token_bound(request: GenerateRequest) -> TokenBound:
     # Templates write the JSON of tools with line breaks and indents of their own.
     tools = _TOOL_SPREAD * sum(map(most_tokens, _tool_texts(request)))
     around += tools + len(request.tools) * _MOST_TOKENS_PER_TURN
+    prompt_tokens = sum(map(most_tokens, _texts(request))) + around
     return TokenBound(
-        sum(map(most_tokens, _texts(request))) + around,
-        request.sampling.max_tokens + _TOKENS_PAST_THE_LIMIT,
+        prompt_tokens * _readings(request),
+        request.sampling.max_tokens * _readings(request) + _TOKENS_PAST_THE_LIMIT,
     )
 
 
@@ -88,6 +91,11 @@ def most_tokens(text: str) -> int:
     return max(len(form.encode("utf-8", "surrogatepass")) for form in forms)
 
 
+def _readings(request: GenerateRequest) -> int:
+    """Return how often a provider may read the prompt: a draft is checked, then gone on without."""
+    return 2 if request.draft else 1
+
+
 def _size_bytes(request: GenerateRequest) -> int:
     texts = [*_texts(request), *_tool_texts(request)]
     return sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
@@ -95,6 +103,7 @@ def _size_bytes(request: GenerateRequest) -> int:
 
 def _texts(request: GenerateRequest) -> list[str]:
     texts = [turn.content for turn in request.messages]
+    texts += [request.begun, request.draft]
     return [*texts, request.sampling.json_schema, request.sampling.grammar]
 
 

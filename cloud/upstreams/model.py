@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cloud.upstreams.prompt_text import PromptTemplate
 from runtime.catalog.model import Price
 from runtime.ids import ModelName
 
@@ -46,6 +47,8 @@ class Capabilities:
     """Reports usage at a stream's end when asked; without it we count ourselves."""
     continuation: Continuation = "none"
     limit_field: LimitField = "max_tokens"
+    repeat_penalty: bool = False
+    """Takes llama.cpp's ``repeat_penalty``, and is told each call's: its own default may be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Target:
     weight: float = 1.0
     prices: tuple[Price, ...] | None = None
     """``None`` charges the route's prices."""
+    template: PromptTemplate | None = None
+    """How its chats are written, where it goes on with begun answers and checks drafts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,19 @@ import httpx2
 import openai
 
 from cloud.stages import Embedded
-from cloud.upstreams.body import generate_body, with_prefix
+from cloud.upstreams.body import completion_body, generate_body, with_prefix
 from cloud.upstreams.connection import TooLarge, open_client, read_bounded, streamed_headers
+from cloud.upstreams.drafts import Drafts
 from cloud.upstreams.embedding import NoEmbeddings, read_embeddings
 from cloud.upstreams.failures import Fault, UpstreamFailed, failed_status
 from cloud.upstreams.model import UpstreamSpec
+from cloud.upstreams.prompt_text import PromptTemplate
 from cloud.upstreams.reading import Reading
 from cloud.upstreams.slots import Slots
 from cloud.upstreams.sse import EventTooLarge, SseDecoder
 from runtime.clock import Clock
-from runtime.errors import DeadlineExceeded, UpstreamUnavailable
-from runtime.ports import Chunk, EmbedRequest, GenerateRequest
+from runtime.errors import DeadlineExceeded, RequestInvalid, UpstreamUnavailable
+from runtime.ports import Chunk, EmbedRequest, GenerateRequest, TextDelta
 
 __all__ = ["OpenAIUpstream"]
 
@@ -34,6 +36,8 @@ _JSON: Final = "application/json"
 _OWN_FAULT: Final = 500
 """Statuses from here on say that the provider is broken."""
 _MAX_EMBEDDING_BYTES: Final = 64 * 1024 * 1024
+_MAX_ECHO_BYTES: Final = 64 * 1024 * 1024
+"""Every token of the prompt comes back with two numbers."""
 
 
 class OpenAIUpstream:
@@ -46,6 +50,7 @@ class OpenAIUpstream:
         self._client = open_client(spec)
         self._stream_options: Any = {"headers": streamed_headers(spec, accept=_EVENT_STREAM)}
         self._json_options: Any = {"headers": streamed_headers(spec, accept=_JSON)}
+        self.drafts = Drafts(spec, self._completed)
 
     async def close(self) -> None:
         """Close the provider's connections."""
@@ -94,17 +99,63 @@ class OpenAIUpstream:
             body = with_prefix(body, self.spec.capabilities)
         async with self.slots.taken(reading.left_s):
             reading.start()
-            response = await self._opened(reading, body)
-            try:
-                async with aclosing(_arrivals(response, reading)) as arrivals:
-                    async for events in arrivals:
-                        delta = reading.take(events)
-                        if delta is not None:
-                            yield delta
-                            reading.check()
-            finally:
-                await response.aclose()
+            async with aclosing(self._streamed(reading, "/chat/completions", body)) as deltas:
+                async for delta in deltas:
+                    yield delta
         yield reading.completion()
+
+    async def go_on(
+        self, reading: Reading, upstream_model: str, template: PromptTemplate
+    ) -> AsyncGenerator[Chunk, None]:
+        """Stream what follows a begun answer, as much of the request's draft as is right at once.
+
+        Args:
+            reading: Made by :meth:`reading`.
+            upstream_model: The provider's own name for the model.
+            template: How the model's chats are written.
+
+        Raises:
+            UpstreamFailed: The provider did not answer, or not to the end, or checks no drafts.
+            RequestInvalid: The template refuses the chat.
+        """
+        request = reading.request
+        prompt = template.text(request.messages) + request.begun
+        if request.draft:
+            is_able = await reading.wait(self.drafts.is_able(upstream_model, template))
+            if not is_able:
+                refusal = RequestInvalid(self.drafts.refusal(upstream_model), field="draft")
+                raise UpstreamFailed(Fault.REQUEST, refusal)
+        async with self.slots.taken(reading.left_s):
+            reading.start()
+            if request.draft:
+                found = await reading.wait(self.drafts.check(request, prompt, upstream_model))
+                reading.take_check(found.usage)
+                prompt += found.text
+                if found.text:
+                    yield TextDelta(found.text, found.tokens)
+                if found.finish is not None:
+                    reading.decide(found.finish)
+            if not reading.is_complete:
+                able = self.spec.capabilities
+                body = completion_body(request, prompt, upstream_model, able, is_echoed=False)
+                async with aclosing(self._streamed(reading, "/completions", body)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+        yield reading.completion()
+
+    async def _streamed(
+        self, reading: Reading, path: str, body: dict[str, Any]
+    ) -> AsyncGenerator[TextDelta, None]:
+        response = await self._opened(reading, path, body)
+        try:
+            async with aclosing(_arrivals(response, reading)) as arrivals:
+                async for events in arrivals:
+                    delta = reading.take(events)
+                    if delta is not None:
+                        yield delta
+                        reading.check()
+        finally:
+            await response.aclose()
 
     async def embed(self, request: EmbedRequest, upstream_model: str) -> Embedded:
         """Turn texts into vectors.
@@ -119,7 +170,7 @@ class OpenAIUpstream:
             left_s = request.timeout_s - (self._clock.monotonic_s() - started_s)
             try:
                 async with asyncio.timeout(min(left_s, self.spec.first_token_timeout_s)):
-                    answer = await self._embedded(body)
+                    answer = await self._whole("/embeddings", body, max_bytes=_MAX_EMBEDDING_BYTES)
             except TimeoutError as error:
                 if left_s <= self.spec.first_token_timeout_s:
                     late = DeadlineExceeded(f"upstream {name} was still computing")
@@ -130,13 +181,16 @@ class OpenAIUpstream:
         except NoEmbeddings as error:
             raise self._unavailable(Fault.GARBAGE, "answered with no vectors") from error
 
-    async def _embedded(self, body: dict[str, Any]) -> bytes:
+    async def _completed(self, body: dict[str, Any]) -> bytes:
+        return await self._whole("/completions", body, max_bytes=_MAX_ECHO_BYTES)
+
+    async def _whole(self, path: str, body: dict[str, Any], *, max_bytes: int) -> bytes:
         try:
             response = await self._client.post(
-                "/embeddings", cast_to=httpx2.Response, body=body, options=self._json_options
+                path, cast_to=httpx2.Response, body=body, options=self._json_options
             )
             try:
-                return await read_bounded(response, _MAX_EMBEDDING_BYTES)
+                return await read_bounded(response, max_bytes)
             finally:
                 await response.aclose()
         except openai.APIStatusError as error:
@@ -147,11 +201,11 @@ class OpenAIUpstream:
         except TooLarge as error:
             raise self._unavailable(Fault.GARBAGE, "answered with too much") from error
 
-    async def _opened(self, reading: Reading, body: dict[str, Any]) -> httpx2.Response:
+    async def _opened(self, reading: Reading, path: str, body: dict[str, Any]) -> httpx2.Response:
         try:
             response = await reading.wait(
                 self._client.post(
-                    "/chat/completions",
+                    path,
                     cast_to=httpx2.Response,
                     body=body,
                     options=self._stream_options,

@@ -92,6 +92,8 @@ class Reading:
         self.is_done = False
         """Whether the provider said that nothing more comes."""
         self.tokens = 0
+        self._checked: Usage | None = None
+        self._is_decided = False
         self.usage_was_refused = False
         """Whether the provider reported usage that cannot be."""
 
@@ -111,6 +113,8 @@ class Reading:
     def counted_tokens(self) -> int:
         """What was written so far by our own count, never above what one attempt can cost."""
         counted = self.tokens + self._hidden_tokens
+        if self._checked is not None:
+            counted += max(1, self._checked.completion_tokens)
         return min(counted, self._token_bound().completion_tokens)
 
     @property
@@ -162,6 +166,17 @@ class Reading:
             return None
         return TextDelta("".join(texts), tokens=self.tokens - before, logprobs=tuple(logprobs))
 
+    def take_check(self, usage: Usage) -> None:
+        """Account for the call that checked the request's draft, which is charged too."""
+        self._checked = usage
+        now_s = self._progress_s = self._clock.monotonic_s()
+        self._first_token_s = now_s - self._started_s
+
+    def decide(self, finish: FinishReason) -> None:
+        """Say that the check was all that was needed."""
+        self._is_decided = True
+        self._finish = finish
+
     def check(self) -> None:
         """Raise what was wrong with the last that arrived, once its text was passed on."""
         if self._failure is not None:
@@ -191,10 +206,16 @@ class Reading:
                 total_s=self._clock.monotonic_s() - self._started_s,
             ),
             model=ModelName(self._model),
+            continued=self.request.continues,
         )
 
     def usage(self) -> Usage:
         """Return what the attempt consumed so far: as reported, or by our own count."""
+        if self._checked is None:
+            return self._streamed_usage()
+        return self._checked if self._is_decided else _sum(self._checked, self._streamed_usage())
+
+    def _streamed_usage(self) -> Usage:
         if self._usage is not None and self._usage_at == self.tokens + self._hidden_tokens:
             return self._usage
         reported = self._usage or Usage()
@@ -254,7 +275,8 @@ class Reading:
     def _take_choice(
         self, choice: dict[str, Any], texts: list[str], logprobs: list[TokenLogprob]
     ) -> None:
-        text = self._text_of(choice.get("delta"))
+        is_chat = not self.request.continues
+        text = self._text_of(choice.get("delta") if is_chat else {"content": choice.get("text")})
         if text:
             tokens = read_logprobs(choice.get("logprobs")) if choice.get("logprobs") else ()
             self._count(text, len(tokens))
@@ -335,6 +357,15 @@ class Reading:
         if self._bound is None:
             self._bound = token_bound(self.request)
         return self._bound
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
+        completion_tokens=one.completion_tokens + other.completion_tokens,
+        cached_tokens=one.cached_tokens + other.cached_tokens,
+        estimated=one.estimated or other.estimated,
+    )
 
 
 def _tokens_in(text: str) -> int:

@@ -9,16 +9,11 @@ the tokenizer must read as plain text. A template that knows no tools gets them 
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import jinja2
-import jinja2.meta
-from jinja2.ext import Extension
-from jinja2.nodes import Node
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from edge.engine.tool_format import (
     ToolFormat,
@@ -28,8 +23,9 @@ from edge.engine.tool_format import (
     with_block,
 )
 from edge.engine.tool_turns import tool_data, turn_data
+from runtime.chat_template import REFUSALS, compile_template, names_tools
 from runtime.clock import Clock
-from runtime.errors import ModelInvalid, RequestInvalid
+from runtime.errors import RequestInvalid
 from runtime.ports import ChatMessage, ToolDefinition
 
 __all__ = ["ChatTemplate", "PromptPiece"]
@@ -67,8 +63,8 @@ class ChatTemplate:
         self._tokens = {"bos_token": bos, "eos_token": eos}
         spellings = sorted((text for text in control if text), key=len, reverse=True)
         self._spelling = re.compile("|".join(map(re.escape, spellings)) or r"(?!)")
-        self._template = _compile(source, strftime=self._strftime) if source else None
-        self._knows_tools = bool(source) and _names_tools(source)
+        self._template = compile_template(source, strftime=self._strftime) if source else None
+        self._knows_tools = bool(source) and names_tools(source)
         self.tool_format: ToolFormat = format_of(source) if self._knows_tools else "tagged"
         """How the model writes that it asks for a tool."""
 
@@ -134,69 +130,12 @@ class ChatTemplate:
             return template.render(
                 messages=turns, tools=tools, add_generation_prompt=True, **self._tokens
             )
-        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError):
+        except REFUSALS:
             # The error's own text may quote a message.
             raise RequestInvalid("the model's chat template refuses these messages") from None
 
     def _strftime(self, layout: str) -> str:
         return self._clock.now().strftime(layout)
-
-
-class _GenerationTag(Extension):
-    """Passes ``{% generation %}`` blocks through, as Transformers' templates expect."""
-
-    tags = {"generation"}  # noqa: RUF012 - the base class declares it so
-
-    def parse(self, parser: Parser) -> Node | list[Node]:
-        parser.stream.skip(1)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
-        loader=jinja2.BaseLoader(),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=[_GenerationTag, "jinja2.ext.loopcontrols"],
-    )
-
-
-def _names_tools(source: str) -> bool:
-    """Whether a template that compiles looks at the tools that it is given."""
-    return "tools" in jinja2.meta.find_undeclared_variables(_environment().parse(source))
-
-
-def _compile(source: str, *, strftime: Callable[[str], str]) -> jinja2.Template:
-    environment = _environment()
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = strftime
-    try:
-        return environment.from_string(source)
-    except (jinja2.TemplateError, RecursionError):
-        raise ModelInvalid("its chat template does not compile") from None
-
-
-def _to_json(
-    value: Any,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    *,
-    ensure_ascii: bool = False,
-    sort_keys: bool = False,
-) -> str:
-    """Write JSON as Transformers does for templates: not escaped for HTML."""
-    return json.dumps(
-        value,
-        ensure_ascii=ensure_ascii,
-        indent=indent,
-        separators=separators,
-        sort_keys=sort_keys,
-    )
-
-
-def _refuse(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)
 
 
 def _unused_character(messages: Sequence[ChatMessage], tools: Sequence[ToolDefinition]) -> str:

@@ -97,6 +97,8 @@ def encode_generate_request(
         tool_choice="" if request.tool_choice == "auto" else request.tool_choice,
         priority=request.priority,
         key_terms=_encode_key_terms(request.key_terms) if request.key_terms else None,
+        begun=request.begun,
+        draft=request.draft,
     )
 
 
@@ -139,6 +141,8 @@ def decode_generate_request(
         tool_choice=_decode_tool_choice(message.tool_choice, tools),
         priority=message.priority,
         key_terms=_decode_key_terms(message.key_terms) if message.HasField("key_terms") else None,
+        begun=bounds.text(message.begun, "begun"),
+        draft=bounds.text(message.draft, "draft"),
     )
 
 
@@ -209,6 +213,7 @@ def encode_chunk(chunk: Chunk) -> pb.GenerateResponse:
             payload_bytes=chunk.payload_bytes,
             tool_calls=encode_tool_calls(chunk.tool_calls),
             upstream_repeats=chunk.upstream_repeats,
+            continued=chunk.continued,
         )
     )
 
@@ -280,6 +285,7 @@ def _decode_completion(message: pb.Completion) -> Completion:
         payload_bytes=bounds.whole(message.payload_bytes, "completion.payload_bytes"),
         tool_calls=decode_tool_calls(message.tool_calls, "completion.tool_calls"),
         upstream_repeats=message.upstream_repeats,
+        continued=message.continued,
     )
 
 

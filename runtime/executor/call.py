@@ -173,6 +173,9 @@ class Caller:
                     request.tools,
                     request.tool_choice,
                     request.priority,
+                    request.key_terms,
+                    request.begun,
+                    request.draft,
                 )
             )
             drawn = await reader.read(stream, timeout_s, first_s=first_s)

@@ -28,7 +28,7 @@ from leeward.v1 import ledger_pb2 as leeward_dot_v1_dot_ledger__pb2
 from leeward.v1 import zone_pb2 as leeward_dot_v1_dot_zone__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aleeward/v1/inference.proto\x12\nleeward.v1\x1a\x15leeward/v1/chat.proto\x1a\x16leeward/v1/label.proto\x1a\x17leeward/v1/ledger.proto\x1a\x15leeward/v1/zone.proto\"\x92\x01\n\nProvenance\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x0f\n\x07step_id\x18\x04 \x01(\t\x12\r\n\x05graph\x18\x05 \x01(\t\x12+\n\x08releases\x18\x06 \x03(\x0b\x32\x19.leeward.v1.ReleaseRecord\"\x82\x03\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12&\n\x08sampling\x18\x03 \x01(\x0b\x32\x14.leeward.v1.Sampling\x12 \n\x05label\x18\x04 \x01(\x0b\x32\x11.leeward.v1.Label\x12*\n\nprovenance\x18\x05 \x01(\x0b\x32\x16.leeward.v1.Provenance\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12+\n\x06ledger\x18\x07 \x01(\x0b\x32\x1b.leeward.v1.LedgerReference\x12)\n\x05tools\x18\x08 \x03(\x0b\x32\x1a.leeward.v1.ToolDefinition\x12\x13\n\x0btool_choice\x18\t \x01(\t\x12\x10\n\x08priority\x18\n \x01(\x11\x12\'\n\tkey_terms\x18\x0b \x01(\x0b\x32\x14.leeward.v1.KeyTerms\"?\n\x08KeyTerms\x12\x0e\n\x06kept_s\x18\x01 \x01(\x01\x12\x10\n\x08no_retry\x18\x02 \x01(\x08\x12\x11\n\tis_repeat\x18\x03 \x01(\x08\"p\n\x10GenerateResponse\x12&\n\x05\x64\x65lta\x18\x01 \x01(\x0b\x32\x15.leeward.v1.TextDeltaH\x00\x12,\n\ncompletion\x18\x02 \x01(\x0b\x32\x16.leeward.v1.CompletionH\x00\x42\x06\n\x04item\"\x94\x01\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x06tokens\x18\x02 \x01(\rH\x00\x88\x01\x01\x12*\n\x08logprobs\x18\x03 \x03(\x0b\x32\x18.leeward.v1.TokenLogprob\x12-\n\ntool_calls\x18\x04 \x03(\x0b\x32\x19.leeward.v1.ToolCallPieceB\t\n\x07_tokens\"\xaf\x02\n\nCompletion\x12/\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x18.leeward.v1.FinishReason\x12 \n\x05usage\x18\x02 \x01(\x0b\x32\x11.leeward.v1.Usage\x12$\n\x07timings\x18\x03 \x01(\x0b\x32\x13.leeward.v1.Timings\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0c\n\x04node\x18\x05 \x01(\t\x12\x1c\n\x0fledger_position\x18\x06 \x01(\x04H\x00\x88\x01\x01\x12(\n\ntool_calls\x18\x07 \x03(\x0b\x32\x14.leeward.v1.ToolCall\x12\x15\n\rpayload_bytes\x18\x08 \x01(\x04\x12\x18\n\x10upstream_repeats\x18\t \x01(\rB\x12\n\x10_ledger_position\"\xa7\x01\n\x0c\x45mbedRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12*\n\nprovenance\x18\x04 \x01(\x0b\x32\x16.leeward.v1.Provenance\x12+\n\x06ledger\x18\x05 \x01(\x0b\x32\x1b.leeward.v1.LedgerReference\"k\n\rEmbedResponse\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.leeward.v1.Embedding\x12\r\n\x05model\x18\x02 \x01(\t\x12 \n\x05usage\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Usage\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x13\n\x11ListModelsRequest\";\n\x12ListModelsResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.leeward.v1.ModelInfo\"\xa2\x01\n\tModelInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x1e\n\x04zone\x18\x03 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x0e\n\x06\x66\x61mily\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x0e\n\x06loaded\x18\x06 \x01(\x08\x12\x11\n\tgenerates\x18\x07 \x01(\x08\x12\x0e\n\x06\x65mbeds\x18\x08 \x01(\x08\x32\xdf\x01\n\tInference\x12G\n\x08Generate\x12\x1b.leeward.v1.GenerateRequest\x1a\x1c.leeward.v1.GenerateResponse0\x01\x12<\n\x05\x45mbed\x12\x18.leeward.v1.EmbedRequest\x1a\x19.leeward.v1.EmbedResponse\x12K\n\nListModels\x12\x1d.leeward.v1.ListModelsRequest\x1a\x1e.leeward.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aleeward/v1/inference.proto\x12\nleeward.v1\x1a\x15leeward/v1/chat.proto\x1a\x16leeward/v1/label.proto\x1a\x17leeward/v1/ledger.proto\x1a\x15leeward/v1/zone.proto\"\x92\x01\n\nProvenance\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07plan_id\x18\x03 \x01(\t\x12\x0f\n\x07step_id\x18\x04 \x01(\t\x12\r\n\x05graph\x18\x05 \x01(\t\x12+\n\x08releases\x18\x06 \x03(\x0b\x32\x19.leeward.v1.ReleaseRecord\"\xa0\x03\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.leeward.v1.ChatMessage\x12&\n\x08sampling\x18\x03 \x01(\x0b\x32\x14.leeward.v1.Sampling\x12 \n\x05label\x18\x04 \x01(\x0b\x32\x11.leeward.v1.Label\x12*\n\nprovenance\x18\x05 \x01(\x0b\x32\x16.leeward.v1.Provenance\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12+\n\x06ledger\x18\x07 \x01(\x0b\x32\x1b.leeward.v1.LedgerReference\x12)\n\x05tools\x18\x08 \x03(\x0b\x32\x1a.leeward.v1.ToolDefinition\x12\x13\n\x0btool_choice\x18\t \x01(\t\x12\x10\n\x08priority\x18\n \x01(\x11\x12\'\n\tkey_terms\x18\x0b \x01(\x0b\x32\x14.leeward.v1.KeyTerms\x12\r\n\x05\x62\x65gun\x18\x0c \x01(\t\x12\r\n\x05\x64raft\x18\r \x01(\t\"?\n\x08KeyTerms\x12\x0e\n\x06kept_s\x18\x01 \x01(\x01\x12\x10\n\x08no_retry\x18\x02 \x01(\x08\x12\x11\n\tis_repeat\x18\x03 \x01(\x08\"p\n\x10GenerateResponse\x12&\n\x05\x64\x65lta\x18\x01 \x01(\x0b\x32\x15.leeward.v1.TextDeltaH\x00\x12,\n\ncompletion\x18\x02 \x01(\x0b\x32\x16.leeward.v1.CompletionH\x00\x42\x06\n\x04item\"\x94\x01\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x06tokens\x18\x02 \x01(\rH\x00\x88\x01\x01\x12*\n\x08logprobs\x18\x03 \x03(\x0b\x32\x18.leeward.v1.TokenLogprob\x12-\n\ntool_calls\x18\x04 \x03(\x0b\x32\x19.leeward.v1.ToolCallPieceB\t\n\x07_tokens\"\xc2\x02\n\nCompletion\x12/\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x18.leeward.v1.FinishReason\x12 \n\x05usage\x18\x02 \x01(\x0b\x32\x11.leeward.v1.Usage\x12$\n\x07timings\x18\x03 \x01(\x0b\x32\x13.leeward.v1.Timings\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0c\n\x04node\x18\x05 \x01(\t\x12\x1c\n\x0fledger_position\x18\x06 \x01(\x04H\x00\x88\x01\x01\x12(\n\ntool_calls\x18\x07 \x03(\x0b\x32\x14.leeward.v1.ToolCall\x12\x15\n\rpayload_bytes\x18\x08 \x01(\x04\x12\x18\n\x10upstream_repeats\x18\t \x01(\r\x12\x11\n\tcontinued\x18\n \x01(\x08\x42\x12\n\x10_ledger_position\"\xa7\x01\n\x0c\x45mbedRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12*\n\nprovenance\x18\x04 \x01(\x0b\x32\x16.leeward.v1.Provenance\x12+\n\x06ledger\x18\x05 \x01(\x0b\x32\x1b.leeward.v1.LedgerReference\"k\n\rEmbedResponse\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.leeward.v1.Embedding\x12\r\n\x05model\x18\x02 \x01(\t\x12 \n\x05usage\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Usage\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x13\n\x11ListModelsRequest\";\n\x12ListModelsResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.leeward.v1.ModelInfo\"\xa2\x01\n\tModelInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x1e\n\x04zone\x18\x03 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x0e\n\x06\x66\x61mily\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x0e\n\x06loaded\x18\x06 \x01(\x08\x12\x11\n\tgenerates\x18\x07 \x01(\x08\x12\x0e\n\x06\x65mbeds\x18\x08 \x01(\x08\x32\xdf\x01\n\tInference\x12G\n\x08Generate\x12\x1b.leeward.v1.GenerateRequest\x1a\x1c.leeward.v1.GenerateResponse0\x01\x12<\n\x05\x45mbed\x12\x18.leeward.v1.EmbedRequest\x1a\x19.leeward.v1.EmbedResponse\x12K\n\nListModels\x12\x1d.leeward.v1.ListModelsRequest\x1a\x1e.leeward.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,27 +38,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVENANCE']._serialized_start=138
   _globals['_PROVENANCE']._serialized_end=284
   _globals['_GENERATEREQUEST']._serialized_start=287
-  _globals['_GENERATEREQUEST']._serialized_end=673
-  _globals['_KEYTERMS']._serialized_start=675
-  _globals['_KEYTERMS']._serialized_end=738
-  _globals['_GENERATERESPONSE']._serialized_start=740
-  _globals['_GENERATERESPONSE']._serialized_end=852
-  _globals['_TEXTDELTA']._serialized_start=855
-  _globals['_TEXTDELTA']._serialized_end=1003
-  _globals['_COMPLETION']._serialized_start=1006
-  _globals['_COMPLETION']._serialized_end=1309
-  _globals['_EMBEDREQUEST']._serialized_start=1312
-  _globals['_EMBEDREQUEST']._serialized_end=1479
-  _globals['_EMBEDRESPONSE']._serialized_start=1481
-  _globals['_EMBEDRESPONSE']._serialized_end=1588
-  _globals['_EMBEDDING']._serialized_start=1590
-  _globals['_EMBEDDING']._serialized_end=1617
-  _globals['_LISTMODELSREQUEST']._serialized_start=1619
-  _globals['_LISTMODELSREQUEST']._serialized_end=1638
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1640
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1699
-  _globals['_MODELINFO']._serialized_start=1702
-  _globals['_MODELINFO']._serialized_end=1864
-  _globals['_INFERENCE']._serialized_start=1867
-  _globals['_INFERENCE']._serialized_end=2090
+  _globals['_GENERATEREQUEST']._serialized_end=703
+  _globals['_KEYTERMS']._serialized_start=705
+  _globals['_KEYTERMS']._serialized_end=768
+  _globals['_GENERATERESPONSE']._serialized_start=770
+  _globals['_GENERATERESPONSE']._serialized_end=882
+  _globals['_TEXTDELTA']._serialized_start=885
+  _globals['_TEXTDELTA']._serialized_end=1033
+  _globals['_COMPLETION']._serialized_start=1036
+  _globals['_COMPLETION']._serialized_end=1358
+  _globals['_EMBEDREQUEST']._serialized_start=1361
+  _globals['_EMBEDREQUEST']._serialized_end=1528
+  _globals['_EMBEDRESPONSE']._serialized_start=1530
+  _globals['_EMBEDRESPONSE']._serialized_end=1637
+  _globals['_EMBEDDING']._serialized_start=1639
+  _globals['_EMBEDDING']._serialized_end=1666
+  _globals['_LISTMODELSREQUEST']._serialized_start=1668
+  _globals['_LISTMODELSREQUEST']._serialized_end=1687
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1689
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1748
+  _globals['_MODELINFO']._serialized_start=1751
+  _globals['_MODELINFO']._serialized_end=1913
+  _globals['_INFERENCE']._serialized_start=1916
+  _globals['_INFERENCE']._serialized_end=2139
 # @@protoc_insertion_point(module_scope)

@@ -83,6 +83,8 @@ class GenerateRequest(_message.Message):
     TOOL_CHOICE_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     KEY_TERMS_FIELD_NUMBER: _builtins.int
+    BEGUN_FIELD_NUMBER: _builtins.int
+    DRAFT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model as the node names it."""
     idempotency_key: _builtins.str
@@ -94,6 +96,13 @@ class GenerateRequest(_message.Message):
     priority: _builtins.int
     """Where the call stands among those that wait for the same model of this device: higher goes
     first, 0 is ordinary. The device's configuration bounds it; it is never sent on.
+    """
+    begun: _builtins.str
+    """How the answer begins; the model goes on behind it, and the stream holds only what follows."""
+    draft: _builtins.str
+    """A guess at what follows `begun`. The stream holds what the model itself says next, taking only
+    one step to say as much of the guess as it agrees with; `max_tokens` counts what comes behind
+    that. Greedy calls of a gateway alone.
     """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.ChatMessage]:
@@ -137,10 +146,12 @@ class GenerateRequest(_message.Message):
         tool_choice: _builtins.str = ...,
         priority: _builtins.int = ...,
         key_terms: Global___KeyTerms | None = ...,
+        begun: _builtins.str = ...,
+        draft: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["key_terms", b"key_terms", "label", b"label", "ledger", b"ledger", "provenance", b"provenance", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "key_terms", b"key_terms", "label", b"label", "ledger", b"ledger", "messages", b"messages", "model", b"model", "priority", b"priority", "provenance", b"provenance", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "draft", b"draft", "idempotency_key", b"idempotency_key", "key_terms", b"key_terms", "label", b"label", "ledger", b"ledger", "messages", b"messages", "model", b"model", "priority", b"priority", "provenance", b"provenance", "sampling", b"sampling", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -267,6 +278,7 @@ class Completion(_message.Message):
     TOOL_CALLS_FIELD_NUMBER: _builtins.int
     PAYLOAD_BYTES_FIELD_NUMBER: _builtins.int
     UPSTREAM_REPEATS_FIELD_NUMBER: _builtins.int
+    CONTINUED_FIELD_NUMBER: _builtins.int
     finish_reason: _chat_pb2.FinishReason.ValueType
     """Why the model stopped."""
     model: _builtins.str
@@ -281,6 +293,8 @@ class Completion(_message.Message):
     """How often a model had been asked the same, under the call's idempotency key, before this answer
     was begun.
     """
+    continued: _builtins.bool
+    """Whether the request's `begun` and `draft` were heeded; a node that knows neither answers anew."""
     @_builtins.property
     def usage(self) -> _chat_pb2.Usage:
         """What the call consumed."""
@@ -305,10 +319,11 @@ class Completion(_message.Message):
         tool_calls: _abc.Iterable[_chat_pb2.ToolCall] | None = ...,
         payload_bytes: _builtins.int = ...,
         upstream_repeats: _builtins.int = ...,
+        continued: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "ledger_position", b"ledger_position", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "finish_reason", b"finish_reason", "ledger_position", b"ledger_position", "model", b"model", "node", b"node", "payload_bytes", b"payload_bytes", "timings", b"timings", "tool_calls", b"tool_calls", "upstream_repeats", b"upstream_repeats", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position", "continued", b"continued", "finish_reason", b"finish_reason", "ledger_position", b"ledger_position", "model", b"model", "node", b"node", "payload_bytes", b"payload_bytes", "timings", b"timings", "tool_calls", b"tool_calls", "upstream_repeats", b"upstream_repeats", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ledger_position: _TypeAlias = _typing.Literal["ledger_position"]  # noqa: Y015
     _WhichOneofArgType__ledger_position: _TypeAlias = _typing.Literal["_ledger_position", b"_ledger_position"]  # noqa: Y015

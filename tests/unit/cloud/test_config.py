@@ -6,6 +6,7 @@ import pytest
 
 from cloud.config import parse_config
 from runtime.errors import ConfigInvalid
+from runtime.ports import ChatMessage
 
 GOOD = """\
 leeward: cloud/v1
@@ -77,3 +78,34 @@ def test_targets_are_asked_in_the_files_order_unless_it_says_otherwise() -> None
 
     assert [target.priority for target in plain.routes[0].targets] == [0, 1]
     assert [target.priority for target in shared.routes[0].targets] == [0, 0]
+
+
+def test_a_target_that_checks_drafts_names_its_chat_template(tmp_path: Path) -> None:
+    (tmp_path / "chat.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}>")
+    named = GOOD.replace("model: real", "model: real, draft_template: chat.jinja")
+
+    template = parse_config(named, base=tmp_path).routes[0].targets[0].template
+
+    assert template is not None
+    assert template.text((ChatMessage("user", "Hello"),)) == "Hello>"
+
+
+def test_a_model_without_turns_reads_contents() -> None:
+    named = GOOD.replace("model: real", "model: real, draft_template: raw")
+
+    template = parse_config(named, base=Path()).routes[0].targets[0].template
+
+    assert template is not None
+    assert template.text((ChatMessage("user", "Hello"),)) == "Hello"
+
+
+@pytest.mark.parametrize("content", [None, "{% for %}"])
+def test_a_chat_template_that_cannot_be_used_is_told(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "chat.jinja").write_text(content)
+    named = GOOD.replace("model: real", "model: real, draft_template: chat.jinja")
+
+    with pytest.raises(ConfigInvalid, match=r"chat\.jinja.*models\.big\.targets\.0") as refused:
+        parse_config(named, base=tmp_path)
+
+    assert "\n" not in str(refused.value)

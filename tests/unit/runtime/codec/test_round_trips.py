@@ -178,6 +178,8 @@ GENERATE_REQUESTS = st.builds(
     provenance=st.none() | PROVENANCES,
     idempotency_key=NAMES | st.just(""),
     timeout_s=SECONDS,
+    begun=TEXTS,
+    draft=TEXTS,
 )
 REQUESTS_WITH_TOOLS = st.builds(
     GenerateRequest,
