@@ -103,8 +103,7 @@ def _is_graph(path: Path) -> bool:
 
 
 def _catalog_for(name: str, graph: Graph, catalogs: Sequence[Catalog]) -> Catalog:
-    models = {step.model for step in graph.steps if step.model is not None}
     for catalog in catalogs:
-        if models <= set(catalog.model_by_name):
+        if graph.models <= set(catalog.model_by_name):
             return catalog
     raise CatalogInvalid(f"no shipped catalog knows all models of graph {name}")

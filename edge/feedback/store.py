@@ -26,6 +26,7 @@ _DATABASE: Final = "feedback.sqlite"
 _KEEP_ROUTED_S: Final = 7 * 86_400.0
 _MOST_ROUTED: Final = 10_000
 _MOST_VERDICTS: Final = 100_000
+_VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS routed (
     request TEXT PRIMARY KEY, taken_s REAL NOT NULL, graph TEXT NOT NULL, chances TEXT NOT NULL
@@ -135,14 +136,21 @@ class FeedbackStore:
             ensure_private_directory(self._folder)
             file.touch(mode=0o600)
             with closing(sqlite3.connect(file, timeout=10)) as database:
-                database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA synchronous = NORMAL")
-                database.executescript(_SCHEMA)
+                _make_once(database)
                 with database:
                     yield database
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as error:
             reason = f"{file} cannot be used; move it away and verdicts are counted anew"
             raise RoutingStoreUnusable(reason) from error
+
+
+def _make_once(database: sqlite3.Connection) -> None:
+    """Make the tables of a file that is new; every other call finds them."""
+    if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+        database.execute("PRAGMA journal_mode = WAL")  # the file keeps this
+        database.executescript(_SCHEMA)
+        database.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def feedback_folder(state: Path) -> Path:

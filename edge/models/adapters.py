@@ -18,6 +18,7 @@ from typing import Any, Final
 from edge.models.adapter_check import check_adapter
 from edge.models.alone import alone_in
 from edge.models.gguf_check import sha256_of
+from edge.models.hashes import FileHashes
 from edge.models.source import check_model_name
 from edge.models.store import resolve_model_file
 from runtime.clock import Clock
@@ -101,6 +102,7 @@ class AdapterRegistry:
     def __init__(self, state: Path, *, clock: Clock) -> None:
         self._directory = state / _FOLDER
         self._clock = clock
+        self._bases = FileHashes()
 
     def all(self) -> tuple[RegisteredAdapter, ...]:
         """Return every adapter, by name."""
@@ -155,7 +157,7 @@ class AdapterRegistry:
                 version=number,
                 sha256=sha256_of(target),
                 base_model=base_model,
-                base_sha256=sha256_of(base),
+                base_sha256=self._bases.of(base),
                 rank=facts.rank,
                 tensors=facts.tensors,
                 source=file.name,
@@ -219,7 +221,7 @@ class AdapterRegistry:
         if active is None:
             reason = f"no version of adapter {name} is in use; `leeward edge adapters use {name} 1`"
             raise ModelInvalid(reason)
-        _require_whole(adapter, active, base)
+        self._require_whole(adapter, active, base)
 
     def require_version(self, name: str, version: AdapterVersion, base: Path) -> Path:
         """Return the file of a version that may be loaded with a model.
@@ -228,8 +230,15 @@ class AdapterRegistry:
             ModelInvalid: It was registered for another model, or altered since.
         """
         file = self.file_of(name, version.version)
-        _require_whole(file, version, base)
+        self._require_whole(file, version, base)
         return file
+
+    def _require_whole(self, file: Path, version: AdapterVersion, base: Path) -> None:
+        if not file.is_file() or sha256_of(file) != version.sha256:
+            raise ModelInvalid(f"{file}: is not version {version.version} as it was registered")
+        if self._bases.of(base) != version.base_sha256:
+            reason = f"was registered for another model than {base.name} is now"
+            raise ModelInvalid(f"{file}: {reason}; register one that was trained on it")
 
     def _folder_of(self, name: str) -> Path:
         self.get(name)
@@ -263,14 +272,6 @@ class AdapterRegistry:
         }
         file = self._directory / adapter.name / _REGISTRY
         write_private_file(file, json.dumps(data, indent=1).encode() + b"\n")
-
-
-def _require_whole(file: Path, version: AdapterVersion, base: Path) -> None:
-    if not file.is_file() or sha256_of(file) != version.sha256:
-        raise ModelInvalid(f"{file}: is not version {version.version} as it was registered")
-    if sha256_of(base) != version.base_sha256:
-        reason = f"was registered for another model than {base.name} is now"
-        raise ModelInvalid(f"{file}: {reason}; register one that was trained on it")
 
 
 def _read(name: str, data: dict[str, Any]) -> RegisteredAdapter:

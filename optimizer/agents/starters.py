@@ -55,9 +55,8 @@ class Mixes:
             graph = space.graph(candidate)
             used = Counter(str(step.model) for step in graph.steps if step is not graph.sink)
             by_counts.setdefault(tuple(used[name] for name in models), []).append(candidate)
-            named = {str(step.model) for step in graph.steps if step.model is not None}
-            if len(named) == 1:
-                (only,) = named
+            if len(graph.models) == 1:
+                (only,) = map(str, graph.models)
                 best = alone.get(only)
                 if best is None or len(graph.steps) < best[0]:
                     alone[only] = (len(graph.steps), candidate)

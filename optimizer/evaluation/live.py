@@ -176,7 +176,7 @@ class LiveEvaluator:
         """Score an answer; what would be shown outside is looked through by the edge first."""
         task = self._tasks[question]
         if self._scoring.shows_outside(task):
-            model = next(str(step.model) for step in graph.steps if step.model is not None)
+            model = str(graph.played[0].model)
             await check_public(self._runs, model, task, (answer,))
         return await self._scoring.score(task, answer, label)
 
@@ -236,7 +236,7 @@ class LiveEvaluator:
         )
 
     def _key(self, graph: Graph, task: Task) -> GraphKey:
-        models = sorted({str(step.model) for step in graph.steps if step.model is not None})
+        models = sorted(map(str, graph.models))
         return GraphKey(
             graph=graph_hash(graph),
             models=tuple((model, self._settings.revisions.get(model, "")) for model in models),

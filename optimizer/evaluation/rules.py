@@ -82,11 +82,7 @@ class GraphRules:
 
     def exposes(self, graph: Graph) -> bool:
         """Say whether ``graph`` could send content out of the edge, for some label."""
-        return any(
-            self.catalog.node_of(self._model(step)).zone == "cloud"
-            for step in graph.steps
-            if step.rule is None
-        )
+        return any(self.catalog.node_of(self._model(step)).zone == "cloud" for step in graph.played)
 
     def plan(self, graph: Graph, label: Label) -> Plan:
         """Return what the edge would decide for a request with ``label``, all nodes healthy.
@@ -161,9 +157,7 @@ class GraphRules:
         self, graph: Graph, question: int, *, prompt_tokens: int, with_fallbacks: bool
     ) -> Spend:
         total = Spend(executions=1)
-        for step in graph.steps:
-            if step.rule is not None:
-                continue
+        for step in graph.played:
             call = self._call(
                 self._model(step),
                 prompt_tokens + len(step.instruction) + answer_tokens_read(graph, step),
@@ -307,7 +301,7 @@ def _items(step: Step) -> int:
 
 def _played(graph: Graph) -> dict[StepId, str]:
     """Return the model of each step that one plays."""
-    return {step.id: str(step.model) for step in graph.steps if step.rule is None}
+    return {step.id: str(step.model) for step in graph.played}
 
 
 def _certain(graph: Graph) -> dict[StepId, str]:

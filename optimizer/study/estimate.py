@@ -93,9 +93,7 @@ def estimate_study(
     shorter = [_with_answers(graph, _ANSWER_SHARE) for graph in graphs]
     question_bytes = fmean(len(task.question.encode()) for task in source.tasks)
     sent = [_egress_bytes(graph, rules, question_bytes=question_bytes) for graph in shorter]
-    models = Counter(
-        str(step.model) for graph in graphs for step in graph.steps if step.rule is None
-    )
+    models = Counter(str(step.model) for graph in graphs for step in graph.played)
     return Estimate(
         combinations=space.combinations,
         graphs=None if listed is None else len(listed),
@@ -271,9 +269,8 @@ def _egress_bytes(graph: Graph, rules: GraphRules, *, question_bytes: float) -> 
     """Return what the cloud steps read of a question and of the answers before them."""
     cloud = [
         step
-        for step in graph.steps
-        if step.rule is None
-        and rules.catalog.node_of(rules.catalog.model_by_name[ModelName(str(step.model))]).zone
+        for step in graph.played
+        if rules.catalog.node_of(rules.catalog.model_by_name[ModelName(str(step.model))]).zone
         == "cloud"
     ]
     read = sum(answer_tokens_read(graph, step) for step in cloud)
@@ -284,9 +281,7 @@ def _latency_s(graph: Graph, rules: GraphRules, prompt_tokens: int) -> float:
     catalog = rules.catalog
     at_once = Model(ModelName("rule"), catalog.nodes[0].name)
     played = {
-        StepId(step.id): catalog.model_by_name[ModelName(str(step.model))]
-        for step in graph.steps
-        if step.rule is None
+        StepId(step.id): catalog.model_by_name[ModelName(str(step.model))] for step in graph.played
     }
     if any(model.decode_tokens_per_s == 0 for model in played.values()):
         return 0.0
@@ -294,5 +289,6 @@ def _latency_s(graph: Graph, rules: GraphRules, prompt_tokens: int) -> float:
     estimates = estimate_steps(
         graph, models, catalog, today=rules.today, prompt_tokens=prompt_tokens
     )
-    taken = {step.id: estimates[step.id].latency_s * (step.rule is None) for step in graph.steps}
+    taken = {step.id: 0.0 for step in graph.steps}
+    taken |= {step: estimates[step].latency_s for step in played}
     return critical_path_s(graph, taken)

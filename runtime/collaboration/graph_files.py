@@ -44,5 +44,4 @@ def load_graphs(directory: Path, signers: Sequence[Path] | None) -> Mapping[str,
 
 def unknown_models(graph: Graph, known: Sequence[str] | frozenset[str]) -> list[str]:
     """Return the models that a graph names and ``known`` lacks, sorted."""
-    named = {str(step.model) for step in graph.steps if step.model is not None}
-    return sorted(named - set(known))
+    return sorted(graph.models - set(known))

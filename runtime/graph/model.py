@@ -136,6 +136,16 @@ class Graph:
         return {step.id: step for step in self.steps}
 
     @cached_property
+    def played(self) -> tuple[Step, ...]:
+        """The steps that a model plays, in document order; the others are played by a rule."""
+        return tuple(step for step in self.steps if step.rule is None)
+
+    @cached_property
+    def models(self) -> frozenset[ModelName]:
+        """Every model that a step names."""
+        return frozenset(step.model for step in self.steps if step.model is not None)
+
+    @cached_property
     def incoming(self) -> dict[StepId, tuple[Edge, ...]]:
         """Edges into each step, in document order."""
         return {

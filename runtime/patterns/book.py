@@ -59,7 +59,7 @@ class Pattern:
     @property
     def places(self) -> frozenset[str]:
         """The places that it needs models for."""
-        return frozenset(str(step.model) for step in self.graph.steps if step.model is not None)
+        return frozenset(map(str, self.graph.models))
 
 
 @cache
