@@ -106,7 +106,7 @@ def encode_generate_request(
 def generate_payload(request: GenerateRequest) -> bytes:
     """Return the call's exact bytes without its ledger reference: what the ledger digests.
 
-    The bytes on the wire are these, followed by the reference alone.
+    The message on the wire is this one and the reference, which stands among the younger fields.
     """
     return encode_generate_request(request).SerializeToString(deterministic=True)
 
