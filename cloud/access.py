@@ -14,9 +14,11 @@ from cloud.calls import Caller
 from cloud.stores import key_text
 from cloud.stores.callers import KnownDevice, KnownKey, find_device, find_key
 from cloud.stores.database import Database
+from cloud.stores.devices import DeviceStore
 from cloud.stores.remembered import Remembered
 from runtime.clock import Clock
 from runtime.errors import KeyRefused, NotPermitted
+from runtime.identity.certificates import load_certificates
 from runtime.ids import DeviceId
 from runtime.rpc.peer import VerifiedPeer
 
@@ -38,6 +40,7 @@ class Access:
 
     def __init__(self, database: Database, trail: AuditTrail, clock: Clock) -> None:
         self._devices = Remembered(database, find_device, clock=clock)
+        self._store = DeviceStore(database)
         self._keys = Remembered(database, find_key, clock=clock)
         self._trail = trail
         self._clock = clock
@@ -55,6 +58,8 @@ class Access:
             # A certificate of ours names it, so its id is one that we gave.
             self._refuse("device", peer.device_id, known.tenant if known else "", reason)
             raise NotPermitted(f"device {peer.device_id} is not enrolled here or was revoked")
+        if known.awaited_serial and known.awaited_serial == _serial(peer):
+            await self._store.note_shown(peer.device_id, known.awaited_serial)
         return Caller(tenant=known.tenant, kind="device", id=known.id)
 
     async def may_call(self, device: DeviceId) -> bool:
@@ -90,6 +95,10 @@ class Access:
         named = {"device": name} if kind == "device" else {}
         _logger.warning("call_refused", extra={"kind": kind, "reason": reason} | named)
         self._trail.note("call_refused", actor=f"{kind}:{name}", tenant=tenant, reason=reason)
+
+
+def _serial(peer: VerifiedPeer) -> str:
+    return f"{load_certificates(peer.certificate_pem)[0].serial_number:x}"
 
 
 def _why_not_device(known: KnownDevice | None) -> str:

@@ -35,7 +35,8 @@ class AuthorityRecord:
     begins_at: datetime
     ends_at: datetime
     devices_without_newer: int
-    """Live devices that were told of no newer one: they would be locked out by its retirement."""
+    """Live devices that have not shown that they know a newer one: its retirement would lock them
+    out."""
 
 
 class AuthorityChange:
@@ -148,7 +149,7 @@ class AuthorityChange:
         return retired
 
     async def _devices_behind(self) -> list[str]:
-        """Return the live devices that were not told of the newest authority."""
+        """Return the live devices that have shown no certificate of the newest authority."""
         newest = self._authorities.newest.fingerprint
         wanted = (
             select(device.c.id)

@@ -34,6 +34,8 @@ app.command(name="revoke")(cli_devices.revoke)
 
 _ACTIONS = (
     "device_enrolled",
+    "device_enrolled_again",
+    "device_recovered",
     "device_revoked",
     "fleet_group_joined",
     "fleet_group_left",

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -30,11 +30,16 @@ from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.clock import SystemClock
 from runtime.core_dumps import forbid_core_dumps
 from runtime.documents.directories import prepare_state
-from runtime.errors import CertificateInvalid
+from runtime.errors import BackendUnavailable, CertificateInvalid, DeadlineExceeded
 from runtime.identity.token_file import JoinTokenFile, load_token_file
 from runtime.telemetry.logs import configure_logging
 
 __all__ = ["app"]
+
+_ASK_AGAIN: Final = (
+    "if the answer was lost on the way, run this command again: the token stays good for this"
+    " device"
+)
 
 app = typer.Typer(
     name="edge",
@@ -150,9 +155,13 @@ def status(
 async def _enrol(config: EdgeConfig, file: JoinTokenFile, *, force: bool) -> DeviceIdentity:
     prepare_state(config.state)
     async with command_log(config.state / "ledger", clock=SystemClock()) as control:
-        return await enrol_in_turn(
-            file, _store(config), force=force, control=control, tell=_tell_turn
-        )
+        try:
+            return await enrol_in_turn(
+                file, _store(config), force=force, control=control, tell=_tell_turn
+            )
+        except (BackendUnavailable, DeadlineExceeded):
+            typer.echo(_ASK_AGAIN, err=True)
+            raise
 
 
 def _tell_turn(wait_s: float) -> None:

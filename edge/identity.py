@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.config import EdgeConfig
+from edge.kept_request import KeptRequest
 from runtime.clock import Clock
 from runtime.codec.enrolment import Credentials
 from runtime.documents.secret_file import read_secret_file
@@ -35,6 +36,7 @@ _CHAIN: Final = "device.pem"
 _AUTHORITY: Final = "ca.pem"
 _GATEWAY: Final = "gateway.json"
 _NEXT: Final = "next.json"
+_ASKED: Final = "asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class IdentityStore:
         self._directory = directory
         self._clock = clock
         self._passphrase = passphrase
+        self.request = KeptRequest(directory / _ASKED, passphrase=passphrase)
+        """The keys of an enrolment that has no answer yet."""
 
     @property
     def exists(self) -> bool:

@@ -1,5 +1,6 @@
 """Trade a join token and a signing request for a client certificate.
 
+Asked again with the same token and key, because the answer was lost, it answers again.
 Every refusal looks the same to the caller; the reason is logged by the token store.
 """
 
@@ -12,10 +13,10 @@ from sqlalchemy import Connection
 from cloud.authorities import Authorities
 from cloud.enrolment.pace import Pace, Seats
 from cloud.stores.audit import Act
-from cloud.stores.devices import write_device
+from cloud.stores.devices import write_device, write_repeat
 from cloud.stores.join_tokens import Invitation, JoinTokenStore
 from runtime.clock import Clock
-from runtime.identity.csr import public_key_of_csr
+from runtime.identity.csr import key_digest, public_key_of_csr
 from runtime.ids import DeviceId
 from runtime.rpc.deadlines import DEFAULT_TIMEOUT_S
 
@@ -67,22 +68,24 @@ class EnrolmentDesk:
         Raises:
             CapacityExhausted: Too many attempts at once; come back later.
             CertificateInvalid: The signing request is not one; the token is still good.
-            TokenRefused: The token is unknown, used or expired.
+            TokenRefused: The token is unknown, expired or used for another key, or its device was
+                revoked since.
         """
         self._pace.admit()
-        public_key_of_csr(csr_pem)  # before the token is looked at
+        key = key_digest(public_key_of_csr(csr_pem))  # before the token is looked at
         with self._seats.taken(left_s):
-            return await self._enrol(token, csr_pem)
+            return await self._enrol(token, key, csr_pem)
 
-    async def _enrol(self, token: str, csr_pem: bytes) -> Enrolled:
-        device = (await self._tokens.look(token)).device
+    async def _enrol(self, token: str, key: bytes, csr_pem: bytes) -> Enrolled:
+        device = (await self._tokens.look(token, key)).device
         issued = await self._authorities.certify_device(csr_pem, device, lifetime=self._lifetime)
         authority = self._authorities.newest.fingerprint
         serial = f"{issued.serial:x}"
         act = Act(f"device:{device}", self._clock.now())
 
         def enrol(connection: Connection, invited: Invitation) -> None:
-            write_device(
+            write = write_repeat if invited.is_repeat else write_device
+            write(
                 connection,
                 invited.device,
                 act,
@@ -92,6 +95,7 @@ class EnrolmentDesk:
                 authority=authority,
             )
 
-        await self._tokens.redeem(token, enrol)
-        _logger.info("device_enrolled", extra={"device": device, "serial": serial})
+        invited = await self._tokens.redeem(token, key, enrol)
+        event = "device_enrolled_again" if invited.is_repeat else "device_enrolled"
+        _logger.info(event, extra={"device": device, "serial": serial})
         return Enrolled(device, issued.chain_pem, self._authorities.bundle_pem, issued.expires_at)

@@ -27,6 +27,7 @@ _KEY: Final = (
 )
 _DEVICE: Final = (
     select(device.c.id, device.c.tenant, device.c.revoked_at, tenant.c.disabled_at)
+    .add_columns(device.c.serial, device.c.authority, device.c.certified_by)
     .join(tenant, tenant.c.id == device.c.tenant)
     .where(device.c.id == bindparam("wanted"))
 )
@@ -54,6 +55,8 @@ class KnownDevice:
     tenant: str
     is_revoked: bool
     is_tenant_disabled: bool
+    awaited_serial: str = ""
+    """Of the certificate by which it would show that it knows the newest authority; else empty."""
 
 
 def find_key(connection: Connection, key_id: str) -> KnownKey | None:
@@ -78,4 +81,11 @@ def find_device(connection: Connection, device_id: str) -> KnownDevice | None:
     row = connection.execute(_DEVICE, {"wanted": device_id}).first()
     if row is None:
         return None
-    return KnownDevice(row.id, row.tenant, row.revoked_at is not None, row.disabled_at is not None)
+    is_told = row.certified_by is None or row.certified_by == row.authority
+    return KnownDevice(
+        row.id,
+        row.tenant,
+        is_revoked=row.revoked_at is not None,
+        is_tenant_disabled=row.disabled_at is not None,
+        awaited_serial="" if is_told else row.serial,
+    )

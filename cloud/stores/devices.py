@@ -15,7 +15,7 @@ from cloud.stores.tenants import require_tenant
 from runtime.errors import NotFound
 from runtime.ids import DeviceId
 
-__all__ = ["DeviceRecord", "DeviceStore", "write_device"]
+__all__ = ["DeviceRecord", "DeviceStore", "write_device", "write_repeat"]
 
 _ALL: Final = select(
     table.c.id,
@@ -27,6 +27,7 @@ _ALL: Final = select(
     table.c.ledger_position,
 ).order_by(table.c.id)
 _TENANT: Final = select(table.c.tenant).where(table.c.id == bindparam("wanted"))
+_AUTHORITY: Final = select(table.c.authority).where(table.c.id == bindparam("wanted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +90,37 @@ class DeviceStore:
     async def note_certificate(
         self, device: DeviceId, *, serial: str, expires_at: datetime, authority: str
     ) -> None:
-        """Remember a device's newest certificate, and the newest authority that it was told of."""
-        change = update(table).where(table.c.id == device)
-        change = change.values(serial=serial, expires_at=expires_at, authority=authority)
+        """Remember the certificate that a device is answered with, and whose it is."""
 
         def note(connection: Connection) -> None:
-            connection.execute(change)
+            _certified(connection, device, serial, expires_at, authority)
 
         await self._database.run(note)
 
     async def note_recovery(
         self, device: DeviceId, act: Act, *, serial: str, expires_at: datetime, authority: str
     ) -> None:
-        """Remember the certificate that a device got for a proof of its old key."""
-        change = update(table).where(table.c.id == device)
-        change = change.values(serial=serial, expires_at=expires_at, authority=authority)
+        """Remember the certificate that a device is answered with for a proof of its old key."""
 
         def note(connection: Connection) -> None:
             tenant = _tenant_of(connection, device)
-            connection.execute(change)
+            _certified(connection, device, serial, expires_at, authority)
             write_act(connection, act, "device_recovered", device, tenant=tenant)
 
         await self._database.run(note, is_durable=True)
+
+    async def note_shown(self, device: DeviceId, serial: str) -> None:
+        """Note that a device has shown its newest certificate: it knows whose that is.
+
+        Until then the answer that brought it may have been lost on the way.
+        """
+        change = update(table).where(table.c.id == device, table.c.serial == serial)
+
+        def note(connection: Connection) -> None:
+            connection.execute(change.values(authority=table.c.certified_by))
+            raise_version(connection)
+
+        await self._database.run(note)
 
     async def all(self) -> list[DeviceRecord]:
         """Return every device, by id."""
@@ -140,10 +150,36 @@ def write_device(
             enrolled_at=act.at,
             expires_at=expires_at,
             authority=authority,
+            certified_by=authority,
         )
     )
     raise_version(connection)
     write_act(connection, act, "device_enrolled", device, tenant=tenant)
+
+
+def write_repeat(
+    connection: Connection,
+    device: DeviceId,
+    act: Act,
+    *,
+    tenant: str,
+    serial: str,
+    expires_at: datetime,
+    authority: str,
+) -> None:
+    """Remember the certificate of a device that has asked again, because no answer came."""
+    _certified(connection, device, serial, expires_at, authority)
+    write_act(connection, act, "device_enrolled_again", device, tenant=tenant)
+
+
+def _certified(
+    connection: Connection, device: DeviceId, serial: str, expires_at: datetime, authority: str
+) -> None:
+    values = {"serial": serial, "expires_at": expires_at, "certified_by": authority}
+    mine = table.c.id == device
+    connection.execute(update(table).where(mine).values(values))
+    if connection.execute(_AUTHORITY, {"wanted": device}).scalar() != authority:
+        raise_version(connection)  # replicas are to look whether it shows this certificate
 
 
 def _tenant_of(connection: Connection, device: DeviceId) -> str:

@@ -1,5 +1,8 @@
 """One-time join tokens: a device shows one and gets its first certificate.
 
+A token is good for one key. Whoever lost the answer shows token and key again, while the token
+lives, and is answered again; with another key the token is used up.
+
 Only a SHA-256 of the token's secret is kept; that is enough for 256 random bits. Whatever is
 wrong with a token, its bearer hears the same; the log says which it was.
 """
@@ -17,6 +20,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from cloud.stores.audit import Act, write_act
 from cloud.stores.database import Database
+from cloud.stores.tables import device
 from cloud.stores.tables import join_token as table
 from cloud.stores.tenants import require_tenant
 from runtime.clock import Clock
@@ -30,7 +34,11 @@ _ID_BYTES: Final = 8
 _SECRET_BYTES: Final = 32
 _MAX_TOKEN_CHARACTERS: Final = 200
 _REFUSED: Final = "the join token is not valid"
-_FIND: Final = select(table).where(table.c.id == bindparam("wanted"))
+_FIND: Final = (
+    select(table, device.c.revoked_at)
+    .outerjoin(device, device.c.id == table.c.device)
+    .where(table.c.id == bindparam("wanted"))
+)
 
 _logger: Final = logging.getLogger("leeward.cloud.enrolment")
 
@@ -53,6 +61,8 @@ class Invitation:
     """Who its bearer will be."""
     tenant: str
     """Whose device that will be."""
+    is_repeat: bool = False
+    """Whether it was answered before, for the same key."""
 
 
 class JoinTokenStore:
@@ -89,51 +99,61 @@ class JoinTokenStore:
         await self._database.run(create, is_durable=True)
         return NewToken(f"{_PREFIX}.{token_id}.{secret}", device, expires_at)
 
-    async def look(self, text: str) -> Invitation:
-        """Return what a token says, without using it up.
-
-        Raises:
-            TokenRefused: It is unknown, used or expired.
-        """
-        now = self._clock.now()
-        return await self._database.read(lambda connection: _check(connection, text, now))
-
-    async def redeem(self, text: str, then: Callable[[Connection, Invitation], None]) -> Invitation:
-        """Use a token up and do what it is good for, or neither.
+    async def look(self, text: str, key: bytes) -> Invitation:
+        """Return what a token says to the bearer of a key, without using it up.
 
         Args:
             text: The token.
-            then: Runs in the same transaction.
+            key: SHA-256 of the public key.
 
         Raises:
-            TokenRefused: It is unknown, used or expired.
+            TokenRefused: As below.
+        """
+        now = self._clock.now()
+        return await self._database.read(lambda connection: _check(connection, text, key, now))
+
+    async def redeem(
+        self, text: str, key: bytes, then: Callable[[Connection, Invitation], None]
+    ) -> Invitation:
+        """Use a token up for a key and do what it is good for, or neither.
+
+        Args:
+            text: The token.
+            key: SHA-256 of the public key.
+            then: Runs in the same transaction; once more for the same key.
+
+        Raises:
+            TokenRefused: It is unknown, expired, used for another key, or its device was revoked.
         """
         now = self._clock.now()
 
         def redeem(connection: Connection) -> Invitation:
-            found = _check(connection, text, now)
-            token_id = _split(text)[0]
-            use = update(table).where(table.c.id == token_id, table.c.used_at.is_(None))
-            if connection.execute(use.values(used_at=now)).rowcount != 1:
-                raise _refuse("used", token_id)
+            found = _check(connection, text, key, now)
+            if not found.is_repeat:
+                use = update(table).where(table.c.id == _split(text)[0], table.c.used_at.is_(None))
+                use = use.values(used_at=now, used_key=key)
+                if connection.execute(use).rowcount != 1:  # somebody was faster
+                    found = _check(connection, text, key, now)
             then(connection, found)
             return found
 
         return await self._database.run(redeem, is_durable=True)
 
 
-def _check(connection: Connection, text: str, now: datetime) -> Invitation:
+def _check(connection: Connection, text: str, key: bytes, now: datetime) -> Invitation:
     token_id, secret = _split(text)
     row: Any = connection.execute(_FIND, {"wanted": token_id}).first()
     # An unknown token costs the same comparison as a known one.
     is_right = hmac.compare_digest(bytes(row.secret_hash) if row else bytes(32), _hash(secret))
     if row is None or not is_right:
         raise _refuse("unknown", token_id if row else "")
-    if row.used_at is not None:
+    if row.used_at is not None and (row.used_key is None or bytes(row.used_key) != key):
         raise _refuse("used", token_id)
     if row.expires_at <= now:
         raise _refuse("expired", token_id)
-    return Invitation(DeviceId(row.device), row.tenant)
+    if row.revoked_at is not None:
+        raise _refuse("revoked", token_id)
+    return Invitation(DeviceId(row.device), row.tenant, is_repeat=row.used_at is not None)
 
 
 def _refuse(reason: str, token_id: str) -> TokenRefused:

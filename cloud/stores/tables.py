@@ -105,11 +105,12 @@ device = Table(
     Column("revoked_at", Moment),
     Column("ledger_position", BigInteger),
     Column("ledger_head_mac", LargeBinary),
-    Column("authority", String),  # the newest it was told of; NULL before there were several
+    Column("authority", String),  # the newest it has shown that it knows; NULL before several
     Column("ledger_head_hash", LargeBinary),  # empty where a content request told of the head
     Column("anchored_at", Moment),
     Column("anchor_key", String),  # which of our keys countersigned the head
     Column("anchor_signature", LargeBinary),
+    Column("certified_by", String),  # whose its newest certificate is, which it may not have got
 )
 
 join_token = Table(
@@ -121,6 +122,7 @@ join_token = Table(
     Column("device", String, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
+    Column("used_key", LargeBinary),  # SHA-256 of the public key that it was used for
 )
 
 authority = Table(

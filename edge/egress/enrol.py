@@ -1,5 +1,6 @@
 """Enrol this device: keys made here, one-time token out, certificate back.
 
+Asked again after a lost answer, with the same token, it shows the same key and is answered again.
 The connection is made to the enrolment port and trusts the token file's authority alone.
 """
 
@@ -21,7 +22,6 @@ from runtime.codec.enrolment import (
 )
 from runtime.errors import CapacityExhausted, NotPermitted
 from runtime.identity.csr import create_csr
-from runtime.identity.keys import create_device_keys
 from runtime.identity.token_file import JoinTokenFile
 from runtime.ids import NodeName
 from runtime.ledger.record import ControlPurpose, Destination
@@ -85,10 +85,11 @@ async def enrol(
         TokenRefused: The token is not good.
         CertificateInvalid: What came back is not for this device's key, or not of its authority.
         BackendUnavailable: The gateway cannot be reached, or is not who the token file says.
+        OSError: The keys cannot be written down.
     """
     if store.exists and not force:
         raise NotPermitted("this device is enrolled already; --force replaces its identity")
-    keys = create_device_keys()
+    keys = store.request.keys_for(file.token)
     message = encode_enrol_request(EnrolCall(file.token, create_csr(keys.tls)))
     destination = Destination(NodeName(""), file.enrolment_address)
     with control.exchange(destination, ControlPurpose.ENROL) as tally:
@@ -99,7 +100,9 @@ async def enrol(
             stub = enrolment_pb2_grpc.EnrolmentStub(channel)
             answer = await read_answer(stub.Enroll(message, timeout=_TIMEOUT_S), _whole)
         tally.received_bytes, credentials = answer
-    return store.save(keys, credentials, enrolment=file.enrolment_address)
+    identity = store.save(keys, credentials, enrolment=file.enrolment_address)
+    store.request.forget()
+    return identity
 
 
 def _whole(answer: enrolment_pb2.EnrollResponse) -> tuple[int, Credentials]:

@@ -5,6 +5,7 @@ A request proves that its sender holds the key. The name in it is a wish that no
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 from cryptography import x509
@@ -16,7 +17,7 @@ from runtime.errors import CertificateInvalid
 from runtime.identity.device_uri import device_uri
 from runtime.ids import DeviceId
 
-__all__ = ["create_csr", "public_key_of_csr"]
+__all__ = ["create_csr", "key_digest", "public_key_of_csr"]
 
 _MAX_CSR_BYTES: Final = 16 * 1024
 _NO_NAME_YET: Final = DeviceId("new")
@@ -56,3 +57,11 @@ def public_key_of_csr(csr_pem: bytes) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise CertificateInvalid("the signing request is not for an EC P-256 key")
     return key
+
+
+def key_digest(key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return SHA-256 of a public key: by which one knows it again."""
+    info = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(info).digest()

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from cloud.access import Access
+from cloud.audit_trail import AuditTrail
 from cloud.authorities import Authorities
 from cloud.authority_change import AuthorityChange
 from cloud.authority_files import load_authorities, make_authority
 from cloud.authority_watch import AuthorityWatch
-from cloud.stores.audit import Act
+from cloud.stores.audit import Act, AuditStore
 from cloud.stores.authority import claim_authorities
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore, write_device
@@ -24,6 +26,7 @@ from runtime.identity.certificates import check_device_chain, load_certificates
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import create_device_keys
 from runtime.ids import DeviceId
+from runtime.rpc.peer import VerifiedPeer
 from runtime.testing.fakes import ManualClock
 
 DEVICE = DeviceId("device-1")
@@ -60,16 +63,22 @@ class World:
         )
 
     async def renew(self) -> bytes:
-        """What a device gets that renews; returns its chain."""
+        """What a device is answered that renews; returns its chain."""
         csr = create_csr(create_device_keys().tls)
         issued = await self.gateway.certify_device(csr, DEVICE, lifetime=DAY)
         await DeviceStore(self.database).note_certificate(
             DEVICE,
-            serial="2",
+            serial=f"{issued.serial:x}",
             expires_at=issued.expires_at,
             authority=self.gateway.newest.fingerprint,
         )
         return issued.chain_pem
+
+    async def call(self, chain_pem: bytes) -> None:
+        """What a device does now and then, with the newest certificate that it has got."""
+        trail = AuditTrail(AuditStore(self.database), self.clock)
+        access = Access(self.database, trail, self.clock)
+        await access.by_certificate(VerifiedPeer(DEVICE, chain_pem))
 
 
 @pytest.fixture
@@ -127,6 +136,7 @@ async def test_both_are_trusted_until_every_device_knows_the_newer_one(world: Wo
     bundle = load_certificates(world.gateway.bundle_pem)
     assert len(bundle) == 2
     assert check_device_chain(load_certificates(chain), bundle, now=world.clock.now()) == DEVICE
+    await world.call(chain)
     await (await world.command()).retire(old.fingerprint[:12], world.act, force=False)
     await world.watch.look()
 
@@ -134,6 +144,25 @@ async def test_both_are_trusted_until_every_device_knows_the_newer_one(world: Wo
     left = load_authorities(None, world.directory, clock=world.clock)
     assert [one.fingerprint for one in left] == [new.fingerprint]
     assert not (world.directory / "ca-key.pem").exists()
+
+
+async def test_a_device_whose_answer_was_lost_is_not_locked_out(world: World) -> None:
+    old = world.gateway.newest
+    former = await world.renew()
+    await (await world.command()).rotate(world.act)
+    await world.watch.look()
+    lost = await world.renew()
+
+    await world.call(former)  # which is all that it has
+    with pytest.raises(NotPermitted, match="device-1"):
+        await (await world.command()).retire(old.fingerprint, world.act, force=False)
+
+    second = await world.renew()
+    await world.call(lost)  # late, and no longer the newest
+    with pytest.raises(NotPermitted, match="device-1"):
+        await (await world.command()).retire(old.fingerprint, world.act, force=False)
+    await world.call(second)
+    await (await world.command()).retire(old.fingerprint, world.act, force=False)
 
 
 async def test_a_device_that_cannot_come_back_holds_nobody_up(world: World) -> None:

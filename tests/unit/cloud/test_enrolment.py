@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cloud.authorities import Authorities
 from cloud.enrolment.desk import EnrolmentDesk
 from cloud.enrolment.pace import Pace, Seats
-from cloud.stores.audit import Act
+from cloud.stores.audit import Act, AuditStore
 from cloud.stores.database import Database
 from cloud.stores.devices import DeviceStore
 from cloud.stores.join_tokens import JoinTokenStore, NewToken
@@ -20,11 +20,11 @@ from cloud.stores.tables import DEFAULT_TENANT
 from runtime.errors import CapacityExhausted, CertificateInvalid, TokenRefused
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.certificates import device_id_of, load_certificates
-from runtime.identity.csr import create_csr
+from runtime.identity.csr import create_csr, public_key_of_csr
 from runtime.identity.keys import create_device_keys
 from runtime.testing.fakes import ManualClock
 
-CSR = create_csr(create_device_keys().tls)
+CSR, OTHER_CSR = (create_csr(create_device_keys().tls) for _ in range(2))
 
 
 @pytest.fixture
@@ -76,12 +76,73 @@ async def test_of_two_devices_with_one_token_exactly_one_wins(
 ) -> None:
     token = await issue(tokens)
 
+    requests = [create_csr(create_device_keys().tls) for _ in range(8)]
     outcomes = await asyncio.gather(
-        *(desk.enrol(token.text, CSR) for _ in range(8)), return_exceptions=True
+        *(desk.enrol(token.text, csr) for csr in requests), return_exceptions=True
     )
 
     assert sum(not isinstance(outcome, Exception) for outcome in outcomes) == 1
     assert all(isinstance(o, TokenRefused) for o in outcomes if isinstance(o, Exception))
+
+
+async def test_who_lost_the_answer_asks_again_with_the_same_key_and_is_answered_again(
+    desk: EnrolmentDesk, tokens: JoinTokenStore, devices: DeviceStore, database: Database
+) -> None:
+    token = await issue(tokens)
+    await desk.enrol(token.text, CSR)
+
+    again = await desk.enrol(token.text, CSR)
+
+    leaf = load_certificates(again.chain_pem)[0]
+    assert device_id_of(leaf) == token.device_id
+    assert leaf.public_key() == public_key_of_csr(CSR)
+    (device,) = await devices.all()
+    assert device.serial == f"{leaf.serial_number:x}"
+    entries = await AuditStore(database).entries(ManualClock().now() - timedelta(hours=1))
+    assert sorted(entry.action for entry in entries) == [
+        "device_enrolled",
+        "device_enrolled_again",
+        "join_token_created",
+    ]
+
+
+async def test_of_many_repeats_at_once_each_is_answered_and_one_device_is_made(
+    desk: EnrolmentDesk, tokens: JoinTokenStore, devices: DeviceStore
+) -> None:
+    token = await issue(tokens)
+
+    answers = await asyncio.gather(*(desk.enrol(token.text, CSR) for _ in range(6)))
+
+    assert {answer.device for answer in answers} == {token.device_id}
+    assert len(await devices.all()) == 1
+
+
+async def test_another_key_a_late_repeat_and_a_revoked_device_are_refused(
+    desk: EnrolmentDesk, tokens: JoinTokenStore, devices: DeviceStore, clock: ManualClock
+) -> None:
+    token, revoked = await issue(tokens), await issue(tokens)
+    for text in (token.text, revoked.text):
+        await desk.enrol(text, CSR)
+    await devices.revoke(revoked.device_id, Act("operator:test", clock.now()))
+
+    with pytest.raises(TokenRefused):
+        await desk.enrol(token.text, OTHER_CSR)
+    with pytest.raises(TokenRefused):
+        await desk.enrol(revoked.text, CSR)
+    clock.advance(3600)
+    with pytest.raises(TokenRefused):
+        await desk.enrol(token.text, CSR)
+
+
+async def test_repeats_count_in_the_pace_like_all_attempts(
+    desk: EnrolmentDesk, tokens: JoinTokenStore
+) -> None:
+    token = await issue(tokens)
+    for _ in range(60):
+        await desk.enrol(token.text, CSR)
+
+    with pytest.raises(CapacityExhausted):
+        await desk.enrol(token.text, CSR)
 
 
 async def test_an_expired_token_is_refused(
@@ -112,7 +173,7 @@ async def test_unknown_used_and_expired_tokens_are_told_apart_by_nobody(
         await issue(tokens, hours=9),
         await issue(tokens),
     )
-    await desk.enrol(used.text, CSR)
+    await desk.enrol(used.text, OTHER_CSR)
     clock.advance(2 * 3600)
 
     words = set()

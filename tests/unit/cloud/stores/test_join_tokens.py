@@ -21,6 +21,7 @@ from runtime.testing.fakes import ManualClock
 from tests.unit.cloud.conftest import DriverFactory
 
 HOUR = timedelta(hours=1)
+KEY, OTHER = b"k" * 32, b"o" * 32
 LEGACY = """
     CREATE TABLE join_tokens (token_id TEXT PRIMARY KEY, secret_hash BLOB NOT NULL,
         device_id TEXT NOT NULL, expires_at TEXT NOT NULL, used_at TEXT) STRICT
@@ -54,10 +55,10 @@ async def test_a_token_serves_once_for_the_tenant_it_was_made_for(
     await TenantStore(database).create("acme", act)
     token = await tokens.create(act, lifetime=HOUR, tenant="acme")
 
-    assert await tokens.look(token.text) == Invitation(token.device_id, "acme")
-    assert await tokens.redeem(token.text, nothing) == Invitation(token.device_id, "acme")
+    assert await tokens.look(token.text, KEY) == Invitation(token.device_id, "acme")
+    assert await tokens.redeem(token.text, KEY, nothing) == Invitation(token.device_id, "acme")
 
-    for use in (tokens.look(token.text), tokens.redeem(token.text, nothing)):
+    for use in (tokens.look(token.text, OTHER), tokens.redeem(token.text, OTHER, nothing)):
         with pytest.raises(TokenRefused):
             await use
 
@@ -70,12 +71,17 @@ async def test_of_many_that_try_at_once_on_two_replicas_one_wins(
     token = await stores[0].create(act, lifetime=HOUR, tenant="default")
 
     outcomes = await asyncio.gather(
-        *(store.redeem(token.text, nothing) for store in stores for _ in range(8)),
+        *(
+            store.redeem(token.text, bytes([number]) * 32, nothing)
+            for number in range(8)
+            for store in stores[:: 1 if number % 2 else -1]
+        ),
         return_exceptions=True,
     )
 
-    assert sum(isinstance(outcome, Invitation) for outcome in outcomes) == 1
-    assert sum(isinstance(outcome, TokenRefused) for outcome in outcomes) == 15
+    invited = [outcome for outcome in outcomes if isinstance(outcome, Invitation)]
+    assert sorted(one.is_repeat for one in invited) == [False, True]  # one key, at both replicas
+    assert sum(isinstance(outcome, TokenRefused) for outcome in outcomes) == 14
     for replica in replicas:
         await replica.close()
 
@@ -89,18 +95,18 @@ async def test_a_token_is_still_good_if_what_it_was_used_for_failed(
         raise LookupError
 
     with pytest.raises(LookupError):
-        await tokens.redeem(token.text, fail)
+        await tokens.redeem(token.text, KEY, fail)
 
-    assert await tokens.redeem(token.text, nothing)
+    assert await tokens.redeem(token.text, KEY, nothing)
 
 
 async def test_a_wrong_secret_does_not_use_the_token_up(tokens: JoinTokenStore, act: Act) -> None:
     token = await tokens.create(act, lifetime=HOUR, tenant="default")
 
     with pytest.raises(TokenRefused):
-        await tokens.redeem(token.text[:-1] + ("A" if token.text[-1] != "A" else "B"), nothing)
+        await tokens.redeem(token.text[:-1] + ("A" if token.text[-1] != "A" else "B"), KEY, nothing)
 
-    assert await tokens.redeem(token.text, nothing)
+    assert await tokens.redeem(token.text, KEY, nothing)
 
 
 async def test_a_token_needs_a_tenant_that_is_there(tokens: JoinTokenStore, act: Act) -> None:
@@ -113,7 +119,7 @@ async def test_every_refusal_reads_the_same_and_the_log_tells_them_apart(
 ) -> None:
     caplog.set_level(logging.WARNING)
     used = await tokens.create(act, lifetime=HOUR, tenant="default")
-    await tokens.redeem(used.text, nothing)
+    await tokens.redeem(used.text, KEY, nothing)
     expired = await tokens.create(act, lifetime=timedelta(seconds=1), tenant="default")
     clock.advance(1)
     bad = [used.text, expired.text, "lwjoin.0123456789abcdef.zz", "", "x", "ż" * 500, "a.b.c",
@@ -122,7 +128,7 @@ async def test_every_refusal_reads_the_same_and_the_log_tells_them_apart(
     texts = set()
     for text in bad:
         with pytest.raises(TokenRefused) as refused:
-            await tokens.redeem(text, nothing)
+            await tokens.redeem(text, OTHER, nothing)
         texts.add(str(refused.value))
 
     assert len(texts) == 1
@@ -161,9 +167,9 @@ async def test_tokens_of_an_earlier_release_are_good_once(
         await adopt_tokens(path, database, clock=clock)
 
     assert not path.exists()
-    assert (await tokens.redeem(LEGACY_TEXT, nothing)).device == "device-1"
+    assert (await tokens.redeem(LEGACY_TEXT, KEY, nothing)).device == "device-1"
     with pytest.raises(TokenRefused):
-        await tokens.redeem(LEGACY_TEXT, nothing)
+        await tokens.redeem(LEGACY_TEXT, OTHER, nothing)
 
 
 async def test_an_expired_token_of_an_earlier_release_is_left_behind(
@@ -175,7 +181,7 @@ async def test_an_expired_token_of_an_earlier_release_is_left_behind(
     await adopt_tokens(path, database, clock=clock)
 
     with pytest.raises(TokenRefused):
-        await tokens.look(LEGACY_TEXT)
+        await tokens.look(LEGACY_TEXT, KEY)
 
 
 async def test_a_damaged_file_of_an_earlier_release_is_named(

@@ -1,4 +1,5 @@
 import asyncio
+import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,7 +25,7 @@ from runtime.errors import (
     TokenRefused,
 )
 from runtime.identity.authority import CertificateAuthority
-from runtime.identity.csr import create_csr
+from runtime.identity.csr import create_csr, key_digest, public_key_of_csr
 from runtime.identity.keys import create_device_keys, private_key_pem
 from runtime.identity.token_file import JoinTokenFile
 from runtime.ids import DeviceId, NodeName
@@ -51,6 +52,8 @@ class Desk(pb_grpc.EnrolmentServicer):
     certifies_another_key: bool = False
     busy_for: int = 0
     """How many calls it still has too many to do."""
+    loses: int = 0
+    """How many answers it makes that never arrive."""
 
     async def Enroll(self, request: pb.EnrollRequest, context: Any) -> pb.EnrollResponse:
         self.requests.append(request)
@@ -64,6 +67,9 @@ class Desk(pb_grpc.EnrolmentServicer):
         issued = self.authority.issue_client(
             csr or request.csr_pem, DeviceId("device-7"), lifetime_s=3600
         )
+        if self.loses:
+            self.loses -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "cut")
         credentials = Credentials(
             certificate_chain_pem=issued.chain_pem,
             ca_bundle_pem=self.authority.certificate_pem,
@@ -140,6 +146,28 @@ async def test_a_device_comes_back_when_the_gateway_says_and_not_for_ever(
 
     assert told_s == [pytest.approx(BUSY_S)] * 2
     assert identity == _store(tmp_path).load()
+
+
+async def test_after_a_lost_answer_the_same_key_is_shown_again_and_then_forgotten(
+    tmp_path: Path, authority: CertificateAuthority, desk: tuple[Desk, str]
+) -> None:
+    servicer, address = desk
+    servicer.loses = 2
+
+    for _ in range(2):
+        with pytest.raises(BackendUnavailable):
+            await _enrol(tmp_path, _file(authority, address))
+        assert not _store(tmp_path).exists
+    identity = await _enrol(tmp_path, _file(authority, address))
+
+    keys = {key_digest(public_key_of_csr(request.csr_pem)) for request in servicer.requests}
+    assert len(servicer.requests) == 3
+    assert len(keys) == 1
+    kept = [path for path in (tmp_path / "identity").rglob("*") if path.is_file()]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in kept)
+    assert not [path for path in kept if path.parent.name == "asked"]
+    again = await _enrol(tmp_path, _file(authority, address), force=True)
+    assert again.private_key_pem != identity.private_key_pem
 
 
 def _control_entries(directory: Path) -> list[ControlPassage]:
