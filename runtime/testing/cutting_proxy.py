@@ -25,6 +25,8 @@ class CuttingProxy:
         self.is_cut = False
         self.passed_bytes = 0
         """In both directions together."""
+        self.answers_take_s = 0.0
+        """How long what the far side says is on its way."""
         self._links: set[asyncio.Task[None]] = set()
 
     @property
@@ -64,7 +66,7 @@ class CuttingProxy:
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
         ways = [
             asyncio.create_task(self._pump(reader, far_writer)),
-            asyncio.create_task(self._pump(far_reader, writer)),
+            asyncio.create_task(self._pump(far_reader, writer, is_answer=True)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -74,8 +76,12 @@ class CuttingProxy:
             far_writer.transport.abort()
             await asyncio.gather(*ways, return_exceptions=True)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False
+    ) -> None:
         while data := await reader.read(_CHUNK):
+            if is_answer and self.answers_take_s:
+                await asyncio.sleep(self.answers_take_s)
             self.passed_bytes += len(data)
             writer.write(data)
             await writer.drain()

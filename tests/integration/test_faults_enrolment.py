@@ -29,6 +29,7 @@ from runtime.identity.token_file import JoinTokenFile, store_token_file
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.status import from_rpc_error
 from runtime.rpc.tls import ClientTls
+from runtime.testing.cutting_proxy import running_proxy
 from runtime.testing.faulty_house import FaultyHouse
 from runtime.testing.local_roles import CommandResult, edit_yaml, leeward
 
@@ -165,27 +166,68 @@ async def test_the_enrolment_port_slows_guessing_down(house: FaultyHouse) -> Non
     assert 0 < caught.value.retry_after_s <= 20
 
 
-async def _enroll_command(house: FaultyHouse, token: Path) -> CommandResult:
+async def _enroll_command(
+    house: FaultyHouse, token: Path, *, state: str = "newcomer-state"
+) -> CommandResult:
     config = house.layout.root / "newcomer.yaml"
-    edit_yaml(house.layout.edge_config, config, {"state": "newcomer-state"})
+    edit_yaml(house.layout.edge_config, config, {"state": state})
     return await leeward(
         "edge", "enroll", "--config", str(config), "--token", str(token),
         environment=house.environment,
     )  # fmt: skip
 
 
-def _token_file(house: FaultyHouse, path: Path, *, token: str, ca_pem: bytes) -> Path:
+def _token_file(
+    house: FaultyHouse, path: Path, *, token: str, ca_pem: bytes, enrolment: str = ""
+) -> Path:
     store_token_file(
         path,
         JoinTokenFile(
             token=token,
             ca_certificate_pem=ca_pem.decode(),
-            enrolment_address=house.enrolment,
+            enrolment_address=enrolment or house.enrolment,
             gateway_address=house.gateway,
             expires_at=datetime.now(UTC) + timedelta(hours=1),
         ),
     )
     return path
+
+
+async def _enrolled_at(log: Path, size: int) -> None:
+    async with asyncio.timeout(30):
+        while b'"device_enrolled"' not in log.read_bytes()[size:]:  # noqa: ASYNC110, ASYNC240
+            await asyncio.sleep(0.02)
+
+
+async def test_a_command_whose_answer_was_cut_off_is_run_again_and_enrols(
+    house: FaultyHouse, tmp_path: Path
+) -> None:
+    authority = CertificateAuthority.load(_state(house) / "authority", clock=SystemClock())
+    token = await _token(_state(house))
+    log = house.roles.log("cloud")
+    async with running_proxy(house.enrolment) as link:
+        file = _token_file(
+            house,
+            tmp_path / "t.json",
+            token=token,
+            ca_pem=authority.certificate_pem,
+            enrolment=link.address,
+        )
+        link.answers_take_s = 1.0
+        asking = asyncio.create_task(_enroll_command(house, file, state="cut-state"))
+        await _enrolled_at(log, log.stat().st_size)
+        await link.cut()
+        cut = await asking
+        link.mend()
+        link.answers_take_s = 0.0
+        again = await _enroll_command(house, file, state="cut-state")
+        other = await _enroll_command(house, file, state="other-state")
+
+    assert cut.exit_code == 41
+    assert "run this command again" in cut.stderr.splitlines()[0]
+    assert again.exit_code == 0
+    assert f"device-{token.split('.')[1]}" in again.stdout
+    assert other.exit_code == 32  # the token is this device's
 
 
 async def test_a_token_file_with_another_authority_is_not_used_up(
@@ -201,7 +243,8 @@ async def test_a_token_file_with_another_authority_is_not_used_up(
     device = await _enrol(house.enrolment, _state(house), token, _csr())
 
     assert refused.exit_code == 41
-    assert refused.stderr.splitlines()[-1].startswith("error: ")
+    # gRPC may say something of its own before and after.
+    assert [line[:7] for line in refused.stderr.splitlines()].count("error: ") == 1
     assert "Traceback" not in refused.stderr
     assert device
 
