@@ -12,7 +12,7 @@ from pydantic import Field
 
 from edge.capture.settings import CaptureSettings, CaptureShape, capture_settings
 from edge.config_fleet import FleetConfig, FleetShape, fleet_config
-from edge.config_http import HttpTls, HttpTlsShape, http_tls
+from edge.config_http import HttpTls, HttpTlsShape, Origin, http_tls
 from edge.config_outbox import OutboxConfig, OutboxShape, outbox_config
 from edge.config_people import PeopleConfig, PeopleShape, people_config
 from edge.config_routing import RoutingConfig, RoutingShape, routing_config
@@ -98,6 +98,8 @@ class _EdgeShape(Shape):
     """File that holds the bearer token of the HTTP front."""
     http_tls: HttpTlsShape | None = None
     """Serve the HTTP front over TLS; left out, in clear."""
+    http_origins: tuple[Origin, ...] = Field(default=(), max_length=32)
+    """Web pages whose scripts may call the HTTP front, by origin; others may not."""
     state: str = "edge-state"
     """Directory for identity, ledger and vault."""
     identity_passphrase_file: str | None = Field(default=None, min_length=1, max_length=4096)
@@ -200,6 +202,7 @@ class EdgeConfig:
     http: str
     http_token_file: Path | None
     http_tls: HttpTls | None
+    http_origins: frozenset[str]
     state: Path
     identity_passphrase_file: Path | None
     """``None``: the device's private keys are not encrypted."""
@@ -274,6 +277,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         http=shape.http,
         http_token_file=base / shape.http_token_file if shape.http_token_file else None,
         http_tls=http_tls(base, shape.http_tls),
+        http_origins=frozenset(shape.http_origins),
         state=state,
         identity_passphrase_file=base / shape.identity_passphrase_file
         if shape.identity_passphrase_file

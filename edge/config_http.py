@@ -1,13 +1,17 @@
-"""The part of the edge's configuration about TLS of its HTTP front: ``http_tls``."""
+"""The part of the edge's configuration about who uses its HTTP front: ``http_tls``, origins."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from runtime.documents.shape import Shape
 
-__all__ = ["HttpTls", "HttpTlsShape", "http_tls"]
+__all__ = ["HttpTls", "HttpTlsShape", "Origin", "http_tls"]
+
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.\-\[\]:]+$", max_length=255)]
+"""Of a web page, as browsers send it: lower case, no path, no default port."""
 
 
 class HttpTlsShape(Shape):

@@ -31,6 +31,7 @@ from edge.egress.pulling import Pulls
 from edge.feedback.verdicts import Verdicts
 from edge.fleet.tally import RunTally
 from edge.held import Held
+from edge.http.access import allowed_browsers
 from edge.http.front import HttpFront
 from edge.http.queued import QueuedRoutes
 from edge.live import collect
@@ -196,6 +197,7 @@ async def begin_life(
         clock=ground.clock,
         deadline_s=config.request_timeout_s,
         bearer_token=ground.bearer_token,
+        browsers=allowed_browsers(config),
         max_priority=config.max_priority,
         exposition=ground.metrics.exposition,
         queued=QueuedRoutes(queue.outbox, queue.sender),

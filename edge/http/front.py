@@ -1,7 +1,8 @@
 """The OpenAI-compatible routes: where an HTTP request enters the edge.
 
 Decodes, delegates to ``runtime.collaboration``, encodes. Listens on loopback only unless a bearer
-token or callers' certificates are asked for (``edge.config`` checks that).
+token or callers' certificates are asked for (``edge.config`` checks that); to web pages only where
+they are named (``edge.http.browsers``).
 """
 
 import hmac
@@ -16,10 +17,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from edge.capture.capture import CONSENT, Capture
 from edge.engine.limits import check_priority
 from edge.feedback.verdicts import Verdicts
+from edge.http.browsers import Browsers
 from edge.http.feedback import FeedbackRoute
 from edge.http.queued import QueuedRoutes, idempotency_key
 from edge.outbox.queueing import Runs
@@ -60,6 +63,7 @@ class HttpFront:
         clock: Clock,
         deadline_s: float,
         bearer_token: str | None,
+        browsers: Browsers,
         exposition: Callable[[], bytes],
         max_priority: int = 0,
         queued: QueuedRoutes | None = None,
@@ -73,13 +77,14 @@ class HttpFront:
         self._clock = clock
         self._deadline_s = deadline_s
         self._bearer_token = bearer_token
+        self._browsers = browsers
         self._exposition = exposition
         self._max_priority = max_priority
         self._queued = queued
         self._capture = capture
         self._feedback = FeedbackRoute(verdicts or Verdicts(None, capture))
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         """Return the ASGI application."""
         queued = self._queued
         outbox = (
@@ -90,7 +95,7 @@ class HttpFront:
             if queued is not None
             else []
         )
-        return Starlette(
+        served = Starlette(
             routes=[
                 *outbox,
                 Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
@@ -103,9 +108,11 @@ class HttpFront:
                 Route("/healthz", _alive, methods=["GET"]),
             ]
         )
+        return self._browsers.shown(served)
 
     def _guarded(self, handler: Handler) -> Handler:
         async def known(request: Request) -> Response:
+            self._browsers.check(request)
             self._authenticate(request)
             return await handler(request)
 

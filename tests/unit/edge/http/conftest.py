@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from edge.capture.capture import Capture
+from edge.http.browsers import Browsers
 from edge.http.front import HttpFront
 from runtime.catalog.document import parse_catalog
 from runtime.clock import SystemClock
@@ -73,6 +74,7 @@ async def running_front(
     policy: str = POLICY,
     max_priority: int = 0,
     capture: Capture | None = None,
+    origins: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Front]:
     front = Front()
     rules, catalog, clock = parse_policy(policy), parse_catalog(CATALOG), SystemClock()
@@ -103,6 +105,7 @@ async def running_front(
         clock=clock,
         deadline_s=10.0,
         bearer_token=bearer_token,
+        browsers=Browsers(origins, knows_callers=bearer_token is not None),
         max_priority=max_priority,
         exposition=lambda: b"leeward_runs_total 1",
         capture=capture,
