@@ -31,7 +31,6 @@ HARDENING = {
     "PrivateMounts": "yes",
     "PrivateTmp": "yes",
     "PrivateUsers": "yes",
-    "ProcSubset": "pid",
     "ProtectClock": "yes",
     "ProtectControlGroups": "yes",
     "ProtectHome": "yes",
@@ -98,8 +97,13 @@ def test_system_calls_are_an_allow_list_without_the_privileged_ones(role: str) -
     }
 
 
-def test_only_the_gateway_can_do_without_memory_that_is_writable_and_executable() -> None:
-    assert read_unit("cloud")["MemoryDenyWriteExecute"] == ["yes"]
+def test_only_the_gateway_can_do_without_what_the_edge_needs() -> None:
+    """The edge's ctypes callbacks, and the kernel's word on which boot this is."""
+    edge, cloud = read_unit("edge"), read_unit("cloud")
+
+    assert cloud["MemoryDenyWriteExecute"] == ["yes"]
+    assert cloud["ProcSubset"] == ["pid"]
+    assert not {"MemoryDenyWriteExecute", "ProcSubset"} & edge.keys()
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -139,6 +143,7 @@ def test_the_units_differ_only_where_they_must() -> None:
         "ExecStart",
         "Group",
         "MemoryDenyWriteExecute",
+        "ProcSubset",
         "RestartPreventExitStatus",
         "StateDirectory",
         "SystemCallFilter",

@@ -1,5 +1,7 @@
 """How long something has waited, whatever the clock of the device says."""
 
+from pathlib import Path
+
 import pytest
 
 from edge.outbox.lifetime import Mark, SystemBootClock, waited_s
@@ -43,6 +45,20 @@ def test_the_machine_knows_its_boot() -> None:
 
     assert first.boot == second.boot != ""
     assert 0 < first.boot_s <= second.boot_s
+
+
+def test_where_a_sandbox_hides_the_boot_every_start_is_one_and_nothing_has_waited_too_long(
+    tmp_path: Path,
+) -> None:
+    hidden = tmp_path / "sys" / "boot_id"
+    queued = SystemBootClock(SystemClock(), boot_id=hidden).mark()
+    restarted = SystemBootClock(SystemClock(), boot_id=hidden)
+
+    now = restarted.mark()
+
+    assert now.boot != queued.boot
+    assert 0 <= now.boot_s < 60  # since the daemon's start, not the machine's
+    assert waited_s(queued, now, is_clock_vouched=False, earliest_s=EARLIEST_S) < 60
 
 
 async def test_a_wrong_clock_at_boot_drops_nothing_until_the_gateway_vouches_for_it(
