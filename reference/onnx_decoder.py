@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+
+from runtime.onnx_runtime import onnxruntime
 
 __all__ = ["Cache", "ContextFull", "Facts", "OnnxDecoder", "Sampling", "pad_left"]
 

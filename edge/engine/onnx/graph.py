@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from edge.engine.confinement import bound_loading
 from edge.models.files import data_names
 from runtime.errors import EngineCrashed, ModelInvalid
+from runtime.onnx_runtime import onnxruntime
 
 __all__ = ["DecoderGraph", "Ids", "Logits", "Past", "session_of", "size_bytes", "value_of"]
 

@@ -9,7 +9,6 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from edge.engine.frames import Begun, Frame, Infer, Inferred, ModelFacts
 from edge.engine.inbox import Inbox, Ticket
@@ -18,6 +17,7 @@ from edge.engine.native.one_by_one import answer_each
 from edge.engine.onnx.graph import session_of, size_bytes
 from edge.tensors.tensor import BYTES, MAX_TENSOR_BYTES, Tensor, TensorFacts, elements_of, packed
 from runtime.errors import ModelInvalid, RequestInvalid
+from runtime.onnx_runtime import onnxruntime
 
 __all__ = ["TensorGraph", "TensorWorker"]
 

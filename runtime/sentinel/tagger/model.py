@@ -53,8 +53,9 @@ class SentinelModel:
             for name in ("model.onnx", "tokenizer.json")
         )
         try:
-            import onnxruntime  # only nodes that are configured with a model need it
-            from tokenizers import Tokenizer
+            from tokenizers import Tokenizer  # only nodes that are configured with a model need it
+
+            from runtime.onnx_runtime import onnxruntime
         except ImportError as error:
             raise ModelInvalid(
                 f"the sentinel's model needs {error.name}; install leeward with its edge extra"

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from reference.models import CONTEXT_TOKENS, VOCABULARY_SIZE, spec_of
 from reference.onnx_decoder import ContextFull, OnnxDecoder, Sampling, pad_left
 from reference.weights import onnx_path
 from reference.weights.store import FOLDER
+from runtime.onnx_runtime import onnxruntime
 
 NAME = "tern-s"
 SPEC = spec_of(NAME)
