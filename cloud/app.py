@@ -113,24 +113,24 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
             clock=clock,
         )
         devices = await _serve_devices(stack, config, state, core, certificates, clock=clock)
-        gateway = _advertised(config, config.listen, devices.port)
+        gateway = config.advertised(config.listen, devices.port)
         enrolment = await _serve_enrolment(
             stack, config, state, core, certificates, gateway=gateway, clock=clock
         )
         addresses = {
             "grpc": gateway,
-            "enrolment": _advertised(config, config.enrolment, enrolment.port),
+            "enrolment": config.advertised(config.enrolment, enrolment.port),
         }
         front = None
         if config.http is not None:
             app = _front(config, config.http, core, clock=clock)
             serving = serving_front(app, config.http, drain_s=config.drain_s)
             front = await stack.enter_async_context(serving)
-            addresses["http"] = _advertised(config, config.http.listen, front.port)
+            addresses["http"] = config.advertised(config.http.listen, front.port)
         if config.metrics is not None:
             exposition = partial(generate_latest, core.metrics.registry)
             port = await stack.enter_async_context(serving_metrics(config.metrics, exposition))
-            addresses["metrics"] = _advertised(config, config.metrics.listen, port)
+            addresses["metrics"] = config.advertised(config.metrics.listen, port)
         await stack.enter_async_context(keeping_rollouts(state.rollouts, clock=clock))
         is_holder = stack.enter_context(holding(config.state))
         reloading = await stack.enter_async_context(
@@ -290,9 +290,3 @@ async def _reloading(
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-def _advertised(config: CloudConfig, listen: str, port: int) -> str:
-    host = listen.rpartition(":")[0]
-    is_wildcard = host in {"0.0.0.0", "[::]", ""}  # noqa: S104 - compared, not bound
-    return f"{config.hostnames[0] if is_wildcard else host}:{port}"

@@ -17,7 +17,7 @@ from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.cli_status import status
 from cloud.cli_upstreams import upstreams
 from cloud.cli_usage import usage
-from cloud.config import load_config
+from cloud.config import CloudConfig, load_config
 from cloud.state import GatewayState
 from cloud.stores.tables import DEFAULT_TENANT
 from runtime.cli.output import JsonOption, run_command, show
@@ -87,9 +87,11 @@ def token(
     out: Annotated[Path, typer.Option(help="Token file to write (0600).")],
     config: ConfigOption = DEFAULT_CONFIG,
     hours: Annotated[float, typer.Option(min=0.01, max=720, help="How long it is good.")] = 24.0,
-    gateway: Annotated[str, typer.Option(help="Address for devices; default: `listen`.")] = "",
+    gateway: Annotated[
+        str, typer.Option(help="Address for devices; default: first of `hostnames`.")
+    ] = "",
     enrolment: Annotated[
-        str, typer.Option(help="Address of enrolment; default: `enrolment`.")
+        str, typer.Option(help="Address of enrolment; default: first of `hostnames`.")
     ] = "",
     tenant: Annotated[str, typer.Option(help="Whose device it will be.")] = DEFAULT_TENANT,
     *,
@@ -107,8 +109,8 @@ def token(
         file = JoinTokenFile(
             token=made.text,
             ca_certificate_pem=authority.decode(),
-            enrolment_address=enrolment or loaded.enrolment,
-            gateway_address=gateway or loaded.listen,
+            enrolment_address=enrolment or loaded.advertised(loaded.enrolment),
+            gateway_address=gateway or _listening(loaded),
             expires_at=made.expires_at,
         )
         store_token_file(out, file)
@@ -127,3 +129,9 @@ def token(
 
 async def _authority_pem(state: GatewayState) -> bytes:
     return state.authorities.bundle_pem
+
+
+def _listening(config: CloudConfig) -> str:
+    """Where devices dial; empty where the port is found at the start: then the gateway says."""
+    address = config.advertised(config.listen)
+    return "" if address.endswith(":0") else address

@@ -155,6 +155,17 @@ class CloudConfig:
     traces: TracesConfig
     routing: RoutingSettings
 
+    def advertised(self, listen: str, port: int = 0) -> str:
+        """Return the address by which others reach what listens here.
+
+        Args:
+            listen: One of this gateway's addresses.
+            port: The port that it got, where it may differ.
+        """
+        host, _, listed = listen.rpartition(":")
+        is_wildcard = host in {"0.0.0.0", "[::]", ""}  # noqa: S104 - compared, not bound
+        return f"{self.hostnames[0] if is_wildcard else host}:{port or listed}"
+
 
 def load_config(path: Path) -> CloudConfig:
     """Read a configuration file.

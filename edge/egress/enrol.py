@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from edge.egress.control import ControlLog
@@ -100,6 +101,8 @@ async def enrol(
             stub = enrolment_pb2_grpc.EnrolmentStub(channel)
             answer = await read_answer(stub.Enroll(message, timeout=_TIMEOUT_S), _whole)
         tally.received_bytes, credentials = answer
+    if file.gateway_address:
+        credentials = replace(credentials, gateway_address=file.gateway_address)
     identity = store.save(keys, credentials, enrolment=file.enrolment_address)
     store.request.forget()
     return identity

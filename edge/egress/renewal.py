@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -134,7 +135,8 @@ class Renewal:
         if self._link.certificate_left_s > 0:
             credentials = await self._renewed(keys, identity)
         else:
-            credentials = await recover(identity, old, keys, control=self._control)
+            recovered = await recover(identity, old, keys, control=self._control)
+            credentials = replace(recovered, gateway_address=identity.gateway)
         saved = await asyncio.to_thread(
             self._store.save, keys, credentials, enrolment=identity.enrolment
         )

@@ -30,8 +30,8 @@ class JoinTokenFile(BaseModel):
     """The only authority that the device trusts while it enrols."""
     enrolment_address: str = Field(min_length=3, max_length=300)
     """``host:port`` of the enrolment service."""
-    gateway_address: str = Field(min_length=3, max_length=300)
-    """``host:port`` of the gateway."""
+    gateway_address: str = Field(default="", max_length=300)
+    """``host:port`` by which this device reaches the gateway; empty: as the gateway says."""
     expires_at: AwareDatetime
 
 

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cloud.cli import app
+from runtime.identity.token_file import load_token_file
 
 CONFIG = """
 leeward: cloud/v1
@@ -142,3 +143,27 @@ def test_the_authority_of_the_store_is_shown_and_adopted(run: Run, tmp_path: Pat
     new = data(run("authority", "adopt", "--json"))["sha256"]
     assert new != first
     assert data(run("authority", "show", "--json"))["sha256"] == new
+
+
+@pytest.mark.parametrize(
+    ("listen", "arguments", "expected"),
+    [
+        ("0.0.0.0:7443", (), ("far.example:7443", "far.example:7444")),
+        ("127.0.0.1:0", (), ("", "far.example:7444")),  # the gateway says, once it listens
+        (
+            "0.0.0.0:7443",
+            ("--gateway", "nat.example:1", "--enrolment", "nat.example:2"),
+            ("nat.example:1", "nat.example:2"),
+        ),
+    ],
+)
+def test_a_token_says_where_devices_dial(
+    run: Run, tmp_path: Path, listen: str, arguments: tuple[str, ...], expected: tuple[str, str]
+) -> None:
+    more = f"listen: {listen}\nenrolment: 0.0.0.0:7444\nhostnames: [far.example]\n"
+    (tmp_path / "cloud.yaml").write_text(CONFIG + more)
+
+    run("token", "--out", str(tmp_path / "join.json"), *arguments)
+
+    file = load_token_file(tmp_path / "join.json")
+    assert (file.gateway_address, file.enrolment_address) == expected

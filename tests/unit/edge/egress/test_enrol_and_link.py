@@ -41,6 +41,9 @@ CLOCK = SystemClock()
 SERVICE = "leeward.v1.Inference"
 BUSY_S = 0.05
 TOKEN = "lwjoin.0123456789abcdef.secret"
+BY_TOKEN = "gateway.example:7443"
+BY_ITSELF = "behind-a-router.example:7443"
+"""Where the gateway believes that devices find it."""
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ class Desk(pb_grpc.EnrolmentServicer):
         credentials = Credentials(
             certificate_chain_pem=issued.chain_pem,
             ca_bundle_pem=self.authority.certificate_pem,
-            gateway_address="gateway.example:7443",
+            gateway_address=BY_ITSELF,
             expires_at=issued.expires_at,
             device_id=DeviceId("device-7"),
         )
@@ -103,12 +106,14 @@ async def desk(authority: CertificateAuthority) -> AsyncIterator[tuple[Desk, str
     await server.stop(0)
 
 
-def _file(authority: CertificateAuthority, address: str, token: str = TOKEN) -> JoinTokenFile:
+def _file(
+    authority: CertificateAuthority, address: str, token: str = TOKEN, gateway: str = BY_TOKEN
+) -> JoinTokenFile:
     return JoinTokenFile(
         token=token,
         ca_certificate_pem=authority.certificate_pem.decode(),
         enrolment_address=address,
-        gateway_address="gateway.example:7443",
+        gateway_address=gateway,
         expires_at=CLOCK.now() + timedelta(hours=1),
     )
 
@@ -175,6 +180,17 @@ def _control_entries(directory: Path) -> list[ControlPassage]:
     return [record for record in records if isinstance(record, ControlPassage)]
 
 
+@pytest.mark.parametrize(("said", "dialled"), [(BY_TOKEN, BY_TOKEN), ("", BY_ITSELF)])
+async def test_a_device_dials_where_its_token_says_and_else_where_the_gateway_does(
+    tmp_path: Path, authority: CertificateAuthority, desk: tuple[Desk, str], said: str, dialled: str
+) -> None:
+    _, address = desk
+
+    identity = await _enrol(tmp_path, _file(authority, address, gateway=said))
+
+    assert identity.gateway == _store(tmp_path).load().gateway == dialled
+
+
 async def test_a_device_enrols_and_its_keys_never_leave(
     tmp_path: Path, authority: CertificateAuthority, desk: tuple[Desk, str]
 ) -> None:
@@ -183,7 +199,6 @@ async def test_a_device_enrols_and_its_keys_never_leave(
     identity = await _enrol(tmp_path, _file(authority, address))
 
     assert identity.device == "device-7"
-    assert identity.gateway == "gateway.example:7443"
     assert _store(tmp_path).load() == identity
     (request,) = servicer.requests
     assert b"PRIVATE" not in request.SerializeToString()

@@ -242,11 +242,13 @@ async def test_a_certificate_is_renewed_for_a_new_key_when_its_time_has_come(wor
 async def test_a_device_that_was_away_past_the_end_recovers_by_itself(world: World) -> None:
     world.clock.ahead = timedelta(seconds=2 * LIFE_S)
     assert not world.link.is_healthy
+    gateway = world.link.identity.gateway
 
     await world.renewal.step()
 
     assert (world.gateway.renewals, world.gateway.recoveries) == (0, 1)
     assert world.store.load() == world.link.identity
+    assert world.link.identity.gateway == gateway  # where its token led it, not "elsewhere"
     await _wait_healthy(world.link)
 
 
