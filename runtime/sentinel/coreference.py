@@ -10,7 +10,7 @@ from typing import Final
 
 from runtime.sentinel.categories import PERSON
 from runtime.sentinel.span import Span
-from runtime.sentinel.terms import TermTrie, Token, tokens
+from runtime.sentinel.terms import TermTrie, tokens
 
 __all__ = ["TITLES", "mentions", "name_parts", "spread_people"]
 
@@ -56,10 +56,9 @@ def mentions(text: str, names: Iterable[str]) -> list[Span]:
             trie.add(part, True)
     if not trie:
         return []
-    words: list[Token] = tokens(text)
     found = [
         (match.start, match.end)
-        for match in trie.find(text, words)
+        for match in trie.find(text)
         if not match.value or text[match.start].isupper() or not text[match.start].isascii()
     ]
     return [

@@ -7,7 +7,7 @@ such a word the shape is enough: a number with a typo identifies as well.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from stdnum.be import nn as be_nn
@@ -139,7 +139,9 @@ class NationalIdDetector:
         self._compact = [(number, re.compile(number.compact)) for number in _NUMBERS]
         written = [number for number in _NUMBERS if number.written]
         self._written = [(number, _written(number.written)) for number in written]
-        self._any_written = _written("|".join(f"(?:{number.written})" for number in written))
+        any_form = "|".join(f"(?:{number.written})" for number in written)
+        self._any_written = re.compile(rf"(?<![\w.-])(?={any_form})", re.IGNORECASE)
+        """Where one begins, perhaps."""
 
     def detect(self, text: str) -> list[Span]:
         """Return the numbers in ``text``."""
@@ -149,15 +151,22 @@ class NationalIdDetector:
             for match in _BLOCK.finditer(text)
             if self._is_compact_number(text, match)
         ]
-        if _SIX_DIGITS.search(text) and self._any_written.search(text):
+        if _SIX_DIGITS.search(text):
             spans += [
                 self._span(match, 0.8)
-                for number, written in self._written
-                for match in written.finditer(text)
+                for number, match in self._written_numbers(text)
                 if _CONTEXT.is_before(text, match.start())
                 or (number.trust != "weak" and number.is_valid(match[0]))
             ]
         return spans
+
+    def _written_numbers(self, text: str) -> Iterator[tuple[_Number, re.Match[str]]]:
+        """Yield what has the usual form of a number, all forms looked for in one go."""
+        for place in self._any_written.finditer(text):
+            for number, written in self._written:
+                match = written.match(text, place.start())
+                if match is not None:
+                    yield number, match
 
     def _is_compact_number(self, text: str, match: re.Match[str]) -> bool:
         compact = match[0].upper()

@@ -8,7 +8,7 @@ part of the token classifier, which will be one more detector beside this one.
 import re
 from itertools import pairwise
 from typing import Final, NamedTuple
-from unicodedata import normalize
+from unicodedata import is_normalized, normalize
 
 from runtime.sentinel.categories import PERSON
 from runtime.sentinel.choices import with_numbered_choices
@@ -243,14 +243,14 @@ class PersonDetector:
 
 def _words(text: str) -> list[_Word]:
     words: list[_Word] = []
-    is_ascii = text.isascii()
+    is_composed = is_normalized("NFC", text)
     for match in _WORD.finditer(text):
         word = match[0]
         if word[-2:] in {"'s", "\u2019s", "'S", "\u2019S"}:
             word = word[:-2]
         start = match.start()
         end = start + len(word)
-        key = word.lower() if is_ascii else normalize("NFC", word).casefold()
+        key = (word if is_composed else normalize("NFC", word)).casefold()
         is_dotted = text.startswith(".", end)
         words.append(_Word(start, end, word, key, is_dotted, word[0].isupper()))
     return words

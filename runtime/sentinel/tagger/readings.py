@@ -9,7 +9,7 @@ weigh less than others, the weightier ones get a word as soon as they have that 
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from runtime.sentinel.tagger.card import Card
 
@@ -34,8 +34,7 @@ class Focus:
     """What whole sentences are judged on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """Where a sensitive token stands, what it is most likely part of, and how likely."""
 
     start: int
@@ -104,14 +103,15 @@ def _heavy(chances: Any, card: Card, focus: Focus) -> tuple[list[bool], list[int
 def _sensitive(inside: list[float], card: Card) -> list[int]:
     """Runs of tokens over the lower threshold that hold one over the higher."""
     chosen: list[int] = []
-    run: list[int] = []
+    lower, higher = card.neighbour_threshold, card.threshold
+    begin, most = 0, 0.0
     for at, chance in enumerate([*inside, 0.0]):
-        if chance >= card.neighbour_threshold:
-            run.append(at)
+        if chance >= lower:
+            most = max(most, chance)
             continue
-        if any(inside[member] >= card.threshold for member in run):
-            chosen += run
-        run = []
+        if most >= higher:
+            chosen += range(begin, at)
+        begin, most = at + 1, 0.0
     return chosen
 
 
@@ -123,19 +123,22 @@ def readings(text: str, tokens: Sequence[Token]) -> list[Reading]:
     has the word.
     """
     found: list[Reading] = []
-    is_heavy = True
+    first = last = -1
+    kind, score, is_heavy = "", 0.0, True
     for token in tokens:
         start, end = _whole_word(text, token.start, token.end)
-        last = found[-1] if found else None
-        if last is not None and (
-            start < last.end or (last.kind == token.kind and _joins(text[last.end : start], token))
-        ):
-            kind = token.kind if token.is_heavy and not is_heavy else last.kind
-            found[-1] = Reading(last.start, max(end, last.end), kind, max(last.score, token.score))
+        if start < last or (kind == token.kind and _joins(text[last:start], token)):
+            last = max(end, last)
+            score = max(score, token.score)
+            kind = token.kind if token.is_heavy and not is_heavy else kind
             is_heavy = is_heavy or token.is_heavy
-        else:
-            found.append(Reading(start, end, token.kind, token.score))
-            is_heavy = token.is_heavy
+            continue
+        if kind:
+            found.append(Reading(first, last, kind, score))
+        first, last = start, end
+        kind, score, is_heavy = token.kind, token.score, token.is_heavy
+    if kind:
+        found.append(Reading(first, last, kind, score))
     return [trimmed for item in found if (trimmed := _trimmed(text, item)) is not None]
 
 
