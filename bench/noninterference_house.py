@@ -93,6 +93,13 @@ models:
 """
 
 
+class _AnyName:
+    """Every name: the graphs under trial count as this device's own, whatever its keys are."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What a house is furnished with."""
@@ -228,6 +235,7 @@ async def opened_house(
         ledger=ledger,
         clock=clock,
         issued=releases.issued,
+        known_names=_AnyName(),
     )
     executor = Executor(
         {EDGE: SwayedModel(fails), CLOUD: gate},
