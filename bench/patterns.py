@@ -12,32 +12,18 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
-from rich.progress import Progress
-
 from bench.machine import describe_machine
 from bench.patterns_figures import difference, figures_of
-from bench.patterns_fit import FITTED, fitted
 from bench.patterns_leak import entity_leak, mapping_leak
+from bench.patterns_live import Results, measured
 from bench.patterns_picture import accuracy_by_cost
-from bench.patterns_run import Ran, run_arm
 from bench.patterns_world import Arm, Task, arms_of, tasks_of
-from reference.tabulated.cache import CallCache
-from reference.tabulated.concurrency import gather_some
-from reference.tabulated.node_calls import NodeCalls, PortOver
-from reference.tabulated.nodes import running_nodes, weight_files, weight_hashes
-from reference.tabulated.world import zone_of
+from reference.tabulated.nodes import weight_files
 from reference.weights import WeightsUnusable, onnx_path
-from runtime.clock import Clock, SystemClock
-from runtime.ids import NodeName
-from runtime.ports import ModelPort
 
 __all__ = ["main", "summary"]
 
@@ -50,12 +36,7 @@ _LIMIT_S: Final = 1_500.0
 _QUICK_LIMIT_S: Final = 36.0
 _FIT_PART: Final = 3
 """One of so many of the questions is for fitting the cascade's threshold."""
-_ASKED: Final = 0.3
-"""Share of the questions for which the fitted cascade asks the cloud."""
-_RUNS_AT_ONCE: Final = 4
 _HALF: Final = 0.5
-
-Results = Mapping[Arm, Sequence[Ran]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else {model: onnx_path(model) for model in models}
         )
         results = asyncio.run(
-            _measured(
+            measured(
                 _chosen(arms_of(_NEAR, options.far, _FAR_SMALL), options.only),
                 tasks,
                 files,
@@ -202,81 +183,6 @@ def _chosen(arms: Sequence[Arm], only: str) -> list[Arm]:
 
 def _key(arm: Arm) -> str:
     return f"{arm.name} (two questions)" if arm.is_baseline and arm.is_double else arm.name
-
-
-async def _measured(
-    arms: Sequence[Arm],
-    tasks: tuple[Sequence[Task], Sequence[Task]],
-    files: Mapping[str, Path],
-    fit_on: Sequence[Task],
-    *,
-    kept: Path | None,
-    limit_s: float,
-    environment: Mapping[str, str],
-    clock: Clock | None = None,
-) -> Results:
-    """Run every arm on task after task, until the tasks or the time are at their end."""
-    clock = clock or SystemClock()
-    ends_at_s = clock.monotonic_s() + limit_s
-    singles, doubles = tasks
-    async with _ports(files, kept, environment=environment) as nodes:
-        cascades = [arm for arm in arms if arm.name == FITTED]
-        pool = tuple(files)
-        arms = [
-            *arms,
-            *[await fitted(arm, fit_on, nodes, pool, share=_ASKED) for arm in cascades],
-        ]
-        results: dict[Arm, list[Ran]] = {arm: [] for arm in arms}
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            bar = progress.add_task("patterns", total=len(doubles))
-            for number, double in enumerate(doubles):
-                both = singles[2 * number : 2 * number + 2]
-                left_s = max(ends_at_s - clock.monotonic_s(), 0.0)
-                try:
-                    # The first round counts however long it takes: no figures help nobody.
-                    async with asyncio.timeout(left_s if number else None):
-                        ran = await _round(arms, both, double, nodes, pool=pool)
-                except TimeoutError:
-                    break
-                for arm, one in ran:
-                    results[arm].append(one)
-                progress.advance(bar)
-    return results
-
-
-@asynccontextmanager
-async def _ports(
-    files: Mapping[str, Path], kept: Path | None, *, environment: Mapping[str, str]
-) -> AsyncIterator[Mapping[NodeName, ModelPort]]:
-    """Start the daemons; yield a port to each that makes every call once.
-
-    The daemons answer the same call with the same text (``deterministic``, seeds of the
-    executor's), so that arms which share one need it made but once.
-    """
-    hashes = weight_hashes(files)
-    async with AsyncExitStack() as stack:
-        enter = stack.enter_context
-        work = Path(enter(tempfile.TemporaryDirectory(prefix="leeward-patterns-")))
-        cache = enter(CallCache(kept or work / "calls.sqlite"))
-        nodes = await stack.enter_async_context(running_nodes(files, work, environment=environment))
-        node_of = {model: NodeName(zone_of(model)) for model in files}
-        calls = NodeCalls(nodes, node_of, weights=hashes, cache=cache)
-        yield {node: PortOver(calls, node) for node in nodes}
-
-
-async def _round(
-    arms: Sequence[Arm],
-    singles: Sequence[Task],
-    double: Task,
-    nodes: Mapping[NodeName, ModelPort],
-    *,
-    pool: tuple[str, ...],
-) -> list[tuple[Arm, Ran]]:
-    """Run every arm on one double task, or on its two questions."""
-    jobs = [(arm, task) for arm in arms for task in ((double,) if arm.is_double else singles)]
-    makers = [partial(run_arm, arm, task, nodes, pool) for arm, task in jobs]
-    came = await gather_some(makers, _RUNS_AT_ONCE)
-    return [(arm, ran) for (arm, _), ran in zip(jobs, came, strict=True)]
 
 
 if __name__ == "__main__":
