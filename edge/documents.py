@@ -82,6 +82,10 @@ def _patterns(config: EdgeConfig, catalog: Catalog, today: date) -> dict[str, Gr
         if model not in catalog.model_by_name:
             reason = f'place "{place}" gets a model that the catalog lacks: {model}'
             raise ConfigInvalid(reason, field="patterns")
+    near = config.patterns.get("near")
+    if near is not None and catalog.node_of(catalog.model_by_name[near]).zone != "edge":
+        reason = f'place "near" is for a model of the edge, and {near} is none'
+        raise ConfigInvalid(reason, field="patterns")
     return bound_patterns({**places_in(catalog, today=today), **config.patterns})
 
 

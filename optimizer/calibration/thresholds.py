@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from optimizer.calibration.limits import most_hits
 from optimizer.calibration.records import Records
+from runtime.graph.model import ALWAYS_BELOW
 from runtime.shares import share_upper
 
 __all__ = ["ALWAYS", "NEVER_ASK", "Promise", "PromiseKind", "fit_threshold"]
@@ -35,7 +36,7 @@ __all__ = ["ALWAYS", "NEVER_ASK", "Promise", "PromiseKind", "fit_threshold"]
 PromiseKind = Literal["spoilt", "share", "quality", "cost"]
 NEVER_ASK: Final = 0.0
 """Nothing is less sure than this."""
-ALWAYS: Final = 1.01
+ALWAYS: Final = ALWAYS_BELOW
 """Nothing is surer."""
 _FEWEST_VALUES: Final = 2
 """A variance needs two."""

@@ -16,7 +16,7 @@ from runtime.graph.render import render_mermaid, render_text
 from runtime.identity.graph_signature import load_signed_graph, write_graph_signature
 from runtime.identity.signing_keys import load_signer
 from runtime.ids import ModelName
-from runtime.patterns.book import bound_text, pattern_of, patterns
+from runtime.patterns.book import PLACES, bound_text, pattern_of, patterns
 
 __all__ = ["app"]
 
@@ -177,5 +177,8 @@ def write_pattern(
             show(dump_graph(graph), as_json=True)
         else:
             typer.echo(text, nl=False)  # not wrapped: this is a file's text
+            if still := sorted(graph.models & {ModelName(place) for place in PLACES}):
+                options = " and ".join(f"--{place}" for place in still)
+                typer.echo(f"note: no model is named for {options}", err=True)
 
     run_command(work, as_json=as_json)

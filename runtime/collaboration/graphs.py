@@ -8,6 +8,7 @@ from runtime.errors import NotFound
 from runtime.graph.model import Graph, Step
 from runtime.graph.roles import Role
 from runtime.ids import ModelName, StepId
+from runtime.patterns.book import patterns
 
 __all__ = [
     "AUTO",
@@ -121,7 +122,7 @@ class GraphBook:
         graph = self._graphs.get(name)
         if graph is None:
             known = ", ".join(self.names()) or "none"
-            raise NotFound(f"no graph named {name!r} on this node; known: {known}")
+            raise NotFound(f"no graph named {name!r} on this node{_why(name)}; known: {known}")
         return graph
 
     def _single(self, model: ModelName) -> Graph:
@@ -130,3 +131,12 @@ class GraphBook:
             raise NotFound(f"no model named {model!r} in the catalog; known: {known}")
         step = Step(id=StepId("answer"), role=Role.ASSISTANT, model=model)
         return Graph(name=f"model/{model}", steps=(step,), edges=())
+
+
+def _why(name: str) -> str:
+    """Say what a shipped pattern that a node does not serve would need."""
+    for pattern in patterns():
+        if pattern.name == name:
+            places = ", ".join(sorted(pattern.places))
+            return f": it is a pattern, served by an edge that has models for {places}"
+    return ""

@@ -16,7 +16,9 @@ from runtime.ids import ModelName, StepId
 from runtime.ports import Sampling
 
 __all__ = [
+    "ALWAYS_BELOW",
     "BUILTIN_OUTPUTS",
+    "SHARES",
     "Comparison",
     "Condition",
     "Edge",
@@ -29,6 +31,10 @@ __all__ = [
 BUILTIN_OUTPUTS = {"agreement": "number", "confidence": "number", "tokens": "number"}
 """Numbers that every step outputs without declaring them: share of samples that agree with the
 answer, geometric mean probability of its tokens, and their count."""
+SHARES = frozenset({"agreement", "confidence"})
+"""Those of them that lie between 0 and 1."""
+ALWAYS_BELOW = 1.01
+"""A threshold that every share is below; ``0`` is one that none is."""
 
 
 class Comparison(Enum):

@@ -14,7 +14,17 @@ from runtime.documents.document import Problem
 from runtime.documents.suggest import did_you_mean, listed
 from runtime.graph.answer_schema import schema_problem
 from runtime.graph.certain import is_certain_to_run
-from runtime.graph.model import BUILTIN_OUTPUTS, Comparison, Condition, Edge, Graph, Output, Step
+from runtime.graph.model import (
+    ALWAYS_BELOW,
+    BUILTIN_OUTPUTS,
+    SHARES,
+    Comparison,
+    Condition,
+    Edge,
+    Graph,
+    Output,
+    Step,
+)
 from runtime.graph.roles import Role
 from runtime.graph.rules import RULE_OUTPUTS, RULE_ROLES, VERDICTS, Rule
 
@@ -23,6 +33,7 @@ __all__ = ["RESERVED_GRAPH_NAMES", "find_cycle", "find_problems"]
 RESERVED_GRAPH_NAMES = frozenset({"auto"})
 """``leeward/auto`` lets the edge choose, so no graph may be called so."""
 
+_PERCENT = 100
 _AGREEING = frozenset({Rule.AGREEMENT, Rule.VOTE})
 """Rules that say how much what they read agrees."""
 _ORDER_SIGNS = frozenset({Comparison.LT, Comparison.LE, Comparison.GE, Comparison.GT})
@@ -136,6 +147,10 @@ def _builtin_reasons(step: Step, condition: Condition) -> Iterator[str]:
         yield f'agreement needs several samples; give "{step.id}" `samples: 3` or more'
     if isinstance(condition.value, str):
         yield f"{condition.output} is a number, so it cannot be compared with a word"
+    elif condition.output in SHARES and not 0 <= condition.value <= ALWAYS_BELOW:
+        is_percent = 2 <= condition.value <= _PERCENT
+        meant = f"; write {condition.value / _PERCENT:g}" if is_percent else ""
+        yield f"{condition.output} is between 0 and 1, so {condition.value:g} tells nothing{meant}"
 
 
 def _comparison_reasons(output: Output, condition: Condition) -> Iterator[str]:
@@ -187,8 +202,16 @@ def _rule_problems(graph: Graph, step: Step, rule: Rule) -> Iterator[Problem]:
     for output in step.outputs:
         for reason in _rule_output_reasons(rule, output):
             yield Problem((*here, "outputs", output.name), reason)
-    problem = schema_problem(step.sampling.json_schema) if rule is Rule.SCHEMA else None
-    if problem is not None:
+    if rule is Rule.SCHEMA:
+        yield from _schema_problems(step)
+
+
+def _schema_problems(step: Step) -> Iterator[Problem]:
+    here, schema = ("steps", step.id), step.sampling.json_schema
+    if not schema:
+        reason = "checks against a schema; give it `sampling: {json_schema: ...}`"
+        yield Problem((*here, "rule"), reason)
+    elif (problem := schema_problem(schema)) is not None:
         yield Problem((*here, "sampling", "json_schema"), problem)
 
 

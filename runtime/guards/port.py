@@ -132,7 +132,8 @@ class GuardedModel:
 
     def _refused(self, guard: Guard, request: GenerateRequest, side: str) -> GuardRefused:
         _log(guard, request, side, "refused", self._zone)
-        return GuardRefused(f"guard {guard.name} refused the {side} of model {request.model}")
+        what = "the answer of" if side == "answer" else "the request to"
+        return GuardRefused(f"guard {guard.name} refused {what} model {request.model}")
 
 
 def guarded(

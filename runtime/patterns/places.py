@@ -1,13 +1,24 @@
 """How a configuration says which models the places of the shipped patterns get."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Tag
 
 from runtime.documents.names import ModelText
 from runtime.ids import ModelName
 
 __all__ = ["Places", "places_of"]
 
-Places = bool | dict[Literal["near", "far", "far-small"], ModelText]
+
+def _form(value: object) -> str:
+    return "models" if isinstance(value, dict) else "switch"
+
+
+Places = Annotated[
+    Annotated[bool, Tag("switch")]
+    | Annotated[dict[Literal["near", "far", "far-small"], ModelText], Tag("models")],
+    Discriminator(_form),
+]
 """Models by place, ``true`` for the catalog's best fits, or ``false`` for no patterns."""
 
 

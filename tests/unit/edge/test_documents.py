@@ -148,6 +148,14 @@ def test_a_pattern_gets_no_model_that_the_catalog_lacks(device: Path) -> None:
         load_documents(config(device, signers="patterns: {far: big}\n"))
 
 
+def test_no_model_of_the_cloud_stands_near(device: Path) -> None:
+    catalog = FILES["catalog.yaml"].replace("small:", "large: {node: cloud}, small:")
+    (device / "catalog.yaml").write_text(catalog)
+
+    with pytest.raises(ConfigInvalid, match='place "near" is for a model of the edge, and large'):
+        load_documents(config(device, signers="patterns: {near: large}\n"))
+
+
 def test_guards_are_loaded_and_ask_a_model_of_the_device(device: Path) -> None:
     (device / "guards.yaml").write_text("leeward: guards/v1\nguards: {judge: {model: small}}\n")
 

@@ -131,6 +131,14 @@ def test_graph_show_as_json_is_a_document_with_the_same_hash() -> None:
     assert graph_hash(graph_from_data(document)) == graph_hash(load_graph(Path(GRAPH)))
 
 
+def test_a_pattern_is_written_out_and_a_model_that_was_not_named_is_asked_for() -> None:
+    whole = runner.invoke(app, ["graph", "pattern", "cross-check", "--near", "n", "--far", "f"])
+    half = runner.invoke(app, ["graph", "pattern", "cross-check", "--near", "n"])
+
+    assert (whole.stderr, half.stderr) == ("", "note: no model is named for --far\n")
+    assert "model: n}" in half.stdout
+
+
 def test_graph_show_draws() -> None:
     assert "=> answer" in leeward("graph", "show", GRAPH)
     assert leeward("graph", "show", GRAPH, "--as", "mermaid").startswith("flowchart LR\n")

@@ -42,3 +42,8 @@ def test_a_plain_model_is_a_graph_of_one_step() -> None:
 def test_an_unknown_name_says_what_is_known(choice: Named | PlainModel) -> None:
     with pytest.raises(NotFound, match=r"known: [gm]"):
         BOOK.find(choice)
+
+
+def test_a_pattern_that_is_not_served_says_which_models_it_needs() -> None:
+    with pytest.raises(NotFound, match="a pattern, served by an edge that has models for far, nea"):
+        BOOK.find(Named("cascade-confidence"))

@@ -19,7 +19,8 @@ NEAR = "near: {role: assistant}"
         ("{role: fuser, rule: last, outputs: {verdict: [right]}}", "it has nothing"),
         ("{role: verifier, rule: numbers, outputs: {verdict: number}}", "must be declared as"),
         ("{role: verifier, rule: numbers, outputs: {verdict: [good]}}", "can only be right"),
-        ("{role: verifier, rule: schema}", "is not JSON"),
+        ("{role: verifier, rule: schema}", "checks against a schema; give it"),
+        ("{role: verifier, rule: schema, sampling: {json_schema: x}}", "is not JSON"),
         (
             '{role: verifier, rule: schema, sampling: {json_schema: \'{"pattern": "a"}\'}}',
             "cannot check",

@@ -104,7 +104,7 @@ async def test_a_request_with_the_phrase_reaches_no_model() -> None:
     port = GuardedModel(model, WORDS, zone="edge", judges=model)
     request = GenerateRequest(ModelName("m"), (ChatMessage("user", f"May I {PHRASE}?"),))
 
-    with pytest.raises(GuardRefused, match="guard g refused the request of model m"):
+    with pytest.raises(GuardRefused, match="guard g refused the request to model m"):
         await anext(port.generate(request))
 
     assert not model.requests
