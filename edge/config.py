@@ -100,6 +100,8 @@ class _EdgeShape(Shape):
     """Serve the HTTP front over TLS; left out, in clear."""
     http_origins: tuple[Origin, ...] = Field(default=(), max_length=32)
     """Web pages whose scripts may call the HTTP front, by origin; others may not."""
+    console: bool = True
+    """Show how the device stands on a page of the HTTP front, `/console`."""
     state: str = "edge-state"
     """Directory for identity, ledger and vault."""
     identity_passphrase_file: str | None = Field(default=None, min_length=1, max_length=4096)
@@ -203,6 +205,7 @@ class EdgeConfig:
     http_token_file: Path | None
     http_tls: HttpTls | None
     http_origins: frozenset[str]
+    console: bool
     state: Path
     identity_passphrase_file: Path | None
     """``None``: the device's private keys are not encrypted."""
@@ -278,6 +281,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         http_token_file=base / shape.http_token_file if shape.http_token_file else None,
         http_tls=http_tls(base, shape.http_tls),
         http_origins=frozenset(shape.http_origins),
+        console=shape.console,
         state=state,
         identity_passphrase_file=base / shape.identity_passphrase_file
         if shape.identity_passphrase_file

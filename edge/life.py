@@ -27,11 +27,13 @@ from edge.documents import EdgeDocuments
 from edge.egress.cloud_link import CloudLink
 from edge.egress.control import ControlLog
 from edge.egress.gate import Gate
+from edge.egress.local import status_to_data
 from edge.egress.pulling import Pulls
 from edge.feedback.verdicts import Verdicts
 from edge.fleet.tally import RunTally
 from edge.held import Held
 from edge.http.access import allowed_browsers
+from edge.http.console.routes import Console
 from edge.http.front import HttpFront
 from edge.http.queued import QueuedRoutes
 from edge.live import collect
@@ -46,6 +48,7 @@ from edge.privacy.sketch import ModelSketcher
 from edge.privacy.vault import Vault
 from edge.residency.resident import ResidentModels
 from edge.servicers.added import add_services
+from edge.servicers.status import encode_status
 from edge.status import StatusBoard
 from runtime.clock import Clock
 from runtime.collaboration.collaboration import Collaboration
@@ -203,6 +206,7 @@ async def begin_life(
         queued=QueuedRoutes(queue.outbox, queue.sender),
         capture=ground.capture,
         verdicts=verdicts,
+        console=_console(ground, config, approvals) if config.console else None,
     )
 
     add = partial(
@@ -277,4 +281,12 @@ def _executor(
         clock=ground.clock,
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - jitter of retries
         people=Operators(approvals, wait_s=config.people.wait_s) if config.people else None,
+    )
+
+
+def _console(ground: Ground, config: EdgeConfig, approvals: Approvals) -> Console:
+    return Console(
+        status=lambda: status_to_data(encode_status(ground.board.status())),
+        waiting=lambda: len(approvals.pending()),
+        ledger=config.state / "ledger",
     )

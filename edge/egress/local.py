@@ -14,7 +14,7 @@ from runtime.codec.moments import decode_moment
 from runtime.errors import BackendUnavailable, CapacityExhausted, ModelInvalid, ModelTooLarge
 from runtime.rpc.calls import read_answer
 
-__all__ = ["load_model", "read_status", "unload_model"]
+__all__ = ["load_model", "read_status", "status_to_data", "unload_model"]
 
 _TIMEOUT_S: Final = 5.0
 _LOAD_TIMEOUT_S: Final = 180.0
@@ -32,7 +32,7 @@ async def read_status(listen: str) -> dict[str, Any]:
         stub = admin_pb2_grpc.AdminStub(channel)
         call = stub.GetStatus(pb.GetStatusRequest(), timeout=_TIMEOUT_S)
         try:
-            return await read_answer(call, _plain)
+            return await read_answer(call, status_to_data)
         except BackendUnavailable:
             reason = f"no daemon answers at {listen}; start it with `leeward edge serve`"
             raise BackendUnavailable(f"{reason}, or say where it listens with --address") from None
@@ -73,7 +73,8 @@ async def _explained(listen: str, model: str) -> AsyncIterator[admin_pb2_grpc.Ad
             raise type(error)(next(filter(None, reasons), str(error))) from None
 
 
-def _plain(answer: pb.GetStatusResponse) -> dict[str, Any]:
+def status_to_data(answer: pb.GetStatusResponse) -> dict[str, Any]:
+    """Return a status as plain data, as ``leeward edge status --json`` and the console show it."""
     return {
         "node": answer.node,
         "version": answer.software_version,

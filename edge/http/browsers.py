@@ -1,4 +1,4 @@
-"""Which web pages may use the front: those that the configuration names, and no others.
+"""Which web pages may use the front: its own console, and those that the configuration names.
 
 A browser on the device sends what any page tells it to, also to this front, and also if the page
 cannot read the answer: so a page that nobody trusts could spend money and fill the queue. A page
@@ -32,19 +32,21 @@ class Browsers:
         self._knows_callers = knows_callers
 
     def check(self, request: Request) -> None:
-        """Let a request of a program, or of a named page, pass.
+        """Let a request of a program, of the console, or of a named page pass.
 
         Raises:
             NotPermitted: It is of another page, or calls the front by a name that is not its own.
         """
         host = request.headers.get("host", "")
-        if not self._knows_callers and not _is_own_name(host):
+        is_own = _is_own_name(host)
+        if not self._knows_callers and not is_own:
             raise NotPermitted(
                 "this front answers to its address or `localhost` only;"
                 " set `http_token_file` to call it by another name"
             )
         origin = request.headers.get("origin")
-        if origin is not None and origin not in self._origins:
+        own = f"{request.url.scheme}://{host}" if is_own else None  # the console
+        if origin is not None and origin != own and origin not in self._origins:
             raise NotPermitted(
                 "this web page may not call the device; its origin is not in `http_origins`"
             )

@@ -23,6 +23,7 @@ from edge.capture.capture import CONSENT, Capture
 from edge.engine.limits import check_priority
 from edge.feedback.verdicts import Verdicts
 from edge.http.browsers import Browsers
+from edge.http.console.routes import Console
 from edge.http.feedback import FeedbackRoute
 from edge.http.queued import QueuedRoutes, idempotency_key
 from edge.outbox.queueing import Runs
@@ -69,6 +70,7 @@ class HttpFront:
         queued: QueuedRoutes | None = None,
         capture: Capture | None = None,
         verdicts: Verdicts | None = None,
+        console: Console | None = None,
     ) -> None:
         self._collaboration = collaboration
         self._graphs = graphs
@@ -82,6 +84,7 @@ class HttpFront:
         self._max_priority = max_priority
         self._queued = queued
         self._capture = capture
+        self._console = console
         self._feedback = FeedbackRoute(verdicts or Verdicts(None, capture))
 
     def app(self) -> ASGIApp:
@@ -95,9 +98,11 @@ class HttpFront:
             if queued is not None
             else []
         )
+        console = self._console.routes(self._guarded) if self._console is not None else []
         served = Starlette(
             routes=[
                 *outbox,
+                *console,
                 Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
                 Route("/v1/completions", self._guarded(self._completion), methods=["POST"]),
                 Route("/v1/embeddings", self._guarded(self._embeddings), methods=["POST"]),

@@ -1,7 +1,7 @@
 """``leeward.v1.Admin``: local administration of the daemon."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any, Final
 import grpc
 
 from edge.egress.pulling import PullProgress, Pulls
-from edge.engine.process import ModelState, ModelStatus
 from edge.feedback.verdicts import Verdicts
 from edge.models.record import StoredModel
 from edge.models.source import check_digest
@@ -19,11 +18,11 @@ from edge.residency.resident import ResidentModels
 from edge.servicers.approvals import decide_approval, list_approvals
 from edge.servicers.feedback import take_feedback
 from edge.servicers.queued import QueuedRuns
-from edge.status import DaemonStatus, FleetStatus, StatusBoard
+from edge.servicers.status import encode_model, encode_status
+from edge.status import StatusBoard
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc as pb_grpc
-from runtime.codec.enums import ZONES
-from runtime.codec.ledger import encode_ledger_entry, encode_ledger_head
+from runtime.codec.ledger import encode_ledger_entry
 from runtime.ids import ModelName
 from runtime.ledger.entry import Entry
 from runtime.ledger.read import read_entries
@@ -32,14 +31,6 @@ from runtime.rpc.boundary import error_boundary
 __all__ = ["AdminServicer"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
-_STATES: Final[Mapping[ModelState, pb.ModelState.ValueType]] = {
-    "unloaded": pb.MODEL_STATE_UNLOADED,
-    "failed": pb.MODEL_STATE_FAILED,
-    "loading": pb.MODEL_STATE_LOADING,
-    "ready": pb.MODEL_STATE_SERVING,
-    "restarting": pb.MODEL_STATE_RESTARTING,
-    "unloading": pb.MODEL_STATE_UNLOADED,
-}
 _BATCH: Final = 256
 
 
@@ -70,7 +61,7 @@ class AdminServicer(pb_grpc.AdminServicer):
     ) -> pb.GetStatusResponse:
         """Say how the daemon stands."""
         async with error_boundary(context, "Admin.GetStatus"):
-            answer = _encode_status(self._board.status())
+            answer = encode_status(self._board.status())
             answer.pending_approvals = len(self._approvals.pending())
             return answer
 
@@ -80,7 +71,7 @@ class AdminServicer(pb_grpc.AdminServicer):
         """Load a configured model."""
         async with error_boundary(context, "Admin.LoadModel"):
             status = await self._models.load(ModelName(request.model))
-            return pb.LoadModelResponse(status=_encode_model(status))
+            return pb.LoadModelResponse(status=encode_model(status))
 
     async def UnloadModel(
         self, request: pb.UnloadModelRequest, context: Context
@@ -88,7 +79,7 @@ class AdminServicer(pb_grpc.AdminServicer):
         """Let a model's calls end, then free its memory."""
         async with error_boundary(context, "Admin.UnloadModel"):
             status = await self._models.unload(ModelName(request.model))
-            return pb.UnloadModelResponse(status=_encode_model(status))
+            return pb.UnloadModelResponse(status=encode_model(status))
 
     async def ExportLedger(
         self, request: pb.ExportLedgerRequest, context: Context
@@ -145,48 +136,6 @@ def _take(entries: Iterator[Entry]) -> list[Entry]:
     return list(islice(entries, _BATCH))
 
 
-def _encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
-    answer = pb.GetStatusResponse(
-        node=status.node,
-        software_version=status.version,
-        device_id=status.device or "",
-        models=[_encode_model(model) for model in status.models],
-        nodes=[
-            pb.NodeStatus(
-                node=node.node,
-                zone=ZONES.encode(node.zone),
-                reachable=node.is_reachable,
-                round_trip_s=node.round_trip_s,
-            )
-            for node in status.nodes
-        ],
-        ledger_head=encode_ledger_head(status.ledger_head, status.device or ""),
-        uptime_s=status.uptime_s,
-        refused_by_gateway=status.is_refused,
-        fleet=_encode_fleet(status.fleet),
-    )
-    if status.certificate_expires_at is not None:
-        answer.certificate_expires_at.FromDatetime(status.certificate_expires_at)
-    return answer
-
-
-def _encode_fleet(fleet: FleetStatus | None) -> pb.FleetStatus | None:
-    if fleet is None:
-        return None
-    answer = pb.FleetStatus(
-        state=fleet.state,
-        outcome=fleet.outcome,
-        failure=fleet.failure,
-        release=fleet.release,
-        is_release_on_trial=fleet.is_release_on_trial,
-        left_version=fleet.left_version,
-        left_reason=fleet.left_reason,
-    )
-    if fleet.left_at is not None:
-        answer.left_at.FromDatetime(fleet.left_at)
-    return answer
-
-
 def _encode_pull(step: PullProgress | StoredModel) -> pb.PullModelResponse:
     if isinstance(step, PullProgress):
         progress = pb.PullProgress(received_bytes=step.received_bytes, total_bytes=step.total_bytes)
@@ -198,36 +147,3 @@ def _encode_pull(step: PullProgress | StoredModel) -> pb.PullModelResponse:
         sha256=step.record.sha256 if step.record else "",
     )
     return pb.PullModelResponse(finished=stored)
-
-
-def _encode_model(status: ModelStatus) -> pb.ModelStatus:
-    encoded = pb.ModelStatus(
-        model=status.name,
-        state=_STATES[status.state],
-        file_bytes=status.facts.size_bytes if status.facts else 0,
-        context_tokens=status.facts.context_tokens if status.facts else 0,
-        restarts=status.restarts,
-        last_error=status.last_failure,
-        traffic=_encode_traffic(status),
-        memory_bytes=status.memory_bytes,
-    )
-    if status.last_used_at is not None:
-        encoded.last_used_at.FromDatetime(status.last_used_at)
-    return encoded
-
-
-def _encode_traffic(status: ModelStatus) -> pb.ModelTraffic | None:
-    if status.facts is None:
-        return None
-    traffic = status.traffic
-    return pb.ModelTraffic(
-        slots=status.facts.slots,
-        running=traffic.running,
-        waiting=traffic.waiting,
-        answered=traffic.answered,
-        failed=traffic.failed,
-        prompt_tokens=traffic.prompt_tokens,
-        cached_tokens=traffic.cached_tokens,
-        completion_tokens=traffic.completion_tokens,
-        first_token_s=traffic.first_token_s,
-    )

@@ -189,6 +189,7 @@ def _introduce(console: Console, plan: StackPlan, stack: RunningStack) -> None:
     console.print(f"[bold green]up[/]  {models}; device {stack.device}")
     rows = (
         ("OpenAI endpoint", f"http://{stack.edge_http}/v1"),
+        ("console", f"http://{stack.edge_http}/console"),
         ("gRPC", stack.edge_grpc),
         ("gateway (mTLS)", stack.gateway),
         ("files", str(stack.layout.root)),

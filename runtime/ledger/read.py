@@ -6,7 +6,9 @@ Take :func:`runtime.ledger.verify.verify_ledger` to know whether what is read is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from os import SEEK_END
 from pathlib import Path
+from typing import Final
 
 from runtime.errors import LedgerCorrupt
 from runtime.ids import RequestId
@@ -14,7 +16,10 @@ from runtime.ledger.entry import Entry, parse_line
 from runtime.ledger.record import ApprovalNote, ContentPassage, Outcome
 from runtime.ledger.segments import is_torn, list_segments, read_lines
 
-__all__ = ["entries_of_request", "read_entries"]
+__all__ = ["entries_of_request", "newest_entries", "read_entries"]
+
+_TAIL_BYTES: Final = 256 * 1024
+"""How much of a segment's end is read for its newest entries: some hundreds of them."""
 
 
 def read_entries(path: Path, *, first_position: int = 0) -> Iterator[Entry]:
@@ -45,6 +50,28 @@ def read_entries(path: Path, *, first_position: int = 0) -> Iterator[Entry]:
                 raise LedgerCorrupt(f"{place}: {error}") from None
             if entry.position >= first_position:
                 yield entry
+
+
+def newest_entries(path: Path, *, most: int) -> tuple[Entry, ...]:
+    """Return the last entries of the ledger in ``path``, oldest first, without reading the rest.
+
+    Args:
+        path: The ledger's directory.
+        most: How many; fewer where the newest segment's end holds fewer.
+
+    Raises:
+        NotFound: There is no ledger at ``path``.
+        LedgerCorrupt: A line is not an entry; run the verifier to learn more.
+    """
+    segment = list_segments(path)[-1]
+    with segment.path.open("rb") as file:
+        begin = max(file.seek(0, SEEK_END) - _TAIL_BYTES, 0)
+        file.seek(begin)
+        *ended, rest = file.read().split(b"\n")
+    whole = ended[1:] if begin else ended
+    if rest and not is_torn(rest):
+        raise LedgerCorrupt(f"{segment.path.name}: its end is not an entry")
+    return tuple(parse_line(line) for line in whole[-most:])
 
 
 def entries_of_request(path: Path, request_id: RequestId) -> tuple[Entry, ...]:

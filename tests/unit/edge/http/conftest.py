@@ -9,6 +9,7 @@ import pytest
 
 from edge.capture.capture import Capture
 from edge.http.browsers import Browsers
+from edge.http.console.routes import Console
 from edge.http.front import HttpFront
 from runtime.catalog.document import parse_catalog
 from runtime.clock import SystemClock
@@ -75,6 +76,7 @@ async def running_front(
     max_priority: int = 0,
     capture: Capture | None = None,
     origins: frozenset[str] = frozenset(),
+    console: Console | None = None,
 ) -> AsyncIterator[Front]:
     front = Front()
     rules, catalog, clock = parse_policy(policy), parse_catalog(CATALOG), SystemClock()
@@ -109,6 +111,7 @@ async def running_front(
         max_priority=max_priority,
         exposition=lambda: b"leeward_runs_total 1",
         capture=capture,
+        console=console,
     ).app()
     bound = bind_http("127.0.0.1:0")
     front.port = bound.getsockname()[1]
