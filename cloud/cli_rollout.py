@@ -10,12 +10,14 @@ import typer
 from cloud.cli_output import moment, record_data
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.config import load_config
+from cloud.fleet.edge_plans import Lacking, lacking_edge_plans
 from cloud.fleet.planning import Aim, Choice, chosen, plan
 from cloud.fleet.rollout import Rules, check_waves
 from cloud.state import GatewayState
 from cloud.stores.fleet_records import DeviceStanding, NewRollout, OrderRecord, RolloutRecord
 from runtime.cli.output import JsonOption, make_table, run_command, show
 from runtime.cli.signing import KeyOption
+from runtime.clock import SystemClock
 from runtime.errors import RequestInvalid
 from runtime.fleet.authored import pack_file
 from runtime.fleet.diff import Change, differences
@@ -75,14 +77,14 @@ def create(
         signing, is_new = load_or_create_key(key)
         act = operator()
 
-        async def begin(state: GatewayState) -> NewRollout:
-            new = await _plan(state, asked, signing)
+        async def begin(state: GatewayState) -> tuple[NewRollout, list[Lacking]]:
+            new, lacking = await _plan(state, asked, signing)
             if not dry_run:
                 await state.rollouts.keep_state(packed, act)
                 await state.rollouts.begin(new, act)
-            return new
+            return new, lacking
 
-        new = in_state(load_config(config), begin)
+        new, lacking = in_state(load_config(config), begin)
         placed = {order.device: order.wave for order in new.orders}
         rows = [
             (wave + 1, f"{share:.0%}", sum(place == wave for place in placed.values()),
@@ -100,8 +102,10 @@ def create(
             "reaches_later": new.labels is not None,
             "dry_run": dry_run,
             "key_made": is_new,
+            "no_edge_plans": [_lacking_data(one) for one in lacking],
         }
-        show(data, line, make_table(("wave", "up to", "devices", "who"), rows), as_json=as_json)
+        table = make_table(("wave", "up to", "devices", "who"), rows)
+        show(data, line, table, *map(_lacking_line, lacking), as_json=as_json)
 
     run_command(work, as_json=as_json)
 
@@ -218,11 +222,12 @@ class _Asked:
     is_rollback: bool
 
 
-async def _plan(state: GatewayState, asked: _Asked, key: Any) -> NewRollout:
+async def _plan(state: GatewayState, asked: _Asked, key: Any) -> tuple[NewRollout, list[Lacking]]:
     parsed = parse_state(asked.packed)
     targets = chosen(await state.fleet.standings(), asked.choice)
     revisions = {one.hash: one.revision for one in await state.rollouts.states()}
-    return plan(
+    lacking = lacking_edge_plans(parsed, targets, today=SystemClock().now().date())
+    new = plan(
         await state.rollouts.next_id(),
         Aim(state_hash(asked.packed), parsed.revision, parsed.name, asked.is_rollback),
         targets,
@@ -232,6 +237,22 @@ async def _plan(state: GatewayState, asked: _Asked, key: Any) -> NewRollout:
         revisions=revisions,
         key=key,
     )
+    return new, lacking
+
+
+def _lacking_data(one: Lacking) -> dict[str, object]:
+    missing = one.missing
+    level = missing.level.name.lower()
+    return {
+        "graph": missing.graph,
+        "level": level,
+        "reason": missing.reason,
+        "devices": one.devices,
+    }
+
+
+def _lacking_line(one: Lacking) -> str:
+    return f"without the cloud, {len(one.devices)} of them refuse {one.missing}"
 
 
 async def _changes(state: GatewayState, packed: bytes, device: str) -> dict[str, list[Change]]:

@@ -12,13 +12,14 @@ from edge.app import serve
 from edge.cli_adapters import adapters_app, swap
 from edge.cli_approvals import approvals_app
 from edge.cli_capture import capture_app
-from edge.cli_doctor import ENROL_AGAIN, doctor
+from edge.cli_doctor import ENROL_AGAIN, doctor, needing_the_cloud
 from edge.cli_models import models_app, pull
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.cli_outbox import outbox_app
 from edge.cli_rollback import rollback
 from edge.cli_routing import feedback, routing
 from edge.cli_top import top
+from edge.cloud_away import without_gateway
 from edge.config import EdgeConfig, load_config
 from edge.detectors import edge_detectors
 from edge.documents import load_documents
@@ -87,10 +88,19 @@ def check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False)
         documents = load_documents(loaded)
         edge_detectors(loaded.sentinel, documents.policy)
         graphs = sorted(documents.graphs)
+        lacking = without_gateway(loaded, documents)
         models = [str(model.name) for model in loaded.models]
-        data = {"ok": True, "models": models, "graphs": graphs}
+        data = {
+            "ok": True,
+            "models": models,
+            "graphs": graphs,
+            "no_edge_plans": [
+                {"graph": one.graph, "level": one.level.name.lower(), "reason": one.reason}
+                for one in lacking
+            ],
+        }
         line = f"{config}: ok, runs {', '.join(models)}; graphs {', '.join(graphs)}"
-        show(data, line, as_json=as_json)
+        show(data, line, *needing_the_cloud(data), as_json=as_json)
 
     run_command(work, as_json=as_json)
 
@@ -204,7 +214,8 @@ def _status_texts(data: dict[str, Any]) -> list[Any]:
         ("node", "zone", "reachable"),
         [(n["node"], n["zone"], "yes" if n["reachable"] else "no") for n in data["nodes"]],
     )
-    return [head, *_certificate_lines(data), *_fleet_lines(data["fleet"]), "", models, "", nodes]
+    lines = [*_certificate_lines(data), *_fleet_lines(data["fleet"]), *needing_the_cloud(data)]
+    return [head, *lines, "", models, "", nodes]
 
 
 def _fleet_lines(fleet: dict[str, Any] | None) -> list[str]:

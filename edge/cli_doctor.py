@@ -1,7 +1,8 @@
 """``leeward edge doctor``: how this device stands towards its gateway, and what to do about it."""
 
 import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.config import EdgeConfig, load_config
@@ -16,7 +17,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.errors import CertificateInvalid, LeewardError
 from runtime.ids import NodeName
 
-__all__ = ["ENROL_AGAIN", "doctor"]
+__all__ = ["ENROL_AGAIN", "doctor", "needing_the_cloud"]
 
 ENROL_AGAIN: Final = "run `leeward edge enroll --force --token FILE` with a new join token"
 
@@ -38,7 +39,7 @@ def doctor(
 
 
 async def _look(config: EdgeConfig, daemon: str, clock: Clock) -> list[Check]:
-    checks = [await _daemon(daemon)]
+    checks = await _daemon(daemon)
     if config.gateway is None:
         return [*checks, Check("gateway", "ok", "none: this device serves alone")]
     identity, judged = _identity(config, clock)
@@ -48,16 +49,28 @@ async def _look(config: EdgeConfig, daemon: str, clock: Clock) -> list[Check]:
     return [*checks, *judged]
 
 
-async def _daemon(address: str) -> Check:
+def needing_the_cloud(data: Mapping[str, Any]) -> list[str]:
+    """Say of each graph that a cut link would stop, though the policy says ``edge_only``."""
+    return [
+        f'without the cloud, graph "{one["graph"]}" refuses requests of level {one["level"]}'
+        f" and above: {one['reason']}"
+        for one in data["no_edge_plans"]
+    ]
+
+
+async def _daemon(address: str) -> list[Check]:
     try:
         status = await read_status(address)
     except LeewardError:
         advice = "start it: `systemctl start leeward-edge`, or `leeward edge serve`"
-        return Check("daemon", "missing", f"nothing answers at {address}", advice)
+        return [Check("daemon", "missing", f"nothing answers at {address}", advice)]
     if status["refused_by_gateway"]:
         detail = "runs; the gateway does not know this device any more"
-        return Check("daemon", "missing", detail, ENROL_AGAIN)
-    return Check("daemon", "ok", f"{status['node']} {status['version']} at {address}")
+        return [Check("daemon", "missing", detail, ENROL_AGAIN)]
+    found = Check("daemon", "ok", f"{status['node']} {status['version']} at {address}")
+    advice = "give the catalog an edge model that may see them, or let the policy queue or refuse"
+    lacking = needing_the_cloud(status)
+    return [found, *(Check("cloud away", "warning", one, advice) for one in lacking)]
 
 
 def _identity(config: EdgeConfig, clock: Clock) -> tuple[DeviceIdentity | None, list[Check]]:

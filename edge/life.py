@@ -7,6 +7,7 @@ wired onto it and can be replaced while the servers run.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import secrets
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from opentelemetry.trace import Tracer
 from starlette.types import ASGIApp
 
 from edge.capture.capture import Capture
+from edge.cloud_away import without_gateway
 from edge.config import EdgeConfig
 from edge.detectors import edge_detectors
 from edge.documents import EdgeDocuments
@@ -57,6 +59,7 @@ from runtime.executor.executor import Executor
 from runtime.guards.port import guarded
 from runtime.ids import NodeName
 from runtime.ledger.writer import LedgerWriter
+from runtime.planner.alone import NoEdgePlan
 from runtime.policy.document import policy_hash
 from runtime.policy.model import ApprovalRules, CloudAway, PlaceholderStyle
 from runtime.ports import ModelPort
@@ -69,6 +72,8 @@ if TYPE_CHECKING:
     from edge.feedback.learner import RouteLearner
 
 __all__ = ["Ground", "Life", "begin_life"]
+
+_logger = logging.getLogger("leeward.edge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,8 @@ class Life:
     releases: EdgeReleases
     approvals: Approvals
     queue: Held[Queue]
+    no_edge_plans: tuple[NoEdgePlan, ...] = ()
+    """Graphs that are refused while the gateway is away."""
 
     async def end(self) -> None:
         """Send no more of what is queued: another life does, or another daemon."""
@@ -229,7 +236,15 @@ async def begin_life(
         releases=releases,
         approvals=approvals,
         queue=held,
+        no_edge_plans=await _no_edge_plans(config, documents),
     )
+
+
+async def _no_edge_plans(config: EdgeConfig, documents: EdgeDocuments) -> tuple[NoEdgePlan, ...]:
+    found = await asyncio.to_thread(without_gateway, config, documents)
+    for one in found:
+        _logger.warning("no_edge_plan", extra={"graph": one.graph, "label": one.level.name.lower()})
+    return found
 
 
 async def _learner(ground: Ground, config: EdgeConfig) -> RouteLearner | None:

@@ -126,7 +126,7 @@ class Lives:
     def _lead_to(self, life: Life) -> None:
         self.handlers.handlers = life.handlers
         self.app.app = life.app
-        self._ground.board.follow(life.documents.catalog)
+        self._ground.board.follow(life.documents.catalog, life.no_edge_plans)
 
     async def _wait_for_people(self) -> None:
         waited_s = 0.0

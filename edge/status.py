@@ -13,6 +13,7 @@ from runtime.clock import Clock
 from runtime.ids import DeviceId, NodeName
 from runtime.ledger.entry import Head
 from runtime.ledger.writer import LedgerWriter
+from runtime.planner.alone import NoEdgePlan
 from runtime.policy.model import Zone
 
 __all__ = ["DaemonStatus", "FleetStatus", "Link", "NodeStatus", "StatusBoard"]
@@ -64,6 +65,8 @@ class DaemonStatus:
     uptime_s: float
     fleet: FleetStatus | None = None
     """``None`` where the device is in no fleet."""
+    no_edge_plans: tuple[NoEdgePlan, ...] = ()
+    """Graphs that are refused while the cloud is away, though the policy says ``edge_only``."""
 
 
 class Link(Protocol):
@@ -105,10 +108,12 @@ class StatusBoard:
         self._clock = clock
         self._started_s = clock.monotonic_s()
         self._fleet: Callable[[], FleetStatus | None] = lambda: None
+        self._no_edge_plans: tuple[NoEdgePlan, ...] = ()
 
-    def follow(self, catalog: Catalog) -> None:
-        """Tell of the nodes of another catalog from now on."""
+    def follow(self, catalog: Catalog, no_edge_plans: tuple[NoEdgePlan, ...]) -> None:
+        """Tell of the nodes of another catalog, and of what needs the cloud, from now on."""
         self._catalog = catalog
+        self._no_edge_plans = no_edge_plans
 
     def tell_fleet(self, fleet: Callable[[], FleetStatus | None]) -> None:
         """Tell also of the fleet from now on."""
@@ -131,4 +136,5 @@ class StatusBoard:
             ledger_head=self._ledger.head(),
             uptime_s=self._clock.monotonic_s() - self._started_s,
             fleet=self._fleet(),
+            no_edge_plans=self._no_edge_plans,
         )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from edge.egress.door import open_local
 from leeward.v1 import admin_pb2 as pb
 from leeward.v1 import admin_pb2_grpc
+from leeward.v1.label_pb2 import Level
 from leeward.v1.zone_pb2 import Zone
 from runtime.codec.moments import decode_moment
 from runtime.errors import BackendUnavailable, CapacityExhausted, ModelInvalid, ModelTooLarge
@@ -84,6 +85,14 @@ def status_to_data(answer: pb.GetStatusResponse) -> dict[str, Any]:
         "uptime_s": answer.uptime_s,
         "ledger_position": answer.ledger_head.position,
         "fleet": _fleet(answer.fleet) if answer.HasField("fleet") else None,
+        "no_edge_plans": [
+            {
+                "graph": one.graph,
+                "level": Level.Name(one.level).removeprefix("LEVEL_").lower(),
+                "reason": one.reason,
+            }
+            for one in answer.no_edge_plans
+        ],
         "models": [_model(model) for model in answer.models],
         "nodes": [
             {

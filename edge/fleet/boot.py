@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge.cloud_away import require_edge_plans
 from edge.config import EdgeConfig
 from edge.documents import EdgeDocuments, load_documents
 from edge.fleet.generations import Generations
@@ -186,6 +187,8 @@ def effective(home: FleetHome, generation: Generation, *, allows_older: bool) ->
         config = home.load(home.generations.lay_out(generation.order, accepted.wanted, models))
     allows_older = allows_older and accepted.order.is_rollback
     documents = load_documents(config, allows_older=allows_older)
+    if accepted.health.needs_edge_plans:
+        require_edge_plans(config, documents)
     return Effective(config, documents, generation, accepted)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from edge.engine.process import ModelState, ModelStatus
 from edge.status import DaemonStatus, FleetStatus
 from leeward.v1 import admin_pb2 as pb
-from runtime.codec.enums import ZONES
+from runtime.codec.enums import LEVELS, ZONES
 from runtime.codec.ledger import encode_ledger_head
 
 __all__ = ["encode_model", "encode_status"]
@@ -41,6 +41,10 @@ def encode_status(status: DaemonStatus) -> pb.GetStatusResponse:
         uptime_s=status.uptime_s,
         refused_by_gateway=status.is_refused,
         fleet=_encode_fleet(status.fleet),
+        no_edge_plans=[
+            pb.NoEdgePlan(graph=one.graph, level=LEVELS.encode(one.level), reason=one.reason)
+            for one in status.no_edge_plans
+        ],
     )
     if status.certificate_expires_at is not None:
         answer.certificate_expires_at.FromDatetime(status.certificate_expires_at)

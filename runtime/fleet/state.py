@@ -143,6 +143,9 @@ class HealthShape(Shape):
     """Of the calls in that time; more, and it goes back."""
     min_quality: float = Field(default=1.0, ge=0, le=1)
     """Share of the checks that must pass."""
+    needs_edge_plans: bool = False
+    """Whether every graph must have a plan without the cloud, where the policy says
+    ``cloud_away: edge_only``."""
 
 
 class _StateShape(Shape):

@@ -8,6 +8,7 @@ import pytest
 
 import edge.app
 from bench.fleet_state_world import FleetWorld, running_fleet
+from edge.egress.local import read_status
 from runtime.clock import SystemClock
 from runtime.executor.events import RunFinished
 from runtime.testing.local_roles import run_graph
@@ -46,5 +47,6 @@ async def test_all_that_the_policy_lets_stay_here_is_answered_without_a_gateway(
     for years in (0.0, -30.0, 25.0):
         monkeypatch.setattr(WrongClock, "wrong", timedelta(days=years * YEARS))
         async with fleet.edge():
+            assert (await read_status(fleet.addresses["grpc"]))["no_edge_plans"] == []
             for graph in ("ask-edge", "ask-cloud"):
                 assert await places(fleet, graph) == {"edge"}, (years, graph)

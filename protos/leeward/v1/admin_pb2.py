@@ -24,71 +24,74 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leeward.v1 import collaboration_pb2 as leeward_dot_v1_dot_collaboration__pb2
+from leeward.v1 import label_pb2 as leeward_dot_v1_dot_label__pb2
 from leeward.v1 import ledger_pb2 as leeward_dot_v1_dot_ledger__pb2
 from leeward.v1 import zone_pb2 as leeward_dot_v1_dot_zone__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/admin.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eleeward/v1/collaboration.proto\x1a\x17leeward/v1/ledger.proto\x1a\x15leeward/v1/zone.proto\"!\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"<\n\x11LoadModelResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.leeward.v1.ModelStatus\"#\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\">\n\x13UnloadModelResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.leeward.v1.ModelStatus\"A\n\x10PullModelRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"v\n\x11PullModelResponse\x12,\n\x08progress\x18\x01 \x01(\x0b\x32\x18.leeward.v1.PullProgressH\x00\x12+\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x17.leeward.v1.ModelStatusH\x00\x42\x06\n\x04item\";\n\x0cPullProgress\x12\x16\n\x0ereceived_bytes\x18\x01 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\"\x12\n\x10GetStatusRequest\"\x8d\x03\n\x11GetStatusResponse\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x18\n\x10software_version\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12:\n\x16\x63\x65rtificate_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06models\x18\x05 \x03(\x0b\x32\x17.leeward.v1.ModelStatus\x12%\n\x05nodes\x18\x06 \x03(\x0b\x32\x16.leeward.v1.NodeStatus\x12+\n\x0bledger_head\x18\x07 \x01(\x0b\x32\x16.leeward.v1.LedgerHead\x12\x13\n\x0b\x61\x63tive_runs\x18\x08 \x01(\r\x12\x19\n\x11pending_approvals\x18\t \x01(\r\x12\x10\n\x08uptime_s\x18\n \x01(\x01\x12\x1a\n\x12refused_by_gateway\x18\x0b \x01(\x08\x12&\n\x05\x66leet\x18\x0c \x01(\x0b\x32\x17.leeward.v1.FleetStatus\"\xc4\x01\n\x0b\x46leetStatus\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x0f\n\x07release\x18\x04 \x01(\t\x12\x1b\n\x13is_release_on_trial\x18\x05 \x01(\x08\x12\x14\n\x0cleft_version\x18\x06 \x01(\t\x12\x13\n\x0bleft_reason\x18\x07 \x01(\t\x12+\n\x07left_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x02\n\x0bModelStatus\x12\r\n\x05model\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.leeward.v1.ModelState\x12\x12\n\nfile_bytes\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x10\n\x08restarts\x18\x06 \x01(\r\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12)\n\x07traffic\x18\x08 \x01(\x0b\x32\x18.leeward.v1.ModelTraffic\x12\x14\n\x0cmemory_bytes\x18\t \x01(\x04\x12\x30\n\x0clast_used_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc1\x01\n\x0cModelTraffic\x12\r\n\x05slots\x18\x01 \x01(\r\x12\x0f\n\x07running\x18\x02 \x01(\r\x12\x0f\n\x07waiting\x18\x03 \x01(\r\x12\x10\n\x08\x61nswered\x18\x04 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x06 \x01(\x04\x12\x15\n\rcached_tokens\x18\x07 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x08 \x01(\x04\x12\x15\n\rfirst_token_s\x18\t \x01(\x01\"c\n\nNodeStatus\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x1e\n\x04zone\x18\x02 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x11\n\treachable\x18\x03 \x01(\x08\x12\x14\n\x0cround_trip_s\x18\x04 \x01(\x01\",\n\x13\x45xportLedgerRequest\x12\x15\n\rfrom_position\x18\x01 \x01(\x04\">\n\x14\x45xportLedgerResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.leeward.v1.LedgerEntry\"\x16\n\x14ListApprovalsRequest\"G\n\x15ListApprovalsResponse\x12.\n\tapprovals\x18\x01 \x03(\x0b\x32\x1b.leeward.v1.PendingApproval\"\xef\x01\n\x0fPendingApproval\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\t\x12,\n\x08\x61sked_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cwants_answer\x18\t \x01(\x08\"\x80\x01\n\x15\x44\x65\x63ideApprovalRequest\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x1c.leeward.v1.ApprovalDecision\x12\x12\n\ndecided_by\x18\x03 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\"H\n\x16\x44\x65\x63ideApprovalResponse\x12.\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x1c.leeward.v1.ApprovalDecision\"\x13\n\x11ListQueuedRequest\"9\n\x12ListQueuedResponse\x12#\n\x04runs\x18\x01 \x03(\x0b\x32\x15.leeward.v1.QueuedRun\"U\n\x13GiveFeedbackRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x07verdict\x18\x02 \x01(\x0e\x32\x19.leeward.v1.AnswerVerdict\"=\n\x14GiveFeedbackResponse\x12\x11\n\tby_router\x18\x01 \x01(\x08\x12\x12\n\nby_capture\x18\x02 \x01(\x08*\xa9\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x01\x12\x17\n\x13MODEL_STATE_LOADING\x10\x02\x12\x17\n\x13MODEL_STATE_SERVING\x10\x03\x12\x1a\n\x16MODEL_STATE_RESTARTING\x10\x04\x12\x16\n\x12MODEL_STATE_FAILED\x10\x05*t\n\x10\x41pprovalDecision\x12!\n\x1d\x41PPROVAL_DECISION_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41PPROVAL_DECISION_APPROVED\x10\x01\x12\x1d\n\x19\x41PPROVAL_DECISION_REFUSED\x10\x02*c\n\rAnswerVerdict\x12\x1e\n\x1a\x41NSWER_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NSWER_VERDICT_RIGHT\x10\x01\x12\x18\n\x14\x41NSWER_VERDICT_WRONG\x10\x02\x32\xdb\x05\n\x05\x41\x64min\x12H\n\tLoadModel\x12\x1c.leeward.v1.LoadModelRequest\x1a\x1d.leeward.v1.LoadModelResponse\x12N\n\x0bUnloadModel\x12\x1e.leeward.v1.UnloadModelRequest\x1a\x1f.leeward.v1.UnloadModelResponse\x12J\n\tPullModel\x12\x1c.leeward.v1.PullModelRequest\x1a\x1d.leeward.v1.PullModelResponse0\x01\x12H\n\tGetStatus\x12\x1c.leeward.v1.GetStatusRequest\x1a\x1d.leeward.v1.GetStatusResponse\x12S\n\x0c\x45xportLedger\x12\x1f.leeward.v1.ExportLedgerRequest\x1a .leeward.v1.ExportLedgerResponse0\x01\x12T\n\rListApprovals\x12 .leeward.v1.ListApprovalsRequest\x1a!.leeward.v1.ListApprovalsResponse\x12W\n\x0e\x44\x65\x63ideApproval\x12!.leeward.v1.DecideApprovalRequest\x1a\".leeward.v1.DecideApprovalResponse\x12K\n\nListQueued\x12\x1d.leeward.v1.ListQueuedRequest\x1a\x1e.leeward.v1.ListQueuedResponse\x12Q\n\x0cGiveFeedback\x12\x1f.leeward.v1.GiveFeedbackRequest\x1a .leeward.v1.GiveFeedbackResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/admin.proto\x12\nleeward.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eleeward/v1/collaboration.proto\x1a\x16leeward/v1/label.proto\x1a\x17leeward/v1/ledger.proto\x1a\x15leeward/v1/zone.proto\"!\n\x10LoadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\"<\n\x11LoadModelResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.leeward.v1.ModelStatus\"#\n\x12UnloadModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\">\n\x13UnloadModelResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.leeward.v1.ModelStatus\"A\n\x10PullModelRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"v\n\x11PullModelResponse\x12,\n\x08progress\x18\x01 \x01(\x0b\x32\x18.leeward.v1.PullProgressH\x00\x12+\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x17.leeward.v1.ModelStatusH\x00\x42\x06\n\x04item\";\n\x0cPullProgress\x12\x16\n\x0ereceived_bytes\x18\x01 \x01(\x04\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\"\x12\n\x10GetStatusRequest\"\xbc\x03\n\x11GetStatusResponse\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x18\n\x10software_version\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12:\n\x16\x63\x65rtificate_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06models\x18\x05 \x03(\x0b\x32\x17.leeward.v1.ModelStatus\x12%\n\x05nodes\x18\x06 \x03(\x0b\x32\x16.leeward.v1.NodeStatus\x12+\n\x0bledger_head\x18\x07 \x01(\x0b\x32\x16.leeward.v1.LedgerHead\x12\x13\n\x0b\x61\x63tive_runs\x18\x08 \x01(\r\x12\x19\n\x11pending_approvals\x18\t \x01(\r\x12\x10\n\x08uptime_s\x18\n \x01(\x01\x12\x1a\n\x12refused_by_gateway\x18\x0b \x01(\x08\x12&\n\x05\x66leet\x18\x0c \x01(\x0b\x32\x17.leeward.v1.FleetStatus\x12-\n\rno_edge_plans\x18\r \x03(\x0b\x32\x16.leeward.v1.NoEdgePlan\"M\n\nNoEdgePlan\x12\r\n\x05graph\x18\x01 \x01(\t\x12 \n\x05level\x18\x02 \x01(\x0e\x32\x11.leeward.v1.Level\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xc4\x01\n\x0b\x46leetStatus\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x0f\n\x07release\x18\x04 \x01(\t\x12\x1b\n\x13is_release_on_trial\x18\x05 \x01(\x08\x12\x14\n\x0cleft_version\x18\x06 \x01(\t\x12\x13\n\x0bleft_reason\x18\x07 \x01(\t\x12+\n\x07left_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x02\n\x0bModelStatus\x12\r\n\x05model\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.leeward.v1.ModelState\x12\x12\n\nfile_bytes\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x10\n\x08restarts\x18\x06 \x01(\r\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12)\n\x07traffic\x18\x08 \x01(\x0b\x32\x18.leeward.v1.ModelTraffic\x12\x14\n\x0cmemory_bytes\x18\t \x01(\x04\x12\x30\n\x0clast_used_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc1\x01\n\x0cModelTraffic\x12\r\n\x05slots\x18\x01 \x01(\r\x12\x0f\n\x07running\x18\x02 \x01(\r\x12\x0f\n\x07waiting\x18\x03 \x01(\r\x12\x10\n\x08\x61nswered\x18\x04 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x06 \x01(\x04\x12\x15\n\rcached_tokens\x18\x07 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x08 \x01(\x04\x12\x15\n\rfirst_token_s\x18\t \x01(\x01\"c\n\nNodeStatus\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x1e\n\x04zone\x18\x02 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x11\n\treachable\x18\x03 \x01(\x08\x12\x14\n\x0cround_trip_s\x18\x04 \x01(\x01\",\n\x13\x45xportLedgerRequest\x12\x15\n\rfrom_position\x18\x01 \x01(\x04\">\n\x14\x45xportLedgerResponse\x12&\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x17.leeward.v1.LedgerEntry\"\x16\n\x14ListApprovalsRequest\"G\n\x15ListApprovalsResponse\x12.\n\tapprovals\x18\x01 \x03(\x0b\x32\x1b.leeward.v1.PendingApproval\"\xef\x01\n\x0fPendingApproval\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x0c\n\x04node\x18\x04 \x01(\t\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\x0f\n\x07\x63ontent\x18\x06 \x01(\t\x12,\n\x08\x61sked_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cwants_answer\x18\t \x01(\x08\"\x80\x01\n\x15\x44\x65\x63ideApprovalRequest\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12.\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x1c.leeward.v1.ApprovalDecision\x12\x12\n\ndecided_by\x18\x03 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\"H\n\x16\x44\x65\x63ideApprovalResponse\x12.\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32\x1c.leeward.v1.ApprovalDecision\"\x13\n\x11ListQueuedRequest\"9\n\x12ListQueuedResponse\x12#\n\x04runs\x18\x01 \x03(\x0b\x32\x15.leeward.v1.QueuedRun\"U\n\x13GiveFeedbackRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x07verdict\x18\x02 \x01(\x0e\x32\x19.leeward.v1.AnswerVerdict\"=\n\x14GiveFeedbackResponse\x12\x11\n\tby_router\x18\x01 \x01(\x08\x12\x12\n\nby_capture\x18\x02 \x01(\x08*\xa9\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14MODEL_STATE_UNLOADED\x10\x01\x12\x17\n\x13MODEL_STATE_LOADING\x10\x02\x12\x17\n\x13MODEL_STATE_SERVING\x10\x03\x12\x1a\n\x16MODEL_STATE_RESTARTING\x10\x04\x12\x16\n\x12MODEL_STATE_FAILED\x10\x05*t\n\x10\x41pprovalDecision\x12!\n\x1d\x41PPROVAL_DECISION_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41PPROVAL_DECISION_APPROVED\x10\x01\x12\x1d\n\x19\x41PPROVAL_DECISION_REFUSED\x10\x02*c\n\rAnswerVerdict\x12\x1e\n\x1a\x41NSWER_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NSWER_VERDICT_RIGHT\x10\x01\x12\x18\n\x14\x41NSWER_VERDICT_WRONG\x10\x02\x32\xdb\x05\n\x05\x41\x64min\x12H\n\tLoadModel\x12\x1c.leeward.v1.LoadModelRequest\x1a\x1d.leeward.v1.LoadModelResponse\x12N\n\x0bUnloadModel\x12\x1e.leeward.v1.UnloadModelRequest\x1a\x1f.leeward.v1.UnloadModelResponse\x12J\n\tPullModel\x12\x1c.leeward.v1.PullModelRequest\x1a\x1d.leeward.v1.PullModelResponse0\x01\x12H\n\tGetStatus\x12\x1c.leeward.v1.GetStatusRequest\x1a\x1d.leeward.v1.GetStatusResponse\x12S\n\x0c\x45xportLedger\x12\x1f.leeward.v1.ExportLedgerRequest\x1a .leeward.v1.ExportLedgerResponse0\x01\x12T\n\rListApprovals\x12 .leeward.v1.ListApprovalsRequest\x1a!.leeward.v1.ListApprovalsResponse\x12W\n\x0e\x44\x65\x63ideApproval\x12!.leeward.v1.DecideApprovalRequest\x1a\".leeward.v1.DecideApprovalResponse\x12K\n\nListQueued\x12\x1d.leeward.v1.ListQueuedRequest\x1a\x1e.leeward.v1.ListQueuedResponse\x12Q\n\x0cGiveFeedback\x12\x1f.leeward.v1.GiveFeedbackRequest\x1a .leeward.v1.GiveFeedbackResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leeward.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTATE']._serialized_start=2681
-  _globals['_MODELSTATE']._serialized_end=2850
-  _globals['_APPROVALDECISION']._serialized_start=2852
-  _globals['_APPROVALDECISION']._serialized_end=2968
-  _globals['_ANSWERVERDICT']._serialized_start=2970
-  _globals['_ANSWERVERDICT']._serialized_end=3069
-  _globals['_LOADMODELREQUEST']._serialized_start=151
-  _globals['_LOADMODELREQUEST']._serialized_end=184
-  _globals['_LOADMODELRESPONSE']._serialized_start=186
-  _globals['_LOADMODELRESPONSE']._serialized_end=246
-  _globals['_UNLOADMODELREQUEST']._serialized_start=248
-  _globals['_UNLOADMODELREQUEST']._serialized_end=283
-  _globals['_UNLOADMODELRESPONSE']._serialized_start=285
-  _globals['_UNLOADMODELRESPONSE']._serialized_end=347
-  _globals['_PULLMODELREQUEST']._serialized_start=349
-  _globals['_PULLMODELREQUEST']._serialized_end=414
-  _globals['_PULLMODELRESPONSE']._serialized_start=416
-  _globals['_PULLMODELRESPONSE']._serialized_end=534
-  _globals['_PULLPROGRESS']._serialized_start=536
-  _globals['_PULLPROGRESS']._serialized_end=595
-  _globals['_GETSTATUSREQUEST']._serialized_start=597
-  _globals['_GETSTATUSREQUEST']._serialized_end=615
-  _globals['_GETSTATUSRESPONSE']._serialized_start=618
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1015
-  _globals['_FLEETSTATUS']._serialized_start=1018
-  _globals['_FLEETSTATUS']._serialized_end=1214
-  _globals['_MODELSTATUS']._serialized_start=1217
-  _globals['_MODELSTATUS']._serialized_end=1497
-  _globals['_MODELTRAFFIC']._serialized_start=1500
-  _globals['_MODELTRAFFIC']._serialized_end=1693
-  _globals['_NODESTATUS']._serialized_start=1695
-  _globals['_NODESTATUS']._serialized_end=1794
-  _globals['_EXPORTLEDGERREQUEST']._serialized_start=1796
-  _globals['_EXPORTLEDGERREQUEST']._serialized_end=1840
-  _globals['_EXPORTLEDGERRESPONSE']._serialized_start=1842
-  _globals['_EXPORTLEDGERRESPONSE']._serialized_end=1904
-  _globals['_LISTAPPROVALSREQUEST']._serialized_start=1906
-  _globals['_LISTAPPROVALSREQUEST']._serialized_end=1928
-  _globals['_LISTAPPROVALSRESPONSE']._serialized_start=1930
-  _globals['_LISTAPPROVALSRESPONSE']._serialized_end=2001
-  _globals['_PENDINGAPPROVAL']._serialized_start=2004
-  _globals['_PENDINGAPPROVAL']._serialized_end=2243
-  _globals['_DECIDEAPPROVALREQUEST']._serialized_start=2246
-  _globals['_DECIDEAPPROVALREQUEST']._serialized_end=2374
-  _globals['_DECIDEAPPROVALRESPONSE']._serialized_start=2376
-  _globals['_DECIDEAPPROVALRESPONSE']._serialized_end=2448
-  _globals['_LISTQUEUEDREQUEST']._serialized_start=2450
-  _globals['_LISTQUEUEDREQUEST']._serialized_end=2469
-  _globals['_LISTQUEUEDRESPONSE']._serialized_start=2471
-  _globals['_LISTQUEUEDRESPONSE']._serialized_end=2528
-  _globals['_GIVEFEEDBACKREQUEST']._serialized_start=2530
-  _globals['_GIVEFEEDBACKREQUEST']._serialized_end=2615
-  _globals['_GIVEFEEDBACKRESPONSE']._serialized_start=2617
-  _globals['_GIVEFEEDBACKRESPONSE']._serialized_end=2678
-  _globals['_ADMIN']._serialized_start=3072
-  _globals['_ADMIN']._serialized_end=3803
+  _globals['_MODELSTATE']._serialized_start=2831
+  _globals['_MODELSTATE']._serialized_end=3000
+  _globals['_APPROVALDECISION']._serialized_start=3002
+  _globals['_APPROVALDECISION']._serialized_end=3118
+  _globals['_ANSWERVERDICT']._serialized_start=3120
+  _globals['_ANSWERVERDICT']._serialized_end=3219
+  _globals['_LOADMODELREQUEST']._serialized_start=175
+  _globals['_LOADMODELREQUEST']._serialized_end=208
+  _globals['_LOADMODELRESPONSE']._serialized_start=210
+  _globals['_LOADMODELRESPONSE']._serialized_end=270
+  _globals['_UNLOADMODELREQUEST']._serialized_start=272
+  _globals['_UNLOADMODELREQUEST']._serialized_end=307
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=309
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=371
+  _globals['_PULLMODELREQUEST']._serialized_start=373
+  _globals['_PULLMODELREQUEST']._serialized_end=438
+  _globals['_PULLMODELRESPONSE']._serialized_start=440
+  _globals['_PULLMODELRESPONSE']._serialized_end=558
+  _globals['_PULLPROGRESS']._serialized_start=560
+  _globals['_PULLPROGRESS']._serialized_end=619
+  _globals['_GETSTATUSREQUEST']._serialized_start=621
+  _globals['_GETSTATUSREQUEST']._serialized_end=639
+  _globals['_GETSTATUSRESPONSE']._serialized_start=642
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1086
+  _globals['_NOEDGEPLAN']._serialized_start=1088
+  _globals['_NOEDGEPLAN']._serialized_end=1165
+  _globals['_FLEETSTATUS']._serialized_start=1168
+  _globals['_FLEETSTATUS']._serialized_end=1364
+  _globals['_MODELSTATUS']._serialized_start=1367
+  _globals['_MODELSTATUS']._serialized_end=1647
+  _globals['_MODELTRAFFIC']._serialized_start=1650
+  _globals['_MODELTRAFFIC']._serialized_end=1843
+  _globals['_NODESTATUS']._serialized_start=1845
+  _globals['_NODESTATUS']._serialized_end=1944
+  _globals['_EXPORTLEDGERREQUEST']._serialized_start=1946
+  _globals['_EXPORTLEDGERREQUEST']._serialized_end=1990
+  _globals['_EXPORTLEDGERRESPONSE']._serialized_start=1992
+  _globals['_EXPORTLEDGERRESPONSE']._serialized_end=2054
+  _globals['_LISTAPPROVALSREQUEST']._serialized_start=2056
+  _globals['_LISTAPPROVALSREQUEST']._serialized_end=2078
+  _globals['_LISTAPPROVALSRESPONSE']._serialized_start=2080
+  _globals['_LISTAPPROVALSRESPONSE']._serialized_end=2151
+  _globals['_PENDINGAPPROVAL']._serialized_start=2154
+  _globals['_PENDINGAPPROVAL']._serialized_end=2393
+  _globals['_DECIDEAPPROVALREQUEST']._serialized_start=2396
+  _globals['_DECIDEAPPROVALREQUEST']._serialized_end=2524
+  _globals['_DECIDEAPPROVALRESPONSE']._serialized_start=2526
+  _globals['_DECIDEAPPROVALRESPONSE']._serialized_end=2598
+  _globals['_LISTQUEUEDREQUEST']._serialized_start=2600
+  _globals['_LISTQUEUEDREQUEST']._serialized_end=2619
+  _globals['_LISTQUEUEDRESPONSE']._serialized_start=2621
+  _globals['_LISTQUEUEDRESPONSE']._serialized_end=2678
+  _globals['_GIVEFEEDBACKREQUEST']._serialized_start=2680
+  _globals['_GIVEFEEDBACKREQUEST']._serialized_end=2765
+  _globals['_GIVEFEEDBACKRESPONSE']._serialized_start=2767
+  _globals['_GIVEFEEDBACKRESPONSE']._serialized_end=2828
+  _globals['_ADMIN']._serialized_start=3222
+  _globals['_ADMIN']._serialized_end=3953
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from leeward.v1 import collaboration_pb2 as _collaboration_pb2
+from leeward.v1 import label_pb2 as _label_pb2
 from leeward.v1 import ledger_pb2 as _ledger_pb2
 from leeward.v1 import zone_pb2 as _zone_pb2
 import builtins as _builtins
@@ -322,6 +323,7 @@ class GetStatusResponse(_message.Message):
     UPTIME_S_FIELD_NUMBER: _builtins.int
     REFUSED_BY_GATEWAY_FIELD_NUMBER: _builtins.int
     FLEET_FIELD_NUMBER: _builtins.int
+    NO_EDGE_PLANS_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     """The daemon's node name."""
     software_version: _builtins.str
@@ -356,6 +358,10 @@ class GetStatusResponse(_message.Message):
     def fleet(self) -> Global___FleetStatus:
         """What the device has of its fleet; absent where it is in none."""
 
+    @_builtins.property
+    def no_edge_plans(self) -> _containers.RepeatedCompositeFieldContainer[Global___NoEdgePlan]:
+        """Graphs that are refused while the cloud is away, though the policy says `edge_only`."""
+
     def __init__(
         self,
         *,
@@ -371,14 +377,45 @@ class GetStatusResponse(_message.Message):
         uptime_s: _builtins.float = ...,
         refused_by_gateway: _builtins.bool = ...,
         fleet: Global___FleetStatus | None = ...,
+        no_edge_plans: _abc.Iterable[Global___NoEdgePlan] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_expires_at", b"certificate_expires_at", "fleet", b"fleet", "ledger_head", b"ledger_head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_runs", b"active_runs", "certificate_expires_at", b"certificate_expires_at", "device_id", b"device_id", "fleet", b"fleet", "ledger_head", b"ledger_head", "models", b"models", "node", b"node", "nodes", b"nodes", "pending_approvals", b"pending_approvals", "refused_by_gateway", b"refused_by_gateway", "software_version", b"software_version", "uptime_s", b"uptime_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_runs", b"active_runs", "certificate_expires_at", b"certificate_expires_at", "device_id", b"device_id", "fleet", b"fleet", "ledger_head", b"ledger_head", "models", b"models", "no_edge_plans", b"no_edge_plans", "node", b"node", "nodes", b"nodes", "pending_approvals", b"pending_approvals", "refused_by_gateway", b"refused_by_gateway", "software_version", b"software_version", "uptime_s", b"uptime_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class NoEdgePlan(_message.Message):
+    """A graph for which no plan without the cloud can be made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRAPH_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    graph: _builtins.str
+    """The graph's name."""
+    level: _label_pb2.Level.ValueType
+    """The lowest level of the requests that are refused."""
+    reason: _builtins.str
+    """What the planner says; one sentence without content."""
+    def __init__(
+        self,
+        *,
+        graph: _builtins.str = ...,
+        level: _label_pb2.Level.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["graph", b"graph", "level", b"level", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoEdgePlan: _TypeAlias = NoEdgePlan  # noqa: Y015
 
 @_typing.final
 class FleetStatus(_message.Message):
