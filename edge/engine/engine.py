@@ -168,16 +168,17 @@ class NodeEngine:
                 if isinstance(item, TextDelta):
                     yield item
                 else:
-                    yield self._completion(request.model, item)
+                    yield self._completion(request, item)
 
-    def _completion(self, model: ModelName, end: Finished | ReadAnswer) -> Completion:
+    def _completion(self, request: GenerateRequest, end: Finished | ReadAnswer) -> Completion:
         finished = end if isinstance(end, Finished) else end.finished
         return Completion(
             finish_reason=end.finish_reason,
             usage=finished.usage,
             timings=finished.timings,
-            model=model,
+            model=request.model,
             node=self._node,
+            continued=request.continues,
             tool_calls=() if isinstance(end, Finished) else end.tool_calls,
         )
 

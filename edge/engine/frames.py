@@ -113,6 +113,8 @@ class Start:
     """Whose turn it takes; an opaque name, equal for calls of one caller; empty: unknown."""
     priority: int = 0
     """Higher goes first."""
+    begun: str = ""
+    """How the answer begins; the model goes on behind it."""
     kind: Literal["start"] = "start"
 
 

@@ -58,9 +58,20 @@ def check_request(request: GenerateRequest) -> None:
         raise RequestInvalid(f"the messages exceed {_MAX_TEXT_BYTES} bytes")
     if request.uses_tools or request.tool_choice != "auto":
         _check_tools(request)
+    if request.continues:
+        _check_begun(request)
     if not request.timeout_s > 0 or math.isinf(request.timeout_s):
         raise RequestInvalid("timeout_s must be positive and finite")
     _check_sampling(request.sampling)
+
+
+def _check_begun(request: GenerateRequest) -> None:
+    if request.draft:
+        raise RequestInvalid("drafts are checked by a gateway's models alone", field="draft")
+    if request.uses_tools or request.sampling.grammar or request.sampling.json_schema:
+        raise RequestInvalid("only plain text can be gone on with", field="begun")
+    if len(_utf8(request.begun, "begun")) > _MAX_TEXT_BYTES:
+        raise RequestInvalid(f"exceeds {_MAX_TEXT_BYTES} bytes", field="begun")
 
 
 def _texts_of(messages: Sequence[ChatMessage]) -> Iterator[str]:

@@ -137,6 +137,7 @@ class EngineLink:
                 tools=request.tools,
                 caller=caller,
                 priority=request.priority,
+                begun=request.begun,
             )
         )
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from leeward.v1 import graph_pb2
 from runtime.codec import bounds
 from runtime.codec.enums import COMPARISONS, OUTPUT_KINDS, ROLES, RULES
-from runtime.codec.sampling import decode_sampling, encode_sampling
+from runtime.codec.sampling import MAX_TOKENS, decode_sampling, encode_sampling
 from runtime.errors import RequestInvalid
 from runtime.graph.document import check_graph
-from runtime.graph.model import Condition, Edge, Graph, MapOver, Output, Step
+from runtime.graph.model import Condition, Draft, Edge, Graph, MapOver, Output, Step
 from runtime.ids import ModelName, StepId
 from runtime.ports import Sampling
 
@@ -74,6 +74,7 @@ def _encode_step(step: Step) -> graph_pb2.Step:
         map_over=_encode_map(step.map_over) if step.map_over else None,
         instruction=step.instruction,
         rule=RULES.encode(step.rule) if step.rule else None,
+        draft=_encode_draft(step.draft) if step.draft else None,
     )
 
 
@@ -98,6 +99,32 @@ def _decode_step(message: graph_pb2.Step, field: str) -> Step:
         ),
         instruction=bounds.text(message.instruction, f"{field}.instruction"),
         rule=RULES.decode(message.rule, f"{field}.rule") if message.HasField("rule") else None,
+        draft=_decode_draft(message.draft, f"{field}.draft") if message.HasField("draft") else None,
+    )
+
+
+def _encode_draft(draft: Draft) -> graph_pb2.Draft:
+    return graph_pb2.Draft(
+        model=draft.model,
+        tokens=draft.tokens,
+        at_most=draft.at_most,
+        keep_above=draft.keep_above,
+        always=draft.is_always,
+    )
+
+
+def _decode_draft(message: graph_pb2.Draft, field: str) -> Draft:
+    keep_above = message.keep_above if message.HasField("keep_above") else None
+    return Draft(
+        model=ModelName(bounds.name(message.model, f"{field}.model")),
+        tokens=bounds.whole(message.tokens, f"{field}.tokens", low=1, high=MAX_TOKENS),
+        at_most=bounds.whole(message.at_most, f"{field}.at_most", low=1, high=bounds.MAX_RECORDS),
+        keep_above=(
+            None
+            if keep_above is None
+            else bounds.number(keep_above, f"{field}.keep_above", low=0.0, high=1.0)
+        ),
+        is_always=message.always,
     )
 
 

@@ -11,7 +11,7 @@ from runtime.codec.graph import decode_graph, encode_graph
 from runtime.codec.label import decode_label, encode_label
 from runtime.flow.model import FlowProof, PlannedRelease, Reception
 from runtime.ids import ModelName, NodeName, PlanId, StepId
-from runtime.planner.model import Fallback, Plan, PlannedStep, Repair
+from runtime.planner.model import Drafter, Fallback, Plan, PlannedStep, Repair
 
 __all__ = ["decode_plan", "encode_plan"]
 
@@ -64,7 +64,7 @@ def decode_plan(message: plan_pb2.Plan, field: str = "plan") -> Plan:
 
 
 def _encode_step(step: PlannedStep) -> plan_pb2.PlannedStep:
-    fallback = step.fallback
+    fallback, drafter = step.fallback, step.drafter
     return plan_pb2.PlannedStep(
         step=step.step,
         model=step.model,
@@ -73,6 +73,7 @@ def _encode_step(step: PlannedStep) -> plan_pb2.PlannedStep:
         form=FORMS.encode(step.form),
         label=encode_label(step.label),
         fallback=plan_pb2.Fallback(model=fallback.model, node=fallback.node) if fallback else None,
+        drafter=plan_pb2.Drafter(model=drafter.model, node=drafter.node) if drafter else None,
         estimated_cost_usd=step.estimated_cost_usd,
         estimated_latency_s=step.estimated_latency_s,
     )
@@ -85,6 +86,12 @@ def _decode_step(message: plan_pb2.PlannedStep, field: str) -> PlannedStep:
             model=ModelName(bounds.name(message.fallback.model, f"{field}.fallback.model")),
             node=NodeName(bounds.name(message.fallback.node, f"{field}.fallback.node")),
         )
+    drafter = None
+    if message.HasField("drafter"):
+        drafter = Drafter(
+            model=ModelName(bounds.name(message.drafter.model, f"{field}.drafter.model")),
+            node=NodeName(bounds.name(message.drafter.node, f"{field}.drafter.node")),
+        )
     return PlannedStep(
         step=StepId(bounds.name(message.step, f"{field}.step")),
         model=ModelName(bounds.name(message.model, f"{field}.model")),
@@ -93,6 +100,7 @@ def _decode_step(message: plan_pb2.PlannedStep, field: str) -> PlannedStep:
         form=FORMS.decode(message.form, f"{field}.form"),
         label=decode_label(message.label, f"{field}.label"),
         fallback=fallback,
+        drafter=drafter,
         estimated_cost_usd=bounds.number(message.estimated_cost_usd, f"{field}.estimated_cost_usd"),
         estimated_latency_s=bounds.number(
             message.estimated_latency_s, f"{field}.estimated_latency_s"

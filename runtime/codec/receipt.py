@@ -12,7 +12,7 @@ from runtime.codec.label import (
     encode_label,
     encode_release_of_receipt,
 )
-from runtime.executor.events import Receipt, ReceiptStep
+from runtime.executor.events import DraftCount, Receipt, ReceiptStep
 from runtime.ids import ModelName, NodeName, PlanId, RequestId, SessionId, StepId
 
 __all__ = ["decode_receipt", "decode_receipt_step", "encode_receipt", "encode_receipt_step"]
@@ -78,6 +78,15 @@ def encode_receipt_step(step: ReceiptStep) -> receipt_pb2.ReceiptStep:
         left_bytes=step.left_bytes,
         fell_back_from=step.fell_back_from or "",
         person=step.person,
+        drafted=_encode_drafted(step.drafted) if step.drafted else None,
+    )
+
+
+def _encode_drafted(drafted: DraftCount) -> receipt_pb2.DraftCount:
+    return receipt_pb2.DraftCount(
+        model=drafted.model,
+        written_tokens=drafted.written_tokens,
+        kept_tokens=drafted.kept_tokens,
     )
 
 
@@ -106,4 +115,17 @@ def decode_receipt_step(message: receipt_pb2.ReceiptStep, field: str) -> Receipt
         left_bytes=bounds.whole(message.left_bytes, f"{field}.left_bytes"),
         fell_back_from=NodeName(fell_back_from) if fell_back_from else None,
         person=bounds.optional_name(message.person, f"{field}.person"),
+        drafted=(
+            _decode_drafted(message.drafted, f"{field}.drafted")
+            if message.HasField("drafted")
+            else None
+        ),
+    )
+
+
+def _decode_drafted(message: receipt_pb2.DraftCount, field: str) -> DraftCount:
+    return DraftCount(
+        ModelName(bounds.name(message.model, f"{field}.model")),
+        bounds.whole(message.written_tokens, f"{field}.written_tokens"),
+        bounds.whole(message.kept_tokens, f"{field}.kept_tokens"),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +25,7 @@ from runtime.errors import (
     StreamBroken,
 )
 from runtime.executor.channel import EventChannel
-from runtime.executor.events import Event
+from runtime.executor.events import DraftCount, Event
 from runtime.executor.limits import Limits
 from runtime.ids import ModelName, NodeName
 from runtime.policy.model import Zone
@@ -70,6 +70,16 @@ class Drawn:
     completion: Completion
     logprob_sum: float = 0.0
     logprob_count: int = 0
+    drafted: DraftCount | None = None
+    """What an edge model wrote of it, where two wrote it together."""
+    said_tokens: int | None = None
+    """Of the text, where they are not those that its model is paid for."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the text has."""
+        paid = self.completion.usage.completion_tokens
+        return paid if self.said_tokens is None else self.said_tokens
 
 
 @dataclass(slots=True)
@@ -145,6 +155,17 @@ class Caller:
                 raise
         await self._sleep(wait_s)
         return await self._once(call, self._reader(call, channel), progress)
+
+    def opened(self, call: Call) -> AsyncGenerator[Chunk, None]:
+        """Return the stream of a call, for a caller that may not want all of it, and closes it.
+
+        Raises:
+            BackendUnavailable: The call's node is not connected.
+        """
+        port = self._models.get(call.seat.node)
+        if port is None:
+            raise BackendUnavailable(f"node {call.seat.node} is not connected")
+        return port.generate(call.request)
 
     async def _once(self, call: Call, reader: _Reader, progress: Progress) -> Drawn:
         port = self._models.get(call.seat.node)

@@ -14,6 +14,7 @@ from runtime.ports import FinishReason, ReleaseRecord, TokenLogprob, ToolCall, T
 __all__ = [
     "AnswerDelta",
     "AnswerFinished",
+    "DraftCount",
     "Event",
     "Receipt",
     "ReceiptStep",
@@ -114,6 +115,16 @@ class AnswerFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftCount:
+    """What an edge model wrote of a step's answer; the step's own usage does not contain it."""
+
+    model: ModelName
+    written_tokens: int = 0
+    kept_tokens: int = 0
+    """Of those written, what is in the answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptStep:
     """One step as the receipt shows it. Content-free."""
 
@@ -137,6 +148,8 @@ class ReceiptStep:
     fell_back_from: NodeName | None = None
     person: str = ""
     """Who answered in a model's place, as they named themselves."""
+    drafted: DraftCount | None = None
+    """What an edge model wrote together with the step's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from runtime.executor.events import (
 from runtime.executor.inputs import Inputs
 from runtime.executor.limits import Limits
 from runtime.executor.outputs import fired_edges
+from runtime.executor.pace import Paces
 from runtime.executor.people import PersonPort
 from runtime.executor.receipt import finish_reason_of, receipt_of, receipt_step_of
 from runtime.executor.rule_step import RulePlayer
@@ -62,7 +63,7 @@ __all__ = ["Executor", "Limits"]
 
 
 class Executor:
-    """Runs plans over the given ports; holds nothing of any run.
+    """Runs plans over the given ports; holds nothing of any run but how fast models were.
 
     Args:
         models: One port per node; on an edge, a cloud node's port is the gate.
@@ -95,6 +96,7 @@ class Executor:
         self._catalog = catalog
         self._clock = clock
         self._people = people
+        self._paces = Paces()
         self._caller = Caller(models, clock, rng=rng, limits=self._limits, sleep=sleep)
 
     async def run(
@@ -164,6 +166,7 @@ class Executor:
             deadline_at_s=self._clock.monotonic_s() + deadline_s,
             parallel_calls=self._limits.parallel_calls,
             people=self._people,
+            paces=self._paces,
         )
         # A TaskGroup cannot span a `yield` (it would cancel whoever iterates), so the run has a
         # task of its own, which holds the group, and which this generator outlives in any case.
@@ -215,6 +218,7 @@ class _Run:
         deadline_at_s: float,
         parallel_calls: int,
         people: PersonPort | None,
+        paces: Paces,
     ) -> None:
         self._plan = plan
         self._graph = plan.graph
@@ -246,6 +250,7 @@ class _Run:
             channel=channel,
             slots=asyncio.Semaphore(parallel_calls),
             deadline_at_s=deadline_at_s,
+            paces=paces,
         )
         self._group = asyncio.TaskGroup()
         self._undecided = {step: len(edges) for step, edges in plan.graph.incoming.items()}

@@ -3,18 +3,19 @@
 Knows outcomes and prices; decides nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from runtime.catalog.model import Catalog
 from runtime.executor.call import Drawn
 from runtime.executor.events import Receipt, ReceiptStep
 from runtime.executor.step import StepJob, StepOutcome
+from runtime.executor.usage import total_usage
 from runtime.ids import ModelName
 from runtime.planner.model import Plan
 from runtime.ports import FinishReason, Provenance, ReleaseRecord, Usage
 
-__all__ = ["finish_reason_of", "receipt_of", "receipt_step_of", "total_usage"]
+__all__ = ["finish_reason_of", "receipt_of", "receipt_step_of"]
 
 
 def receipt_step_of(
@@ -44,6 +45,7 @@ def receipt_step_of(
         left_bytes=progress.left_bytes,
         fell_back_from=outcome.fell_back_from,
         person=outcome.person,
+        drafted=next((one.drafted for one in outcome.draws if one.drafted is not None), None),
     )
 
 
@@ -81,20 +83,6 @@ def receipt_of(
         cost_usd=usage.cost_usd,
         usage=usage,
     )
-
-
-def total_usage(usages: Iterable[Usage]) -> Usage:
-    """Return the sum; estimated when any part is."""
-    prompt = completion = cached = 0
-    cost_usd = 0.0
-    estimated = False
-    for usage in usages:
-        prompt += usage.prompt_tokens
-        completion += usage.completion_tokens
-        cached += usage.cached_tokens
-        cost_usd += usage.cost_usd
-        estimated |= usage.estimated
-    return Usage(prompt, completion, cached, cost_usd, estimated)
 
 
 def finish_reason_of(winners: Sequence[Drawn]) -> FinishReason:

@@ -24,9 +24,12 @@ from runtime.errors import (
 )
 from runtime.executor.call import Call, Caller, Drawn, Progress, Seat
 from runtime.executor.channel import EventChannel
-from runtime.executor.events import AnswerDelta, Event, StepDelta, StepFellBack
+from runtime.executor.events import AnswerDelta, StepFellBack
 from runtime.executor.outputs import Value, read_outputs
-from runtime.executor.told_calls import ToldCalls
+from runtime.executor.pace import Paces
+from runtime.executor.shared_answer import SharedAnswer
+from runtime.executor.together import can_share, write_together
+from runtime.executor.view import StepView
 from runtime.executor.voting import majority
 from runtime.graph.model import Step
 from runtime.ids import NodeName
@@ -39,8 +42,6 @@ from runtime.ports import (
     Provenance,
     ReleasePort,
     Sampling,
-    StreamRestorer,
-    TextDelta,
     ToolCall,
     ToolDefinition,
 )
@@ -110,6 +111,7 @@ class StepRunner:
         channel: Where events go.
         slots: Holds a place for each call in flight.
         deadline_at_s: When the caller's time runs out.
+        paces: How fast pairs of models write together.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class StepRunner:
         caller: Caller,
         releases: ReleasePort,
         *,
+        paces: Paces,
         monotonic_s: Callable[[], float],
         channel: EventChannel,
         slots: asyncio.Semaphore,
@@ -128,6 +131,7 @@ class StepRunner:
         self._channel = channel
         self._slots = slots
         self._deadline_at_s = deadline_at_s
+        self._paces = paces
 
     async def play(self, job: StepJob) -> StepOutcome:
         """Run a step to its end, on its fallback if its own node fails.
@@ -162,12 +166,12 @@ class StepRunner:
         )
 
     async def _attempt(
-        self, job: StepJob, seat: Seat, *, view: _View, progress: Progress
+        self, job: StepJob, seat: Seat, *, view: StepView, progress: Progress
     ) -> tuple[Drawn, ...]:
         """Make all calls of the step on one node; in order of items, then samples."""
         calls = self._calls(job, seat, view)
         if len(calls) == 1:
-            return (await self._draw(calls[0], progress),)
+            return (await self._draw_one(job, calls[0], progress),)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._draw(call, progress)) for call in calls]
@@ -175,11 +179,30 @@ class StepRunner:
             raise first_failure(failures) from None
         return tuple(task.result() for task in tasks)
 
+    async def _draw_one(self, job: StepJob, call: Call, progress: Progress) -> Drawn:
+        """Make the one call of a step, with the help of who drafts for it."""
+        drafter, draft = job.planned.drafter, job.step.draft
+        is_shared = call.seat.zone == "cloud" and can_share(call.request)
+        if drafter is None or draft is None or not is_shared:
+            return await self._draw(call, progress)
+        job.check_fallback(drafter.node, "edge")
+        answer = SharedAnswer(
+            self._caller,
+            call,
+            Seat(drafter.node, drafter.model, "edge"),
+            pace=self._paces.of(call.seat.node, call.seat.model, drafter.model),
+            channel=self._channel,
+            progress=progress,
+            monotonic_s=self._monotonic_s,
+        )
+        async with self._slots:
+            return await write_together(answer, draft)
+
     async def _draw(self, call: Call, progress: Progress) -> Drawn:
         async with self._slots:
             return await self._caller.draw(call, self._channel, progress)
 
-    def _calls(self, job: StepJob, seat: Seat, view: _View) -> list[Call]:
+    def _calls(self, job: StepJob, seat: Seat, view: StepView) -> list[Call]:
         samples = job.step.samples
         total = len(job.chats) * samples
         seed = _base_seed(job)
@@ -209,7 +232,7 @@ class StepRunner:
         ]
 
     def _refuse_unless_fallback(
-        self, job: StepJob, error: LeewardError, *, view: _View, progress: Progress
+        self, job: StepJob, error: LeewardError, *, view: StepView, progress: Progress
     ) -> None:
         """Raise what the caller gets when the step cannot go on elsewhere."""
         if view.has_answered:
@@ -240,18 +263,18 @@ class StepRunner:
         await self._channel.put(StepFellBack(job.step.id, name, seat.node, seat.model))
         return seat
 
-    def _view(self, job: StepJob) -> _View:
+    def _view(self, job: StepJob) -> StepView:
         restorer = None
         if job.is_sink and job.is_restored:
             restorer = self._releases.restorer(job.provenance)
-        return _View(job, restorer)
+        return StepView(job.step.id, restorer, is_sink=job.is_sink)
 
     async def _outcome(
         self,
         job: StepJob,
         draws: tuple[Drawn, ...],
         *,
-        view: _View,
+        view: StepView,
         seat: Seat,
         fell_back_from: NodeName | None,
         progress: Progress,
@@ -281,7 +304,7 @@ class StepRunner:
             finished_at_s=self._monotonic_s(),
         )
 
-    async def _show_rest(self, job: StepJob, text: str, view: _View, calls: int) -> str:
+    async def _show_rest(self, job: StepJob, text: str, view: StepView, calls: int) -> str:
         """Show what is left of the graph's answer; return all of it."""
         if calls == 1:
             rest = view.finish()
@@ -308,44 +331,6 @@ class StepRunner:
 
     async def _restore(self, job: StepJob, text: str) -> str:
         return await self._releases.restore(text, job.provenance) if job.is_restored else text
-
-
-class _View:
-    """How a step's text is shown while it is being written.
-
-    The sink's text is the graph's answer, restored; other steps' text is shown as written.
-    """
-
-    def __init__(self, job: StepJob, restorer: StreamRestorer | None) -> None:
-        self._step = job.step.id
-        self._is_sink = job.is_sink
-        self._restorer = restorer
-        self._parts: list[str] = []
-        self.shown = ""
-        self.told_calls = ToldCalls()
-        self.has_answered = False
-
-    def show(self, delta: TextDelta) -> Event | None:
-        """Return the event for the next piece; ``None`` when nothing can be shown yet."""
-        text, logprobs, calls = delta.text, delta.logprobs, delta.tool_calls
-        if not self._is_sink:
-            return StepDelta(self._step, text) if text else None
-        if self._restorer is not None:
-            # Placeholders in calls are put back when a call is whole.
-            text, logprobs, calls = self._restorer.feed(text), (), ()
-        if text:
-            self.has_answered = True
-            self._parts.append(text)
-        if calls:
-            self.has_answered = True
-            self.told_calls.note(calls)
-        return AnswerDelta(text, logprobs, calls) if text or logprobs or calls else None
-
-    def finish(self) -> str:
-        """Return what the restorer held back; complete ``shown``."""
-        rest = self._restorer.finish() if self._restorer is not None else ""
-        self.shown = "".join(self._parts) + rest
-        return rest
 
 
 def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -384,7 +369,7 @@ def _elect(draws: Sequence[Drawn], samples: int) -> tuple[tuple[Drawn, ...], flo
 def _builtin_values(winners: Sequence[Drawn], agreement: float) -> dict[str, Value]:
     values: dict[str, Value] = {
         "agreement": agreement,
-        "tokens": float(sum(one.completion.usage.completion_tokens for one in winners)),
+        "tokens": float(sum(one.tokens for one in winners)),
     }
     count = sum(one.logprob_count for one in winners)
     if count:

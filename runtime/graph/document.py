@@ -14,9 +14,9 @@ from runtime.documents.document import Document, Path, Problem
 from runtime.documents.reader import document_from_data, parse_document, read_document
 from runtime.documents.shape import read_shape, schema_of
 from runtime.errors import GraphInvalid
-from runtime.graph.model import Condition, Edge, Graph, MapOver, Output, Step
+from runtime.graph.model import Condition, Draft, Edge, Graph, MapOver, Output, Step
 from runtime.graph.notation import NotationError, parse_condition, parse_edges, parse_reference
-from runtime.graph.shape import EdgeShape, GraphShape, StepShape
+from runtime.graph.shape import DraftShape, EdgeShape, GraphShape, StepShape
 from runtime.graph.validate import find_problems
 from runtime.ids import ModelName, StepId
 from runtime.ports import Sampling
@@ -139,6 +139,17 @@ def _step(step_id: str, shape: StepShape, problems: list[Problem]) -> Step:
         map_over=map_over,
         instruction=shape.instruction,
         rule=shape.rule,
+        draft=None if shape.draft is None else _draft(shape.draft),
+    )
+
+
+def _draft(shape: DraftShape) -> Draft:
+    return Draft(
+        model=ModelName(shape.model),
+        tokens=shape.tokens,
+        at_most=shape.at_most,
+        keep_above=shape.keep_above,
+        is_always=shape.always,
     )
 
 
@@ -217,7 +228,19 @@ def _step_data(step: Step) -> dict[str, object]:
     # Younger fields are written where they are set only: older graphs keep their hashes.
     if step.rule is not None:
         data["rule"] = step.rule.value
+    if step.draft is not None:
+        data["draft"] = _draft_data(step.draft)
     return data
+
+
+def _draft_data(draft: Draft) -> dict[str, object]:
+    return {
+        "model": draft.model,
+        "tokens": draft.tokens,
+        "at_most": draft.at_most,
+        "keep_above": draft.keep_above,
+        "always": draft.is_always,
+    }
 
 
 def _edge_data(edge: Edge) -> Mapping[str, object]:

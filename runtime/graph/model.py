@@ -21,6 +21,7 @@ __all__ = [
     "SHARES",
     "Comparison",
     "Condition",
+    "Draft",
     "Edge",
     "Graph",
     "MapOver",
@@ -104,6 +105,25 @@ class MapOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A small model of the edge writes a step's answer together with the step's own model.
+
+    Without ``keep_above`` it guesses, and what is said is the step's model's own. With it, its own
+    words stand where it is sure of them, and the step's model writes on where it is not.
+    """
+
+    model: ModelName
+    tokens: int = 16
+    """Most tokens that it guesses at a time; with ``keep_above``, that the step's model writes."""
+    at_most: int = 32
+    """Calls of the step's model; then one of the two writes the rest alone."""
+    keep_above: float | None = None
+    """Probability of a token from which on it is sure."""
+    is_always: bool = False
+    """Whether it guesses also where that was found to take longer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A role played by a model with parameters, or by a rule.
 
@@ -122,6 +142,8 @@ class Step:
     """A system turn put before the chat; empty for none."""
     rule: Rule | None = None
     """What plays the step where no model does."""
+    draft: Draft | None = None
+    """Who writes its answer together with its model, where that is a model of the cloud."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +170,9 @@ class Graph:
 
     @cached_property
     def models(self) -> frozenset[ModelName]:
-        """Every model that a step names."""
-        return frozenset(step.model for step in self.steps if step.model is not None)
+        """Every model that a step names, or that drafts for it."""
+        named = (step.model for step in self.steps if step.model is not None)
+        return frozenset((*named, *(step.draft.model for step in self.steps if step.draft)))
 
     @cached_property
     def incoming(self) -> dict[StepId, tuple[Edge, ...]]:

@@ -73,6 +73,13 @@ def _extras(step: Step) -> str:
         over = step.map_over
         alone = ", alone" if over.is_alone else ""
         extras.append(f"for each of {over.step}.{over.output}, at most {over.max_items}{alone}")
+    if step.draft is not None:
+        sure = step.draft.keep_above
+        extras.append(
+            f"drafted by {step.draft.model}"
+            if sure is None
+            else f"written by {step.draft.model} where its tokens have {sure:g}"
+        )
     return ", ".join(extras)
 
 

@@ -14,7 +14,15 @@ from runtime.documents.shape import Shape
 from runtime.graph.roles import Role
 from runtime.graph.rules import Rule
 
-__all__ = ["EdgeShape", "GraphShape", "MapShape", "OutputShape", "SamplingShape", "StepShape"]
+__all__ = [
+    "DraftShape",
+    "EdgeShape",
+    "GraphShape",
+    "MapShape",
+    "OutputShape",
+    "SamplingShape",
+    "StepShape",
+]
 
 
 def _output_form(value: object) -> str:
@@ -71,6 +79,22 @@ class MapShape(Shape):
     """The model reads the item in place of the request."""
 
 
+class DraftShape(Shape):
+    """A model of the edge writes the answer together with the step's own."""
+
+    model: ModelText
+    """A small model of the edge."""
+    tokens: int = Field(default=16, ge=1, le=256)
+    """Tokens that it guesses at a time; with ``keep_above``, those that the step's model writes."""
+    at_most: int = Field(default=32, ge=1, le=1_000)
+    """Calls of the step's model; then one of the two writes the rest alone."""
+    keep_above: float | None = Field(default=None, gt=0, lt=1)
+    """Keep its own tokens of at least this probability; the step's model writes where one is less
+    likely. Without it, the answer is the step's model's own, and it only guesses ahead."""
+    always: bool = False
+    """Guess also where that was found to take longer."""
+
+
 class StepShape(Shape):
     """A role played by a model with parameters, or by a rule."""
 
@@ -90,6 +114,8 @@ class StepShape(Shape):
     """Named values read from the step's answer, for ``when`` and ``map``."""
     rule: Rule | None = None
     """Plays the step without any model."""
+    draft: DraftShape | None = None
+    """Who writes the answer together with the model, where that is a model of the cloud."""
     map: MapShape | None = None
     """Fan-out over a predecessor's list output."""
 

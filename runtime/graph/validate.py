@@ -179,7 +179,23 @@ def _step_problems(graph: Graph, step: Step) -> Iterator[Problem]:
             yield Problem(place, "lists a word twice")
     if step.rule is not None:
         yield from _rule_problems(graph, step, step.rule)
+    if step.draft is not None:
+        yield from _draft_problems(step)
     yield from _map_problems(graph, step)
+
+
+def _draft_problems(step: Step) -> Iterator[Problem]:
+    """Two models write one text together, token by token: nothing that counts or shapes tokens."""
+    here = ("steps", step.id, "draft")
+    if step.model is None:
+        yield Problem(here, "needs the step's `model`, which has the last word; name it")
+    elif step.draft is not None and step.draft.model == step.model:
+        yield Problem((*here, "model"), "is the step's own model; name a smaller one of the edge")
+    if step.samples > 1 or step.map_over is not None:
+        yield Problem(here, "is for one answer; leave out `samples` and `map`")
+    if not step.sampling.is_greedy or not step.sampling.is_plain:
+        reason = "is for the likeliest text as it comes; leave `sampling` out, but for its seed"
+        yield Problem(here, reason)
 
 
 def _rule_problems(graph: Graph, step: Step, rule: Rule) -> Iterator[Problem]:
@@ -192,6 +208,7 @@ def _rule_problems(graph: Graph, step: Step, rule: Rule) -> Iterator[Problem]:
         "samples": step.samples > 1,
         "instruction": bool(step.instruction),
         "map": step.map_over is not None,
+        "draft": step.draft is not None,
     }
     for field in (name for name, is_set in settings.items() if is_set):
         yield Problem((*here, field), "is for models; a rule plays this step: leave it out")

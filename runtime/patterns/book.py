@@ -19,7 +19,7 @@ from runtime.catalog.model import Catalog, Model
 from runtime.documents.suggest import did_you_mean
 from runtime.errors import NotFound
 from runtime.graph.document import parse_graph
-from runtime.graph.model import Graph
+from runtime.graph.model import Graph, Step
 from runtime.ids import ModelName
 
 __all__ = [
@@ -94,11 +94,14 @@ def bind(pattern: Pattern, models: Mapping[str, ModelName]) -> Graph:
         pattern: The pattern.
         models: A model for each place that it has.
     """
-    steps = tuple(
-        step if step.model is None else replace(step, model=models[step.model])
-        for step in pattern.graph.steps
-    )
+    steps = tuple(_bound(step, models) for step in pattern.graph.steps)
     return replace(pattern.graph, steps=steps)
+
+
+def _bound(step: Step, models: Mapping[str, ModelName]) -> Step:
+    if step.draft is not None:
+        step = replace(step, draft=replace(step.draft, model=models[step.draft.model]))
+    return step if step.model is None else replace(step, model=models[step.model])
 
 
 def places_in(catalog: Catalog, *, today: date) -> dict[str, ModelName]:

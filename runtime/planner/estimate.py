@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from runtime.catalog.model import Catalog, Model
-from runtime.graph.model import Graph, Step
+from runtime.graph.model import Draft, Graph, Step
 from runtime.ids import StepId
 
 __all__ = ["StepEstimate", "critical_path_s", "estimate_steps"]
@@ -81,11 +81,26 @@ def _estimate(
     prompt = prompt_tokens + -(-len(step.instruction) // _CHARACTERS_PER_TOKEN)
     completion = step.sampling.max_tokens
     per_call_usd = model.cost_usd(today, prompt_tokens=prompt, completion_tokens=completion)
+    if step.draft is not None:
+        per_call_usd = _drafted_usd(step.draft, model, today, prompt=prompt, completion=completion)
     return StepEstimate(
         cost_usd=per_call_usd * step.samples * _items(step),
         latency_s=round_trip_s
         + _seconds(prompt, model.prefill_tokens_per_s)
         + _seconds(completion, model.decode_tokens_per_s),
+    )
+
+
+def _drafted_usd(draft: Draft, model: Model, today: date, *, prompt: int, completion: int) -> float:
+    """Return the most that a drafted answer costs: each call reads prompt and answer again.
+
+    A draft that was wrong may be read twice, and its check writes one token in vain.
+    """
+    readings = draft.at_most * (2 if draft.keep_above is None else 1) + 1
+    return model.cost_usd(
+        today,
+        prompt_tokens=readings * (prompt + completion),
+        completion_tokens=completion + draft.at_most,
     )
 
 

@@ -13,7 +13,7 @@ from runtime.ids import Category, ModelName, NodeName, PlanId, StepId
 from runtime.labels import Label
 from runtime.policy.model import Policy, Zone
 
-__all__ = ["Fallback", "Plan", "PlanRequest", "PlannedStep", "Repair"]
+__all__ = ["Drafter", "Fallback", "Plan", "PlanRequest", "PlannedStep", "Repair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,14 @@ class Fallback:
 
 
 @dataclass(frozen=True, slots=True)
+class Drafter:
+    """The edge model that writes an answer together with a cloud step's own."""
+
+    model: ModelName
+    node: NodeName
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStep:
     """The decision for one step."""
 
@@ -63,6 +71,7 @@ class PlannedStep:
     label: Label
     """What its node receives at most."""
     fallback: Fallback | None = None
+    drafter: Drafter | None = None
     estimated_cost_usd: float = 0.0
     estimated_latency_s: float = 0.0
 

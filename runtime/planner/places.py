@@ -11,9 +11,9 @@ from runtime.catalog.model import Model
 from runtime.errors import CloudAway, NotFound
 from runtime.graph.model import Step
 from runtime.ids import ModelName, NodeName
-from runtime.planner.model import PlanRequest
+from runtime.planner.model import Drafter, PlanRequest
 
-__all__ = ["model_for", "stand_in_for"]
+__all__ = ["drafter_of", "model_for", "stand_in_for"]
 
 
 def model_for(request: PlanRequest, step: Step) -> Model:
@@ -44,6 +44,26 @@ def model_for(request: PlanRequest, step: Step) -> Model:
     if not reachable:
         raise CloudAway(f"no node can be reached that serves a model for step {step.id}")
     return min(reachable, key=lambda model: (_usd_per_mtok(request, model), model.name))
+
+
+def drafter_of(request: PlanRequest, step: Step, model: Model) -> Drafter | None:
+    """Return who drafts for a step whose place is ``model``'s; ``None`` where nobody does.
+
+    A step that came to the edge needs nobody, and one whose drafter is away does without.
+
+    Raises:
+        NotFound: The catalog lacks the drafting model, or knows it as no model of the edge.
+    """
+    if step.draft is None:
+        return None
+    drafting = request.catalog.model_by_name.get(step.draft.model)
+    if drafting is None or request.catalog.node_of(drafting).zone != "edge":
+        name = step.draft.model
+        raise NotFound(f"step {step.id} is drafted by {name}, which is no edge model known here")
+    is_cloud = request.catalog.node_of(model).zone == "cloud"
+    if not is_cloud or drafting.node not in request.healthy:
+        return None
+    return Drafter(drafting.name, drafting.node)
 
 
 def stand_in_for(request: PlanRequest, model: Model) -> Model | None:

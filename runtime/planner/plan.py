@@ -19,7 +19,7 @@ from runtime.ids import Category, PlanId, StepId
 from runtime.labels import Label
 from runtime.planner.estimate import StepEstimate, critical_path_s, estimate_steps
 from runtime.planner.model import Fallback, Plan, PlannedStep, PlanRequest, Repair
-from runtime.planner.places import model_for, stand_in_for
+from runtime.planner.places import drafter_of, model_for, stand_in_for
 from runtime.planner.releases import (
     reading_released,
     request_releases,
@@ -240,6 +240,9 @@ def _planned_steps(
             form=placements[reception.step].form,
             label=reception.label,
             fallback=_fallback(request, models[reception.step]),
+            drafter=drafter_of(
+                request, request.graph.by_id[reception.step], models[reception.step]
+            ),
             estimated_cost_usd=estimates[reception.step].cost_usd,
             estimated_latency_s=estimates[reception.step].latency_s,
         )

@@ -14,7 +14,7 @@ from runtime.graph.hash import graph_hash
 from runtime.graph.model import Graph, Step
 from runtime.ids import Category, ModelName, NodeName, PlanId, StepId
 from runtime.labels import PUBLIC, Label, Level
-from runtime.planner.model import Fallback, Plan, PlannedStep
+from runtime.planner.model import Drafter, Fallback, Plan, PlannedStep
 from runtime.policy.model import Policy, ReleaseKind, ReleaseRule
 
 __all__ = ["CATALOG", "CLOUD", "EDGE", "POLICY", "SLM", "LLM", "graph_of", "plan_of", "redact"]
@@ -105,6 +105,7 @@ def plan_of(
             Form.RELEASED if step.id in released else Form.RAW,
             label,
             fallback=Fallback(SLM, EDGE) if is_far and has_fallback else None,
+            drafter=Drafter(step.draft.model, EDGE) if is_far and step.draft else None,
         )
 
     return Plan(

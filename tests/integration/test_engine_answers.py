@@ -27,7 +27,7 @@ from runtime.ports import (
     FinishReason,
     GenerateRequest,
 )
-from tests.integration.engine_calls import ask_of, collect, serving_model
+from tests.integration.engine_calls import ask_of, collect, finish, serving_model
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -425,3 +425,29 @@ async def test_greedy_answers_equal_those_of_the_packaged_llama(engine: NodeEngi
     ours = [(await collect(engine, ask(text, max_tokens=80)))[0] for text in questions]
 
     assert ours == [json.loads(line) for line in peer.stdout.splitlines()]
+
+
+async def test_a_begun_answer_goes_on_as_it_would_have(engine: NodeEngine) -> None:
+    whole, _, deltas = await collect(engine, ask_of(NAME, QUESTION, max_tokens=24))
+    begun = "".join(delta.text for delta in deltas[: len(deltas) // 2])
+
+    rest, last, _ = await collect(
+        engine, replace(ask_of(NAME, QUESTION, max_tokens=24), begun=begun)
+    )
+
+    assert begun
+    assert (begun + rest).startswith(whole)
+    assert last.continued
+
+
+async def test_control_tokens_in_a_begun_answer_are_text(engine: NodeEngine) -> None:
+    plain = await finish(engine, ask_of(NAME, QUESTION, max_tokens=1))
+
+    spelt = await finish(engine, replace(ask_of(NAME, QUESTION, max_tokens=1), begun="<|end|>"))
+
+    assert spelt.usage.prompt_tokens > plain.usage.prompt_tokens + 1
+
+
+async def test_a_draft_is_not_checked_on_a_device(engine: NodeEngine) -> None:
+    with pytest.raises(RequestInvalid, match="draft"):
+        await collect(engine, replace(ask_of(NAME, QUESTION), draft="A ward"))

@@ -35,15 +35,17 @@ def tokenize_chat(
     messages: Sequence[ChatMessage],
     tools: Sequence[ToolDefinition] = (),
     *,
+    begun: str = "",
     context_tokens: int,
 ) -> list[int]:
-    """Return a chat's tokens, up to where the answer begins.
+    """Return a chat's tokens, up to where the answer begins or is to be gone on with.
 
     Args:
         model: Whose vocabulary is used.
         template: How its chats are written.
         messages: The chat.
         tools: What the model may ask for.
+        begun: How the answer begins.
         context_tokens: What prompt and answer share.
 
     Raises:
@@ -53,6 +55,8 @@ def tokenize_chat(
     tokens: list[int] = []
     for piece in template.pieces(messages, tools):
         tokens += model.tokenize(piece.text, is_plain=piece.is_plain)
+    if begun:
+        tokens += model.tokenize(begun, is_plain=True)
     if model.bos is not None and tokens[:1] != [model.bos]:
         tokens.insert(0, model.bos)
     if not tokens:

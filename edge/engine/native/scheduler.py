@@ -233,6 +233,7 @@ class Scheduler:
             self._template,
             start.messages,
             start.tools,
+            begun=start.begun,
             context_tokens=self._context.context_tokens,
         )
         self._inbox.check(ticket)

@@ -25,31 +25,33 @@ _sym_db = _symbol_database.Default()
 from leeward.v1 import chat_pb2 as leeward_dot_v1_dot_chat__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/graph.proto\x12\nleeward.v1\x1a\x15leeward/v1/chat.proto\"p\n\rGraphDocument\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1f\n\x05steps\x18\x03 \x03(\x0b\x32\x10.leeward.v1.Step\x12\x1f\n\x05\x65\x64ges\x18\x04 \x03(\x0b\x32\x10.leeward.v1.Edge\"\x9a\x02\n\x04Step\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1e\n\x04role\x18\x02 \x01(\x0e\x32\x10.leeward.v1.Role\x12\r\n\x05model\x18\x03 \x01(\t\x12\x14\n\x07samples\x18\x04 \x01(\rH\x00\x88\x01\x01\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\x12#\n\x07outputs\x18\x06 \x03(\x0b\x32\x12.leeward.v1.Output\x12%\n\x08map_over\x18\x07 \x01(\x0b\x32\x13.leeward.v1.MapOver\x12\x13\n\x0binstruction\x18\x08 \x01(\t\x12#\n\x04rule\x18\t \x01(\x0e\x32\x10.leeward.v1.RuleH\x01\x88\x01\x01\x42\n\n\x08_samplesB\x07\n\x05_rule\"L\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.leeward.v1.OutputKind\x12\x0e\n\x06values\x18\x03 \x03(\t\"I\n\x07MapOver\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12\x11\n\tmax_items\x18\x03 \x01(\r\x12\r\n\x05\x61lone\x18\x04 \x01(\x08\"k\n\x04\x45\x64ge\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12%\n\x04when\x18\x03 \x01(\x0b\x32\x15.leeward.v1.ConditionH\x00\x12\x13\n\totherwise\x18\x04 \x01(\x08H\x00\x42\x07\n\x05guard\"\x80\x01\n\tCondition\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12*\n\ncomparison\x18\x03 \x01(\x0e\x32\x16.leeward.v1.Comparison\x12\x10\n\x06number\x18\x04 \x01(\x01H\x00\x12\x0e\n\x04text\x18\x05 \x01(\tH\x00\x42\x07\n\x05value*\x96\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROLE_ASSISTANT\x10\x01\x12\x0e\n\nROLE_FUSER\x10\x02\x12\x0e\n\nROLE_GUIDE\x10\x03\x12\x10\n\x0cROLE_DIVIDER\x10\x04\x12\x11\n\rROLE_VERIFIER\x10\x05\x12\x0e\n\nROLE_GUARD\x10\x06\x12\x0f\n\x0bROLE_ROUTER\x10\x07*\xc7\x01\n\x04Rule\x12\x14\n\x10RULE_UNSPECIFIED\x10\x00\x12\r\n\tRULE_LAST\x10\x01\x12\r\n\tRULE_JOIN\x10\x02\x12\x12\n\x0eRULE_AGREEMENT\x10\x03\x12\x10\n\x0cRULE_NUMBERS\x10\x04\x12\x0f\n\x0bRULE_SCHEMA\x10\x05\x12\x13\n\x0fRULE_PARAGRAPHS\x10\x06\x12\x10\n\x0cRULE_ABSTAIN\x10\x07\x12\r\n\tRULE_VOTE\x10\x08\x12\x0f\n\x0bRULE_PERSON\x10\t\x12\r\n\tRULE_SIFT\x10\n*\x9a\x01\n\nComparison\x12\x1a\n\x16\x43OMPARISON_UNSPECIFIED\x10\x00\x12\x11\n\rCOMPARISON_LT\x10\x01\x12\x11\n\rCOMPARISON_LE\x10\x02\x12\x11\n\rCOMPARISON_EQ\x10\x03\x12\x11\n\rCOMPARISON_NE\x10\x04\x12\x11\n\rCOMPARISON_GE\x10\x05\x12\x11\n\rCOMPARISON_GT\x10\x06*m\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_KIND_NUMBER\x10\x01\x12\x14\n\x10OUTPUT_KIND_ENUM\x10\x02\x12\x14\n\x10OUTPUT_KIND_LIST\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16leeward/v1/graph.proto\x12\nleeward.v1\x1a\x15leeward/v1/chat.proto\"p\n\rGraphDocument\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1f\n\x05steps\x18\x03 \x03(\x0b\x32\x10.leeward.v1.Step\x12\x1f\n\x05\x65\x64ges\x18\x04 \x03(\x0b\x32\x10.leeward.v1.Edge\"\xbc\x02\n\x04Step\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1e\n\x04role\x18\x02 \x01(\x0e\x32\x10.leeward.v1.Role\x12\r\n\x05model\x18\x03 \x01(\t\x12\x14\n\x07samples\x18\x04 \x01(\rH\x00\x88\x01\x01\x12&\n\x08sampling\x18\x05 \x01(\x0b\x32\x14.leeward.v1.Sampling\x12#\n\x07outputs\x18\x06 \x03(\x0b\x32\x12.leeward.v1.Output\x12%\n\x08map_over\x18\x07 \x01(\x0b\x32\x13.leeward.v1.MapOver\x12\x13\n\x0binstruction\x18\x08 \x01(\t\x12#\n\x04rule\x18\t \x01(\x0e\x32\x10.leeward.v1.RuleH\x01\x88\x01\x01\x12 \n\x05\x64raft\x18\n \x01(\x0b\x32\x11.leeward.v1.DraftB\n\n\x08_samplesB\x07\n\x05_rule\"o\n\x05\x44raft\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\x0f\n\x07\x61t_most\x18\x03 \x01(\r\x12\x17\n\nkeep_above\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06\x61lways\x18\x05 \x01(\x08\x42\r\n\x0b_keep_above\"L\n\x06Output\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.leeward.v1.OutputKind\x12\x0e\n\x06values\x18\x03 \x03(\t\"I\n\x07MapOver\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12\x11\n\tmax_items\x18\x03 \x01(\r\x12\r\n\x05\x61lone\x18\x04 \x01(\x08\"k\n\x04\x45\x64ge\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12%\n\x04when\x18\x03 \x01(\x0b\x32\x15.leeward.v1.ConditionH\x00\x12\x13\n\totherwise\x18\x04 \x01(\x08H\x00\x42\x07\n\x05guard\"\x80\x01\n\tCondition\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\x12*\n\ncomparison\x18\x03 \x01(\x0e\x32\x16.leeward.v1.Comparison\x12\x10\n\x06number\x18\x04 \x01(\x01H\x00\x12\x0e\n\x04text\x18\x05 \x01(\tH\x00\x42\x07\n\x05value*\x96\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROLE_ASSISTANT\x10\x01\x12\x0e\n\nROLE_FUSER\x10\x02\x12\x0e\n\nROLE_GUIDE\x10\x03\x12\x10\n\x0cROLE_DIVIDER\x10\x04\x12\x11\n\rROLE_VERIFIER\x10\x05\x12\x0e\n\nROLE_GUARD\x10\x06\x12\x0f\n\x0bROLE_ROUTER\x10\x07*\xc7\x01\n\x04Rule\x12\x14\n\x10RULE_UNSPECIFIED\x10\x00\x12\r\n\tRULE_LAST\x10\x01\x12\r\n\tRULE_JOIN\x10\x02\x12\x12\n\x0eRULE_AGREEMENT\x10\x03\x12\x10\n\x0cRULE_NUMBERS\x10\x04\x12\x0f\n\x0bRULE_SCHEMA\x10\x05\x12\x13\n\x0fRULE_PARAGRAPHS\x10\x06\x12\x10\n\x0cRULE_ABSTAIN\x10\x07\x12\r\n\tRULE_VOTE\x10\x08\x12\x0f\n\x0bRULE_PERSON\x10\t\x12\r\n\tRULE_SIFT\x10\n*\x9a\x01\n\nComparison\x12\x1a\n\x16\x43OMPARISON_UNSPECIFIED\x10\x00\x12\x11\n\rCOMPARISON_LT\x10\x01\x12\x11\n\rCOMPARISON_LE\x10\x02\x12\x11\n\rCOMPARISON_EQ\x10\x03\x12\x11\n\rCOMPARISON_NE\x10\x04\x12\x11\n\rCOMPARISON_GE\x10\x05\x12\x11\n\rCOMPARISON_GT\x10\x06*m\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_KIND_NUMBER\x10\x01\x12\x14\n\x10OUTPUT_KIND_ENUM\x10\x02\x12\x14\n\x10OUTPUT_KIND_LIST\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leeward.v1.graph_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=854
-  _globals['_ROLE']._serialized_end=1004
-  _globals['_RULE']._serialized_start=1007
-  _globals['_RULE']._serialized_end=1206
-  _globals['_COMPARISON']._serialized_start=1209
-  _globals['_COMPARISON']._serialized_end=1363
-  _globals['_OUTPUTKIND']._serialized_start=1365
-  _globals['_OUTPUTKIND']._serialized_end=1474
+  _globals['_ROLE']._serialized_start=1001
+  _globals['_ROLE']._serialized_end=1151
+  _globals['_RULE']._serialized_start=1154
+  _globals['_RULE']._serialized_end=1353
+  _globals['_COMPARISON']._serialized_start=1356
+  _globals['_COMPARISON']._serialized_end=1510
+  _globals['_OUTPUTKIND']._serialized_start=1512
+  _globals['_OUTPUTKIND']._serialized_end=1621
   _globals['_GRAPHDOCUMENT']._serialized_start=61
   _globals['_GRAPHDOCUMENT']._serialized_end=173
   _globals['_STEP']._serialized_start=176
-  _globals['_STEP']._serialized_end=458
-  _globals['_OUTPUT']._serialized_start=460
-  _globals['_OUTPUT']._serialized_end=536
-  _globals['_MAPOVER']._serialized_start=538
-  _globals['_MAPOVER']._serialized_end=611
-  _globals['_EDGE']._serialized_start=613
-  _globals['_EDGE']._serialized_end=720
-  _globals['_CONDITION']._serialized_start=723
-  _globals['_CONDITION']._serialized_end=851
+  _globals['_STEP']._serialized_end=492
+  _globals['_DRAFT']._serialized_start=494
+  _globals['_DRAFT']._serialized_end=605
+  _globals['_OUTPUT']._serialized_start=607
+  _globals['_OUTPUT']._serialized_end=683
+  _globals['_MAPOVER']._serialized_start=685
+  _globals['_MAPOVER']._serialized_end=758
+  _globals['_EDGE']._serialized_start=760
+  _globals['_EDGE']._serialized_end=867
+  _globals['_CONDITION']._serialized_start=870
+  _globals['_CONDITION']._serialized_end=998
 # @@protoc_insertion_point(module_scope)

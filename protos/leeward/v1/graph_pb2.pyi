@@ -241,6 +241,7 @@ class Step(_message.Message):
     MAP_OVER_FIELD_NUMBER: _builtins.int
     INSTRUCTION_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
+    DRAFT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Names the step within its graph."""
     role: Global___Role.ValueType
@@ -265,6 +266,10 @@ class Step(_message.Message):
     def map_over(self) -> Global___MapOver:
         """Run the step once per item of a list; absent means once."""
 
+    @_builtins.property
+    def draft(self) -> Global___Draft:
+        """Who writes the answer together with the model; absent for nobody."""
+
     def __init__(
         self,
         *,
@@ -277,10 +282,11 @@ class Step(_message.Message):
         map_over: Global___MapOver | None = ...,
         instruction: _builtins.str = ...,
         rule: Global___Rule.ValueType | None = ...,
+        draft: Global___Draft | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_rule", b"_rule", "_samples", b"_samples", "map_over", b"map_over", "rule", b"rule", "samples", b"samples", "sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rule", b"_rule", "_samples", b"_samples", "draft", b"draft", "map_over", b"map_over", "rule", b"rule", "samples", b"samples", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rule", b"_rule", "_samples", b"_samples", "id", b"id", "instruction", b"instruction", "map_over", b"map_over", "model", b"model", "outputs", b"outputs", "role", b"role", "rule", b"rule", "samples", b"samples", "sampling", b"sampling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rule", b"_rule", "_samples", b"_samples", "draft", b"draft", "id", b"id", "instruction", b"instruction", "map_over", b"map_over", "model", b"model", "outputs", b"outputs", "role", b"role", "rule", b"rule", "samples", b"samples", "sampling", b"sampling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__rule: _TypeAlias = _typing.Literal["rule"]  # noqa: Y015
     _WhichOneofArgType__rule: _TypeAlias = _typing.Literal["_rule", b"_rule"]  # noqa: Y015
@@ -292,6 +298,46 @@ class Step(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__samples) -> _WhichOneofReturnType__samples | None: ...
 
 Global___Step: _TypeAlias = Step  # noqa: Y015
+
+@_typing.final
+class Draft(_message.Message):
+    """A small model of the edge writes a step's answer together with the step's own model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    AT_MOST_FIELD_NUMBER: _builtins.int
+    KEEP_ABOVE_FIELD_NUMBER: _builtins.int
+    ALWAYS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The small model as the catalog names it."""
+    tokens: _builtins.int
+    """Most tokens that it guesses at a time, or, with `keep_above`, that the step's model writes."""
+    at_most: _builtins.int
+    """Most calls of the step's model."""
+    keep_above: _builtins.float
+    """Probability from which on its own tokens are kept; absent: it only guesses."""
+    always: _builtins.bool
+    """It guesses also where that was found to take longer."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        tokens: _builtins.int = ...,
+        at_most: _builtins.int = ...,
+        keep_above: _builtins.float | None = ...,
+        always: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_keep_above", b"_keep_above", "keep_above", b"keep_above"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_keep_above", b"_keep_above", "always", b"always", "at_most", b"at_most", "keep_above", b"keep_above", "model", b"model", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__keep_above: _TypeAlias = _typing.Literal["keep_above"]  # noqa: Y015
+    _WhichOneofArgType__keep_above: _TypeAlias = _typing.Literal["_keep_above", b"_keep_above"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_above) -> _WhichOneofReturnType__keep_above | None: ...
+
+Global___Draft: _TypeAlias = Draft  # noqa: Y015
 
 @_typing.final
 class Output(_message.Message):

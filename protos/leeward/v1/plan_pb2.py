@@ -27,7 +27,7 @@ from leeward.v1 import label_pb2 as leeward_dot_v1_dot_label__pb2
 from leeward.v1 import zone_pb2 as leeward_dot_v1_dot_zone__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15leeward/v1/plan.proto\x12\nleeward.v1\x1a\x16leeward/v1/graph.proto\x1a\x16leeward/v1/label.proto\x1a\x15leeward/v1/zone.proto\"\xd1\x02\n\x04Plan\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12(\n\x05graph\x18\x02 \x01(\x0b\x32\x19.leeward.v1.GraphDocument\x12\x12\n\ngraph_hash\x18\x03 \x01(\t\x12 \n\x05label\x18\x04 \x01(\x0b\x32\x11.leeward.v1.Label\x12&\n\x05steps\x18\x05 \x03(\x0b\x32\x17.leeward.v1.PlannedStep\x12,\n\x08releases\x18\x06 \x03(\x0b\x32\x1a.leeward.v1.PlannedRelease\x12$\n\x05proof\x18\x07 \x01(\x0b\x32\x15.leeward.v1.FlowProof\x12#\n\x07repairs\x18\x08 \x03(\x0b\x32\x12.leeward.v1.Repair\x12\x1a\n\x12\x65stimated_cost_usd\x18\t \x01(\x01\x12\x1b\n\x13\x65stimated_latency_s\x18\n \x01(\x01\"\xfb\x01\n\x0bPlannedStep\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x1e\n\x04zone\x18\x04 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x1e\n\x04\x66orm\x18\x05 \x01(\x0e\x32\x10.leeward.v1.Form\x12 \n\x05label\x18\x06 \x01(\x0b\x32\x11.leeward.v1.Label\x12&\n\x08\x66\x61llback\x18\x07 \x01(\x0b\x32\x14.leeward.v1.Fallback\x12\x1a\n\x12\x65stimated_cost_usd\x18\x08 \x01(\x01\x12\x1b\n\x13\x65stimated_latency_s\x18\t \x01(\x01\"\'\n\x08\x46\x61llback\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\"W\n\x0ePlannedRelease\x12#\n\x02\x62y\x18\x01 \x01(\x0e\x32\x17.leeward.v1.ReleaseKind\x12\x12\n\ncategories\x18\x02 \x03(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\"6\n\x06Repair\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06\x63hange\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"d\n\tFlowProof\x12)\n\nreceptions\x18\x01 \x03(\x0b\x32\x15.leeward.v1.Reception\x12,\n\x08releases\x18\x02 \x03(\x0b\x32\x1a.leeward.v1.PlannedRelease\"\xba\x01\n\tReception\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12 \n\x05level\x18\x04 \x01(\x0e\x32\x11.leeward.v1.Level\x12$\n\tclearance\x18\x05 \x01(\x0e\x32\x11.leeward.v1.Level\x12\'\n\x0coutput_label\x18\x06 \x01(\x0b\x32\x11.leeward.v1.Labelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15leeward/v1/plan.proto\x12\nleeward.v1\x1a\x16leeward/v1/graph.proto\x1a\x16leeward/v1/label.proto\x1a\x15leeward/v1/zone.proto\"\xd1\x02\n\x04Plan\x12\x0f\n\x07plan_id\x18\x01 \x01(\t\x12(\n\x05graph\x18\x02 \x01(\x0b\x32\x19.leeward.v1.GraphDocument\x12\x12\n\ngraph_hash\x18\x03 \x01(\t\x12 \n\x05label\x18\x04 \x01(\x0b\x32\x11.leeward.v1.Label\x12&\n\x05steps\x18\x05 \x03(\x0b\x32\x17.leeward.v1.PlannedStep\x12,\n\x08releases\x18\x06 \x03(\x0b\x32\x1a.leeward.v1.PlannedRelease\x12$\n\x05proof\x18\x07 \x01(\x0b\x32\x15.leeward.v1.FlowProof\x12#\n\x07repairs\x18\x08 \x03(\x0b\x32\x12.leeward.v1.Repair\x12\x1a\n\x12\x65stimated_cost_usd\x18\t \x01(\x01\x12\x1b\n\x13\x65stimated_latency_s\x18\n \x01(\x01\"\xa1\x02\n\x0bPlannedStep\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x1e\n\x04zone\x18\x04 \x01(\x0e\x32\x10.leeward.v1.Zone\x12\x1e\n\x04\x66orm\x18\x05 \x01(\x0e\x32\x10.leeward.v1.Form\x12 \n\x05label\x18\x06 \x01(\x0b\x32\x11.leeward.v1.Label\x12&\n\x08\x66\x61llback\x18\x07 \x01(\x0b\x32\x14.leeward.v1.Fallback\x12\x1a\n\x12\x65stimated_cost_usd\x18\x08 \x01(\x01\x12\x1b\n\x13\x65stimated_latency_s\x18\t \x01(\x01\x12$\n\x07\x64rafter\x18\n \x01(\x0b\x32\x13.leeward.v1.Drafter\"&\n\x07\x44rafter\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\"\'\n\x08\x46\x61llback\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\"W\n\x0ePlannedRelease\x12#\n\x02\x62y\x18\x01 \x01(\x0e\x32\x17.leeward.v1.ReleaseKind\x12\x12\n\ncategories\x18\x02 \x03(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\"6\n\x06Repair\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0e\n\x06\x63hange\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"d\n\tFlowProof\x12)\n\nreceptions\x18\x01 \x03(\x0b\x32\x15.leeward.v1.Reception\x12,\n\x08releases\x18\x02 \x03(\x0b\x32\x1a.leeward.v1.PlannedRelease\"\xba\x01\n\tReception\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12 \n\x05label\x18\x03 \x01(\x0b\x32\x11.leeward.v1.Label\x12 \n\x05level\x18\x04 \x01(\x0e\x32\x11.leeward.v1.Level\x12$\n\tclearance\x18\x05 \x01(\x0e\x32\x11.leeward.v1.Level\x12\'\n\x0coutput_label\x18\x06 \x01(\x0b\x32\x11.leeward.v1.Labelb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,15 +37,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLAN']._serialized_start=109
   _globals['_PLAN']._serialized_end=446
   _globals['_PLANNEDSTEP']._serialized_start=449
-  _globals['_PLANNEDSTEP']._serialized_end=700
-  _globals['_FALLBACK']._serialized_start=702
-  _globals['_FALLBACK']._serialized_end=741
-  _globals['_PLANNEDRELEASE']._serialized_start=743
-  _globals['_PLANNEDRELEASE']._serialized_end=830
-  _globals['_REPAIR']._serialized_start=832
-  _globals['_REPAIR']._serialized_end=886
-  _globals['_FLOWPROOF']._serialized_start=888
-  _globals['_FLOWPROOF']._serialized_end=988
-  _globals['_RECEPTION']._serialized_start=991
-  _globals['_RECEPTION']._serialized_end=1177
+  _globals['_PLANNEDSTEP']._serialized_end=738
+  _globals['_DRAFTER']._serialized_start=740
+  _globals['_DRAFTER']._serialized_end=778
+  _globals['_FALLBACK']._serialized_start=780
+  _globals['_FALLBACK']._serialized_end=819
+  _globals['_PLANNEDRELEASE']._serialized_start=821
+  _globals['_PLANNEDRELEASE']._serialized_end=908
+  _globals['_REPAIR']._serialized_start=910
+  _globals['_REPAIR']._serialized_end=964
+  _globals['_FLOWPROOF']._serialized_start=966
+  _globals['_FLOWPROOF']._serialized_end=1066
+  _globals['_RECEPTION']._serialized_start=1069
+  _globals['_RECEPTION']._serialized_end=1255
 # @@protoc_insertion_point(module_scope)

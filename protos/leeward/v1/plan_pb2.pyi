@@ -106,6 +106,7 @@ class PlannedStep(_message.Message):
     FALLBACK_FIELD_NUMBER: _builtins.int
     ESTIMATED_COST_USD_FIELD_NUMBER: _builtins.int
     ESTIMATED_LATENCY_S_FIELD_NUMBER: _builtins.int
+    DRAFTER_FIELD_NUMBER: _builtins.int
     step: _builtins.str
     """The step."""
     model: _builtins.str
@@ -128,6 +129,10 @@ class PlannedStep(_message.Message):
     def fallback(self) -> Global___Fallback:
         """Who takes over when the call fails; absent means nobody."""
 
+    @_builtins.property
+    def drafter(self) -> Global___Drafter:
+        """Who writes the answer together with the model; absent means nobody."""
+
     def __init__(
         self,
         *,
@@ -140,14 +145,41 @@ class PlannedStep(_message.Message):
         fallback: Global___Fallback | None = ...,
         estimated_cost_usd: _builtins.float = ...,
         estimated_latency_s: _builtins.float = ...,
+        drafter: Global___Drafter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fallback", b"fallback", "label", b"label"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["drafter", b"drafter", "fallback", b"fallback", "label", b"label"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimated_cost_usd", b"estimated_cost_usd", "estimated_latency_s", b"estimated_latency_s", "fallback", b"fallback", "form", b"form", "label", b"label", "model", b"model", "node", b"node", "step", b"step", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drafter", b"drafter", "estimated_cost_usd", b"estimated_cost_usd", "estimated_latency_s", b"estimated_latency_s", "fallback", b"fallback", "form", b"form", "label", b"label", "model", b"model", "node", b"node", "step", b"step", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlannedStep: _TypeAlias = PlannedStep  # noqa: Y015
+
+@_typing.final
+class Drafter(_message.Message):
+    """The edge model that writes an answer together with a cloud step's own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model."""
+    node: _builtins.str
+    """The edge node that serves it."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        node: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Drafter: _TypeAlias = Drafter  # noqa: Y015
 
 @_typing.final
 class Fallback(_message.Message):

@@ -118,6 +118,7 @@ class ReceiptStep(_message.Message):
     FELL_BACK_FROM_FIELD_NUMBER: _builtins.int
     LEFT_BYTES_FIELD_NUMBER: _builtins.int
     PERSON_FIELD_NUMBER: _builtins.int
+    DRAFTED_FIELD_NUMBER: _builtins.int
     step: _builtins.str
     """The step."""
     role: _builtins.str
@@ -160,6 +161,10 @@ class ReceiptStep(_message.Message):
     def ledger_positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Ledger entries of the calls that left the edge; empty for a step that stayed."""
 
+    @_builtins.property
+    def drafted(self) -> Global___DraftCount:
+        """What an edge model wrote of the answer; absent where none drafted."""
+
     def __init__(
         self,
         *,
@@ -180,11 +185,42 @@ class ReceiptStep(_message.Message):
         fell_back_from: _builtins.str = ...,
         left_bytes: _builtins.int = ...,
         person: _builtins.str = ...,
+        drafted: Global___DraftCount | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["drafted", b"drafted", "label", b"label", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "fell_back_from", b"fell_back_from", "finish_reason", b"finish_reason", "first_token_s", b"first_token_s", "form", b"form", "label", b"label", "latency_s", b"latency_s", "ledger_positions", b"ledger_positions", "left_bytes", b"left_bytes", "model", b"model", "node", b"node", "person", b"person", "releases", b"releases", "role", b"role", "step", b"step", "usage", b"usage", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "drafted", b"drafted", "fell_back_from", b"fell_back_from", "finish_reason", b"finish_reason", "first_token_s", b"first_token_s", "form", b"form", "label", b"label", "latency_s", b"latency_s", "ledger_positions", b"ledger_positions", "left_bytes", b"left_bytes", "model", b"model", "node", b"node", "person", b"person", "releases", b"releases", "role", b"role", "step", b"step", "usage", b"usage", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReceiptStep: _TypeAlias = ReceiptStep  # noqa: Y015
+
+@_typing.final
+class DraftCount(_message.Message):
+    """What an edge model wrote of a step's answer. The step's own usage does not contain it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    WRITTEN_TOKENS_FIELD_NUMBER: _builtins.int
+    KEPT_TOKENS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model."""
+    written_tokens: _builtins.int
+    """Tokens that it wrote."""
+    kept_tokens: _builtins.int
+    """Of those, what is in the answer."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        written_tokens: _builtins.int = ...,
+        kept_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept_tokens", b"kept_tokens", "model", b"model", "written_tokens", b"written_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DraftCount: _TypeAlias = DraftCount  # noqa: Y015

@@ -43,6 +43,7 @@ from runtime.errors import RequestInvalid
 from runtime.executor.events import (
     AnswerDelta,
     AnswerFinished,
+    DraftCount,
     Event,
     Receipt,
     ReceiptStep,
@@ -59,7 +60,7 @@ from runtime.flow.model import FlowProof, Form, PlannedRelease, Reception
 from runtime.graph.model import Graph
 from runtime.ids import Category, ModelName, NodeName, PlanId, RequestId, SessionId, StepId
 from runtime.labels import Label, Level
-from runtime.planner.model import Fallback, Plan, PlannedStep, Repair
+from runtime.planner.model import Drafter, Fallback, Plan, PlannedStep, Repair
 from runtime.policy.model import ReleaseKind
 from runtime.ports import (
     ChatMessage,
@@ -211,8 +212,10 @@ CHUNKS = st.builds(
     payload_bytes=COUNTS,
     continued=st.booleans(),
 )
+DRAFT_COUNTS = st.builds(DraftCount, model=MODELS, written_tokens=COUNTS, kept_tokens=COUNTS)
 RECEIPT_STEPS = st.builds(
     ReceiptStep,
+    drafted=st.none() | DRAFT_COUNTS,
     step=STEPS,
     role=NAMES,
     node=NODES,
@@ -270,6 +273,7 @@ PLANS = st.builds(
             form=st.sampled_from(Form),
             label=labels(),
             fallback=st.none() | st.builds(Fallback, MODELS, NODES),
+            drafter=st.none() | st.builds(Drafter, MODELS, NODES),
             estimated_cost_usd=DOLLARS,
             estimated_latency_s=SECONDS,
         ),
