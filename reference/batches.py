@@ -20,7 +20,7 @@ from reference.models import ModelSpec
 from reference.tokenizer import BOS, END, PAD, SPECIAL_TOKENS, encode_chat, token_id
 from runtime.executor.prompts import ChatMessage
 
-__all__ = ["ECHO_STEPS", "Batch", "window_batches"]
+__all__ = ["ECHO_STEPS", "Batch", "Row", "pad_rows", "window_batches"]
 
 _WINDOW_EXAMPLES = 2048
 _WINDOW_DRILLS = 640
@@ -51,11 +51,16 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """Token ids, and the same ids or -1 where no loss is taken."""
 
     ids: list[int]
     wanted: list[int]
+
+    @classmethod
+    def of(cls, prompt: list[int], target: list[int]) -> "Row":
+        """Return a row of which only ``target`` is learned."""
+        return cls(prompt + target, [_NO_LOSS] * len(prompt) + target)
 
 
 def window_batches(
@@ -76,14 +81,14 @@ def window_batches(
     drawn = islice(examples(mixture, split="train", seed=seed, pool=pool), _WINDOW_EXAMPLES)
     rows += [_example_row(example, tokenizer) for example in drawn]
     rows.sort(key=lambda row: len(row.ids))
-    groups: list[list[_Row]] = [[]]
+    groups: list[list[Row]] = [[]]
     for row in rows:
         if (len(groups[-1]) + 1) * len(row.ids) > spec.batch_tokens:
             groups.append([])
         groups[-1].append(row)
     rng.shuffle(groups)
     pad = token_id(tokenizer, PAD)
-    return (_pad(group, pad) for group in groups)
+    return (pad_rows(group, pad) for group in groups)
 
 
 def _echoes(tokenizer: Tokenizer, batch_tokens: int, seed: int) -> Iterator[Batch]:
@@ -104,14 +109,14 @@ def _echoes(tokenizer: Tokenizer, batch_tokens: int, seed: int) -> Iterator[Batc
         yield Batch(ids[:, :-1], labels[:, :-1])
 
 
-def _example_row(example: Example, tokenizer: Tokenizer) -> _Row:
+def _example_row(example: Example, tokenizer: Tokenizer) -> Row:
     prompt = encode_chat(tokenizer, example.messages)
     target = tokenizer.encode(example.target, add_special_tokens=False).ids
     target = [*target, token_id(tokenizer, END)]
-    return _Row(prompt + target, [_NO_LOSS] * len(prompt) + target)
+    return Row.of(prompt, target)
 
 
-def _drill_row(drill: Drill, tokenizer: Tokenizer) -> _Row:
+def _drill_row(drill: Drill, tokenizer: Tokenizer) -> Row:
     """Encode a drill; the loss is taken on what is asked for only."""
     prompt, pairs = drill
     ids = encode_chat(tokenizer, [ChatMessage("user", prompt)])
@@ -121,10 +126,11 @@ def _drill_row(drill: Drill, tokenizer: Tokenizer) -> _Row:
         asked = tokenizer.encode(result, add_special_tokens=False).ids
         ids += given + asked
         wanted += [_NO_LOSS] * len(given) + asked
-    return _Row(ids, wanted)
+    return Row(ids, wanted)
 
 
-def _pad(group: Sequence[_Row], pad: int) -> Batch:
+def pad_rows(group: Sequence[Row], pad: int) -> Batch:
+    """Return rows as one batch, the shorter ones filled up on the right."""
     length = max(len(row.ids) for row in group) - 1
     tokens = np.full((len(group), length), pad, dtype=np.int64)
     labels = np.full((len(group), length), _NO_LOSS, dtype=np.int64)

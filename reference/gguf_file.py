@@ -18,7 +18,7 @@ from reference.models import CONTEXT_TOKENS, VOCABULARY_SIZE, ModelSpec
 from reference.network import NORM_EPSILON, ROPE_BASE
 from reference.tokenizer import BOS, CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS
 
-__all__ = ["as_stored", "write_gguf"]
+__all__ = ["as_stored", "gguf_name", "write_gguf"]
 
 _BLOCK: Final = 32
 _LAYER_NAMES: Final = {
@@ -49,7 +49,7 @@ def write_gguf(path: Path, spec: ModelSpec, state: dict[str, Tensor], tokenizer:
     for name, weight in state.items():
         array = weight.detach().cpu().float().numpy()
         kind = _storage(array)
-        writer.add_tensor(_gguf_name(name), gguf.quants.quantize(array, kind), raw_dtype=kind)
+        writer.add_tensor(gguf_name(name), gguf.quants.quantize(array, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -71,7 +71,8 @@ def _storage(array: npt.NDArray[np.float32]) -> gguf.GGMLQuantizationType:
     return gguf.GGMLQuantizationType.Q8_0
 
 
-def _gguf_name(name: str) -> str:
+def gguf_name(name: str) -> str:
+    """Return what a weight of the network is called in the file."""
     match name.split("."):
         case ["embedding", "weight"]:
             return "token_embd.weight"

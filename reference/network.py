@@ -20,6 +20,7 @@ Cache = list[tuple[Tensor, Tensor]]
 NORM_EPSILON = 1e-5
 ROPE_BASE = 10_000.0
 _INITIAL_SCALE = 0.02
+_NARROW = 128
 _EMBEDDING_SCALE = 0.05
 """The output is tied to the embedding: much smaller, and no logit can grow at first."""
 
@@ -39,6 +40,11 @@ class Llama(nn.Module):  # type: ignore[misc, unused-ignore]  # torch may be abs
                 is_residual = name.endswith(("out.weight", "down.weight"))
                 scale = _INITIAL_SCALE / ((2 * spec.layers) ** 0.5 if is_residual else 1)
                 nn.init.normal_(weight, std=scale)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether products in bfloat16 are faster at this width."""
+        return bool(self.embedding.embedding_dim >= _NARROW)
 
     def hidden(
         self,

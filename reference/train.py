@@ -38,8 +38,6 @@ _MOMENTUM: Final = 0.9
 _BETAS: Final = (0.9, 0.98)
 _PROBE_STEPS: Final = 3 * ECHO_STEPS
 """So long the first block is taught to know the previous token: see `reference.probe`."""
-_NARROW: Final = 128
-"""Below this width bfloat16 products are no faster."""
 _ROLES_SHARE: Final = 0.3
 """Peak rate of the roles phase as a share of the base phase's."""
 _GRADIENT_NORM: Final = 1.0
@@ -193,8 +191,7 @@ def _step(model: Llama, probe: Probe | None, optimizers: _Optimizers, batch: Bat
     tokens = torch.from_numpy(batch.tokens).to(device)
     labels = torch.from_numpy(batch.labels).to(device)
     first: list[Tensor] = []
-    is_wide = model.embedding.embedding_dim >= _NARROW
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_wide):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=model.is_wide):
         states = model.hidden(tokens, first=first)[labels >= 0]
         logits = model.logits(states)
         extra = probe.loss(first[0], tokens) if probe is not None else 0.0
