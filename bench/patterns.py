@@ -21,6 +21,7 @@ from bench.patterns_figures import difference, figures_of
 from bench.patterns_leak import entity_leak, mapping_leak
 from bench.patterns_live import Results, measured
 from bench.patterns_picture import accuracy_by_cost
+from bench.patterns_table import as_markdown, write_block
 from bench.patterns_world import Arm, Task, arms_of, tasks_of
 from reference.tabulated.nodes import weight_files
 from reference.weights import WeightsUnusable, onnx_path
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", default="", help="patterns, by comma; the baselines run in any case"
     )
     parser.add_argument("--picture", type=Path, help="also draw accuracy by cost into this SVG")
+    parser.add_argument("--write", type=Path, help="also put the table of arms into this page")
+    parser.add_argument("--block", default="all", help="between which marks of it")
     parser.add_argument("--limit-s", type=float, help="no question begins later than this")
     options = parser.parse_args(arguments)
     models = tuple(dict.fromkeys((_NEAR, options.far, _FAR_SMALL)))
@@ -94,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     if options.picture:
         options.picture.write_text(accuracy_by_cost(figures["arms"]))
+    if options.write:
+        write_block(options.write, options.block, as_markdown(figures["arms"]))
     if options.json:
         print(json.dumps(figures))
     else:
