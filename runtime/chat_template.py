@@ -19,7 +19,15 @@ from runtime.errors import ModelInvalid
 
 __all__ = ["REFUSALS", "compile_template", "names_tools"]
 
-REFUSALS: Final = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
+REFUSALS: Final = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """What rendering raises when a template refuses a chat; their texts may quote a message."""
 
 
@@ -39,7 +47,7 @@ def compile_template(source: str, *, strftime: Callable[[str], str]) -> jinja2.T
     environment.globals["strftime_now"] = strftime
     try:
         return environment.from_string(source)
-    except (jinja2.TemplateError, RecursionError):
+    except (*REFUSALS, SyntaxError):
         raise ModelInvalid("its chat template does not compile") from None
 
 

@@ -65,7 +65,6 @@ def main(arguments: list[str]) -> int:
     except ModelInvalid as error:
         daemon.send(LoadFailed(str(error)))
         return _EXIT_DONE
-    bound_memory(load.memory_headroom_bytes + server.cache_bytes)
     return server.run()
 
 
@@ -92,8 +91,6 @@ class _Server:
         self._daemon = daemon
         self._inbox = Inbox(send=daemon.send, limit=load.queue_limit, clock=clock)
         self._outbox = Outbox(self._write)
-        self.cache_bytes = 0
-        """Memory that running calls may come to take, where it is not taken yet."""
         self._facts: ModelFacts
         self._worker: Embedder | Scheduler | TensorWorker
         if load.takes_tensors:
@@ -105,6 +102,7 @@ class _Server:
         from edge.engine.onnx.tensors import TensorGraph, TensorWorker
 
         graph = TensorGraph(onnx_file(Path(load.path)), threads=threads_of(load))
+        bound_memory(load.memory_headroom_bytes)
         self._facts = graph.facts
         self._worker = TensorWorker(graph, inbox=self._inbox, send=self._send_one)
 
@@ -112,7 +110,8 @@ class _Server:
         with LoadLog() as log:
             model, context = _loaded(load, log)
             draft = _draft(model, context, load, log) if load.draft else None
-        self.cache_bytes = context.cache_bytes
+        # Before the template: it is code, and what it takes to compile it is its author's choice.
+        bound_memory(load.memory_headroom_bytes + context.cache_bytes)
         template = ChatTemplate(
             "" if isinstance(context, EmbeddingContext) else model.chat_template,
             bos=model.bos_text,

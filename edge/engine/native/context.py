@@ -16,7 +16,7 @@ from edge.engine.frames import Load
 from edge.engine.native.batch import Batch, Part
 from edge.engine.native.decoder import Saved
 from edge.engine.native.model import LlamaModel, LoadLog
-from edge.engine.sizes import ContextSize, fitted
+from edge.engine.sizes import ContextSize, fitted, parked_tokens
 from runtime.errors import EngineCrashed, ModelInvalid
 
 __all__ = ["LlamaContext", "threads_of"]
@@ -66,6 +66,7 @@ class LlamaContext:
         self.guesses = load.guesses and model.can_share and not load.is_deterministic
         """Whether it may compute guesses, whose wrong ones are cut off again."""
         self._memory = llama_cpp.llama_get_memory(self.handle)
+        self._token_bytes = model.token_bytes
         self._vocabulary_size = model.vocabulary_size
         self._batch = Batch(self.batch_tokens)
         # Rows come at few addresses, again and again, and making an array of one costs ten
@@ -74,8 +75,8 @@ class LlamaContext:
 
     @property
     def cache_bytes(self) -> int:
-        """Memory that it may come to need: libllama has taken all of it already."""
-        return 0
+        """Memory that it may come to need: for parked prompts; the cache's own is taken already."""
+        return parked_tokens(self.cache_tokens) * self._token_bytes if self.kept_prefixes else 0
 
     def forget(self, sequence: int) -> None:
         """Drop everything of a sequence."""

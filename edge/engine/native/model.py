@@ -16,6 +16,8 @@ from runtime.errors import ModelInvalid
 __all__ = ["LlamaModel", "LoadLog"]
 
 _TEXT_BYTES: Final = 256
+_CACHE_BYTES: Final = 4
+"""Of a key and a value."""
 _LEVEL_ERROR: Final = 4
 _LOG_CHARACTERS: Final = 300
 _LOGS: Final[list["LoadLog"]] = []
@@ -45,6 +47,10 @@ class LlamaModel(LlamaVocabulary):
         """Whether sequences can share a beginning; a recurrent state is one whole."""
         self.layers = int(llama_cpp.llama_model_n_layer(self.handle))
         self.hidden_size = int(llama_cpp.llama_model_n_embd(self.handle))
+        heads = max(int(llama_cpp.llama_model_n_head(self.handle)), 1)
+        kept_heads = int(llama_cpp.llama_model_n_head_kv(self.handle))
+        self.token_bytes = self.layers * self.hidden_size * kept_heads // heads * _CACHE_BYTES
+        """Of a token in the cache, where all layers are alike."""
         self.vector_size = int(llama_cpp.llama_model_n_embd_out(self.handle))
 
     @property

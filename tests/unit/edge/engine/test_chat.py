@@ -88,6 +88,7 @@ def test_templates_have_the_date_json_and_generation_blocks() -> None:
         "{{ messages.append(1) }}",
         "{{ ''.__class__.__mro__[1].__subclasses__() }}",
         "{% for i in range(10 ** 9) %}{% endfor %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     ],
 )
 def test_a_template_that_fails_refuses_the_request_without_quoting_it(source: str) -> None:
