@@ -11,6 +11,7 @@ import random
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -134,6 +135,7 @@ class _Server:
             is_deterministic=load.is_deterministic,
             draft=draft,
             clock=clock,
+            processor_s=time.thread_time,
             rng=rng,
         )
 

@@ -27,7 +27,12 @@ processor says nothing of guesses."""
 _SHARE_WEIGHT: Final = 0.1
 """Of the newest token within a call."""
 _COMMON_SHARE_WEIGHT: Final = 0.01
-"""Of the newest token over all calls."""
+"""Of the newest token over all calls, once there were many."""
+_TRIED_TOKENS: Final = 12
+"""Guessed before anything is said of a kind of guesses, unless it costs too much in any case."""
+_TRIED_LENGTHS: Final = 4
+"""By turns, so that each one's cost is known."""
+_NEARLY_SURE: Final = 0.98
 _KEEN: Final = 1.3
 """While guesses pay, time is worth this much more: it could be spent on the next guess."""
 _HIGHEST_CHANCE: Final = 0.9
@@ -72,7 +77,11 @@ class GuessOdds:
         self.share = _FIRST_SHARE
         """Of guessed tokens that prove right, once those before them did."""
         self.price = _FIRST_PRICE
-        """Of a guessed token, as a share of a step without any."""
+        """Of a guessed token, as a share of a step without any, whatever its length."""
+        self._outcomes = 0
+        self._costs: dict[int, float] = {}
+        """Of a step with so many guesses, over one without; the first guess of a step may be
+        cheap and the fourth dear, or the reverse."""
         self._plain_s = 0.0
         self._plain_steps = 0
 
@@ -89,9 +98,36 @@ class GuessOdds:
             most_s = self._plain_s * _JUMP or took_s
             self._plain_s = _moved(self._plain_s, min(took_s, most_s), weight)
         elif self.is_measured:
+            self._note_cost(guesses, took_s / self._plain_s)
             price = (took_s / self._plain_s - 1) / guesses
             highest = min(max(self.price * _JUMP, _FIRST_PRICE), _HIGHEST_PRICE)
             self.price = _moved(self.price, min(max(price, 0.0), highest), _PRICE_WEIGHT)
+
+    def learn(self, outcome: float) -> None:
+        """Take whether a guessed token was right: 1 or 0."""
+        self._outcomes += 1
+        weight = max(_COMMON_SHARE_WEIGHT, 1 / (self._outcomes + 2))
+        self.share = _moved(self.share, outcome, weight)
+
+    @property
+    def trial_length(self) -> int:
+        """How many tokens to guess to see what comes of it; 0 once that is known."""
+        is_hopeless = not self.best_length(_NEARLY_SURE, _TRIED_LENGTHS)
+        if self._outcomes >= _TRIED_TOKENS or is_hopeless:
+            return 0
+        return 1 + self._outcomes % _TRIED_LENGTHS
+
+    def _note_cost(self, guesses: int, cost: float) -> None:
+        usual = self._costs.setdefault(guesses, max(min(cost, self.cost(guesses) * _JUMP), 1.0))
+        most = usual * _JUMP
+        self._costs[guesses] = _moved(usual, min(max(cost, 1.0), most), _PRICE_WEIGHT)
+
+    def cost(self, guesses: int) -> float:
+        """Return what a step with so many guesses costs, over one without."""
+        if not self._costs:
+            return 1.0 + guesses * self.price
+        known = min(self._costs, key=lambda length: abs(length - guesses))
+        return 1.0 + (self._costs[known] - 1.0) * guesses / known
 
     @property
     def least_chance(self) -> float:
@@ -105,7 +141,7 @@ class GuessOdds:
         for length in range(1, most + 1):
             chance *= share
             tokens += chance
-            speed = tokens / (1 + length * self.price)
+            speed = tokens / self.cost(length)
             if speed > best_speed:
                 best, best_speed = length, speed
         return best
@@ -142,7 +178,7 @@ class _Trial:
         """Return how many tokens to guess at this length of the answer."""
         if answered < self.rest_until:
             return 0
-        best = self.odds.best_length(self.share, most)
+        best = min(self.odds.trial_length, most) or self.odds.best_length(self.share, most)
         if best:
             self.next_rest = _FIRST_REST
             return best
@@ -159,7 +195,7 @@ class _Trial:
         outcomes = [1.0] * right + [0.0] * (right < guessed)
         for outcome in outcomes:
             self.share = _moved(self.share, outcome, _SHARE_WEIGHT)
-            self.odds.share = _moved(self.odds.share, outcome, _COMMON_SHARE_WEIGHT)
+            self.odds.learn(outcome)
 
 
 class Guesser:
@@ -238,7 +274,8 @@ class Guesser:
             return []
         text = self._text_of(answer).text
         guess = self._draft.guess(self, text, length, least_chance=trial.odds.least_chance)
-        self._is_timed = guess is not None
+        # A step in which it was asked in vain is no plain one.
+        self._is_timed = bool(guess)
         self._last = trial
         return guess or []
 

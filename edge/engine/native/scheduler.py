@@ -47,6 +47,8 @@ class Scheduler:
         is_deterministic: Compute every sequence by itself.
         draft: A small model that guesses for a stream that is alone.
         clock: Measures steps and calls.
+        processor_s: Processor time of the calling thread, seconds: what guesses cost is judged by
+            it, for on a busy device most of a short step may be somebody else's.
         rng: Draws seeds for calls that name none.
     """
 
@@ -62,10 +64,12 @@ class Scheduler:
         is_deterministic: bool,
         draft: Draft | None = None,
         clock: Clock,
+        processor_s: Callable[[], float],
         rng: random.Random,
     ) -> None:
         self._model = model
         self._context = context
+        self._processor_s = processor_s
         self._template = template
         self._inbox = inbox
         self._send = send
@@ -113,7 +117,7 @@ class Scheduler:
 
     def step(self) -> None:
         """Do the next piece of work for everybody."""
-        since_s = self._clock.monotonic_s()
+        since_s, used_s = self._clock.monotonic_s(), self._processor_s()
         self._inbox.note_step()
         self._inbox.expire()
         self._drop_abandoned()
@@ -128,7 +132,7 @@ class Scheduler:
                 self._decode(batch)
         now_s = self._clock.monotonic_s()
         if alone is not None and alone.guesser is not None:
-            alone.guesser.note(now_s - since_s)
+            alone.guesser.note(self._processor_s() - used_s)
         self._news.flush(now_s=now_s, next_s=now_s - since_s)
 
     def _alone(self) -> Sequence | None:

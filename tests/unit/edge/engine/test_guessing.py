@@ -184,3 +184,28 @@ def test_the_length_is_the_one_with_the_most_tokens_per_time(
     assert all(speed(best) >= speed(length) - 1e-9 for length in range(1, most + 1)) or best == 0
     assert best == 0 or speed(best) > 1.05
     assert best > 0 or all(speed(length) <= 1.05 + 1e-9 for length in range(1, most + 1))
+
+
+def test_where_later_guesses_are_dearer_than_the_first_a_step_has_few() -> None:
+    odds = GuessOdds()
+    costs = {1: 1.3, 2: 1.6, 3: 2.6, 4: 3.6, 8: 7.6}
+    for _ in range(100):
+        odds.note(guesses=0, took_s=0.01)
+        for length, cost in costs.items():
+            odds.note(guesses=length, took_s=0.01 * cost)
+
+    assert odds.best_length(0.97, 8) == 2
+    assert odds.cost(2) == pytest.approx(1.6, rel=0.01)
+    assert odds.cost(6) > odds.cost(4)
+
+
+def test_a_single_slow_step_does_not_make_a_length_dear() -> None:
+    odds = GuessOdds()
+    for _ in range(50):
+        odds.note(guesses=0, took_s=0.01)
+        odds.note(guesses=3, took_s=0.02)
+    odds.note(guesses=3, took_s=5.0)
+    odds.note(guesses=4, took_s=5.0)
+
+    assert odds.cost(3) < 2.2
+    assert odds.cost(4) < 4.0
