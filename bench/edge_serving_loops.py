@@ -17,12 +17,16 @@ from typing import Any, Final
 
 import llama_cpp
 
+from bench.edge_serving_widths import decode_times
+
 __all__ = ["Loops"]
 
 _MOST_SEQUENCES: Final = 16
 _CONTEXT_TOKENS: Final = 8192
 _BATCH_TOKENS: Final = 512
 _FIRST_WORD: Final = 300
+_MOST_GUESSES: Final = 8
+"""Of a step of our engine's."""
 
 
 class Loops:
@@ -84,6 +88,13 @@ class Loops:
         step_s = sorted(times)[len(times) // 2]
         return {"seconds": time.perf_counter() - since_s + step_s, "step_s": step_s}
 
+    def widths(self, target: str, draft: str, threads: int) -> dict[str, Any]:
+        """Return what decodes of a model that guesses take, and what its draft's take."""
+        return {
+            "target_s": decode_times(target, threads=threads, widths=_MOST_GUESSES + 1),
+            "draft_s": decode_times(draft, threads=threads, widths=1)[0],
+        }
+
     def _prefill(self, lengths: list[int]) -> list[int]:
         newest = []
         for sequence, length in enumerate(lengths):
@@ -126,10 +137,11 @@ class Loops:
 def main(model: str, threads: str) -> None:
     """Answer commands until the input ends."""
     loops = Loops(Path(model), threads=int(threads))
-    commands: dict[str, Callable[..., dict[str, float]]] = {
+    commands: dict[str, Callable[..., dict[str, Any]]] = {
         "single": loops.single,
         "batched": loops.batched,
         "stall": loops.stall,
+        "widths": loops.widths,
     }
     _say({"ready": True})
     for line in sys.stdin:

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from bench.edge_serving_budget import LOOPS, OURS, ProcessorTimes, budget
 from bench.edge_serving_load import Stream, ask_node, ask_packaged, prompt_of, rate_of
-from bench.edge_serving_world import MOST_CALLERS, PLAIN, RANDOM, TRAINED, World
+from bench.edge_serving_widths import most_speedup
+from bench.edge_serving_world import DRAFT, MOST_CALLERS, PLAIN, RANDOM, TRAINED, World
 from reference.tasks import questions
+from reference.weights import weights_path
 from runtime.rpc.inference_client import InferenceClient
 
 __all__ = ["FULL", "QUICK", "Size", "guesses", "identical_text", "latency", "prefix", "rates"]
@@ -232,12 +234,20 @@ async def guesses(world: World, size: Size) -> dict[str, object]:
                 await answer(f"{name}_no_repeat", clients[:1], [one])
     await world.node.say("status")
     counted = next(one for one in await world.node.hear() if one["name"] == TRAINED)
+    acceptance = counted["right"] / max(counted["guessed"], 1)
+    target, draft = (str(weights_path(name)) for name in (TRAINED, DRAFT))
+    widths = await world.loops.ask(loop="widths", target=target, draft=draft, threads=1)
+    times = widths["target_s"], widths["draft_s"]
     return {
         "speculative_speedup_1": _ratio(rates_of, "with_1_from_first", "without_1_from_first"),
         "speculative_speedup_1_whole_call": _ratio(rates_of, "with_1", "without_1"),
         "speculative_no_repeat_ratio_1": _ratio(rates_of, "with_no_repeat", "without_no_repeat"),
         "speculative_ratio_8": _ratio(rates_of, "with_8", "without_8"),
-        "speculative_acceptance": round(counted["right"] / max(counted["guessed"], 1), 3),
+        "speculative_acceptance": round(acceptance, 3),
+        "speculative_bound_1": round(most_speedup(*times, acceptance), 3),
+        "speculative_bound_1_if_always_right": round(most_speedup(*times, 1.0), 3),
+        "decode_ms_by_tokens": [round(each * 1000, 3) for each in widths["target_s"]],
+        "draft_decode_ms": round(widths["draft_s"] * 1000, 3),
     }
 
 

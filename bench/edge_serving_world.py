@@ -29,11 +29,11 @@ from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.inference_client import InferenceClient
 from runtime.rpc.tls import ClientTls
 
-__all__ = ["MOST_CALLERS", "PLAIN", "RANDOM", "TRAINED", "World", "opened_world"]
+__all__ = ["DRAFT", "MOST_CALLERS", "PLAIN", "RANDOM", "TRAINED", "World", "opened_world"]
 
 RANDOM: Final = "random-135m"
 TRAINED: Final = "gannet-l"
-_DRAFT: Final = "tern-xs"
+DRAFT: Final = "tern-xs"
 """Guesses for it: of another family, a fortieth of its size, with the same vocabulary."""
 PLAIN: Final = {name: f"{name}-without-guesses" for name in (RANDOM, TRAINED)}
 """The same models once more, with nothing guessed."""
@@ -131,7 +131,7 @@ def _models(model: Path, threads: int) -> list[dict[str, Any]]:
                 "options": {"threads": 1, "kept_prefixes": 0} | guesses,
             }
             for name, guesses in (
-                (TRAINED, {"draft": str(weights_path(_DRAFT))}),
+                (TRAINED, {"draft": str(weights_path(DRAFT))}),
                 (PLAIN[TRAINED], {"guesses": False}),
             )
         ),

@@ -7,6 +7,7 @@ import pytest
 
 from bench.edge_serving import measure
 from bench.edge_serving_rounds import QUICK
+from bench.edge_serving_widths import most_speedup
 from bench.random_gguf import SHAPE_135M
 
 TINY = replace(SHAPE_135M, layers=2, width=64, heads=4, kv_heads=2, ffn_width=128, vocabulary=1024)
@@ -36,6 +37,17 @@ async def test_every_figure_is_measured() -> None:
     assert 0 <= figures["identical_text_share"] <= 1
     assert figures["speculative_speedup_1"] > 0
     assert 0 < figures["speculative_acceptance"] <= 1
+    best, perfect = (figures[f"speculative_bound_1{end}"] for end in ("", "_if_always_right"))
+    assert 1 <= best <= perfect < 9
+    assert len(figures["decode_ms_by_tokens"]) == 9
+
+
+def test_the_bound_of_guessing_is_that_of_the_best_length() -> None:
+    free = [1.0, 1.0, 1.0]
+    assert most_speedup(free, 0.0, 1.0) == 3.0
+    assert most_speedup(free, 0.0, 0.5) == 1.75
+    assert most_speedup([1.0, 1.5, 9.0], 0.1, 1.0) == 1.25
+    assert most_speedup([1.0, 2.5, 4.0], 0.0, 1.0) == 1.0
 
 
 async def test_a_soak_loses_nothing() -> None:
