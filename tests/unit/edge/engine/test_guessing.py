@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.engine.guessing import Draft, Guesser, Guessing, GuessOdds
+from edge.engine.guess_odds import GuessOdds
+from edge.engine.guessing import Draft, Guesser, Guessing
 
 
 class Oracle:
@@ -209,3 +210,22 @@ def test_a_single_slow_step_does_not_make_a_length_dear() -> None:
 
     assert odds.cost(3) < 2.2
     assert odds.cost(4) < 4.0
+
+
+def test_where_answers_are_shorter_than_a_rest_a_guess_is_tried_all_the_same() -> None:
+    guessing = Guessing(Oracle(new_words, wrong_every=10**6))
+    for _ in range(100):
+        guessing.draft_odds.note(guesses=0, took_s=0.01)
+        guessing.draft_odds.note(guesses=1, took_s=0.03)  # while others held the processor
+    guesses = 0
+    for call in range(60):
+        guesser, answer = Guesser([call], guessing), [call]
+        while len(answer) < 20:
+            guess = guesser.guess(answer, most=20 - len(answer))
+            if guess:
+                guesses += 1
+                guesser.learn(guessed=len(guess), right=len(guess))
+                guesser.note(0.011)
+            answer += [*guess, 0]
+
+    assert guesses > 2
