@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from rich.progress import track
 from bench.machine import describe_machine
 from bench.privacy_data import HELD_OUT, DataInvalid, Example, KindMap, load, load_kind_map
 from bench.privacy_figures import Extent, Figures, judge
-from bench.privacy_peer import run_presidio
+from bench.privacy_peer import Peer, installed_peers, run_presidio, time_encoder
 from bench.ranks import by_rank
 from edge.privacy.book import Book
 from edge.privacy.placeholders import Grammar
@@ -43,6 +44,10 @@ __all__ = ["main"]
 
 _QUICK_TEXTS: Final = 600
 _PIECE: Final = 1_000
+_PIECES: Final = 100
+_QUICK_PIECES: Final = 50
+_ROUNDS: Final = 3
+"""Of these the least counts: a busy neighbour takes from the same core, and gives nothing."""
 _SCALES: Final = (1_000, 10_000, 100_000, 1_000_000)
 _QUICK_SCALES: Final = _SCALES[:-1]
 _PEER_TIMEOUT_S: Final = 600.0
@@ -82,18 +87,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModelInvalid as error:
         print(f"bench.privacy: {error}", file=sys.stderr)
         return 2
-    released = asyncio.run(_released(examples, full))
+    with ThreadPoolExecutor(1) as beside:
+        # Nothing is timed meanwhile; the peer times itself, by its processor time.
+        peers = None if options.without_peer else beside.submit(_peers, examples)
+        released = asyncio.run(_released(examples, full))
     figures = judge(examples, [_replaced(item) for item in released], kinds)
     values = _of(figures)
     values["restore_exact_percent"] = _restored_exactly(examples, released)
     scales = _QUICK_SCALES if options.quick else _SCALES
-    values |= _speed(examples, default_detectors(), "patterns", scales=scales)
+    most = _QUICK_PIECES if options.quick else _PIECES
+    values |= _speed(examples, default_detectors(), "patterns", most=most, scales=scales)
     if model is None:
         values |= {"ms_per_1k_chars_full_p50": None, "ms_per_1k_chars_full_p99": None}
     else:
-        values |= _speed(examples, full, "full", scales=scales)
-    if not options.without_peer:
-        values |= _peer(examples, kinds)
+        values |= _speed(examples, full, "full", most=most, scales=scales)
+    if peers is not None:
+        values |= _beside(
+            peers.result(), examples, kinds, full_ms=values["ms_per_1k_chars_full_p50"]
+        )
     values["model"] = options.model
     values["texts"] = len(examples)
     values["spans"] = figures.marked.total()
@@ -157,15 +168,27 @@ def _cut(text: str, cuts: random.Random) -> Iterable[str]:
         at += step
 
 
+def _pieces(examples: Sequence[Example], most: int) -> list[str]:
+    joined = "\n".join(example.text for example in examples)
+    return [joined[at : at + _PIECE] for at in range(0, min(len(joined), most * _PIECE), _PIECE)]
+
+
 def _speed(
-    examples: Sequence[Example], detectors: Sequence[Detector], name: str, *, scales: Sequence[int]
+    examples: Sequence[Example],
+    detectors: Sequence[Detector],
+    name: str,
+    *,
+    most: int,
+    scales: Sequence[int],
 ) -> dict[str, object]:
     """Time the scan on one core, per 1,000 characters: on pieces that long, and as texts grow."""
     sentinel = Sentinel(detectors, timeout_s=600.0, max_characters=2_000_000)
+    pieces = _pieces(examples, most)
+    sentinel.scan_now(pieces[0])
+    times = [
+        min(_ms(sentinel, piece) for _ in range(_ROUNDS)) * _PIECE / len(piece) for piece in pieces
+    ]
     joined = "\n".join(example.text for example in examples)
-    pieces = [joined[at : at + _PIECE] for at in range(0, min(len(joined), 100 * _PIECE), _PIECE)]
-    sentinel.scan_now(joined[:_PIECE])
-    times = [_ms(sentinel, piece) * _PIECE / len(piece) for piece in pieces if piece]
     long = joined * (1 + max(scales) // len(joined))
     return {
         f"ms_per_1k_chars_{name}_p50": round(statistics.median(times), 3),
@@ -183,19 +206,40 @@ def _ms(sentinel: Sentinel, text: str) -> float:
     return (time.process_time() - started) * 1_000
 
 
-def _peer(examples: Sequence[Example], kinds: KindMap) -> dict[str, object]:
-    texts = [example.text for example in examples]
-    joined = "\n".join(texts)
-    pieces = [joined[at : at + _PIECE] for at in range(0, min(len(joined), 50 * _PIECE), _PIECE)]
-    peer = run_presidio(texts + pieces, timeout_s=_PEER_TIMEOUT_S)
+def _peers(examples: Sequence[Example]) -> tuple[Path, Peer | None] | None:
+    """Return where the peers are installed, and what Presidio made of the texts and pieces."""
+    python = installed_peers()
+    if python is None:
+        return None
+    texts = [example.text for example in examples] + _pieces(examples, _QUICK_PIECES)
+    return python, run_presidio(python, texts, timeout_s=_PEER_TIMEOUT_S)
+
+
+def _beside(
+    peers: tuple[Path, Peer | None] | None,
+    examples: Sequence[Example],
+    kinds: KindMap,
+    *,
+    full_ms: object,
+) -> dict[str, object]:
+    """Return the peers' figures; ``None`` for each that there is none of."""
+    python, peer = peers or (None, None)
+    encoder_ms = time_encoder(python) if python is not None else None
+    ratio = full_ms / encoder_ms if encoder_ms and isinstance(full_ms, float) else None
+    times = {
+        "encoder_256_tokens_ms": None if encoder_ms is None else round(encoder_ms, 3),
+        "full_over_encoder_ratio": None if ratio is None else round(ratio, 3),
+    }
     if peer is None:
-        return _of_nothing("presidio_patterns_")
-    figures = judge(examples, peer.spans[: len(texts)], kinds)
-    times = [
-        ms * _PIECE / len(piece) for ms, piece in zip(peer.ms[len(texts) :], pieces, strict=True)
+        return times | _of_nothing("presidio_patterns_")
+    pieces = _pieces(examples, _QUICK_PIECES)
+    figures = judge(examples, peer.spans[: len(examples)], kinds)
+    ms = [
+        took * _PIECE / len(piece)
+        for took, piece in zip(peer.ms[len(examples) :], pieces, strict=True)
     ]
-    speed = {"presidio_patterns_ms_per_1k_chars_p50": round(statistics.median(times), 3)}
-    return _of(figures, "presidio_patterns_") | speed
+    speed = {"presidio_patterns_ms_per_1k_chars_p50": round(statistics.median(ms), 3)}
+    return times | _of(figures, "presidio_patterns_") | speed
 
 
 def _of_nothing(prefix: str) -> dict[str, object]:

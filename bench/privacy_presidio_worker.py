@@ -35,9 +35,9 @@ def main() -> None:
     engine.analyze("warm up: 4111 1111 1111 1111", language="en")
     spans, milliseconds = [], []
     for text in texts:
-        started = time.perf_counter()
+        started = time.process_time()
         found = engine.analyze(text, language="en")
-        milliseconds.append((time.perf_counter() - started) * 1000)
+        milliseconds.append((time.process_time() - started) * 1000)
         spans.append([[item.start, item.end] for item in found])
     json.dump({"spans": spans, "ms": milliseconds}, sys.stdout)
 
