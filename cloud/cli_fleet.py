@@ -9,6 +9,7 @@ from cloud import cli_devices, cli_release, cli_rollout
 from cloud.cli import token
 from cloud.cli_output import moment, record_data
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
+from cloud.cli_telemetry import telemetry
 from cloud.config import load_config
 from cloud.state import GatewayState
 from cloud.stores.fleet_records import DeviceStanding
@@ -31,6 +32,7 @@ app.command(name="states")(cli_rollout.states)
 app.command(name="diff")(cli_rollout.diff)
 app.command(name="tokens")(token)
 app.command(name="revoke")(cli_devices.revoke)
+app.command(name="telemetry")(telemetry)
 
 _ACTIONS = (
     "device_enrolled",

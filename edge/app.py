@@ -23,6 +23,7 @@ from edge.egress.pulling import Pulls
 from edge.egress.renewal import Renewal
 from edge.engine.engine import NodeEngine
 from edge.fleet.boot import Effective, start_with
+from edge.fleet.call_counts import CallCounts
 from edge.fleet.pointer import AS_INSTALLED
 from edge.fleet.tally import RunTally
 from edge.fleet_wiring import fleet_agent, fleet_home, remember
@@ -198,6 +199,8 @@ async def _ground(
     )
     metrics = EdgeMetrics(board)
     engine.observe(metrics.call_ended)
+    call_counts = CallCounts()
+    engine.observe(call_counts.call_ended)
     return Ground(
         clock=clock,
         ledger=ledger,
@@ -210,6 +213,7 @@ async def _ground(
         board=board,
         metrics=metrics,
         tally=RunTally(),
+        call_counts=call_counts,
         tracer=tracing.get_tracer("leeward.edge"),
         link=link,
         outbox=outbox,

@@ -17,6 +17,7 @@ from edge.fleet.agent import FleetAgent
 from edge.fleet.applier import Applier
 from edge.fleet.boot import Effective, FleetHome
 from edge.fleet.generations import Generations
+from edge.fleet.host import host_report
 from edge.fleet.pointer import Pointer, PointerFile
 from edge.fleet.reporter import Reporter
 from edge.fleet.usage_journal import UsageJournal
@@ -125,6 +126,8 @@ def fleet_agent(home: FleetHome, lives: Lives, running: Effective, ground: Groun
         version=VERSION,
         journal=UsageJournal(config.state / "fleet" / "usage.json"),
         head=ground.ledger.head,
+        counts=ground.call_counts.of,
+        host=lambda taken: host_report(config.state, models_bytes=taken),
     )
     rng = random.Random(secrets.randbits(64))  # noqa: S311 - spreads reports
     return FleetAgent(

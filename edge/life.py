@@ -32,6 +32,7 @@ from edge.egress.gate import Gate
 from edge.egress.local import status_to_data
 from edge.egress.pulling import Pulls
 from edge.feedback.verdicts import Verdicts
+from edge.fleet.call_counts import CallCounts
 from edge.fleet.tally import RunTally
 from edge.held import Held
 from edge.http.access import allowed_browsers
@@ -92,6 +93,7 @@ class Ground:
     board: StatusBoard
     metrics: EdgeMetrics
     tally: RunTally
+    call_counts: CallCounts
     tracer: Tracer
     link: CloudLink | None
     """The way out, when there is one."""

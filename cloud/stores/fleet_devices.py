@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from cloud.stores.fleet_tables import fleet_member as members
 from cloud.stores.fleet_tables import fleet_order as orders
 from cloud.stores.fleet_tables import fleet_rollout as rollouts
 from cloud.stores.fleet_tables import fleet_state as states
+from cloud.stores.fleet_telemetry import ModelTelemetry, add_usage, read_telemetry
 from cloud.stores.rollouts import WAITING, waiting_row
 from cloud.stores.tables import device as enrolled
 from runtime.errors import NotFound
@@ -105,6 +107,10 @@ class FleetStore:
 
         return await self._database.read(read)
 
+    async def telemetry(self) -> list[ModelTelemetry]:
+        """Return what the calls of every device's models came to."""
+        return await self._database.read(read_telemetry)
+
     async def groups(self) -> dict[str, list[str]]:
         """Return the devices of every group."""
 
@@ -191,6 +197,10 @@ def _keep_report(
     usage = report.batch.usage if _is_new(report.batch, known) else ()
     if known is None or (usage and report.batch.number):
         values |= {"usage_series": report.batch.series, "usage_batch": report.batch.number}
+    if report.host is not None:
+        values["host"] = json.dumps(asdict(report.host))
+    if known is None or report.usage_dropped != known.usage_dropped:
+        values["usage_dropped"] = report.usage_dropped
     for name in _USAGE:
         added = sum(getattr(one, name) for one in usage)
         if known is None or added:
@@ -199,6 +209,7 @@ def _keep_report(
         connection.execute(insert(devices).values(device=device, **values))
     else:
         connection.execute(_CHANGE, {"wanted": device, **values})
+    add_usage(connection, device, usage, now)
 
 
 def _is_new(batch: UsageBatch, known: Any) -> bool:
@@ -312,4 +323,6 @@ def _standing(row: Any, groups: list[str]) -> DeviceStanding:
         failures=row.failures or 0,
         prompt_tokens=row.prompt_tokens or 0,
         completion_tokens=row.completion_tokens or 0,
+        host=json.loads(row.host) if row.host else None,
+        usage_dropped=row.usage_dropped or 0,
     )

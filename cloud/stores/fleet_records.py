@@ -54,6 +54,10 @@ class DeviceStanding:
     failures: int
     prompt_tokens: int
     completion_tokens: int
+    host: Mapping[str, int] | None = None
+    """How much room it has, MiB, by the fields of ``HostReport``; ``None`` where untold."""
+    usage_dropped: int = 0
+    """Calls that found no room in its journal."""
 
 
 @dataclass(frozen=True, slots=True)

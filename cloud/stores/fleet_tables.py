@@ -17,7 +17,14 @@ from sqlalchemy import (
 
 from cloud.stores.tables import Moment, metadata
 
-__all__ = ["fleet_device", "fleet_member", "fleet_order", "fleet_rollout", "fleet_state"]
+__all__ = [
+    "fleet_device",
+    "fleet_member",
+    "fleet_order",
+    "fleet_rollout",
+    "fleet_state",
+    "fleet_telemetry",
+]
 
 _DEVICE: Final = "device.id"
 
@@ -93,8 +100,21 @@ fleet_device = Table(
     Column("completion_tokens", BigInteger, nullable=False),
     Column("usage_series", BigInteger, nullable=False, server_default="0"),
     Column("usage_batch", BigInteger, nullable=False, server_default="0"),
+    Column("host", String),  # JSON; how much room it has; NULL where it does not tell
+    Column("usage_dropped", BigInteger, nullable=False, server_default="0"),
 )
 """What each device last told; usage is summed over its batches, each of which is added once."""
+
+fleet_telemetry = Table(
+    "fleet_telemetry",
+    metadata,
+    Column("device", ForeignKey(_DEVICE), primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("counts", String, nullable=False),  # JSON: name of a closed list -> how often
+    Column("updated_at", Moment, nullable=False),
+)
+"""What the calls of a device's models came to, summed over the same batches."""
 
 fleet_member = Table(
     "fleet_member",

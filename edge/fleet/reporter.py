@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from typing import Final
 
 from edge.engine.process import ModelState, ModelStatus
 from edge.fleet.usage_journal import UsageJournal
 from runtime.fleet.report import (
+    HostReport,
     ModelHealth,
     ModelReport,
     StateReport,
     SyncReport,
     UsageReport,
 )
+from runtime.fleet.telemetry import RESTARTS
 from runtime.ids import ModelName
 from runtime.ledger.entry import Head
 
 __all__ = ["Reporter"]
 
+_ROOM_CHANGE: Final = 0.1
+_LEAST_MIB: Final = 16
+"""Room is told again when it has changed by more than that share, and by more than that."""
 _SPEED_CHANGE: Final = 0.2
 """A speed is told again when it has changed by more than this share."""
 
@@ -34,6 +40,8 @@ class Reporter:
         version: Of this software.
         journal: Keeps the calls that were not told yet.
         head: Returns the newest entry of the ledger, which the gateway is to have seen.
+        counts: Returns what the calls of a model came to since this process started.
+        host: Returns how much room the device has, given what its models take, bytes.
     """
 
     def __init__(
@@ -45,6 +53,8 @@ class Reporter:
         version: str,
         journal: UsageJournal,
         head: Callable[[], Head | None] = lambda: None,
+        counts: Callable[[ModelName], Mapping[str, int]] = lambda _: {},
+        host: Callable[[int], HostReport] | None = None,
     ) -> None:
         self._models = models
         self._state = state
@@ -52,6 +62,10 @@ class Reporter:
         self._version = version
         self._journal = journal
         self._head = head
+        self._counts = counts
+        self._host = host
+        self._told_host: HostReport | None = None
+        self._pending_host: HostReport | None = None
         self._is_known = False
         self._told_models: dict[ModelName, ModelReport] = {}
         self._pending: dict[ModelName, ModelReport] = {}
@@ -62,7 +76,7 @@ class Reporter:
         Raises:
             OSError: It cannot be written.
         """
-        await asyncio.to_thread(self._journal.note, [_total(one) for one in self._models()])
+        await asyncio.to_thread(self._journal.note, self._totals(self._models()))
 
     async def next(self) -> SyncReport:
         """Return the next report; an earlier one that was not answered is in it.
@@ -73,7 +87,7 @@ class Reporter:
         statuses = self._models()
         models = {status.name: _model(status) for status in statuses}
         self._pending = models
-        await asyncio.to_thread(self._journal.note, [_total(status) for status in statuses])
+        await asyncio.to_thread(self._journal.note, self._totals(statuses))
         batch = await asyncio.to_thread(self._journal.next)
         return SyncReport(
             state=self._state(),
@@ -86,6 +100,8 @@ class Reporter:
                 if not self._is_known or _differs(model, self._told_models.get(name))
             ),
             batch=batch,
+            usage_dropped=self._journal.dropped,
+            host=await self._changed_host(statuses),
             head=self._head(),
         )
 
@@ -99,9 +115,30 @@ class Reporter:
         if wants_complete:
             return
         await asyncio.to_thread(self._journal.answered)
+        if self._pending_host is not None:
+            self._told_host = self._pending_host
         for name, model in self._pending.items():
             if _differs(model, self._told_models.get(name)):
                 self._told_models[name] = model
+
+    def _totals(self, statuses: tuple[ModelStatus, ...]) -> list[UsageReport]:
+        return [_total(status, self._counts(status.name)) for status in statuses]
+
+    async def _changed_host(self, statuses: tuple[ModelStatus, ...]) -> HostReport | None:
+        """Return how much room there is, where the gateway does not know it well enough."""
+        self._pending_host = None
+        if self._host is None:
+            return None
+        taken = sum(status.memory_bytes for status in statuses)
+        found = await asyncio.to_thread(self._host, taken)
+        if not self._is_known or self._told_host is None or _is_other(found, self._told_host):
+            self._pending_host = found
+        return self._pending_host
+
+
+def _is_other(found: HostReport, told: HostReport) -> bool:
+    pairs = zip(astuple(found), astuple(told), strict=True)
+    return any(abs(now - then) > max(_ROOM_CHANGE * then, _LEAST_MIB) for now, then in pairs)
 
 
 def _model(status: ModelStatus) -> ModelReport:
@@ -127,7 +164,7 @@ def _differs(model: ModelReport, told: ModelReport | None) -> bool:
     return abs(model.decode_tokens_per_s - known) > _SPEED_CHANGE * known
 
 
-def _total(status: ModelStatus) -> UsageReport:
+def _total(status: ModelStatus, counts: Mapping[str, int]) -> UsageReport:
     traffic = status.traffic
     return UsageReport(
         status.name,
@@ -135,4 +172,5 @@ def _total(status: ModelStatus) -> UsageReport:
         failures=traffic.failed,
         prompt_tokens=traffic.prompt_tokens,
         completion_tokens=traffic.completion_tokens,
+        counts={**counts, RESTARTS: status.restarts},
     )

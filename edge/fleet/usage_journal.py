@@ -2,7 +2,8 @@
 
 Counts are gathered into batches. A batch is written down before it is sent and stays as it is until
 it is answered, however often it is sent and whatever restarts in between; the gateway adds a number
-only once. Counters alone, one line a model, so years without a link take no more room than a day.
+only once. Counters alone, by names of a closed list, so years without a link take no more room than
+a day: what waits is summed, and nothing but the hour in which it happened is lost.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from runtime.fleet.report import UsageBatch, UsageReport
+from runtime.fleet.telemetry import COUNTS
 from runtime.ids import ModelName
 from runtime.private_files import ensure_private_directory, write_private_file
 
@@ -24,24 +27,11 @@ __all__ = ["UsageJournal"]
 _MOST_MODELS: Final = 256
 """In one batch, as many as a report may tell of; a model more, and the least called is dropped."""
 _SERIES_BITS: Final = 62
+_USAGE: Final = ("calls", "failures", "prompt_tokens", "completion_tokens")
 _logger: Final = logging.getLogger("leeward.edge.fleet")
 
-
-@dataclass(slots=True)
-class _Counts:
-    calls: int = 0
-    failures: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def add(self, more: _Counts) -> None:
-        self.calls += more.calls
-        self.failures += more.failures
-        self.prompt_tokens += more.prompt_tokens
-        self.completion_tokens += more.completion_tokens
-
-
-_Book = dict[ModelName, _Counts]
+_Book = dict[ModelName, Counter[str]]
+"""By model: calls and tokens, and what is counted beyond them, each by its name."""
 
 
 @dataclass(slots=True)
@@ -87,15 +77,13 @@ class UsageJournal:
         Raises:
             OSError: It cannot be written; the next time counts it all the same.
         """
-        now = {one.model: _counts(one) for one in totals}
+        now = {one.model: _counted(one) for one in totals}
         added = {name: more for name, total in now.items() if (more := self._since(name, total))}
         if not added:
             return
-        waiting = {
-            name: _Counts(**asdict(counts)) for name, counts in self._written.waiting.items()
-        }
+        waiting = {name: counts.copy() for name, counts in self._written.waiting.items()}
         for name, more in added.items():
-            waiting.setdefault(name, _Counts()).add(more)
+            waiting.setdefault(name, Counter()).update(more)
         dropped = _shortened(waiting)
         before = self._written.waiting
         self._written.waiting = waiting
@@ -126,7 +114,7 @@ class UsageJournal:
                 written.sent, written.waiting = {}, written.sent
                 written.number -= 1
                 raise
-        usage = tuple(UsageReport(name, **asdict(one)) for name, one in written.sent.items())
+        usage = tuple(_report(name, counts) for name, counts in written.sent.items())
         return UsageBatch(written.series, written.number if usage else 0, usage)
 
     def answered(self) -> None:
@@ -139,31 +127,46 @@ class UsageJournal:
             self._written.sent = {}
             self._save()
 
-    def _since(self, name: ModelName, total: _Counts) -> _Counts | None:
+    def _since(self, name: ModelName, total: Counter[str]) -> Counter[str]:
         seen = self._seen.get(name)
-        if seen is None or total.calls < seen.calls:  # the model is new here, or begins anew
-            seen = _Counts()
-        more = _Counts(
-            total.calls - seen.calls,
-            max(total.failures - seen.failures, 0),
-            max(total.prompt_tokens - seen.prompt_tokens, 0),
-            max(total.completion_tokens - seen.completion_tokens, 0),
-        )
-        return more if more != _Counts() else None
+        if seen is None or total["calls"] < seen["calls"]:  # the model is new here, or begins anew
+            seen = Counter()
+        more = {key: now - (seen[key] if now >= seen[key] else 0) for key, now in total.items()}
+        return Counter({key: count for key, count in more.items() if count})
 
     def _save(self) -> None:
         ensure_private_directory(self._file.parent)
-        write_private_file(self._file, json.dumps(asdict(self._written)).encode())
+        written = self._written
+        data = {
+            "series": written.series,
+            "number": written.number,
+            "sent": written.sent,
+            "waiting": written.waiting,
+            "dropped": written.dropped,
+        }
+        write_private_file(self._file, json.dumps(data).encode())
 
 
-def _counts(one: UsageReport) -> _Counts:
-    return _Counts(one.calls, one.failures, one.prompt_tokens, one.completion_tokens)
+def _counted(one: UsageReport) -> Counter[str]:
+    return Counter({name: getattr(one, name) for name in _USAGE} | dict(one.counts))
+
+
+def _report(name: ModelName, counts: Counter[str]) -> UsageReport:
+    return UsageReport(
+        name,
+        calls=counts["calls"],
+        failures=counts["failures"],
+        prompt_tokens=counts["prompt_tokens"],
+        completion_tokens=counts["completion_tokens"],
+        counts={key: counts[key] for key in sorted(counts.keys() & COUNTS)},
+    )
 
 
 def _shortened(book: _Book) -> int:
     """Drop the least called models beyond the bound; return how many calls that were."""
-    surplus = sorted(book, key=lambda name: book[name].calls)[: max(len(book) - _MOST_MODELS, 0)]
-    return sum(book.pop(name).calls for name in surplus)
+    surplus = sorted(book, key=lambda name: book[name]["calls"])
+    dropped = [book.pop(name) for name in surplus[: max(len(book) - _MOST_MODELS, 0)]]
+    return sum(counts["calls"] for counts in dropped)
 
 
 def _read(file: Path) -> _Written | None:
@@ -185,6 +188,6 @@ def _read(file: Path) -> _Written | None:
 
 def _book(data: Mapping[str, Mapping[str, Any]]) -> _Book:
     return {
-        ModelName(name): _Counts(**{key: int(value) for key, value in counts.items()})
+        ModelName(name): Counter({str(key): int(value) for key, value in counts.items()})
         for name, counts in data.items()
     }

@@ -15,6 +15,7 @@ from runtime.codec.ledger import decode_ledger_head, encode_ledger_head
 from runtime.errors import RequestInvalid
 from runtime.fleet.order import INSTALLED, MAX_ORDER_BYTES, SignedOrder
 from runtime.fleet.report import (
+    HostReport,
     ModelHealth,
     ModelReport,
     Offer,
@@ -26,6 +27,7 @@ from runtime.fleet.report import (
     UsageReport,
 )
 from runtime.fleet.state import MAX_STATE_BYTES
+from runtime.fleet.telemetry import COUNTS
 from runtime.ids import ModelName
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
 
 _MAX_MODELS: Final = 256
 _MAX_LABELS: Final = 16
+_MAX_COUNTS: Final = 512
 _MAX_WAIT_S: Final = 86_400.0
 _VERSION: Final = re.compile(r"[A-Za-z0-9.+_-]{0,64}")
 _LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -80,6 +83,7 @@ def encode_sync_request(report: SyncReport) -> pb.SyncRequest:
                 failures=one.failures,
                 prompt_tokens=one.prompt_tokens,
                 completion_tokens=one.completion_tokens,
+                counts={name: one.counts[name] for name in sorted(one.counts.keys() & COUNTS)},
             )
             for one in report.batch.usage
         ],
@@ -87,6 +91,8 @@ def encode_sync_request(report: SyncReport) -> pb.SyncRequest:
         labels=dict(report.labels),
         usage_batch=report.batch.number,
         usage_series=report.batch.series,
+        usage_dropped=report.usage_dropped,
+        host=None if report.host is None else _encode_host(report.host),
         ledger_head=None if report.head is None else encode_ledger_head(report.head),
     )
 
@@ -99,6 +105,8 @@ def decode_sync_request(message: pb.SyncRequest) -> SyncReport:
     """
     bounds.count(message.models, "models", at_most=_MAX_MODELS)
     bounds.count(message.usage, "usage", at_most=_MAX_MODELS)
+    for one in message.usage:
+        bounds.count(one.counts, "usage.counts", at_most=_MAX_COUNTS)
     bounds.count(message.labels, "labels", at_most=_MAX_LABELS)
     return SyncReport(
         state=_decode_state(message.state),
@@ -114,6 +122,8 @@ def decode_sync_request(message: pb.SyncRequest) -> SyncReport:
             number=bounds.whole(message.usage_batch, "usage_batch"),
             usage=tuple(_decode_usage(one) for one in message.usage),
         ),
+        usage_dropped=bounds.whole(message.usage_dropped, "usage_dropped"),
+        host=_decode_host(message.host) if message.HasField("host") else None,
         head=decode_ledger_head(message.ledger_head, "ledger_head")
         if message.HasField("ledger_head")
         else None,
@@ -201,6 +211,27 @@ def _decode_usage(message: pb.UsageReport) -> UsageReport:
         failures=bounds.whole(message.failures, "usage.failures"),
         prompt_tokens=bounds.whole(message.prompt_tokens, "usage.prompt_tokens"),
         completion_tokens=bounds.whole(message.completion_tokens, "usage.completion_tokens"),
+        counts={
+            name: bounds.whole(message.counts[name], "usage.counts")
+            for name in sorted(message.counts.keys() & COUNTS)
+            if message.counts[name]
+        },
+    )
+
+
+def _encode_host(host: HostReport) -> pb.HostReport:
+    return pb.HostReport(
+        disk_free_mib=host.disk_free_mib,
+        memory_free_mib=host.memory_free_mib,
+        models_mib=host.models_mib,
+    )
+
+
+def _decode_host(message: pb.HostReport) -> HostReport:
+    return HostReport(
+        disk_free_mib=bounds.whole(message.disk_free_mib, "host.disk_free_mib"),
+        memory_free_mib=bounds.whole(message.memory_free_mib, "host.memory_free_mib"),
+        models_mib=bounds.whole(message.models_mib, "host.models_mib"),
     )
 
 

@@ -13,6 +13,7 @@ from runtime.ledger.entry import Head
 
 __all__ = [
     "ENDED",
+    "HostReport",
     "ModelHealth",
     "ModelReport",
     "Offer",
@@ -89,6 +90,20 @@ class UsageReport:
     failures: int
     prompt_tokens: int
     completion_tokens: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """More of these calls, by names of ``runtime.fleet.telemetry``; what is 0 is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """How much room a device has, MiB."""
+
+    disk_free_mib: int
+    """Where its state is."""
+    memory_free_mib: int
+    """That programs could have; 0 where the system does not tell."""
+    models_mib: int
+    """Taken by models in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,9 @@ class SyncReport:
     labels: Mapping[str, str] = field(default_factory=dict)
     models: tuple[ModelReport, ...] = ()
     batch: UsageBatch = UsageBatch()
+    usage_dropped: int = 0
+    """Calls that found no room in the device's journal and are told to nobody."""
+    host: HostReport | None = None
     head: Head | None = None
     """The newest entry of the device's ledger, which the gateway countersigns and keeps."""
 

@@ -58,6 +58,11 @@ async def test_a_state_is_taken_kept_and_left_again_when_the_next_one_does_not_w
     standing = (await fleet.state.fleet.standings())[0]
     assert standing.labels == {"site": "waw"}
     assert standing.calls > 0
+    (told,) = await fleet.state.fleet.telemetry()
+    assert told.counts["failed.ContextOverflow"] > 0
+    assert sum(count for name, count in told.counts.items() if name.startswith("total_s.")) > 0
+    assert standing.host is not None
+    assert standing.host["disk_free_mib"] > 0
 
 
 async def test_what_is_changed_on_the_disk_is_never_read_and_a_start_needs_no_gateway(

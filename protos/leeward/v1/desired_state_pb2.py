@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from leeward.v1 import ledger_pb2 as leeward_dot_v1_dot_ledger__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleeward/v1/desired_state.proto\x12\nleeward.v1\x1a\x17leeward/v1/ledger.proto\"\xf1\x02\n\x0bSyncRequest\x12\x18\n\x10software_version\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0b\x32\x17.leeward.v1.StateReport\x12\'\n\x06models\x18\x03 \x03(\x0b\x32\x17.leeward.v1.ModelReport\x12&\n\x05usage\x18\x04 \x03(\x0b\x32\x17.leeward.v1.UsageReport\x12+\n\x0bledger_head\x18\x05 \x01(\x0b\x32\x16.leeward.v1.LedgerHead\x12\x13\n\x0bis_complete\x18\x06 \x01(\x08\x12\x33\n\x06labels\x18\x07 \x03(\x0b\x32#.leeward.v1.SyncRequest.LabelsEntry\x12\x13\n\x0busage_batch\x18\x08 \x01(\x04\x12\x14\n\x0cusage_series\x18\t \x01(\x04\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xaa\x01\n\x0bStateReport\x12\r\n\x05state\x18\x01 \x01(\x0c\x12\r\n\x05order\x18\x02 \x01(\x04\x12)\n\x07outcome\x18\x03 \x01(\x0e\x32\x18.leeward.v1.StateOutcome\x12\x0f\n\x07\x66\x61ilure\x18\x04 \x01(\t\x12\x14\n\x07quality\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x63\x61lls\x18\x06 \x01(\x04\x12\x10\n\x08\x66\x61ilures\x18\x07 \x01(\x04\x42\n\n\x08_quality\"b\n\x0bModelReport\x12\r\n\x05model\x18\x01 \x01(\t\x12\'\n\x06health\x18\x02 \x01(\x0e\x32\x17.leeward.v1.ModelHealth\x12\x1b\n\x13\x64\x65\x63ode_tokens_per_s\x18\x03 \x01(\x01\"o\n\x0bUsageReport\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x04\x12\x10\n\x08\x66\x61ilures\x18\x03 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x04 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x05 \x01(\x04\"h\n\x0cSyncResponse\x12%\n\x05offer\x18\x01 \x01(\x0b\x32\x16.leeward.v1.StateOffer\x12\x13\n\x0bnext_sync_s\x18\x03 \x01(\x01\x12\x16\n\x0ewants_complete\x18\x04 \x01(\x08J\x04\x08\x02\x10\x03\"C\n\nStateOffer\x12&\n\x05order\x18\x01 \x01(\x0b\x32\x17.leeward.v1.SignedOrder\x12\r\n\x05state\x18\x02 \x01(\x0c\"E\n\x0bSignedOrder\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c*y\n\x0bModelHealth\x12\x1c\n\x18MODEL_HEALTH_UNSPECIFIED\x10\x00\x12\x18\n\x14MODEL_HEALTH_SERVING\x10\x01\x12\x19\n\x15MODEL_HEALTH_UNLOADED\x10\x02\x12\x17\n\x13MODEL_HEALTH_FAILED\x10\x03*\x94\x01\n\x0cStateOutcome\x12\x1d\n\x19STATE_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14STATE_OUTCOME_TRYING\x10\x01\x12\x16\n\x12STATE_OUTCOME_RUNS\x10\x02\x12\x18\n\x14STATE_OUTCOME_FAILED\x10\x03\x12\x19\n\x15STATE_OUTCOME_REFUSED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eleeward/v1/desired_state.proto\x12\nleeward.v1\x1a\x17leeward/v1/ledger.proto\"\xae\x03\n\x0bSyncRequest\x12\x18\n\x10software_version\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0b\x32\x17.leeward.v1.StateReport\x12\'\n\x06models\x18\x03 \x03(\x0b\x32\x17.leeward.v1.ModelReport\x12&\n\x05usage\x18\x04 \x03(\x0b\x32\x17.leeward.v1.UsageReport\x12+\n\x0bledger_head\x18\x05 \x01(\x0b\x32\x16.leeward.v1.LedgerHead\x12\x13\n\x0bis_complete\x18\x06 \x01(\x08\x12\x33\n\x06labels\x18\x07 \x03(\x0b\x32#.leeward.v1.SyncRequest.LabelsEntry\x12\x13\n\x0busage_batch\x18\x08 \x01(\x04\x12\x14\n\x0cusage_series\x18\t \x01(\x04\x12\x15\n\rusage_dropped\x18\n \x01(\x04\x12$\n\x04host\x18\x0b \x01(\x0b\x32\x16.leeward.v1.HostReport\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xaa\x01\n\x0bStateReport\x12\r\n\x05state\x18\x01 \x01(\x0c\x12\r\n\x05order\x18\x02 \x01(\x04\x12)\n\x07outcome\x18\x03 \x01(\x0e\x32\x18.leeward.v1.StateOutcome\x12\x0f\n\x07\x66\x61ilure\x18\x04 \x01(\t\x12\x14\n\x07quality\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x63\x61lls\x18\x06 \x01(\x04\x12\x10\n\x08\x66\x61ilures\x18\x07 \x01(\x04\x42\n\n\x08_quality\"b\n\x0bModelReport\x12\r\n\x05model\x18\x01 \x01(\t\x12\'\n\x06health\x18\x02 \x01(\x0e\x32\x17.leeward.v1.ModelHealth\x12\x1b\n\x13\x64\x65\x63ode_tokens_per_s\x18\x03 \x01(\x01\"\xd3\x01\n\x0bUsageReport\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\x04\x12\x10\n\x08\x66\x61ilures\x18\x03 \x01(\x04\x12\x15\n\rprompt_tokens\x18\x04 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x05 \x01(\x04\x12\x33\n\x06\x63ounts\x18\x06 \x03(\x0b\x32#.leeward.v1.UsageReport.CountsEntry\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"P\n\nHostReport\x12\x15\n\rdisk_free_mib\x18\x01 \x01(\x04\x12\x17\n\x0fmemory_free_mib\x18\x02 \x01(\x04\x12\x12\n\nmodels_mib\x18\x03 \x01(\x04\"h\n\x0cSyncResponse\x12%\n\x05offer\x18\x01 \x01(\x0b\x32\x16.leeward.v1.StateOffer\x12\x13\n\x0bnext_sync_s\x18\x03 \x01(\x01\x12\x16\n\x0ewants_complete\x18\x04 \x01(\x08J\x04\x08\x02\x10\x03\"C\n\nStateOffer\x12&\n\x05order\x18\x01 \x01(\x0b\x32\x17.leeward.v1.SignedOrder\x12\r\n\x05state\x18\x02 \x01(\x0c\"E\n\x0bSignedOrder\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\npublic_key\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c*y\n\x0bModelHealth\x12\x1c\n\x18MODEL_HEALTH_UNSPECIFIED\x10\x00\x12\x18\n\x14MODEL_HEALTH_SERVING\x10\x01\x12\x19\n\x15MODEL_HEALTH_UNLOADED\x10\x02\x12\x17\n\x13MODEL_HEALTH_FAILED\x10\x03*\x94\x01\n\x0cStateOutcome\x12\x1d\n\x19STATE_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14STATE_OUTCOME_TRYING\x10\x01\x12\x16\n\x12STATE_OUTCOME_RUNS\x10\x02\x12\x18\n\x14STATE_OUTCOME_FAILED\x10\x03\x12\x19\n\x15STATE_OUTCOME_REFUSED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,24 +34,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SYNCREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_SYNCREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_MODELHEALTH']._serialized_start=1075
-  _globals['_MODELHEALTH']._serialized_end=1196
-  _globals['_STATEOUTCOME']._serialized_start=1199
-  _globals['_STATEOUTCOME']._serialized_end=1347
+  _globals['_USAGEREPORT_COUNTSENTRY']._loaded_options = None
+  _globals['_USAGEREPORT_COUNTSENTRY']._serialized_options = b'8\001'
+  _globals['_MODELHEALTH']._serialized_start=1319
+  _globals['_MODELHEALTH']._serialized_end=1440
+  _globals['_STATEOUTCOME']._serialized_start=1443
+  _globals['_STATEOUTCOME']._serialized_end=1591
   _globals['_SYNCREQUEST']._serialized_start=72
-  _globals['_SYNCREQUEST']._serialized_end=441
-  _globals['_SYNCREQUEST_LABELSENTRY']._serialized_start=396
-  _globals['_SYNCREQUEST_LABELSENTRY']._serialized_end=441
-  _globals['_STATEREPORT']._serialized_start=444
-  _globals['_STATEREPORT']._serialized_end=614
-  _globals['_MODELREPORT']._serialized_start=616
-  _globals['_MODELREPORT']._serialized_end=714
-  _globals['_USAGEREPORT']._serialized_start=716
-  _globals['_USAGEREPORT']._serialized_end=827
-  _globals['_SYNCRESPONSE']._serialized_start=829
-  _globals['_SYNCRESPONSE']._serialized_end=933
-  _globals['_STATEOFFER']._serialized_start=935
-  _globals['_STATEOFFER']._serialized_end=1002
-  _globals['_SIGNEDORDER']._serialized_start=1004
-  _globals['_SIGNEDORDER']._serialized_end=1073
+  _globals['_SYNCREQUEST']._serialized_end=502
+  _globals['_SYNCREQUEST_LABELSENTRY']._serialized_start=457
+  _globals['_SYNCREQUEST_LABELSENTRY']._serialized_end=502
+  _globals['_STATEREPORT']._serialized_start=505
+  _globals['_STATEREPORT']._serialized_end=675
+  _globals['_MODELREPORT']._serialized_start=677
+  _globals['_MODELREPORT']._serialized_end=775
+  _globals['_USAGEREPORT']._serialized_start=778
+  _globals['_USAGEREPORT']._serialized_end=989
+  _globals['_USAGEREPORT_COUNTSENTRY']._serialized_start=944
+  _globals['_USAGEREPORT_COUNTSENTRY']._serialized_end=989
+  _globals['_HOSTREPORT']._serialized_start=991
+  _globals['_HOSTREPORT']._serialized_end=1071
+  _globals['_SYNCRESPONSE']._serialized_start=1073
+  _globals['_SYNCRESPONSE']._serialized_end=1177
+  _globals['_STATEOFFER']._serialized_start=1179
+  _globals['_STATEOFFER']._serialized_end=1246
+  _globals['_SIGNEDORDER']._serialized_start=1248
+  _globals['_SIGNEDORDER']._serialized_end=1317
 # @@protoc_insertion_point(module_scope)

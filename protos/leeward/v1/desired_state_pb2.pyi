@@ -115,6 +115,8 @@ class SyncRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     USAGE_BATCH_FIELD_NUMBER: _builtins.int
     USAGE_SERIES_FIELD_NUMBER: _builtins.int
+    USAGE_DROPPED_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
     software_version: _builtins.str
     """Version of the software that runs, as `leeward version` prints it; empty when unchanged."""
     is_complete: _builtins.bool
@@ -125,6 +127,8 @@ class SyncRequest(_message.Message):
     """
     usage_series: _builtins.int
     """Drawn when the device began to count; numbers of another series say nothing about this one's."""
+    usage_dropped: _builtins.int
+    """Calls that found no room in the device's journal, since the series began."""
     @_builtins.property
     def state(self) -> Global___StateReport:
         """The state that runs, and the newest order."""
@@ -145,6 +149,10 @@ class SyncRequest(_message.Message):
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels that the device's own configuration gives it; only in a complete report."""
 
+    @_builtins.property
+    def host(self) -> Global___HostReport:
+        """How much room the device has; absent where that is much as at the last report."""
+
     def __init__(
         self,
         *,
@@ -157,10 +165,12 @@ class SyncRequest(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         usage_batch: _builtins.int = ...,
         usage_series: _builtins.int = ...,
+        usage_dropped: _builtins.int = ...,
+        host: Global___HostReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head", "state", b"state"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "ledger_head", b"ledger_head", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_complete", b"is_complete", "labels", b"labels", "ledger_head", b"ledger_head", "models", b"models", "software_version", b"software_version", "state", b"state", "usage", b"usage", "usage_batch", b"usage_batch", "usage_series", b"usage_series"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "is_complete", b"is_complete", "labels", b"labels", "ledger_head", b"ledger_head", "models", b"models", "software_version", b"software_version", "state", b"state", "usage", b"usage", "usage_batch", b"usage_batch", "usage_dropped", b"usage_dropped", "usage_series", b"usage_series"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -250,11 +260,32 @@ class UsageReport(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class CountsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     MODEL_FIELD_NUMBER: _builtins.int
     CALLS_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
     PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
     COMPLETION_TOKENS_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model as the catalog names it."""
     calls: _builtins.int
@@ -265,6 +296,12 @@ class UsageReport(_message.Message):
     """Prompt tokens of all calls."""
     completion_tokens: _builtins.int
     """Generated tokens of all calls."""
+    @_builtins.property
+    def counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """More of these calls, by names of a closed list: failures by class, times by bucket, restarts. A
+        receiver passes over names that it does not know.
+        """
+
     def __init__(
         self,
         *,
@@ -273,14 +310,45 @@ class UsageReport(_message.Message):
         failures: _builtins.int = ...,
         prompt_tokens: _builtins.int = ...,
         completion_tokens: _builtins.int = ...,
+        counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "completion_tokens", b"completion_tokens", "failures", b"failures", "model", b"model", "prompt_tokens", b"prompt_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "completion_tokens", b"completion_tokens", "counts", b"counts", "failures", b"failures", "model", b"model", "prompt_tokens", b"prompt_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UsageReport: _TypeAlias = UsageReport  # noqa: Y015
+
+@_typing.final
+class HostReport(_message.Message):
+    """How much room a device has, MiB."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISK_FREE_MIB_FIELD_NUMBER: _builtins.int
+    MEMORY_FREE_MIB_FIELD_NUMBER: _builtins.int
+    MODELS_MIB_FIELD_NUMBER: _builtins.int
+    disk_free_mib: _builtins.int
+    """Free where its state is."""
+    memory_free_mib: _builtins.int
+    """Memory that programs could have; 0 where the system does not tell."""
+    models_mib: _builtins.int
+    """Memory that models take."""
+    def __init__(
+        self,
+        *,
+        disk_free_mib: _builtins.int = ...,
+        memory_free_mib: _builtins.int = ...,
+        models_mib: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_free_mib", b"disk_free_mib", "memory_free_mib", b"memory_free_mib", "models_mib", b"models_mib"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostReport: _TypeAlias = HostReport  # noqa: Y015
 
 @_typing.final
 class SyncResponse(_message.Message):

@@ -18,7 +18,15 @@ from cloud.stores.fleet_devices import FleetStore
 from cloud.stores.rollouts import RolloutStore
 from runtime.errors import NotFound, RequestInvalid, StateInvalid
 from runtime.fleet.order import INSTALLED, verify_order
-from runtime.fleet.report import Offer, Outcome, StateReport, SyncReport, UsageBatch, UsageReport
+from runtime.fleet.report import (
+    HostReport,
+    Offer,
+    Outcome,
+    StateReport,
+    SyncReport,
+    UsageBatch,
+    UsageReport,
+)
 from runtime.fleet.state import pack_state
 from runtime.ids import DeviceId, ModelName
 
@@ -295,3 +303,37 @@ async def test_what_is_not_there_is_said_by_name(fleet: Fleet) -> None:
     await fleet.rollouts.abort(number, ACT)
     with pytest.raises(RequestInvalid, match="is aborted already"):
         await fleet.rollouts.pause(number, ACT)
+
+
+async def test_what_calls_came_to_is_summed_by_model_and_room_is_as_told_last(
+    fleet: Fleet,
+) -> None:
+    device, counts = DeviceId(NAMES[0]), {"failed.EngineCrashed": 1, "total_s.1": 3}
+    used = UsageReport(ModelName("slm"), 3, 1, 30, 12, counts)
+    host = HostReport(disk_free_mib=900, memory_free_mib=400, models_mib=70)
+
+    for number in (1, 2, 2):  # the answer to the second was lost
+        batch = UsageBatch(series=7, number=number, usage=(used,))
+        report = SyncReport(StateReport(), is_complete=True, batch=batch, usage_dropped=number)
+        report = replace(report, host=host if number == 1 else None)
+        await fleet.devices.sync(device, report, fleet.now)
+
+    (told,) = await fleet.devices.telemetry()
+    assert (told.device, told.model, told.calls) == (device, "slm", 6)
+    assert told.counts == {"failed.EngineCrashed": 2, "total_s.1": 6}
+    standing = next(one for one in await fleet.devices.standings() if one.device == device)
+    assert standing.host == {"disk_free_mib": 900, "memory_free_mib": 400, "models_mib": 70}
+    assert standing.usage_dropped == 2
+
+
+async def test_a_device_that_names_ever_more_models_fills_nothing(fleet: Fleet) -> None:
+    for number in range(2):
+        usage = tuple(
+            UsageReport(ModelName(f"m{number}-{one}"), 1, 0, 1, 1, {"total_s.1": 1})
+            for one in range(200)
+        )
+        batch = UsageBatch(series=7, number=number + 1, usage=usage)
+        report = SyncReport(StateReport(), is_complete=True, batch=batch)
+        await fleet.devices.sync(DeviceId(NAMES[0]), report, fleet.now)
+
+    assert len(await fleet.devices.telemetry()) == 256

@@ -17,7 +17,8 @@ NAME = ModelName("slm")
 
 
 def total(calls: int, name: ModelName = NAME) -> UsageReport:
-    return UsageReport(name, calls, calls // 2, calls * 10, calls * 3)
+    counts = {"failed.EngineCrashed": calls // 2, "total_s.1": calls}
+    return UsageReport(name, calls, calls // 2, calls * 10, calls * 3, counts)
 
 
 class Gateway:
@@ -25,7 +26,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.known: SimpleNamespace | None = None
-        self.calls = 0
+        self.calls = self.timed = 0
         self.numbers: list[int] = []
 
     def take(self, batch: UsageBatch) -> None:
@@ -34,6 +35,7 @@ class Gateway:
         self.known = SimpleNamespace(usage_series=batch.series, usage_batch=batch.number)
         self.numbers.append(batch.number)
         self.calls += sum(one.calls for one in batch.usage)
+        self.timed += sum(one.counts["total_s.1"] for one in batch.usage)
 
 
 class Device:
@@ -82,7 +84,7 @@ def test_what_was_noted_is_added_once_and_in_order(steps: list[str]) -> None:
                 if step == "killed_after":
                     device.boot()
             assert gateway.calls <= device.noted
-        assert gateway.calls == device.noted
+        assert gateway.calls == gateway.timed == device.noted
         assert gateway.numbers == sorted(set(gateway.numbers))
 
 
@@ -107,6 +109,24 @@ def test_a_model_that_begins_anew_is_counted_anew(tmp_path: Path) -> None:
     journal.note([total(1)])
 
     assert journal.next().usage[0].calls == 6
+
+
+def test_a_count_that_begins_anew_while_calls_go_on_is_counted_anew(tmp_path: Path) -> None:
+    journal = UsageJournal(tmp_path / "usage.json")
+    for calls, restarts in ((1, 3), (2, 1)):  # loaded again in between
+        journal.note([UsageReport(NAME, calls, 0, 0, 0, {"restarts": restarts})])
+
+    assert journal.next().usage[0].counts == {"restarts": 4}
+
+
+def test_a_journal_of_the_release_before_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "usage.json"
+    counts = '{"calls": 2, "failures": 1, "prompt_tokens": 5, "completion_tokens": 3}'
+    file.write_text(
+        f'{{"series": 9, "number": 4, "sent": {{"slm": {counts}}}, "waiting": {{}}, "dropped": 0}}'
+    )
+
+    assert UsageJournal(file).next() == UsageBatch(9, 4, (UsageReport(NAME, 2, 1, 5, 3),))
 
 
 def test_more_models_than_fit_cost_the_least_called_and_that_is_counted(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`leeward fleet rollout` and `diff` on a real store: what a person and a program read."""
+"""`leeward fleet rollout`, `diff`, `telemetry` on a real store: what people and programs read."""
 
 import asyncio
 import json
@@ -16,9 +16,11 @@ from cloud.cli_fleet import app
 from cloud.stores.audit import Act
 from cloud.stores.database import Database
 from cloud.stores.devices import write_device
+from cloud.stores.fleet_devices import FleetStore
 from cloud.stores.sqlite import SqliteDriver
 from runtime.clock import SystemClock
-from runtime.ids import DeviceId
+from runtime.fleet.report import HostReport, StateReport, SyncReport, UsageBatch, UsageReport
+from runtime.ids import DeviceId, ModelName
 
 CONFIG = """
 leeward: cloud/v1
@@ -136,3 +138,30 @@ def test_a_diff_says_what_a_device_gets(run: Run, tmp_path: Path) -> None:
         ("added", "catalog"),
         ("added", "graph"),
     ]
+
+
+def test_telemetry_says_how_calls_went_and_how_much_room_there_is(run: Run, tmp_path: Path) -> None:
+    counts = {"total_s.0.3": 90, "total_s.30": 10, "failed.EngineCrashed": 4, "restarts": 2}
+    usage = UsageReport(ModelName("slm"), 100, 4, 900, 300, counts)
+    report = SyncReport(
+        StateReport(),
+        is_complete=True,
+        batch=UsageBatch(7, 1, (usage,)),
+        host=HostReport(disk_free_mib=9_000, memory_free_mib=400, models_mib=70),
+    )
+    asyncio.run(tell(tmp_path / "gateway-state" / "gateway.sqlite", report))
+
+    shown, read = run("telemetry"), data(run("telemetry", "--device", "device-1", "--json"))
+
+    assert "device-1  slm    100    within 0.3 s  within 30 s" in shown.stdout
+    assert "4 EngineCrashed" in shown.stdout
+    assert "9,000 MiB" in shown.stdout
+    assert read["models"][0]["counts"] == counts
+    assert read["devices"][0]["host"]["models_mib"] == 70
+    assert data(run("telemetry", "--device", "device-2", "--json")) == {"models": [], "devices": []}
+
+
+async def tell(path: Path, report: SyncReport) -> None:
+    database = await Database.open(SqliteDriver(path))
+    await FleetStore(database).sync(DeviceId("device-1"), report, SystemClock().now())
+    await database.close()
