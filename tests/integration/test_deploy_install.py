@@ -52,5 +52,5 @@ def test_whatever_it_copies_is_there(role: str) -> None:
 
     assert len(named) >= 5
     for name in named:
-        filled = name.replace("$role", role).replace("$unit", f"leeward-{role}.service")
+        filled = name.replace("$role", role).replace("$each", role)
         assert (DEPLOY / filled).exists(), filled

@@ -124,6 +124,10 @@ def test_failures_that_a_restart_cannot_heal_are_not_restarted(role: str) -> Non
     assert "ExecStartPre" not in unit  # its exit code would not count
 
 
+def test_an_engine_that_is_killed_for_memory_takes_no_daemon_with_it() -> None:
+    assert read_unit("edge")["OOMPolicy"] == ["continue"]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_daemon_that_hangs_is_restarted(role: str) -> None:
     unit = read_unit(role)
@@ -143,6 +147,7 @@ def test_the_units_differ_only_where_they_must() -> None:
         "ExecStart",
         "Group",
         "MemoryDenyWriteExecute",
+        "OOMPolicy",
         "ProcSubset",
         "RestartPreventExitStatus",
         "StateDirectory",
