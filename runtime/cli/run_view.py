@@ -105,6 +105,10 @@ def _cells(step: Mapping[str, Any]) -> Iterator[str | Text]:
 
 
 def _totals(receipt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for step in receipt["steps"]:
+        if drafted := step.get("drafted"):
+            kept = f"{drafted['kept_tokens']} of {drafted['written_tokens']} tokens"
+            yield "drafted", f"{step['step']}: {kept} of {drafted['model']} are in the answer"
     if receipt["releases"]:
         yield "released", ", ".join(_release(record) for record in receipt["releases"])
     left = "content left the edge" if receipt["left_the_edge"] else "nothing left the edge"

@@ -79,12 +79,30 @@ class CuttingProxy:
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False
     ) -> None:
+        if is_answer:
+            reader = self._line(reader)
         while data := await reader.read(_CHUNK):
-            if is_answer and self.answers_take_s:
-                await asyncio.sleep(self.answers_take_s)
             self.passed_bytes += len(data)
             writer.write(data)
             await writer.drain()
+
+    def _line(self, reader: asyncio.StreamReader) -> asyncio.StreamReader:
+        """Return what comes out of a line that everything takes the same time to pass."""
+        loop, out = asyncio.get_running_loop(), asyncio.StreamReader()
+        task = asyncio.current_task()
+
+        async def enter() -> None:
+            while data := await reader.read(_CHUNK):
+                if self.answers_take_s:
+                    loop.call_later(self.answers_take_s, out.feed_data, data)
+                else:
+                    out.feed_data(data)
+            loop.call_later(self.answers_take_s, out.feed_eof)
+
+        entering = asyncio.create_task(enter())
+        if task is not None:
+            task.add_done_callback(lambda _: entering.cancel())
+        return out
 
 
 @asynccontextmanager
