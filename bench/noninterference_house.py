@@ -154,8 +154,8 @@ class SwayedModel:
             raise ContextOverflow("the prompt is longer than the context")
         read = request.messages[-1].content
         text = f"{read[: number % 40]}\n{values_of(number)}\nAnswer: {number % 3}"
-        for word in text.split(" "):
-            logprob = -((number % 7) / 7)
+        for place, word in enumerate(text.split(" ")):
+            logprob = -((number + place) % 7 / 7)
             yield TextDelta(word + " ", logprobs=(TokenLogprob(word, logprob),))
         yield Completion(FinishReason.STOP, usage=Usage(len(read), len(text)), node=EDGE)
 
@@ -180,7 +180,9 @@ class Recorder:
         seen = request.messages[-1].content[:60]
         yield TextDelta(f"About {seen}: {number % 89}. {values_of(number)} ")
         yield TextDelta(f"Answer: {number % 5}")
-        yield Completion(FinishReason.STOP, usage=Usage(10, 10), node=CLOUD)
+        # Of an answer that two write together there is always more to ask for.
+        finish = FinishReason.LENGTH if request.draft or request.begun else FinishReason.STOP
+        yield Completion(finish, usage=Usage(10, 10), node=CLOUD, continued=request.continues)
 
 
 @dataclass

@@ -86,6 +86,21 @@ edges:
   - {from: judge, to: again, when: "judge.score < 0.6"}
   - again -> final
 """,
+    "the edge guesses what the cloud says": """
+steps:
+  far: {role: assistant, model: gannet-m, draft: {model: tern-s, always: true, at_most: 3}}
+""",
+    "the edge writes and asks the cloud where it is not sure": """
+steps:
+  near: {role: assistant, model: tern-s}
+  far:
+    role: assistant
+    model: gannet-m
+    max_tokens: 400
+    draft: {model: tern-s, keep_above: 0.6, at_most: 3}
+  final: {role: fuser, model: tern-s}
+edges: [near -> final, far -> final]
+""",
     "a cloud sink": """
 steps: {near: {role: guide, model: tern-s}, far: {role: fuser, model: gannet-m}}
 edges: [near -> far]
