@@ -49,7 +49,8 @@ def model_for(request: PlanRequest, step: Step) -> Model:
 def drafter_of(request: PlanRequest, step: Step, model: Model) -> Drafter | None:
     """Return who drafts for a step whose place is ``model``'s; ``None`` where nobody does.
 
-    A step that came to the edge needs nobody, and one whose drafter is away does without.
+    A step that came to the edge needs nobody. One whose drafter is away, or is not cleared for the
+    request as it was sent, does without.
 
     Raises:
         NotFound: The catalog lacks the drafting model, or knows it as no model of the edge.
@@ -61,7 +62,7 @@ def drafter_of(request: PlanRequest, step: Step, model: Model) -> Drafter | None
         name = step.draft.model
         raise NotFound(f"step {step.id} is drafted by {name}, which is no edge model known here")
     is_cloud = request.catalog.node_of(model).zone == "cloud"
-    if not is_cloud or drafting.node not in request.healthy:
+    if not is_cloud or not _is_usable_on_edge(request, drafting):
         return None
     return Drafter(drafting.name, drafting.node)
 

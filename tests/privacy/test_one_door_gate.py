@@ -253,7 +253,8 @@ async def test_the_digest_is_keyed_and_of_the_very_bytes_that_left(house: House)
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 @pytest.mark.parametrize(
-    "place", ["user", "system", "assistant", "stop", "grammar", "json_schema", "key"]
+    "place",
+    ["user", "system", "assistant", "stop", "grammar", "json_schema", "key", "begun", "draft"],
 )
 async def test_a_planted_secret_is_refused_wherever_it_stands(
     house: House, secret: str, place: str
@@ -267,6 +268,8 @@ async def test_a_planted_secret_is_refused_wherever_it_stands(
         request = replace(request, sampling=Sampling(json_schema=f'{{"const": "{secret}"}}'))
     elif place == "key":
         request = replace(request, idempotency_key=secret)
+    elif place in {"begun", "draft"}:
+        request = replace(request, **{place: f"It is {secret}, and"})
     else:
         messages = (ChatMessage(place, f"{secret} has 3 tablets."), *request.messages)
         request = replace(request, messages=messages)

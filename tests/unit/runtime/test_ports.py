@@ -52,6 +52,8 @@ FULL = GenerateRequest(
     sampling=Sampling(stop=("text-8", "text-9"), grammar="text-10", json_schema="text-11"),
     tools=(ToolDefinition("text-12", "text-13", "text-14"),),
     tool_choice="text-15",
+    begun="text-16",
+    draft="text-17",
 )
 
 
@@ -71,7 +73,7 @@ def test_every_text_of_a_call_is_among_those_that_scans_are_given() -> None:
     written = {text for text in strings_in(FULL) if text.startswith("text-")}
 
     assert {text for text in texts_of(FULL) if text} == written
-    assert len(written) == 15
+    assert len(written) == 17
 
 
 def test_a_field_of_a_call_that_holds_text_is_in_the_test_above() -> None:
@@ -88,6 +90,8 @@ def test_a_field_of_a_call_that_holds_text_is_in_the_test_above() -> None:
         "tool_choice",
         "priority",
         "key_terms",  # numbers and switches
+        "begun",
+        "draft",
     ]
     assert [item.name for item in fields(ChatMessage)] == [
         "role",

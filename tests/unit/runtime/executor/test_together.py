@@ -22,7 +22,7 @@ from runtime.executor.events import AnswerDelta, DraftCount
 from runtime.executor.pace import Pace
 from runtime.graph.document import dump_graph, graph_from_data
 from runtime.graph.model import Graph
-from runtime.labels import Label
+from runtime.labels import Label, Level
 from runtime.planner.model import Drafter
 from runtime.ports import (
     Chunk,
@@ -299,12 +299,23 @@ async def test_a_cloud_that_is_away_leaves_the_step_to_its_fallback() -> None:
     assert ran.answer == near.text
 
 
+EDGE_SEES_LESS = replace(POLICY, clearance={"edge": Level.PUBLIC, "cloud": Level.INTERNAL})
+
+
 async def test_a_drafter_that_may_not_read_what_the_step_reads_is_not_asked() -> None:
-    closed = replace(Bench(Writer(()), Writer(())).policy, clearance={})  # type: ignore[arg-type]
-    bench = Bench(Writer(WORDS), Writer(WORDS), policy=closed)  # type: ignore[arg-type]
+    near = Writer(WORDS)
+    bench = Bench(near, Writer(WORDS), policy=EDGE_SEES_LESS)  # type: ignore[arg-type]
 
     with pytest.raises(PolicyViolation):
         await bench.run(plan_of(graph(always=True), cloud=["only"], label=Label.of("project_name")))
+
+    assert not near.requests
+
+
+def test_a_drafter_that_may_not_read_the_request_is_not_planned() -> None:
+    request = asked(graph(), "project_name", catalog=CATALOG, policy=EDGE_SEES_LESS)
+
+    assert planned(request).steps[0].drafter is None
 
 
 async def test_a_draft_is_used_where_the_link_is_fast_and_the_large_model_slow() -> None:
