@@ -13,6 +13,7 @@ from runtime.sentinel.categories import (
     CONTACT,
     DATE,
     FINANCE,
+    HEALTH,
     IDENTITY,
     LOCATION,
     ORGANIZATION,
@@ -21,13 +22,15 @@ from runtime.sentinel.categories import (
     SECRET,
 )
 from runtime.sentinel.data_files import read_sections
+from runtime.sentinel.eponyms import is_eponym, is_offered
 from runtime.sentinel.span import Span
 
 __all__ = ["without_commonplaces"]
 
 _NAMES: Final = frozenset({PERSON, ORGANIZATION, PLACE, DATE})
 """Categories of words; a number or a key is never a commonplace."""
-_GUESSING: Final = frozenset({"person", "tagger"})
+_MODEL: Final = "tagger"
+_GUESSING: Final = frozenset({"person", _MODEL})
 """Detectors that go by words. Others, operators' dictionaries first, know what they mark."""
 _TELLING: Final = frozenset({CONTACT, IDENTITY, FINANCE, LOCATION, SECRET})
 """Beside one of these a name of the history books may well be somebody's own."""
@@ -49,8 +52,17 @@ class _Lists:
     """Abbreviations, days, and bodies."""
     compass: frozenset[str]
     figures: frozenset[str]
-    names: frozenset[str]
-    """Given and family names."""
+    substances: frozenset[str]
+    given: frozenset[str]
+    family: frozenset[str]
+
+    def is_name(self, word: str) -> bool:
+        """Whether a word is a known name."""
+        return word in self.given or word in self.family
+
+    def is_only_given(self, word: str) -> bool:
+        """Whether a word is a known given name, and nothing but that."""
+        return word in self.given and word not in self.family
 
 
 @cache
@@ -63,11 +75,9 @@ def _lists() -> _Lists:
         shared=words["abbreviations"] | terms["days"] | terms["bodies"],
         compass=words["compass"],
         figures=terms["figures"],
-        names=frozenset(
-            name
-            for file in ("given_names.txt", "family_names.txt")
-            for name in read_sections(file)[""]
-        ),
+        substances=words["substances"],
+        given=frozenset(read_sections("given_names.txt")[""]),
+        family=frozenset(read_sections("family_names.txt")[""]),
     )
 
 
@@ -89,22 +99,29 @@ def without_commonplaces(text: str, spans: Iterable[Span]) -> list[Span]:
         figures |= {name.rpartition(" ")[2] for name in figures}
     kept = []
     for span in found:
+        words = _words(text, span)
+        if span.category == HEALTH and span.detector == _MODEL and words in lists.substances:
+            continue
         if span.category not in _NAMES or span.detector not in _GUESSING:
             kept.append(span)
             continue
-        words = _words(text, span)
         if words in lists.shared or words in figures or lists.plain.issuperset(words.split()):
             continue
-        if span.category == PERSON and _is_notion(words, lists.names):
+        if span.category == PERSON and words.isalpha() and not tells:
+            if is_eponym(text, span.start, span.end) and not lists.is_only_given(words):
+                continue
+            if is_offered(text, span.start, span.end) and not lists.is_name(words):
+                continue
+        if span.category == PERSON and _is_notion(words, lists):
             continue
         kept.append(_trimmed(text, span, lists.compass) if span.category == PLACE else span)
     return kept
 
 
-def _is_notion(words: str, names: frozenset[str]) -> bool:
+def _is_notion(words: str, lists: _Lists) -> bool:
     """Whether a lone word is built as those for notions are, and is no known name."""
     is_lone = len(words) >= _LEAST_LETTERS and words.isalpha()
-    return is_lone and words.endswith(_ENDINGS) and words not in names
+    return is_lone and words.endswith(_ENDINGS) and not lists.is_name(words)
 
 
 def _words(text: str, span: Span) -> str:

@@ -1,5 +1,6 @@
 """What the sentinel's model finds: names, firms, places, numbers that only context tells."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from runtime.ids import Category
@@ -12,6 +13,7 @@ from runtime.sentinel.categories import (
     category_of,
 )
 from runtime.sentinel.choices import with_numbered_choices
+from runtime.sentinel.detectors.plausible import is_plausible, without_choice_mark
 from runtime.sentinel.span import Span
 from runtime.sentinel.tagger.memory import SpanMemory
 from runtime.sentinel.tagger.model import SentinelModel
@@ -58,13 +60,19 @@ class TaggerDetector:
         digest = self._memory.digest(text)
         spans = self._memory.recall(digest)
         if spans is None:
-            spans = [
-                Span(item.start, item.end, item.kind, category_of(item.kind), item.score, self.name)
-                for item in self._model.read(with_numbered_choices(text), self._focus)
-                if not _is_guess(text, item)
-            ]
+            spans = list(self._read(text))
             self._memory.keep(digest, spans)
         return spans
+
+    def _read(self, text: str) -> Iterator[Span]:
+        numbered = with_numbered_choices(text)
+        for item in self._model.read(numbered, self._focus):
+            start, end, kind = item.start, item.end, item.kind
+            if _is_guess(text, item) or not is_plausible(text, start, end, kind):
+                continue
+            bare = start if numbered == text else without_choice_mark(text, start, end, kind)
+            if bare is not None:
+                yield Span(bare, end, kind, category_of(kind), item.score, self.name)
 
 
 def _is_guess(text: str, item: Reading) -> bool:

@@ -100,3 +100,27 @@ def test_the_shipped_sentinel_leaves_it_alone(text: str) -> None:
     sentinel = Sentinel(default_detectors(model=BUILT_IN, asked=QUASI_IDENTIFIERS))
 
     assert [text[span.start : span.end] for span in sentinel.scan_now(text).spans] == []
+
+
+def test_a_theorys_name_goes_and_the_same_name_elsewhere_stays() -> None:
+    text = "Kohlberg's theory of stages came up."
+
+    assert kept(text, ("Kohlberg", "person")) == []
+    assert kept("Ask Kohlberg.", ("Kohlberg", "person")) == ["Kohlberg"]
+    assert kept("Anna's theory is", ("Anna", "person")) == ["Anna"]
+    assert kept(f"{text} a@b.org", ("Kohlberg", "person"), ("a@b.org", "email")) == [
+        "Kohlberg",
+        "a@b.org",
+    ]
+
+
+def test_an_unknown_word_to_choose_goes_and_a_known_name_stays() -> None:
+    text = "Which?\nA. Bradycardia.\nB. Kowalska."
+
+    assert kept(text, ("Bradycardia", "person"), ("Kowalska", "person")) == ["Kowalska"]
+
+
+def test_a_substance_of_a_textbook_is_no_treatment() -> None:
+    assert kept("leucine, ibuprofen", ("leucine", "treatment"), ("ibuprofen", "treatment")) == [
+        "ibuprofen"
+    ]
