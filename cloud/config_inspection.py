@@ -42,6 +42,8 @@ class InspectionShape(Shape):
     model: str = Field(default=NO_MODEL, min_length=1, max_length=4096)
     """What reads a text beside the patterns: ``none``, ``builtin``, or the folder of another model.
     Both latter need ONNX Runtime and ``tokenizers`` here (the ``edge`` extra brings them)."""
+    commonplaces: Literal["pass", "keep"] = "pass"
+    """What becomes of readings that tell of nobody; as the edges have it."""
     max_characters: int = Field(default=1_000_000, ge=1, le=100_000_000)
     """A call with more text has failed its scan."""
     remembered: int = Field(default=10_000, ge=1, le=10_000_000)
@@ -62,6 +64,8 @@ class InspectionConfig:
     dictionaries: dict[str, tuple[str, ...]]
     timeout_s: float
     model: Path | None
+    passes_commonplaces: bool
+    """Unless the policy restricts names of people."""
     max_characters: int
     remembered: int
 
@@ -93,6 +97,7 @@ def inspection_config(shape: InspectionShape, base: Path) -> InspectionConfig:
         dictionaries={name: tuple(terms) for name, terms in shape.dictionaries.items()},
         timeout_s=shape.timeout_s,
         model=model_folder(shape.model, base),
+        passes_commonplaces=shape.commonplaces == "pass",
         max_characters=shape.max_characters,
         remembered=shape.remembered,
     )

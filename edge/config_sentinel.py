@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,8 @@ class SentinelShape(Shape):
     """What reads a text beside the patterns: ``builtin``, ``none``, or the folder of another
     model."""
 
+    commonplaces: Literal["pass", "keep"] = "pass"
+    """What becomes of readings that tell of nobody, such as a person of the history books."""
     presidio: _PresidioShape | None = None
     """Presidio's analyzer as a further detector; an operator installs it."""
 
@@ -64,6 +66,8 @@ class SentinelConfig:
     timeout_s: float
     model: Path | None
     """Folder of the model that reads beside the patterns; ``None`` for patterns alone."""
+    passes_commonplaces: bool = True
+    """Unless the policy restricts names of people."""
     presidio: PresidioConfig | None = None
     """``None``: Presidio is not asked."""
 
@@ -76,6 +80,7 @@ def sentinel_config(shape: SentinelShape, base: Path) -> SentinelConfig:
         dictionaries={category: tuple(terms) for category, terms in shape.dictionaries.items()},
         timeout_s=shape.timeout_s,
         model=model_folder(shape.model, base),
+        passes_commonplaces=shape.commonplaces == "pass",
         presidio=PresidioConfig(
             presidio.language, presidio.nlp_model, presidio.min_score, dict(presidio.kinds)
         )

@@ -65,6 +65,7 @@ from runtime.policy.document import policy_hash
 from runtime.policy.model import ApprovalRules, CloudAway, PlaceholderStyle
 from runtime.ports import ModelPort
 from runtime.rpc.inference_client import InferenceClient
+from runtime.sentinel.commonplaces import may_pass
 from runtime.sentinel.scan import Sentinel
 from runtime.telemetry.traced import TracedModel
 from runtime.telemetry.tracing import inject
@@ -142,7 +143,12 @@ async def begin_life(
         ConfigInvalid: The sentinel's model cannot be used.
     """
     detectors = await asyncio.to_thread(edge_detectors, config.sentinel, documents.policy)
-    sentinel = Sentinel(detectors, timeout_s=config.sentinel.timeout_s, executor=ground.scanning)
+    sentinel = Sentinel(
+        detectors,
+        timeout_s=config.sentinel.timeout_s,
+        executor=ground.scanning,
+        passes_commonplaces=config.sentinel.passes_commonplaces and may_pass(documents.policy),
+    )
     sketcher = None
     if config.sketch_model:
         sketcher = ModelSketcher(ground.models, config.sketch_model)

@@ -31,6 +31,7 @@ from runtime.sentinel.categories import (
     PERSON,
     SECRET,
 )
+from runtime.sentinel.commonplaces import may_pass
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detectors.dictionary import terms_of
 from runtime.sentinel.scan import Sentinel
@@ -138,4 +139,5 @@ def _sentinel(config: InspectionConfig, policy: Policy, threads: ThreadPoolExecu
         timeout_s=config.timeout_s,
         max_characters=config.max_characters,  # of one text; the inspector bounds their sum
         executor=threads,
+        passes_commonplaces=config.passes_commonplaces and may_pass(policy),
     )

@@ -25,6 +25,7 @@ from runtime.policy.document import dump_policy, load_policy, policy_hash, polic
 from runtime.policy.explain import Passage, is_refused, passage_to
 from runtime.policy.model import PlaceholderStyle, Policy, Zone
 from runtime.sentinel.categories import KINDS, ON_REQUEST
+from runtime.sentinel.commonplaces import may_pass
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.scan import Scan, Sentinel
 from runtime.sentinel.tagger.choice import BUILT_IN_NAME, model_folder
@@ -137,7 +138,8 @@ def explain(
             raise RequestInvalid("there is no text to judge; give --text, or text on stdin")
         folder = model_folder(model, Path.cwd())
         detectors = default_detectors(model=folder, asked=policy.categories)
-        scan = Sentinel(detectors).scan_now(content)
+        sentinel = Sentinel(detectors, passes_commonplaces=may_pass(policy))
+        scan = sentinel.scan_now(content)
         label = scan.label.join(Label.of(*(declare or ())))
         passages = {
             node: passage_to(policy, label, node=node, zone=zone) for node, zone in _places(policy)

@@ -15,6 +15,7 @@ from runtime.labels import Label
 from runtime.policy.cases import Case, Cases, Difference, compare, load_cases
 from runtime.policy.document import load_policy, policy_hash
 from runtime.policy.model import Policy
+from runtime.sentinel.commonplaces import may_pass
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detectors.dictionary import terms_of
 from runtime.sentinel.scan import Sentinel
@@ -82,7 +83,8 @@ def _run(file: Path, other: Path | None, model: str) -> tuple[Path, Policy, list
 def _sentinel(document: Cases, policy: Policy, model: str) -> Sentinel:
     folder = model_folder(model, Path.cwd())
     terms = terms_of(document.dictionaries)
-    return Sentinel(default_detectors(dictionary=terms, model=folder, asked=policy.categories))
+    detectors = default_detectors(dictionary=terms, model=folder, asked=policy.categories)
+    return Sentinel(detectors, passes_commonplaces=may_pass(policy))
 
 
 def _result(case: Case, policy: Policy, sentinel: Sentinel) -> _Result:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
+from runtime.labels import Level
+from runtime.policy.model import Policy
 from runtime.sentinel.categories import (
     CONTACT,
     DATE,
@@ -25,7 +27,7 @@ from runtime.sentinel.data_files import read_sections
 from runtime.sentinel.eponyms import is_eponym, is_offered
 from runtime.sentinel.span import Span
 
-__all__ = ["without_commonplaces"]
+__all__ = ["may_pass", "without_commonplaces"]
 
 _NAMES: Final = frozenset({PERSON, ORGANIZATION, PLACE, DATE})
 """Categories of words; a number or a key is never a commonplace."""
@@ -79,6 +81,11 @@ def _lists() -> _Lists:
         given=frozenset(read_sections("given_names.txt")[""]),
         family=frozenset(read_sections("family_names.txt")[""]),
     )
+
+
+def may_pass(policy: Policy) -> bool:
+    """Whether a policy lets go what tells of nobody: not where names of people are restricted."""
+    return policy.categories.get(PERSON) is not Level.RESTRICTED
 
 
 def without_commonplaces(text: str, spans: Iterable[Span]) -> list[Span]:

@@ -97,6 +97,7 @@ class Sentinel:
         executor: Where ``scan`` does its work, so that the event loop keeps serving; ``None``
             is the loop's own pool. Its size bounds how many texts are scanned at once.
         monotonic_s: The clock against which the time limit runs.
+        passes_commonplaces: Whether what tells of nobody is let go (``commonplaces``).
     """
 
     def __init__(
@@ -107,12 +108,14 @@ class Sentinel:
         max_characters: int = 1_000_000,
         executor: Executor | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
+        passes_commonplaces: bool = True,
     ) -> None:
         self._detectors = tuple(detectors)
         self._timeout_s = timeout_s
         self._max_characters = max_characters
         self._executor = executor
         self._monotonic_s = monotonic_s
+        self._passes_commonplaces = passes_commonplaces
         self.kinds: frozenset[str] = frozenset(KINDS).union(
             *(detector.kinds for detector in self._detectors)
         )
@@ -130,6 +133,7 @@ class Sentinel:
             max_characters=self._max_characters,
             executor=self._executor,
             monotonic_s=self._monotonic_s,
+            passes_commonplaces=self._passes_commonplaces,
         )
 
     async def scan(self, text: str) -> Scan:
@@ -166,7 +170,8 @@ class Sentinel:
 
     def _combined(self, run: _Run) -> Scan:
         found, failed = run.outcome()
-        found = without_commonplaces(run.text, found)
+        if self._passes_commonplaces:
+            found = without_commonplaces(run.text, found)
         found += spread_people(run.text, found)
         content = without_placeholders(run.text, found, self._placeholder_names)
         spans = merge_within_categories(drop_misreadings(content))

@@ -57,6 +57,14 @@ def test_without_a_model_patterns_are_left(config: Path) -> None:
     assert not {"organization", "place"} & found
 
 
+def test_people_of_history_are_kept_where_the_configuration_says_so(config: Path) -> None:
+    passing = load_config(config).sentinel.passes_commonplaces
+    change(config, "model: builtin", "model: builtin\n  commonplaces: keep")
+
+    assert passing
+    assert not load_config(config).sentinel.passes_commonplaces
+
+
 def test_a_model_that_is_not_there_is_refused_before_anything_is_served(config: Path) -> None:
     change(config, "model: builtin", "model: nowhere")
 

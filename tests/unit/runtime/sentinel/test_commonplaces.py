@@ -3,8 +3,9 @@
 import pytest
 
 from runtime.ids import Category
+from runtime.policy.document import parse_policy
 from runtime.sentinel.categories import QUASI_IDENTIFIERS, category_of
-from runtime.sentinel.commonplaces import without_commonplaces
+from runtime.sentinel.commonplaces import may_pass, without_commonplaces
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detectors.dictionary import Term
 from runtime.sentinel.scan import Sentinel
@@ -124,3 +125,17 @@ def test_a_substance_of_a_textbook_is_no_treatment() -> None:
     assert kept("leucine, ibuprofen", ("leucine", "treatment"), ("ibuprofen", "treatment")) == [
         "ibuprofen"
     ]
+
+
+@pytest.mark.parametrize(("level", "passes"), [("confidential", True), ("restricted", False)])
+def test_where_names_are_restricted_every_name_counts(level: str, *, passes: bool) -> None:
+    policy = parse_policy(
+        f"leeward: policy/v1\ncategories: {{person: {level}}}\n"
+        "clearance: {edge: restricted, cloud: internal}\n"
+    )
+    sentinel = Sentinel(default_detectors(), passes_commonplaces=may_pass(policy))
+
+    found = sentinel.without("tagger").scan_now("Who was Marie Curie?").spans
+
+    assert may_pass(policy) is passes
+    assert bool(found) is not passes
