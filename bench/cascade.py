@@ -16,6 +16,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -54,6 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object, last line")
     parser.add_argument("--quick", action="store_true", help="fewer live questions")
     parser.add_argument("--no-live", action="store_true", help="the replay alone")
+    parser.add_argument(
+        "--limit-s", type=float, help="so long for the live part, half of it for each half"
+    )
+    parser.add_argument(
+        "--calls", type=Path, help="file that keeps the answers: a stopped run goes on from it"
+    )
     options = parser.parse_args(arguments)
     table = load_table()
     far = _most_accurate_cloud_model(table)
@@ -68,10 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "machine": describe_machine(("leeward", "llama-cpp-python", "numpy")),
     }
     if not options.no_live:
-        limit_s = _QUICK_LIMIT_S if options.quick else _LIMIT_S
+        limit_s = options.limit_s or (_QUICK_LIMIT_S if options.quick else _LIMIT_S)
         try:
             live = live_figures(
-                (_TWO[0], _TWO[1]), far, samples=_SAMPLES, fit=_better_than, limit_s=limit_s
+                (_TWO[0], _TWO[1]),
+                far,
+                samples=_SAMPLES,
+                fit=_better_than,
+                limit_s=limit_s,
+                kept=options.calls,
             )
             values["live"] = asyncio.run(live)
         except WeightsUnusable as failure:

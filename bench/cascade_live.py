@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -22,13 +21,14 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from bench.patterns_figures import difference
+from bench.patterns_live import ports
 from bench.patterns_run import Ran, run_arm
 from bench.patterns_world import Arm, Task
 from optimizer.calibration.records import Records
 from optimizer.calibration.thresholds import ALWAYS
 from reference.proportion import Proportion
 from reference.tabulated.concurrency import gather_some
-from reference.tabulated.nodes import running_nodes, weight_files
+from reference.tabulated.nodes import weight_files
 from reference.tabulated.questions import draw_questions
 from reference.tabulated.releases import KnownSpans
 from reference.tabulated.world import policy
@@ -100,7 +100,13 @@ class _Both:
 
 
 async def live_figures(
-    near: tuple[str, str], far: str, *, samples: int, fit: Fit, limit_s: float
+    near: tuple[str, str],
+    far: str,
+    *,
+    samples: int,
+    fit: Fit,
+    limit_s: float,
+    kept: Path | None = None,
 ) -> dict[str, object]:
     """Fit on one half, run on the other; return the figures.
 
@@ -111,30 +117,29 @@ async def live_figures(
         fit: Returns the threshold below which the cloud is asked, from records and from how many
             of them the cloud alone had right.
         limit_s: After so long it ends with the questions that it had; half of it for each half.
+        kept: File of the answers, for a run that goes on from it.
     """
     clock = SystemClock()
     names = {"first": near[0], "second": near[1], "far": far}
     told = {**names, "samples": samples, "sampling": _SAMPLING}
     always, alone = _arm(CASCADE.format(**told, threshold=ALWAYS)), _arm(_FAR.format(far=far))
     searched, reported = _halves()
-    with tempfile.TemporaryDirectory(prefix="leeward-cascade-") as work:
-        files = weight_files((*near, far))
-        started = running_nodes(files, Path(work), environment=dict(os.environ))  # noqa: TID251
-        async with started as nodes:
-            run = partial(run_arm, nodes=nodes, pool=tuple(files))
-            with Progress(console=Console(stderr=True), transient=True) as progress:
-                until = _Until(clock, clock.monotonic_s() + limit_s / 2, progress)
-                both = await until.each(
-                    searched, "both ends", lambda task: _both(always, alone, task, nodes, files)
-                )
-                threshold = fit(_records(both), sum(one.alone.right for one in both))
-                cascade = _arm(CASCADE.format(**told, threshold=f"{threshold:.4f}"))
-                until = _Until(clock, clock.monotonic_s() + limit_s / 2, progress)
-                pairs = await until.each(
-                    reported,
-                    "cascade",
-                    lambda task: _pair(run(cascade, task), run(alone, task)),
-                )
+    files = weight_files((*near, far))
+    async with ports(files, kept, environment=dict(os.environ)) as nodes:  # noqa: TID251
+        run = partial(run_arm, nodes=nodes, pool=tuple(files))
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            until = _Until(clock, clock.monotonic_s() + limit_s / 2, progress)
+            both = await until.each(
+                searched, "both ends", lambda task: _both(always, alone, task, nodes, files)
+            )
+            threshold = fit(_records(both), sum(one.alone.right for one in both))
+            cascade = _arm(CASCADE.format(**told, threshold=f"{threshold:.4f}"))
+            until = _Until(clock, clock.monotonic_s() + limit_s / 2, progress)
+            pairs = await until.each(
+                reported,
+                "cascade",
+                lambda task: _pair(run(cascade, task), run(alone, task)),
+            )
     return {"threshold": round(threshold, 4), "fitted_on": len(both), **_figures(pairs)}
 
 

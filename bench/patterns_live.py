@@ -29,7 +29,7 @@ from runtime.clock import Clock, SystemClock
 from runtime.ids import NodeName
 from runtime.ports import ModelPort
 
-__all__ = ["Results", "in_time", "measured"]
+__all__ = ["Results", "in_time", "measured", "ports"]
 
 _ASKED: Final = 0.3
 """Share of the questions for which the fitted cascade asks the cloud."""
@@ -56,7 +56,7 @@ async def measured(
     clock = clock or SystemClock()
     ends_at_s = clock.monotonic_s() + limit_s
     singles, doubles = tasks
-    async with _ports(files, kept, environment=environment) as nodes:
+    async with ports(files, kept, environment=environment) as nodes:
         cascades = [arm for arm in arms if arm.name == FITTED]
         pool = tuple(files)
         arms = [
@@ -97,7 +97,7 @@ async def in_time(makers: Sequence[Callable[[], Awaitable[T]]], limit_s: float) 
 
 
 @asynccontextmanager
-async def _ports(
+async def ports(
     files: Mapping[str, Path], kept: Path | None, *, environment: Mapping[str, str]
 ) -> AsyncIterator[Mapping[NodeName, ModelPort]]:
     """Start the daemons; yield a port to each that makes every call once.
