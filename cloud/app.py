@@ -11,7 +11,7 @@ from random import Random
 
 from prometheus_client import generate_latest
 
-from cloud.authority_files import load_authorities
+from cloud.authority_files import configured_authorities
 from cloud.authority_watch import AuthorityWatch
 from cloud.config import CloudConfig
 from cloud.config_fronts import HttpConfig
@@ -139,7 +139,7 @@ async def serve(config: CloudConfig, *, source: Path, ready_file: Path | None = 
         authorities = AuthorityWatch(
             state.authorities,
             state.database,
-            partial(load_authorities, config.authority, config.state / "authority"),
+            partial(configured_authorities, config),
             certificates.renew,
             clock=clock,
         )

@@ -9,18 +9,35 @@ from pathlib import Path
 from typing import Final
 
 from cloud.authorities import Signer
+from cloud.config import CloudConfig
 from cloud.config_authority import AuthorityConfig
 from cloud.external_authority import load_external
 from runtime.clock import Clock
 from runtime.errors import NotFound
 from runtime.identity.authority import CERTIFICATE_FILE, KEY_FILE, CertificateAuthority
 
-__all__ = ["discard_authority", "load_authorities", "make_authority"]
+__all__ = [
+    "authority_directory",
+    "configured_authorities",
+    "discard_authority",
+    "load_authorities",
+    "make_authority",
+]
 
 _LIFETIME_S: Final = 10 * 365 * 86_400.0
 _NAME: Final = "Leeward fleet authority"
 _FOLDER_DIGITS: Final = 16
 _FOLDER: Final = "[0-9a-f]" * _FOLDER_DIGITS
+
+
+def authority_directory(config: CloudConfig) -> Path:
+    """Return where a gateway's own authorities lie."""
+    return config.state / "authority"
+
+
+def configured_authorities(config: CloudConfig, *, clock: Clock) -> Sequence[Signer]:
+    """Return the authorities of a configured gateway; otherwise as below."""
+    return load_authorities(config.authority, authority_directory(config), clock=clock)
 
 
 def load_authorities(

@@ -7,6 +7,7 @@ import typer
 from cryptography.hazmat.primitives import serialization
 
 from cloud.authority_change import AuthorityChange
+from cloud.authority_files import authority_directory
 from cloud.cli_output import moment, record_data
 from cloud.cli_state import DEFAULT_CONFIG, ConfigOption, in_state, operator
 from cloud.config import CloudConfig, load_config
@@ -143,7 +144,7 @@ def _change(config: CloudConfig, state: GatewayState) -> AuthorityChange:
     return AuthorityChange(
         state.authorities,
         state.database,
-        config.state / "authority",
+        authority_directory(config),
         is_external=config.authority is not None,
         window=config.recovery_window,
         clock=SystemClock(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from cloud.authorities import Authorities
-from cloud.authority_files import load_authorities, make_authority
+from cloud.authority_files import authority_directory, configured_authorities, make_authority
 from cloud.config import CloudConfig
 from cloud.config_database import read_database_url
 from cloud.stores.audit import Act, AuditStore
@@ -96,12 +96,12 @@ async def opened_store(
 async def _authorities(
     database: Database, config: CloudConfig, *, clock: Clock, adopts: bool
 ) -> Authorities:
-    directory = config.state / "authority"
+    directory = authority_directory(config)
     claimed = await claim_authorities(
         database,
         directory,
         Act("gateway", clock.now()),
-        load=partial(load_authorities, config.authority, directory, clock=clock),
+        load=partial(configured_authorities, config, clock=clock),
         make=partial(make_authority, directory, clock=clock, is_first=True),
         adopts=adopts,
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from cloud.authorities import Authorities
-from cloud.authority_files import load_authorities
+from cloud.authority_files import configured_authorities
 from cloud.config import CloudConfig
 from runtime.clock import Clock
 from runtime.errors import BackendUnavailable
@@ -44,9 +44,7 @@ async def read_status(config: CloudConfig, *, clock: Clock) -> GatewayStatus:
         NotFound: It never ran: its state directory has no authority.
         BackendUnavailable: It does not serve, or something else has its ports.
     """
-    authorities = Authorities(
-        load_authorities(config.authority, config.state / "authority", clock=clock)
-    )
+    authorities = Authorities(configured_authorities(config, clock=clock))
     enrolment = own_address(config.enrolment)
     settings = ChannelSettings(
         target=enrolment,

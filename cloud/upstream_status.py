@@ -13,7 +13,7 @@ from typing import Final, Literal
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from cloud.authorities import Authorities, Signer
-from cloud.authority_files import load_authorities
+from cloud.authority_files import configured_authorities
 from cloud.config import CloudConfig
 from cloud.routing.watch import HEALTH_PREFIX
 from cloud.status import own_address
@@ -94,9 +94,7 @@ async def _asked(spec: UpstreamSpec, clock: Clock) -> tuple[str, float]:
 async def _seen(config: CloudConfig, clock: Clock) -> dict[str, Seen]:
     """Return what the running gateway reports of each provider; empty when none runs."""
     try:
-        authorities = Authorities(
-            load_authorities(config.authority, config.state / "authority", clock=clock)
-        )
+        authorities = Authorities(configured_authorities(config, clock=clock))
     except NotFound:
         return {}
     settings = ChannelSettings(

@@ -29,7 +29,7 @@ from edge.policy_revision import remember_revision
 from edge.software.launched import Launched
 from edge.software.pointer import SoftwarePointerFile
 from edge.software.releases import Releases
-from edge.software.software import FixedSoftware, Software, SwitchedSoftware
+from edge.software.software import Software, SwitchedSoftware
 from edge.status import FleetStatus
 from runtime.clock import Clock
 from runtime.fleet.state import Target
@@ -90,7 +90,7 @@ def _software(
     end: Callable[[], None],
 ) -> Software:
     if launched is None:
-        return FixedSoftware()
+        return Software()
     releases = Releases(directory, launched, config=source)
     return SwitchedSoftware(
         SoftwarePointerFile(directory), releases, launched, clock=clock, end=end

@@ -1,4 +1,4 @@
-"""Exchanges what a running daemon serves with, for its fleet (``edge.fleet.applier.Stage``)."""
+"""Exchanges what a running daemon serves with, for its fleet (``edge.fleet.stage.Stage``)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from typing import Final
 
 from edge.engine.engine import NodeEngine
-from edge.fleet.applier import Calls
 from edge.fleet.boot import Effective
+from edge.fleet.stage import Calls
 from edge.fleet.trial import changed_plans, judge, probe
 from edge.life import Ground, Life, begin_life
 from edge.live import LiveApp, LiveHandlers

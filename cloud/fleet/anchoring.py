@@ -52,7 +52,10 @@ class Anchors:
         It is countersigned anew where another authority has taken over since.
         """
         kept = await self._store.of(device)
-        return None if kept is None else self._countersigned(kept.seen)
+        self._follow_authority()
+        if kept is None or kept.key_id == self._key_id:
+            return kept
+        return self._countersigned(kept.seen)
 
     def note_head(
         self, device: DeviceId, *, position: int, head_mac: bytes
@@ -74,11 +77,14 @@ class Anchors:
     ) -> Countersignature:
         return self._countersigned(Seen(device, position, mac, entry_hash, self._clock.now()))
 
-    def _countersigned(self, seen: Seen) -> Countersignature:
+    def _follow_authority(self) -> None:
         if self._key_of is not self._authorities.newest:
             self._key_of = self._authorities.newest
             self._key = anchor_key(self._authorities)
             self._key_id = key_id_of(self._key.public_key())
+
+    def _countersigned(self, seen: Seen) -> Countersignature:
+        self._follow_authority()
         signature = sign(self._key, seen.payload(), purpose=SignaturePurpose.COUNTERSIGNATURE)
         return Countersignature(seen, self._key_id, signature)
 

@@ -20,7 +20,7 @@ _RETRY_S: Final = 5.0
 _LONGEST_RETRY_S: Final = 300.0
 _NOTE_S: Final = 10.0
 """How often calls are written down: what a power cut may cost of their counts."""
-_BUSY_S: Final = 0.5
+_LOOK_S: Final = 0.5
 """How often it is looked whether an order has come to an end, which is then told at once."""
 
 
@@ -67,21 +67,12 @@ class FleetAgent:
                 if failures == 1:
                     _logger.warning("sync_failed", extra={"error": type(error).__name__})
                 retry_s = min(_RETRY_S * 2 ** min(failures - 1, 10), _LONGEST_RETRY_S)
-                await self._rest(retry_s * self._jitter())
+                await self._pause(retry_s * self._jitter())
                 continue
             failures = 0
             if answer.offer is not None:
-                self._applier.offer(Taken(answer.offer.order, answer.offer.state))
-            await self._wait(answer.next_sync_s)
-
-    async def _rest(self, seconds: float) -> None:
-        """Wait while the gateway is away, and write down what is called meanwhile."""
-        left_s = seconds
-        while left_s > 0:
-            step_s = min(left_s, _NOTE_S)
-            await asyncio.sleep(step_s)
-            left_s -= step_s
-            await self._note()
+                self._applier.inbox.offer(Taken(answer.offer.order, answer.offer.state))
+            await self._pause(answer.next_sync_s, is_over=self._has_news())
 
     async def _note(self) -> None:
         try:
@@ -89,18 +80,24 @@ class FleetAgent:
         except OSError as error:
             _logger.warning("usage_not_noted", extra={"error": type(error).__name__})
 
-    async def _wait(self, seconds: float) -> None:
-        """Wait until the next report is due, or until there is something to tell."""
-        told = self._applier.pointer.outcome
+    async def _pause(self, seconds: float, *, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Wait, unless something ends it, and write down what is called meanwhile."""
         left_s, noted_s = seconds, 0.0
-        while left_s > 0:
-            step_s = min(left_s, _BUSY_S)
+        while left_s > 0 and not is_over():
+            step_s = min(left_s, _LOOK_S)
             await asyncio.sleep(step_s)
             left_s -= step_s
             noted_s += step_s
             if noted_s >= _NOTE_S:
                 noted_s = 0.0
                 await self._note()
+
+    def _has_news(self) -> Callable[[], bool]:
+        """Return what says whether an order has come to an end since now."""
+        told = self._applier.pointer.outcome
+
+        def has_news() -> bool:
             outcome = self._applier.pointer.outcome
-            if outcome is not told and outcome is not Outcome.TRYING:
-                return
+            return outcome is not told and outcome is not Outcome.TRYING
+
+        return has_news

@@ -9,94 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
-from edge.fleet.boot import (
-    Effective,
-    FleetHome,
-    effective,
-    is_stored_name,
-    stored_name,
-    wanted_of,
-)
-from edge.fleet.generations import Taken
-from edge.fleet.intake import Accepted, check_order, require_forward
-from edge.fleet.pointer import AS_INSTALLED, Generation, Pointer
-from edge.models.room import Room
+from edge.fleet.boot import Effective, FleetHome, effective, stored_name, wanted_of
+from edge.fleet.inbox import Inbox
+from edge.fleet.intake import Accepted, require_forward
+from edge.fleet.pointer import Pointer
+from edge.fleet.stage import Calls, Pulling, Stage
+from edge.fleet.tidying import tidy
 from edge.software.software import release_of
 from runtime.clock import Clock
-from runtime.errors import Cancelled, LeewardError, StateUnhealthy
-from runtime.fleet.order import INSTALLED, verify_order
+from runtime.errors import LeewardError, StateUnhealthy
 from runtime.fleet.report import Outcome, StateReport
-from runtime.fleet.state import CheckShape, ModelShape, ReleaseShape, Wanted
+from runtime.fleet.state import Wanted
 
-__all__ = ["Applier", "Calls", "Pulling", "Stage"]
+__all__ = ["Applier"]
 
 _LOOK_S: Final = 0.25
 _FEW_CALLS: Final = 5
 """Fewer calls than this say nothing about a state."""
-_RETRY_S: Final = 5.0
 _logger: Final = logging.getLogger("leeward.edge.fleet")
-
-
-class Pulling(Protocol):
-    """Brings here what a state names; returns at once when it is there."""
-
-    async def fetch(self, name: str, model: ModelShape) -> None:
-        """Bring a model into the store, under a name.
-
-        Raises:
-            LeewardError: It cannot be had.
-        """
-        ...
-
-    async def fetch_bundle(self, room: Room, release: ReleaseShape, target: Path) -> None:
-        """Bring the bundle of a software release to a path.
-
-        Raises:
-            LeewardError: It cannot be had.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """Calls of this device's models since it started."""
-
-    ended: int = 0
-    failed: int = 0
-
-
-class Stage(Protocol):
-    """What serves: the daemon, which can change what it serves with while it runs."""
-
-    async def try_out(self, candidate: Effective, checks: tuple[CheckShape, ...]) -> float | None:
-        """Load and ask a candidate's new models beside those that serve; return its quality.
-
-        Raises:
-            LeewardError: One cannot be loaded, or does not answer.
-        """
-        ...
-
-    async def switch(self, candidate: Effective) -> None:
-        """Serve new calls with a candidate; calls that run go on as they began.
-
-        Raises:
-            LeewardError: It cannot be served; what served before serves still.
-        """
-        ...
-
-    def calls(self) -> Calls:
-        """How many calls have ended so far."""
-        ...
-
-    def lost_models(self) -> tuple[str, ...]:
-        """Which models were to answer and cannot."""
-        ...
 
 
 class Applier:
@@ -119,10 +53,8 @@ class Applier:
         self._pulls = pulls
         self._clock = clock
         self._pointer = home.pointers.load()
-        self._refused = ""
-        self._next: tuple[int, Taken] | None = None
-        self._offered = asyncio.Event()
-        """Set while an order waits that nobody has begun with."""
+        self.inbox = Inbox(home, lambda: self._pointer)
+        """Takes what the gateway offers."""
         self._since = Calls()
         """What had ended when the present state was switched to."""
 
@@ -138,31 +70,11 @@ class Applier:
             state=pointer.good.state,
             order=pointer.taken,
             outcome=pointer.outcome,
-            failure=pointer.failure or self._refused,
+            failure=pointer.failure or self.inbox.refused,
             quality=pointer.quality,
             calls=max(calls.ended - self._since.ended, 0),
             failures=max(calls.failed - self._since.failed, 0),
         )
-
-    def offer(self, taken: Taken) -> None:
-        """Look at an offer; a good one is carried out next, and interrupts what is under way."""
-        try:
-            order = verify_order(taken.order, self._home.signers)
-            if order.number == self._pointer.taken:
-                return  # offered again before the gateway has heard that it was taken
-            check_order(order, self._pointer, target=self._home.target)
-            if not taken.state and order.state != INSTALLED:
-                # The gateway does not send again what runs here.
-                running = self._home.generations.taken(self._pointer.good.order)
-                taken = replace(taken, state=running.state)
-        except LeewardError as error:
-            # Its number cannot be believed, so it is not noted as taken.
-            self._refused = type(error).__name__
-            _logger.error("order_refused", extra={"error": self._refused})
-            return
-        self._refused = ""
-        self._next = (order.number, taken)
-        self._offered.set()
 
     async def run(self) -> None:
         """Carry out what is offered, for ever; first what an earlier daemon left unfinished."""
@@ -174,13 +86,10 @@ class Applier:
         if not self._pointer.is_trial:
             await asyncio.to_thread(self._home.software.keep)
         while True:
-            await self._offered.wait()
-            self._offered.clear()
-            if self._next is not None:
-                (number, taken), self._next = self._next, None
-                await asyncio.to_thread(self._home.generations.keep, number, taken)
-                await self._save(self._pointer.take(number))
-                await self._carry_out(number)
+            number, taken = await self.inbox.next()
+            await asyncio.to_thread(self._home.generations.keep, number, taken)
+            await self._save(self._pointer.take(number))
+            await self._carry_out(number)
 
     async def _carry_out(self, number: int) -> None:
         home = self._home
@@ -191,9 +100,8 @@ class Applier:
             if accepted.wanted is not None:
                 await self._fetch_all(accepted.wanted)
             if home.software.differs(release):
-                await self._until_here(
-                    partial(home.software.prepare, release, self._pulls.fetch_bundle)
-                )
+                prepare = partial(home.software.prepare, release, self._pulls.fetch_bundle)
+                await self.inbox.until_here(prepare)
                 await self._exchange(accepted)
                 return
             candidate = await asyncio.to_thread(
@@ -221,19 +129,8 @@ class Applier:
             LeewardError: One cannot be had.
         """
         for model in wanted.models.values():
-            await self._until_here(partial(self._pulls.fetch, stored_name(model.sha256), model))
-
-    async def _until_here(self, fetch: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            try:
-                await self._unless_offered(fetch())
-            except LeewardError as error:
-                if not error.retryable:
-                    raise
-                _logger.warning("not_fetched", extra={"error": type(error).__name__})
-            else:
-                return
-            await self._unless_offered(asyncio.sleep(_RETRY_S))
+            fetch = partial(self._pulls.fetch, stored_name(model.sha256), model)
+            await self.inbox.until_here(fetch)
 
     async def _exchange(self, accepted: Accepted) -> None:
         """Have the launcher start the release that a state names, which tries the state."""
@@ -269,20 +166,6 @@ class Applier:
                 return
         await self._watch(None)
 
-    async def _unless_offered(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for ``work``, which a newer order ends."""
-        working = asyncio.ensure_future(work)
-        waiting = asyncio.ensure_future(self._offered.wait())
-        try:
-            await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise Cancelled("a newer order has come")
-            working.result()
-        finally:
-            waiting.cancel()
-            working.cancel()
-            await asyncio.gather(working, waiting, return_exceptions=True)
-
     async def _switch(self, candidate: Effective, quality: float | None) -> None:
         last = self._running
         await self._save(self._pointer.try_out(candidate.generation, quality=quality))
@@ -304,7 +187,7 @@ class Applier:
         until_s = self._clock.monotonic_s() + health.probation_s
         while True:
             reason = self._complaint(health.max_failed_share)
-            if self._offered.is_set():
+            if self.inbox.is_waiting:
                 reason = "Superseded"
             if reason:
                 await self._go_back(reason, last)
@@ -316,7 +199,7 @@ class Applier:
         await self._save(self._pointer.keep())
         await asyncio.to_thread(self._home.software.keep)
         _logger.info("state_kept", extra={"count": self._pointer.current.order})
-        await asyncio.to_thread(self._tidy)
+        await asyncio.to_thread(tidy, self._home, self._pointer)
 
     def _complaint(self, max_failed_share: float) -> str:
         if self._stage.lost_models():
@@ -353,28 +236,8 @@ class Applier:
         _logger.error("state_failed", extra={"error": failure, "count": self._pointer.taken})
         end = self._pointer.refuse if is_refusal else self._pointer.fail
         await self._save(end(failure, quality=quality))
-        await asyncio.to_thread(self._tidy)
+        await asyncio.to_thread(tidy, self._home, self._pointer)
 
     async def _save(self, pointer: Pointer) -> None:
         await asyncio.to_thread(self._home.pointers.save, pointer)
         self._pointer = pointer
-
-    def _tidy(self) -> None:
-        """Remove states and models that neither the present state nor the last one needs."""
-        home = self._home
-        kept = [self._pointer.current, self._pointer.previous or AS_INSTALLED]
-        try:
-            needed = {name for one in kept for name in _stored_models(home, one)}
-        except LeewardError as error:  # what they need is not known, so everything stays
-            _logger.warning("fleet_not_tidied", extra={"error": type(error).__name__})
-            return
-        home.generations.remove_others(kept)
-        home.software.tidy()
-        for model in home.store.all():
-            if is_stored_name(model.name) and model.name not in needed:
-                home.store.remove(model.name)
-
-
-def _stored_models(home: FleetHome, generation: Generation) -> list[str]:
-    wanted = wanted_of(home, generation)
-    return [stored_name(model.sha256) for model in wanted.models.values()] if wanted else []

@@ -27,7 +27,7 @@ from edge.fleet.pointer import (
     PointerFile,
 )
 from edge.models.store import ModelStore
-from edge.software.software import FixedSoftware, Software, release_of
+from edge.software.software import Software, release_of
 from runtime.errors import LeewardError, SoftwareInvalid, StateInvalid, StateUnhealthy
 from runtime.fleet.state import HealthShape, Target, Wanted
 
@@ -60,7 +60,7 @@ class FleetHome:
     load: Load
     remember: Callable[[Effective], None] = lambda _: None
     """Told of a state that is kept for good."""
-    software: Software = field(default_factory=FixedSoftware)
+    software: Software = field(default_factory=Software)
     """Which release of the daemon runs."""
 
     def accepted(self, order: int) -> Accepted:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 
-from edge.fleet.applier import Calls
+from edge.fleet.stage import Calls
 from runtime import errors
 from runtime.executor.events import Event
 

@@ -8,7 +8,7 @@ between does the second step at its next start.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from edge.software.launched import Launched
 from edge.software.pointer import INSTALLED, SoftwarePointer, SoftwarePointerFile
@@ -17,63 +17,10 @@ from runtime.clock import Clock
 from runtime.errors import SoftwareInvalid
 from runtime.fleet.state import ReleaseShape, Wanted
 
-__all__ = ["FixedSoftware", "Software", "SwitchedSoftware", "release_of"]
+__all__ = ["Software", "SwitchedSoftware", "release_of"]
 
 _SLACK_S: Final = 600.0
 """Beyond its probation, what a release on trial has for starting and for loading models."""
-
-
-class Software(Protocol):
-    """The software of this device."""
-
-    @property
-    def can_change(self) -> bool:
-        """Whether another release can be started."""
-        ...
-
-    def differs(self, release: ReleaseShape | None) -> bool:
-        """Whether another release than ``release`` runs; ``None`` means what was installed."""
-        ...
-
-    def is_hopeless(self, release: ReleaseShape | None) -> bool:
-        """Whether a release was left last, so that only a new order tries it again."""
-        ...
-
-    def failure_of(self, order: int) -> str:
-        """Return why the release that an order brought was left; empty if it was not."""
-        ...
-
-    async def prepare(self, release: ReleaseShape | None, fetch: FetchBundle) -> None:
-        """Bring a release here and try whether it starts.
-
-        Raises:
-            LeewardError: It cannot be had, or not be used.
-        """
-        ...
-
-    def try_out(self, release: ReleaseShape | None, *, order: int, probation_s: float) -> None:
-        """Have a release run next, on trial, for a state that is watched so long."""
-        ...
-
-    def leave_for(self, release: ReleaseShape | None, *, failure: str) -> None:
-        """Have a release run next that was good before."""
-        ...
-
-    def keep(self) -> None:
-        """Note that what runs is kept."""
-        ...
-
-    def restart(self) -> None:
-        """Have this daemon end, so that what was noted starts."""
-        ...
-
-    def tidy(self) -> None:
-        """Remove what is not needed any more."""
-        ...
-
-    def standing(self) -> SoftwarePointer:
-        """Return how the device stands with releases."""
-        ...
 
 
 def release_of(wanted: Wanted | None) -> ReleaseShape | None:
@@ -81,53 +28,71 @@ def release_of(wanted: Wanted | None) -> ReleaseShape | None:
     return None if wanted is None else wanted.release
 
 
-class FixedSoftware:
-    """Of a daemon that no launcher has started: it cannot be changed."""
+class Software:
+    """The software of this device; as it stands here, of a daemon that no launcher has started.
 
-    can_change = False
+    Such a daemon runs what was installed, and refuses every other release.
+    """
+
+    @property
+    def can_change(self) -> bool:
+        """Whether another release can be started."""
+        return False
 
     def differs(self, release: ReleaseShape | None) -> bool:
-        """Whether another release than ``release`` runs."""
+        """Whether another release than ``release`` runs; ``None`` means what was installed."""
         return release is not None
 
     def is_hopeless(self, release: ReleaseShape | None) -> bool:
-        """Whether another release than what runs is meant."""
+        """Whether a release cannot run here, or was left last: only a new order tries it again."""
         return release is not None
 
     def failure_of(self, order: int) -> str:
-        """Return nothing: no release was ever left."""
+        """Return why the release that an order brought was left; empty if it was not."""
         return ""
 
     async def prepare(self, release: ReleaseShape | None, fetch: FetchBundle) -> None:
-        """Refuse.
+        """Bring a release here and try whether it starts; one that is here already is believed.
 
         Raises:
-            SoftwareInvalid: Always.
+            LeewardError: It cannot be had, or not be used.
         """
         reason = "cannot be changed: start the daemon with `leeward-edge-launch`"
         raise SoftwareInvalid(reason, file="software")
 
     def try_out(self, release: ReleaseShape | None, *, order: int, probation_s: float) -> None:
-        """Do nothing: no release gets this far."""
+        """Have a release run next, on trial, for a state that is watched so long.
+
+        Raises:
+            OSError: It cannot be noted; what runs goes on.
+        """
 
     def leave_for(self, release: ReleaseShape | None, *, failure: str) -> None:
-        """Do nothing: whoever starts the daemon by hand says what runs."""
+        """Have a release run next that was good before.
+
+        Raises:
+            OSError: It cannot be noted; what runs goes on.
+        """
 
     def keep(self) -> None:
-        """Do nothing: nothing is on trial."""
+        """Note that what runs is kept, where that is not noted yet.
+
+        Raises:
+            OSError: It cannot be noted.
+        """
 
     def restart(self) -> None:
-        """Do nothing: there is nothing else to start."""
+        """Have this daemon end, so that what was noted starts."""
 
     def tidy(self) -> None:
-        """Do nothing."""
+        """Remove releases that neither run nor stand behind what runs."""
 
     def standing(self) -> SoftwarePointer:
-        """Return what was installed."""
+        """Return how the device stands with releases."""
         return SoftwarePointer()
 
 
-class SwitchedSoftware:
+class SwitchedSoftware(Software):
     """Of a daemon that the launcher has started.
 
     Args:
@@ -137,8 +102,6 @@ class SwitchedSoftware:
         clock: Says when a release was left.
         end: Ends this daemon.
     """
-
-    can_change = True
 
     def __init__(
         self,
@@ -155,12 +118,17 @@ class SwitchedSoftware:
         self._clock = clock
         self._end = end
 
+    @property
+    def can_change(self) -> bool:
+        """Whether another release can be started: always."""
+        return True
+
     def differs(self, release: ReleaseShape | None) -> bool:
         """Whether another release than ``release`` runs."""
         return _hash_of(release) != self._launched.release
 
     def is_hopeless(self, release: ReleaseShape | None) -> bool:
-        """Whether a release was left last, so that only a new order tries it again."""
+        """Whether a release was left last."""
         pointer = self._file.load()
         return bool(pointer.failure) and pointer.failed == _hash_of(release)
 
@@ -170,22 +138,14 @@ class SwitchedSoftware:
         return pointer.failure if order and pointer.failed_order == order else ""
 
     async def prepare(self, release: ReleaseShape | None, fetch: FetchBundle) -> None:
-        """Bring a release here and try whether it starts; one that is here already is believed.
-
-        Raises:
-            LeewardError: It cannot be had, or not be used.
-        """
+        """Bring a release here, unless it is, and try whether it starts."""
         if release is None or self._releases.has(release.sha256):
             return
         await fetch(self._releases, release, self._releases.bundle(release.sha256))
         await self._releases.admit(release)
 
     def try_out(self, release: ReleaseShape | None, *, order: int, probation_s: float) -> None:
-        """Have a release run next, on trial.
-
-        Raises:
-            OSError: It cannot be noted; what runs goes on.
-        """
+        """Have a release run next, on trial."""
         pointer = self._file.load()
         trial = pointer.try_out(
             _hash_of(release),
@@ -196,32 +156,24 @@ class SwitchedSoftware:
         self._file.save(trial)
 
     def leave_for(self, release: ReleaseShape | None, *, failure: str) -> None:
-        """Have a release run next that was good before.
-
-        Raises:
-            OSError: It cannot be noted; what runs goes on.
-        """
+        """Have a release run next that was good before."""
         at = self._clock.now().isoformat(timespec="seconds")
         version = release.version if release else ""
         pointer = self._file.load()
         self._file.save(pointer.leave(_hash_of(release), version, failure=failure, at=at))
 
     def keep(self) -> None:
-        """Note that what runs is kept, where that is not noted yet.
-
-        Raises:
-            OSError: It cannot be noted.
-        """
+        """Note that what runs is kept, where that is not noted yet."""
         pointer = self._file.load()
         if pointer.is_trial and pointer.current == self._launched.release:
             self._file.save(pointer.keep())
 
     def restart(self) -> None:
-        """Have this daemon end, so that what was noted starts."""
+        """Have this daemon end."""
         self._end()
 
     def tidy(self) -> None:
-        """Remove releases that neither run nor stand behind what runs."""
+        """Remove releases that are not needed."""
         pointer = self._file.load()
         self._releases.remove_others({pointer.current, pointer.previous, self._launched.release})
 

@@ -18,10 +18,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.config import load_config
-from edge.fleet.applier import Applier, Calls
+from edge.fleet.applier import Applier
 from edge.fleet.boot import Effective, FleetHome, effective, start_with
 from edge.fleet.generations import Generations, Taken
 from edge.fleet.pointer import MAX_TRIAL_STARTS, Generation, Pointer, PointerFile
+from edge.fleet.stage import Calls
 from edge.models.room import Room
 from edge.models.store import ModelStore
 from edge.software.launched import Launched
@@ -151,7 +152,7 @@ async def take(root: Path, number: int) -> None:
         home, running, ended = await asyncio.to_thread(started, root)
         applier = Applier(home, Stage(), running, pulls=NothingToPull(), clock=SystemClock())
         working = asyncio.create_task(applier.run())
-        applier.offer(offer(number))
+        applier.inbox.offer(offer(number))
         async with asyncio.timeout(20):
             while not ended.is_set() and is_busy(applier.pointer, number):
                 await asyncio.sleep(0.005)

@@ -8,7 +8,7 @@ from edge.models.room import Room
 from edge.software.launched import VARIABLE, Launched
 from edge.software.pointer import SoftwarePointer, SoftwarePointerFile
 from edge.software.releases import Releases
-from edge.software.software import FixedSoftware, SwitchedSoftware
+from edge.software.software import Software, SwitchedSoftware
 from runtime.clock import SystemClock
 from runtime.errors import SoftwareInvalid
 from runtime.fleet.state import ReleaseShape
@@ -66,7 +66,7 @@ def test_what_was_good_before_runs_next_without_a_trial(tmp_path: Path) -> None:
 
 
 async def test_a_daemon_without_a_launcher_refuses_releases(tmp_path: Path) -> None:
-    fixed = FixedSoftware()
+    fixed = Software()
 
     assert fixed.differs(FIRST)
     assert not fixed.differs(None)
