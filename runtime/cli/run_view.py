@@ -5,7 +5,7 @@ Knows events and the terminal; knows nothing of how the run came about.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +23,9 @@ from runtime.executor.events import (
 from runtime.planner.model import Repair
 
 __all__ = ["RunOutcome", "show_changes", "show_receipt", "show_repairs"]
+
+_MOST_POSITIONS: Final = 3
+"""More would push the other columns out of a terminal; the receipt has them all."""
 
 
 @dataclass(slots=True)
@@ -101,7 +104,13 @@ def _cells(step: Mapping[str, Any]) -> Iterator[str | Text]:
     yield f"{estimated}{usage['prompt_tokens']}+{usage['completion_tokens']}"
     yield f"{step['first_token_s'] * 1000:.0f}/{step['latency_s'] * 1000:.0f}"
     yield _cost(usage["cost_usd"])
-    yield ", ".join(f"#{position}" for position in step["ledger_positions"]) or "-"
+    yield _positions(step["ledger_positions"])
+
+
+def _positions(positions: Sequence[int]) -> str:
+    if len(positions) > _MOST_POSITIONS:
+        return f"#{positions[0]} to #{positions[-1]}"
+    return ", ".join(f"#{position}" for position in positions) or "-"
 
 
 def _totals(receipt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,10 @@ cloud step's own model is a call like any other: it passes the gate, and has its
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
+from typing import Final
 
 from runtime.errors import DeadlineExceeded, GateRefused, RequestInvalid, StreamBroken
 from runtime.executor.call import Call, Caller, Drawn, Progress, Seat
@@ -15,9 +17,19 @@ from runtime.executor.channel import EventChannel
 from runtime.executor.events import DraftCount, Event
 from runtime.executor.pace import Pace
 from runtime.executor.usage import total_usage
-from runtime.ports import Chunk, Completion, FinishReason, Sampling, TextDelta, Usage
+from runtime.ports import (
+    Chunk,
+    Completion,
+    FinishReason,
+    GenerateRequest,
+    Sampling,
+    TextDelta,
+    Usage,
+)
 
 __all__ = ["SharedAnswer"]
+
+_LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
 
 
 class SharedAnswer:
@@ -174,14 +186,14 @@ class SharedAnswer:
         self, draft: str, max_tokens: int, *, show: Callable[[TextDelta], Event | None] | None
     ) -> Drawn:
         whole = self._call.request
-        key = whole.idempotency_key
         request = replace(
             whole,
             sampling=replace(whole.sampling, max_tokens=max_tokens),
             begun=self.text,
             draft=draft,
-            idempotency_key=f"{key}/{self.calls}" if self.calls else key,
         )
+        if request.continues:
+            request = replace(request, idempotency_key=_part_key(request))
         call = replace(self._call, request=request, show=show)
         self.calls += 1
         before = self._progress.tokens
@@ -202,3 +214,15 @@ class SharedAnswer:
     def _broken(self) -> StreamBroken:
         reason = f"model {self._call.seat.model} answers otherwise than it began"
         return StreamBroken(reason, received_tokens=self.tokens)
+
+
+def _part_key(request: GenerateRequest) -> str:
+    """Return the idempotency key of a part: another one where other text was begun or guessed.
+
+    A request that is kept until it is answered may be run twice, and write otherwise the second
+    time; its parts must not be taken for those of the first. Letters alone: digits could be read as
+    somebody's number at the gate.
+    """
+    asked = f"{request.sampling.max_tokens}\0{request.begun}\0{request.draft}".encode()
+    digest = hashlib.blake2b(asked, digest_size=8).hexdigest()
+    return f"{request.idempotency_key}/{digest.translate(_LETTERS)}"

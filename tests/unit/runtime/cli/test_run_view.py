@@ -71,3 +71,23 @@ def test_what_happened_on_the_way_is_told() -> None:
 
     assert "far: CloudAway, so tern-s on edge" in text
     assert "near: no edge into it fired" in text
+
+
+def test_what_a_small_model_wrote_is_told() -> None:
+    drafted = {"model": "tern-s", "kept_tokens": 18, "written_tokens": 34}
+
+    text = shown(
+        lambda console: show_receipt(console, RECEIPT | {"steps": [STEP | {"drafted": drafted}]})
+    )
+
+    assert "drafted   far: 18 of 34 tokens of tern-s are in the answer" in text
+
+
+def test_many_calls_leave_room_for_the_other_columns() -> None:
+    many = STEP | {"ledger_positions": list(range(4, 40, 2)), "calls": 18}
+
+    text = shown(lambda console: show_receipt(console, RECEIPT | {"steps": [many]}))
+
+    row = next(line for line in text.splitlines() if "gannet-m" in line)
+    assert "far x18" in row
+    assert "#4 to #38" in row

@@ -362,6 +362,19 @@ def test_a_draft_is_shorter_where_fewer_of_its_tokens_are_right() -> None:
     assert length(1) < length(4) < length(16) == 16
 
 
+async def test_parts_have_keys_of_their_own_that_say_what_was_asked() -> None:
+    first, second, other = (Writer(WORDS * 2) for _ in range(3))
+
+    for far in (first, second):
+        await run(Writer(WORDS * 2), far, graph(tokens=3, always=True))
+    await run(Writer(("a ", *WORDS)), other, graph(tokens=3, always=True))
+
+    keys = [one.idempotency_key for one in first.requests]
+    assert keys == [one.idempotency_key for one in second.requests]
+    assert len(set(keys)) == len(keys) > 2
+    assert other.requests[0].idempotency_key not in keys
+
+
 async def test_the_answer_is_shown_as_it_comes() -> None:
     ran = await run(Writer(WORDS * 3), Writer(WORDS * 3), graph(tokens=4, always=True))
 
