@@ -98,16 +98,19 @@ class GuardedModel:
         plain = [folded(text) for text in texts]
         length = sum(len(text) for text in texts)
         for guard in guards:
-            if guard.refuses(plain, length) or not await self._lets_pass(guard, request, texts):
+            if guard.refuses(plain, length):
                 raise self._refused(guard, request, side)
+            said = await self._asked(guard, request, texts)
+            if said != "pass":
+                raise self._refused(guard, request, side, has_failed=said is None)
             _log(guard, request, side, "passed", self._zone)
 
-    async def _lets_pass(
+    async def _asked(
         self, guard: Guard, request: GenerateRequest, texts: Sequence[str]
-    ) -> bool:
-        """Ask the guard's model; whatever it does but say ``pass`` is a no."""
+    ) -> object | None:
+        """Ask the guard's model for its verdict; ``None`` where it fails or says none."""
         if guard.model is None or not texts:
-            return True
+            return "pass"
         chat = compose(
             Role.GUARD, (ChatMessage("user", "\n\n".join(texts)),), (), Notes(outputs=(_VERDICT,))
         )
@@ -127,13 +130,16 @@ class GuardedModel:
         except Cancelled:
             raise
         except LeewardError:
-            return False
-        return is_whole and read_outputs([_VERDICT], "".join(said)).get("verdict") == "pass"
+            return None
+        return read_outputs([_VERDICT], "".join(said)).get("verdict") if is_whole else None
 
-    def _refused(self, guard: Guard, request: GenerateRequest, side: str) -> GuardRefused:
-        _log(guard, request, side, "refused", self._zone)
+    def _refused(
+        self, guard: Guard, request: GenerateRequest, side: str, *, has_failed: bool = False
+    ) -> GuardRefused:
+        _log(guard, request, side, "failed" if has_failed else "refused", self._zone)
         what = "the answer of" if side == "answer" else "the request to"
-        return GuardRefused(f"guard {guard.name} refused {what} model {request.model}")
+        why = f": its model {guard.model} gave no verdict" if has_failed else ""
+        return GuardRefused(f"guard {guard.name} refused {what} model {request.model}{why}")
 
 
 def guarded(

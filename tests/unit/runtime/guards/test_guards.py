@@ -146,6 +146,30 @@ def test_http_callers_are_told_that_it_is_not_allowed_and_not_that_the_node_brok
     assert status_of(GuardRefused("guard g refused")) == 403
 
 
+@pytest.mark.parametrize(
+    ("verdict", "state", "words"),
+    [
+        ("verdict: refuse", "refused", "of model m$"),
+        ("It is fine.", "failed", "of model m: its model judge gave no verdict$"),
+        (EngineCrashed("gone"), "failed", "gave no verdict$"),
+    ],
+)
+async def test_a_judge_that_gives_no_verdict_is_told_from_one_that_refuses(
+    caplog, verdict: object, state: str, words: str
+) -> None:
+    model, judge = ScriptedModel(NodeName("edge")), ScriptedModel(NodeName("edge"))
+    model.answer(Script(pieces=("All well.",)))
+    judge.answer(verdict)
+    port = GuardedModel(model, JUDGE, zone="edge", judges=judge)
+    request = GenerateRequest(ModelName("m"), (ChatMessage("user", "How much?"),))
+    caplog.set_level(logging.INFO, "leeward.guards")
+
+    with pytest.raises(GuardRefused, match=words):
+        _ = [chunk async for chunk in port.generate(request)]
+
+    assert [record.state for record in caplog.records] == [state]
+
+
 async def test_each_verdict_is_in_the_log_without_content(caplog) -> None:
     with caplog.at_level(logging.INFO, logger="leeward.guards"):
         await passed(WORDS, f"You may {PHRASE}.")
