@@ -189,7 +189,8 @@ class EdgeReleases:
             if text and not found & categories and not quotes(text, messages):
                 self._of(provenance).abstract = _Abstract((tuple(messages), categories), text)
                 return (ChatMessage("user", text),), record
-        raise GateRefused(f"{_SKETCHES} abstracts in turn still showed what they should leave out")
+        reason = "abstracts in turn showed what they should leave out, copied, or found no end"
+        raise GateRefused(f"{_SKETCHES} {reason}")
 
     def issued(self, provenance: Provenance) -> Collection[str]:
         """Return the surrogates that this request has released so far, among its placeholders.

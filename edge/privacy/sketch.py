@@ -15,6 +15,7 @@ from runtime.labels import Label
 from runtime.ports import (
     ChatMessage,
     Completion,
+    FinishReason,
     GenerateRequest,
     ModelPort,
     Provenance,
@@ -73,7 +74,9 @@ class ModelSketcher:
         *,
         attempt: int,
     ) -> str:
-        """Return what the model wrote.
+        """Return what the model wrote; nothing where it found no end.
+
+        Half a question asks something else.
 
         Raises:
             StreamBroken: The model stopped in the middle.
@@ -95,15 +98,16 @@ class ModelSketcher:
             timeout_s=_TIMEOUT_S,
         )
         parts: list[str] = []
-        is_complete = False
+        ended: Completion | None = None
         async with aclosing(self._port.generate(request)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, TextDelta):
                     parts.append(chunk.text)
-                is_complete = is_complete or isinstance(chunk, Completion)
-        if not is_complete:
+                else:
+                    ended = chunk
+        if ended is None:
             raise StreamBroken("the abstract broke off")
-        return "".join(parts).strip()
+        return "" if ended.finish_reason is FinishReason.LENGTH else "".join(parts).strip()
 
 
 def quotes(abstract: str, messages: Sequence[ChatMessage]) -> bool:

@@ -11,7 +11,7 @@ from bench.noninterference_house import ASK_CLOUD, RULES, World, opened_house, r
 from edge.config import parse_config
 from edge.documents import load_documents
 from edge.privacy.releases import EdgeReleases
-from edge.privacy.sketch import ModelSketcher, quotes
+from edge.privacy.sketch import ModelSketcher, Sketcher, quotes
 from edge.privacy.vault import Vault
 from runtime.clock import SystemClock
 from runtime.collaboration.collaboration import CollaborationRequest
@@ -69,7 +69,7 @@ class Scripted:
 
 
 async def sketched(
-    vault: Vault, sketcher: Scripted | None, text: str = TEXT
+    vault: Vault, sketcher: Sketcher | None, text: str = TEXT
 ) -> tuple[tuple[ChatMessage, ...], ReleaseRecord]:
     sentinel = Sentinel(default_detectors())
     releases = EdgeReleases(sentinel, vault, clock=SystemClock(), sketcher=sketcher)
@@ -133,7 +133,7 @@ def test_eight_words_in_a_row_are_a_copy(abstract: str, copies: bool) -> None:
 class Model:
     """A model of the device that answers with fixed pieces."""
 
-    def __init__(self, *pieces: str, ends: bool = True) -> None:
+    def __init__(self, *pieces: str, ends: FinishReason | None = FinishReason.STOP) -> None:
         self._pieces = pieces
         self._ends = ends
         self.requests: list[GenerateRequest] = []
@@ -142,8 +142,8 @@ class Model:
         self.requests.append(request)
         for piece in self._pieces:
             yield TextDelta(piece)
-        if self._ends:
-            yield Completion(FinishReason.STOP)
+        if self._ends is not None:
+            yield Completion(self._ends)
 
 
 async def test_the_model_is_told_what_to_leave_out_and_its_text_taken_whole() -> None:
@@ -159,9 +159,17 @@ async def test_the_model_is_told_what_to_leave_out_and_its_text_taken_whole() ->
     assert request.messages[1].content == "asked"
     assert request.sampling.temperature == 0
     with pytest.raises(StreamBroken):
-        await ModelSketcher(Model("half", ends=False), ModelName("tern-s")).write(
+        await ModelSketcher(Model("half", ends=None), ModelName("tern-s")).write(
             messages, frozenset({HEALTH}), PROVENANCE, attempt=0
         )
+
+
+async def test_an_abstract_that_found_no_end_is_none(vault: Vault) -> None:
+    endless = Model("Which bread, and", ends=FinishReason.LENGTH)
+
+    with pytest.raises(GateRefused, match="or found no end"):
+        await sketched(vault, ModelSketcher(endless, ModelName("tern-s")))
+    assert len(endless.requests) == 3
 
 
 async def through(tmp_path: Path, sketcher: Scripted | None) -> tuple[bytes, str, list[str]]:
