@@ -22,7 +22,7 @@ from edge.cli_top import top
 from edge.cloud_away import without_gateway
 from edge.config import EdgeConfig, load_config
 from edge.detectors import edge_detectors
-from edge.documents import load_documents
+from edge.documents import load_documents, unused_releases
 from edge.egress.control import command_log
 from edge.egress.enrol import enrol_in_turn
 from edge.egress.local import read_status
@@ -100,7 +100,9 @@ def check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False)
             ],
         }
         line = f"{config}: ok, runs {', '.join(models)}; graphs {', '.join(graphs)}"
-        show(data, line, *needing_the_cloud(data), as_json=as_json)
+        unused = unused_releases(loaded, documents.policy)
+        notes = [f"note: {unused}"] if unused else []
+        show(data | {"notes": notes}, line, *needing_the_cloud(data), *notes, as_json=as_json)
 
     run_command(work, as_json=as_json)
 

@@ -19,9 +19,9 @@ from runtime.guards.model import Guards
 from runtime.identity.policy_signature import load_signed_policy
 from runtime.identity.signing_keys import load_signers
 from runtime.patterns.book import bound_patterns, places_in
-from runtime.policy.model import Policy
+from runtime.policy.model import Policy, ReleaseKind
 
-__all__ = ["EdgeDocuments", "load_documents"]
+__all__ = ["EdgeDocuments", "load_documents", "unused_releases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,21 @@ def load_documents(config: EdgeConfig, *, allows_older: bool = False) -> EdgeDoc
         return documents
     known = documents.patterns.keys() | documents.graphs.keys()
     return replace(documents, router=auto_router(config.routing, known))
+
+
+def unused_releases(config: EdgeConfig, policy: Policy) -> str:
+    """Say which releases of the policy nobody can make on this device; empty for none."""
+    sketched = sorted(
+        category
+        for rule in policy.releases
+        if rule.by is ReleaseKind.SKETCH
+        for category in rule.categories
+    )
+    if not sketched or config.sketch_model is not None:
+        return ""
+    names = ", ".join(dict.fromkeys(sketched))
+    why = "nobody writes abstracts here (`sketch_model`)"
+    return f"{why}, so requests with {names} stay on the edge"
 
 
 def _patterns(config: EdgeConfig, catalog: Catalog, today: date) -> dict[str, Graph]:

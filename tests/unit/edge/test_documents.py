@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from edge.cli import app
 from edge.config import EdgeConfig, parse_config
 from edge.documents import load_documents
 from runtime.errors import ConfigInvalid, SignatureInvalid
@@ -169,3 +171,33 @@ def test_a_guard_that_asks_a_model_of_elsewhere_is_refused(device: Path) -> None
 
     with pytest.raises(ConfigInvalid, match=r'guards\.judge\.model: "big" is not among'):
         load_documents(config(device, signers="guards: guards.yaml\n"))
+
+
+@pytest.mark.parametrize(
+    ("by", "line", "note"),
+    [
+        (
+            "sketch",
+            "",
+            "note: nobody writes abstracts here (`sketch_model`), so requests with person",
+        ),
+        ("sketch", "sketch_model: small\n", ""),
+        ("redact", "", ""),
+    ],
+)
+def test_the_check_says_which_releases_nobody_can_make(
+    device: Path, by: str, line: str, note: str
+) -> None:
+    policy = (
+        "leeward: policy/v1\ncategories: {person: confidential}\n"
+        "clearance: {edge: restricted, cloud: public}\n"
+        f"releases: [{{categories: [person], to: cloud, by: {by}}}]\n"
+    )
+    (device / "policy.yaml").write_text(policy)
+    (device / "edge.yaml").write_text(CONFIG + line)
+
+    shown = CliRunner().invoke(app, ["check", "--config", str(device / "edge.yaml")])
+
+    assert shown.exit_code == 0
+    assert ("note:" in shown.stdout) == bool(note)
+    assert note in shown.stdout
