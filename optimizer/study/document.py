@@ -273,6 +273,9 @@ def _pattern_problems(graphs: GraphsShape, catalog: Catalog) -> Iterator[Problem
             continue
         if name in graphs.patterns[:position]:
             yield Problem(path, f'"{name}" is listed twice; keep one')
+        if any(step.draft is not None for step in known[name].graph.steps):
+            reason = f'"{name}" is written by two models token by token, no call by itself; leave'
+            yield Problem(path, f"{reason} it out")
         missing = {zone_of_place(place) for place in known[name].places} - zones
         if missing:
             reason = f'"{name}" needs a model of the {min(missing)} among `models`'

@@ -152,6 +152,10 @@ def test_the_search_can_be_given_a_part_of_the_tasks(tmp_path: Path) -> None:
             'graphs.patterns.0: "splitt" is no shipped pattern; did you mean .split.',
         ),
         (
+            {"graphs": {"models": ["small", "large"], "patterns": ["write-and-ask"]}},
+            'graphs.patterns.0: "write-and-ask" is written by two models token by token',
+        ),
+        (
             {"graphs": {"models": ["small"], "patterns": ["split"]}},
             'graphs.patterns.0: "split" needs a model of the cloud',
         ),
