@@ -20,6 +20,7 @@ __all__ = ["Manager"]
 _SOCKET: Final = "NOTIFY_SOCKET"
 _WATCHDOG_US: Final = "WATCHDOG_USEC"
 _WATCHDOG_PID: Final = "WATCHDOG_PID"
+_STOPPING: Final = b"STOPPING=1"
 _MOST_BYTES: Final = 4096
 _BEATS: Final = 3
 
@@ -94,7 +95,11 @@ class Manager:
             is_alive = is_alive or b"WATCHDOG=1" in lines or b"READY=1" in lines
             if b"READY=1" in lines:
                 self.is_ready = self._was_ready = True
-            self._tell(said)
+            # A daemon that ends is no service that ends: systemd would kill, after its time to
+            # stop, whatever was started in its place.
+            passed_on = b"\n".join(line for line in lines if line != _STOPPING)
+            if passed_on:
+                self._tell(passed_on)
 
     def beat(self) -> None:
         """Say for a daemon that is being started that all is well."""

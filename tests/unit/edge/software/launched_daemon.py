@@ -62,6 +62,7 @@ def serve(root: Path) -> int:
         file.save(file.load().keep())
     if behaviour == "switch":
         file.save(file.load().try_out("b" * 64, "2", order=4, within_s=60.0))
+        tell("STOPPING=1")
         return 0
     with (root / "serving").open("a") as note:
         note.write(f"{launched.release or 'installed'}\n")
@@ -69,6 +70,7 @@ def serve(root: Path) -> int:
         if behaviour != "silent":
             tell("WATCHDOG=1")
         time.sleep(0.05)
+    tell("STOPPING=1")
     return 0
 
 

@@ -175,6 +175,21 @@ def test_the_manager_above_hears_the_daemon(root: Path) -> None:
             assert above.recv(100) == b"WATCHDOG=1"
 
 
+def test_the_manager_above_does_not_take_an_exchange_for_the_service_s_end(root: Path) -> None:
+    """systemd answers ``STOPPING=1`` by killing the whole unit after its time to stop."""
+    prepare(root, SoftwarePointer(GOOD, "1"), does={GOOD: "switch", OTHER: "keep"})
+    told: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as above:
+        above.bind(str(root / "above"))
+        above.settimeout(WAIT_S)
+        with launched(root, environ={"NOTIFY_SOCKET": str(root / "above")}):
+            while told.count(b"READY=1") < 2:
+                told.append(above.recv(100))
+            wait_serving(root, OTHER)
+
+    assert set(told) <= {b"READY=1", b"WATCHDOG=1"}
+
+
 def test_the_launcher_needs_nothing_that_a_release_could_break() -> None:
     tree = Path(__file__).parents[4]
     code = f"import sys; sys.path.insert(0, {str(tree)!r}); import edge.software.main"
