@@ -11,7 +11,13 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Final
 
-from runtime.errors import DeadlineExceeded, GateRefused, RequestInvalid, StreamBroken
+from runtime.errors import (
+    ContextOverflow,
+    DeadlineExceeded,
+    GateRefused,
+    RequestInvalid,
+    StreamBroken,
+)
 from runtime.executor.call import Call, Caller, Drawn, Progress, Seat
 from runtime.executor.channel import EventChannel
 from runtime.executor.events import DraftCount, Event
@@ -131,7 +137,7 @@ class SharedAnswer:
 
         try:
             drawn = await self._asked("", self.room, show=show)
-        except (GateRefused, RequestInvalid):
+        except (GateRefused, RequestInvalid, ContextOverflow):
             if not self.text:
                 raise
             return await self.anew()  # what was begun may not leave, or is not gone on with

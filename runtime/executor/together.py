@@ -15,6 +15,7 @@ from typing import Final
 
 from runtime.errors import (
     Cancelled,
+    ContextOverflow,
     DeadlineExceeded,
     GateRefused,
     LedgerUnavailable,
@@ -35,6 +36,10 @@ _SPARE: Final = 4
 """A token of the small model may be so many of the large one, and no limit may be passed."""
 _NOT_ALONE: Final = (Cancelled, DeadlineExceeded, LedgerUnavailable, PolicyViolation)
 """Failures of the large model's call after which the small one does not finish by itself."""
+
+
+_REFUSED_FIELDS: Final = frozenset({"begun", "draft"})
+"""What a node names that checks no drafts."""
 
 
 def can_share(request: GenerateRequest) -> bool:
@@ -74,10 +79,10 @@ async def _checked(answer: SharedAnswer, draft: Draft) -> FinishReason:
             break
         try:
             found = await _judged(answer, guess)
-        except GateRefused:
-            break  # the guess may not leave; what was begun may
-        except RequestInvalid:
-            answer.pace.is_refused = True
+        except (GateRefused, ContextOverflow):
+            break  # the guess may not leave, or has no room; what was begun may
+        except RequestInvalid as error:
+            answer.pace.is_refused = error.field in _REFUSED_FIELDS
             break
         if not answer.is_heeded:
             answer.pace.is_refused = True

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runtime.errors import (
     BackendUnavailable,
     CloudAway,
+    ContextOverflow,
     GateRefused,
     LeewardError,
     NotFound,
@@ -219,9 +220,12 @@ async def test_a_draft_that_may_not_leave_is_dropped_and_the_answer_goes_on() ->
     assert not far.requests[-1].draft
 
 
-async def test_an_answer_that_may_not_go_back_is_asked_for_from_its_beginning() -> None:
+@pytest.mark.parametrize("refusal", [GateRefused("found"), ContextOverflow("full")])
+async def test_an_answer_that_cannot_go_back_is_asked_for_from_its_beginning(
+    refusal: LeewardError,
+) -> None:
     far = Writer(WORDS * 2)
-    far.refuses = lambda one: GateRefused("found") if one.begun else None
+    far.refuses = lambda one: refusal if one.begun else None
 
     ran = await run(Writer(WORDS * 2), far, graph(tokens=3, always=True))
 
@@ -266,6 +270,20 @@ async def test_a_refusal_of_drafts_is_remembered() -> None:
         assert ran.answer == far.text
 
     assert [bool(one.draft) for one in far.requests] == [True, False, False]
+
+
+async def test_a_call_that_is_refused_for_itself_says_nothing_of_drafts() -> None:
+    near, far = Writer(WORDS), Writer(WORDS)
+    far.refuses = lambda one: RequestInvalid("too long") if one.draft else None
+    bench = Bench(near, far)  # type: ignore[arg-type]
+    executor = bench.executor()
+    bench.executor = lambda: executor  # type: ignore[method-assign]
+
+    for _ in range(2):
+        ran = await bench.run(plan_of(graph(always=True), cloud=["only"]))
+        assert ran.answer == far.text
+
+    assert [bool(one.draft) for one in far.requests] == [True, False, True, False]
 
 
 async def test_what_may_not_leave_is_finished_on_the_device() -> None:
