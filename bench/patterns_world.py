@@ -105,7 +105,7 @@ class Arm:
 
 
 def arms_of(near: str, far: str, far_small: str) -> list[Arm]:
-    """Return the baselines of both sets of tasks, then every shipped pattern.
+    """Return the baselines of both sets of tasks, then every shipped pattern of whole answers.
 
     Args:
         near: Model of the edge.
@@ -122,7 +122,10 @@ def arms_of(near: str, far: str, far_small: str) -> list[Arm]:
     places = {"near": near, "far": far, "far-small": far_small}
     bound = bound_patterns({place: ModelName(model) for place, model in places.items()})
     shipped = [
-        Arm(name, _short(graph), rules, is_double=name in DIVIDING) for name, graph in bound.items()
+        Arm(name, _short(graph), rules, is_double=name in DIVIDING)
+        for name, graph in bound.items()
+        # What two models write token by token needs a provider that checks drafts: `bench.link`.
+        if not any(step.draft for step in graph.steps)
     ]
     return [*baselines, *shipped, *_asking_otherwise(_short(bound[_ASKING]), rules, near)]
 

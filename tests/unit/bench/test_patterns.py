@@ -36,7 +36,7 @@ def test_the_best_at_half_cost_is_cheap_and_the_one_kept_leaks_nothing() -> None
         TASKS,
     )
 
-    assert figures["patterns"] == 16
+    assert figures["patterns"] == 14
     assert figures["best_at_half_cost"] == "cascade-confidence"
     assert figures["best_at_half_cost_minus_all_cloud"] == 0.1
     assert (figures["kept_by"], figures["accuracy_kept_without_leak"]) == (
