@@ -94,6 +94,19 @@ def test_with_a_broken_store_the_fitted_router_decides_alone(
         learner.judge(RequestId("r"), "right")
 
 
+def test_a_store_that_was_moved_away_is_made_anew(tmp_path: Path, clock: ManualClock) -> None:
+    store = FeedbackStore(feedback_folder(tmp_path), clock=clock)
+    store.note(RequestId("1"), "near", CHANCES)
+    for file in sorted(feedback_folder(tmp_path).iterdir()):
+        file.rename(tmp_path / file.name)
+
+    store.note(RequestId("2"), "near", CHANCES)
+
+    assert store.judge(RequestId("2"), "right").is_right
+    with pytest.raises(NotFound):
+        store.judge(RequestId("1"), "right")
+
+
 def test_chances_that_were_altered_are_not_believed(tmp_path: Path, clock: ManualClock) -> None:
     import sqlite3
 
