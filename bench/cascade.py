@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from bench.cascade_live import live_figures
 from bench.machine import describe_machine
+from bench.shown import show_figures
 from optimizer.calibration.confidence import calibration_error, fit_calibrated
 from optimizer.calibration.records import Records
 from optimizer.calibration.thresholds import ALWAYS, NEVER_ASK, Promise, fit_threshold
@@ -89,10 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except WeightsUnusable as failure:
             print(f"bench.cascade: {failure}", file=sys.stderr)
             return 1
-    if options.json:
-        print(json.dumps(values))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in values.items()))
+    show_figures(values, as_json=options.json)
     return 0
 
 

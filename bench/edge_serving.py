@@ -33,6 +33,7 @@ from bench.edge_serving_soak import soak
 from bench.edge_serving_world import opened_world
 from bench.machine import describe_machine
 from bench.random_gguf import SHAPE_135M, Shape
+from bench.shown import show_figures
 
 __all__ = ["main", "measure"]
 
@@ -65,10 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threads=options.threads or len(os.sched_getaffinity(0)),
         )
     )
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    show_figures(figures, as_json=options.json)
     return 0
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, cast
 
 from bench.gateway_call import report
 from bench.machine import describe_machine
+from bench.shown import show_figures
 
 __all__ = ["PARTS", "Part", "main", "measure"]
 
@@ -52,10 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", choices=PARTS, action="append", help="only this; may be repeated")
     options = parser.parse_args(arguments)
     figures = asyncio.run(measure(options.part or PARTS, quick=options.quick))
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    show_figures(figures, as_json=options.json)
     return 0
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from bench.gateway_sdk_load import sdk_client
 from bench.gateway_soak import SOAK_MODEL, Soak, soak
 from bench.gateway_world import World
 from bench.machine import describe_machine
+from bench.shown import show_figures
 
 __all__ = ["main", "measure", "measure_soak"]
 
@@ -54,10 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         work = measure(QUICK if options.quick else FULL, environment)
     figures = asyncio.run(work)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    show_figures(figures, as_json=options.json)
     return 0
 
 

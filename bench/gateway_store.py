@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.machine import describe_machine
+from bench.shown import show_figures
 from cloud.access import Access
 from cloud.admission.admission import BudgetedAdmission
 from cloud.admission.opened import opened_admission
@@ -76,10 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures = asyncio.run(measure(driver, calls=1_000 if options.quick else 5_000))
     figures["database"] = "postgresql" if options.url else "sqlite"
     figures["machine"] = describe_machine(_DISTRIBUTIONS)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    show_figures(figures, as_json=options.json)
     return 0
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import sys
@@ -27,6 +26,7 @@ from rich.progress import Progress
 from bench.link_world import FAR, NEAR, LinkWorld, answer_graph, running_link
 from bench.machine import describe_machine
 from bench.patterns_world import Task
+from bench.shown import show_figures
 from reference.proportion import Proportion
 from reference.tabulated.questions import draw_questions
 from reference.weights import WeightsUnusable
@@ -89,10 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WeightsUnusable as failure:
         print(f"bench.link: {failure}", file=sys.stderr)
         return 1
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    show_figures(figures, as_json=options.json)
     return 0
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import math
 import random
 import re
@@ -37,6 +36,7 @@ from bench.noninterference_secrets import (
     filled,
     look_alike,
 )
+from bench.shown import show_figures
 from runtime.labels import Label
 from runtime.planner.model import Plan
 from runtime.policy.model import PlaceholderStyle
@@ -78,10 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     style = PlaceholderStyle(options.placeholders)
     values = asyncio.run(_measured(pairs, metered, seed=options.seed, style=style))
     values["machine"] = describe_machine(("leeward",))
-    if options.json:
-        print(json.dumps(values))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in values.items()))
+    show_figures(values, as_json=options.json)
     return 3 if values["violations"] else 0
 
 

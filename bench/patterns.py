@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from bench.patterns_live import Results, measured
 from bench.patterns_picture import accuracy_by_cost
 from bench.patterns_table import as_markdown, write_block
 from bench.patterns_world import Arm, Task, arms_of, tasks_of
+from bench.shown import show_figures
 from reference.tabulated.nodes import weight_files
 from reference.weights import WeightsUnusable, onnx_path
 
@@ -99,10 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.picture.write_text(accuracy_by_cost(figures["arms"]))
     if options.write:
         write_block(options.write, options.block, as_markdown(figures["arms"]))
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    show_figures(figures, as_json=options.json)
     return 0
 
 

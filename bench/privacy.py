@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import statistics
 import sys
@@ -28,6 +27,7 @@ from bench.privacy_data import HELD_OUT, DataInvalid, Example, KindMap, load, lo
 from bench.privacy_figures import Extent, Figures, judge
 from bench.privacy_peer import Peer, installed_peers, run_presidio, time_encoder
 from bench.ranks import by_rank
+from bench.shown import show_figures
 from edge.privacy.book import Book
 from edge.privacy.placeholders import Grammar
 from edge.privacy.redact import Redacted, Redactor
@@ -111,10 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     values["unmapped_kinds"] = dict(sorted(figures.unmapped.items()))
     values["leak_by_kind"] = figures.leak_by_kind
     values["machine"] = describe_machine(_DISTRIBUTIONS)
-    if options.json:
-        print(json.dumps(values))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in values.items()))
+    show_figures(values, as_json=options.json)
     return 0
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.machine import describe_machine
+from bench.shown import show_figures
 from optimizer.replay.graph_table import GraphTable
 from optimizer.replay.table_file import TableUnusable
 from reference.tabulated.checking import Ran, compare, run_graph, sample_pairs
@@ -78,10 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TableUnusable, TableOutdated, WeightsUnusable) as failure:
         print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
         return 1
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    show_figures(figures, as_json=options.json)
     return 0
 
 

@@ -9,7 +9,6 @@ longest prompt and chance. ``bench/README.md`` explains the keys.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +23,7 @@ from rich.progress import track
 
 from bench.machine import describe_machine
 from bench.routing_learning import learning_figures
+from bench.shown import show_figures
 from optimizer.routing.curve import Curve, Ranking
 from optimizer.routing.fit import TREES
 from optimizer.routing.folds import folds_of
@@ -64,10 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DocumentInvalid as error:
         print(f"bench.routing: {error}", file=sys.stderr)
         return 2
-    if options.json:
-        print(json.dumps(values))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in values.items()))
+    show_figures(values, as_json=options.json)
     return 0
 
 

@@ -33,6 +33,7 @@ from bench.runtime_overhead_rounds import (
     request_of,
 )
 from bench.runtime_overhead_server import PIECES, replies
+from bench.shown import show_figures
 from runtime.clock import SystemClock
 from runtime.codec.inference import encode_chunk, encode_generate_request
 from runtime.ledger.writer import LedgerWriter
@@ -69,10 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="under 50 seconds, wider spread")
     options = parser.parse_args(arguments)
     figures = asyncio.run(measure(QUICK if options.quick else FULL))
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    show_figures(figures, as_json=options.json)
     return 0
 
 
