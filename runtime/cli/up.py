@@ -74,7 +74,8 @@ def reference_plan() -> StackPlan:
         llm=LocalLlm(_WEIGHTS / f"{_CLOUD_MODEL}.gguf"),
         policy_text=DEFAULT_POLICY,
         # The reference models learned from texts as the patterns redact them, and what the demo
-        # shows was measured so: the sentinel's model takes titles and drugs, too (docs/sentinel.md).
+        # shows was measured so: the sentinel's model takes titles and drugs, too
+        # (docs/sentinel.md).
         sentinel_model=NO_MODEL,
     )
 

@@ -104,6 +104,12 @@ def _introduction(made_at: datetime) -> str:
     )
 
 
+_SIGNATURES: Final = {
+    "all": "every one",
+    "pivotal": "the last and those of changed keys, on which the others rest",
+}
+
+
 def _verdict(count: MonthCount, report: VerifyReport, stopped: str) -> str:
     anchor = (
         f"It contains position {report.anchor.position}, which the gateway has seen, so nothing"
@@ -117,7 +123,8 @@ def _verdict(count: MonthCount, report: VerifyReport, stopped: str) -> str:
         if report.head is not None
         else ""
     )
-    checked = f"Signatures checked: {escape(report.signatures)}; {macs}. {anchor}{head}"
+    signatures = _SIGNATURES.get(report.signatures, escape(report.signatures))
+    checked = f"Signatures checked: {signatures}; {macs}. {anchor}{head}"
     if report.is_intact and not stopped:
         return (
             f'<div class="verdict"><b>The ledger is intact:</b> {report.entries:,} entries, each'
@@ -254,12 +261,20 @@ def _control(count: MonthCount) -> str:
     return _section("Other traffic", note + _table(("purpose", "times", "sent", "received"), rows))
 
 
+def _runs(days: Sequence[int]) -> str:
+    """Return days of a month, which are in order, with those in a row as ``3 to 7``."""
+    begins = [day for day in days if day - 1 not in days]
+    ends = [day for day in days if day + 1 not in days]
+    runs = zip(begins, ends, strict=True)
+    return ", ".join(f"{one} to {two}" if two > one else str(one) for one, two in runs)
+
+
 def _gaps(count: MonthCount, report: VerifyReport, stopped: str) -> str:
     quiet = count.quiet_days
     lines = [
         _entries_line(count),
         f"Days without any entry (the daemon did not run, or had nothing to send): {len(quiet)}"
-        + (f" ({', '.join(str(day.day) for day in quiet)})" if quiet else ""),
+        + (f" ({_runs([day.day for day in quiet])})" if quiet else ""),
         f"Starts of the daemon: {len(count.starts)}"
         + (f", the last {_time(count.starts[-1])}" if count.starts else ""),
         f"Calls whose end no entry tells (a stop or crash in between): {count.total.open}",

@@ -181,6 +181,7 @@ def test_the_page_is_whole_loads_nothing_and_says_what_was_counted(ledger: Path)
     for said in (
         "What left ward-3 in 2026-11",
         "The ledger is intact:",
+        "Signatures checked: the last and those of changed keys",
         "No anchor was given",
         "cloud-b (other.example:7443)",
         "approval: a person let it pass",
