@@ -189,7 +189,7 @@ def test_the_page_is_whole_loads_nothing_and_says_what_was_counted(ledger: Path)
         "UpstreamUnavailable",
         "2.0 MB",
         "health to gateway.example:7443",
-        "Days without any entry (the daemon did not run, or had nothing to send): 27",
+        "had nothing to send): 27 (2 to 4, 6 to 28, 30)",
     ):
         assert said in checker.text
     assert page.count("<svg") == 3
