@@ -114,6 +114,14 @@ async def run(near: Writer, far: Writer, drafted: Graph, **more: object) -> Ran:
     return await bench.run(plan_of(drafted, cloud=["only"]), **more)
 
 
+def remembering(near: Writer, far: Writer, **more: object) -> Bench:
+    """A bench whose runs share an executor, and with it what was measured."""
+    bench = Bench(near, far, **more)  # type: ignore[arg-type]
+    executor = bench.executor()
+    bench.executor = lambda: executor  # type: ignore[method-assign]
+    return bench
+
+
 def step(ran: Ran):
     (line,) = ran.receipt.steps
     return line
@@ -261,9 +269,7 @@ async def test_a_node_that_knows_nothing_of_drafts_answers_alone(keep_above: flo
 async def test_a_refusal_of_drafts_is_remembered() -> None:
     near, far = Writer(WORDS), Writer(WORDS)
     far.refuses = lambda one: RequestInvalid("no", field="draft") if one.draft else None
-    bench = Bench(near, far)  # type: ignore[arg-type]
-    executor = bench.executor()
-    bench.executor = lambda: executor  # type: ignore[method-assign]
+    bench = remembering(near, far)
 
     for _ in range(2):
         ran = await bench.run(plan_of(graph(always=True), cloud=["only"]))
@@ -275,9 +281,7 @@ async def test_a_refusal_of_drafts_is_remembered() -> None:
 async def test_a_call_that_is_refused_for_itself_says_nothing_of_drafts() -> None:
     near, far = Writer(WORDS), Writer(WORDS)
     far.refuses = lambda one: RequestInvalid("too long") if one.draft else None
-    bench = Bench(near, far)  # type: ignore[arg-type]
-    executor = bench.executor()
-    bench.executor = lambda: executor  # type: ignore[method-assign]
+    bench = remembering(near, far)
 
     for _ in range(2):
         ran = await bench.run(plan_of(graph(always=True), cloud=["only"]))
@@ -341,9 +345,7 @@ async def test_a_draft_is_used_where_the_link_is_fast_and_the_large_model_slow()
     words = WORDS * 6
     near = Writer(words, clock=clock, token_s=0.001)
     far = Writer(words, clock=clock, call_s=0.02, token_s=0.05)
-    bench = Bench(near, far, clock=clock)  # type: ignore[arg-type]
-    executor = bench.executor()
-    bench.executor = lambda: executor  # type: ignore[method-assign]
+    bench = remembering(near, far, clock=clock)
 
     calls = [step(await bench.run(plan_of(graph(), cloud=["only"]))).calls for _ in range(3)]
 
@@ -357,9 +359,7 @@ async def test_a_draft_is_left_where_the_round_trip_is_longer_than_what_it_saves
     words = WORDS * 6
     near = Writer(words, clock=clock, token_s=0.005)
     far = Writer(words, clock=clock, call_s=0.4, token_s=0.006)
-    bench = Bench(near, far, clock=clock)  # type: ignore[arg-type]
-    executor = bench.executor()
-    bench.executor = lambda: executor  # type: ignore[method-assign]
+    bench = remembering(near, far, clock=clock)
 
     calls = [step(await bench.run(plan_of(graph(), cloud=["only"]))).calls for _ in range(6)]
 
