@@ -64,7 +64,7 @@ class Size:
     """No question is begun after this long from when everything was up, in equal parts."""
 
 
-FULL: Final = Size(_ROUND_TRIPS_MS, questions=32, sure=_SURE, escalated=96, limit_s=360.0)
+FULL: Final = Size(_ROUND_TRIPS_MS, questions=32, sure=_SURE, escalated=96, limit_s=240.0)
 QUICK: Final = Size((0, 100), questions=4, sure=(0.8,), escalated=8, limit_s=27.0)
 
 
@@ -152,6 +152,8 @@ class _Run:
             for graph_name, graph in graphs.items():
                 found[graph_name].append(await self._answered(graph, task))
             self.progress.advance(bar)
+        done = len(next(iter(found.values())))
+        self.progress.console.print(f"{name}: {done} of {len(tasks)} questions")
         return found
 
     async def _answered(self, graph: Graph, task: Task) -> _Answered:

@@ -178,6 +178,19 @@ async def test_every_call_is_charged_for_its_prompt(house: House) -> None:
     assert refused.completion_tokens >= 1
 
 
+@pytest.mark.parametrize("draft", ["", "There are", "zebra", "<|end|>", "\N{SNOWMAN}\N{SNOWMAN}"])
+async def test_no_call_is_charged_more_than_was_reserved_for_it(house: House, draft: str) -> None:
+    begun = house.whole[:10]
+    sampling = Sampling(max_tokens=3)
+    request = replace(WHOLE, sampling=sampling, begun=begun, draft=draft)
+
+    spent = (await house.ask(request)).last.usage
+
+    most = house.router.worst_case(request)
+    assert 0 < spent.prompt_tokens <= most.prompt_tokens
+    assert spent.completion_tokens <= most.completion_tokens
+
+
 async def test_a_drawn_answer_has_no_draft(house: House) -> None:
     drawn = Sampling(temperature=1.0, max_tokens=4)
 
