@@ -31,6 +31,13 @@ _MARKED: Final = r"(?=[^\s]{0,40}(?:[\d!@#$%^&*?]|(?-i:[a-z][A-Z])))"
 """A digit, a sign, or a capital within: what tells a password from a word."""
 _DRAWN: Final = r"[`\"']?(?P<d>[^\s\"'`<>()/\\]{6,64}?)(?=[`\"'.,;!?)]{0,2}(?:\s|\Z))[`\"']?"
 """What has to look drawn at random, or be some words with hyphens between them."""
+_PLAIN: Final = (
+    r"[`\"']?(?P<c>(?!(?:an?|the|it|this|that|these|those|my|your|his|her|our|their|its|some(?:thing)?|any"
+    r"|one|no|only|long|strong|weak|unique|different|new|old|password|passcode|pin|face|touch"
+    r"|bytes|unicode|fingerprints?|biometrics?|windows|fido\w*|passkeys?|keys?|cards?|words|symbols|numbers|letters)\b)"
+    r"[^\s\"'`<>()]{4,40}?(?: [a-z]{3,12}){0,3}?)[`\"']?"
+)
+"""Any word, or a few: only behind words that leave no doubt."""
 _PHRASE: Final = re.compile(r"[a-z]{4,12}(?:-[a-z]{4,12}){2,5}")
 _NAMES: Final = (
     r"(?:[\w-]{1,20} ){0,2}?(?:pass(?:word|code|phrase)?|pwd?|pin|login|key|token|secret)\b"
@@ -127,6 +134,24 @@ _FORMS: Final = (
     _form(  # a word, digits and a sign that no sentence ends with
         "#|$|&|@|^",
         r"(?<![\w/&?=.:@-])(?P<d>[a-z]{4,16}\d{2,6}[#$&@^]{1,3})(?=[.,;:)\"']{0,2}(?:\s|\Z))",
+    ),
+    _form(
+        "ask|prompt|want",
+        rf"\b(?:type|enter|use|try|put in) {_PLAIN} (?:when(?:ever)?|if|where|once) ",
+        r"[^\n.]{0,40}?",
+        r"\b(?:ask(?:s|ed)?|prompt(?:s|ed)?|wants)\b[^\n.]{0,20}?",
+        r"\b(?:pass(?:word|code|phrase)|pin)\b",
+    ),
+    _form(
+        " as ",
+        rf"\b(?:us(?:e|es|ed|ing)|enter|accepts?|takes?) {_PLAIN}",
+        r" as (?:the |a |my |your |his |her |our |its )?(?:\w{1,12} )?pass(?:word|code|phrase)",
+        r"(?=[.,;:!?)]|\s*\Z|\s+(?:for|to|on|and|when|if|in|at|now|instead|again|until|of)\b)",
+    ),
+    _form(
+        "unlocks",
+        r"\b(?:tablet|phone|laptop|computer|pc|ipad|iphone|mac|macbook|screen|device)\b[^\n.]{0,24}?",
+        rf" unlocks with {_PLAIN}(?=[.,;!?)]{{0,2}}(?:\s|\Z))",
     ),
     _form("typ", rf"\btyp(?:e|ed|ing) {_DRAWN} (?:into|in|at|as)\b"),
     _form(
