@@ -1,7 +1,7 @@
 """Devices are away until their certificates have ended; each must come back by itself.
 
-The gateway is killed before the devices' certificates end and started again afterwards. Until then
-every device tries and fails; then it proves its old key, gets a certificate, and makes a call.
+The link of all devices is cut before their certificates end and mended once every one of them has
+tried in vain. Then each proves its old key, gets a certificate, and makes a call.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from runtime.errors import LeewardError
 from runtime.ids import ModelName
 from runtime.ports import ChatMessage, Completion, GenerateRequest
 from runtime.rpc.inference_client import InferenceClient
+from runtime.testing.cutting_proxy import running_proxy
 
 __all__ = ["measure"]
 
-_DAY_S: Final = 86_400.0
 _DEVICES: Final = 100
 _QUICK_DEVICES: Final = 10
 _LIFETIME_S: Final = 4.0
@@ -35,24 +35,32 @@ _REQUEST: Final = GenerateRequest(
 async def measure(quick: bool, report: Callable[[str], None]) -> dict[str, Any]:
     """Return the share of devices that came back, and how long the slowest took."""
     count = _QUICK_DEVICES if quick else _DEVICES
-    lifetime = {"device_certificate_days": _LIFETIME_S / _DAY_S}
-    with tempfile.TemporaryDirectory(prefix="leeward-fleet-") as root:
-        async with running_world(Path(root), lifetime) as world:
-            devices = await world.enrol(count)
-            await world.roles.kill("cloud")
-            report(f"recovery: {count} devices wait for the end of their certificates")
-            await asyncio.sleep(_LIFETIME_S)
-            # Certificates that are good for longer than a call, from now on.
-            world.config.write_text(
-                world.config.read_text().replace(
-                    f"device_certificate_days: {_LIFETIME_S / _DAY_S}", "device_certificate_days: 1"
-                )
-            )
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(_comes_back(device)) for device in devices]
-                await world.restart()
-            took_s = [task.result() for task in tasks]
-    back = sorted(one for one in took_s if one is not None)
+    async with AsyncExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leeward-fleet-")))
+        world = await stack.enter_async_context(running_world(root, {}))
+        proxies = [
+            await stack.enter_async_context(running_proxy(world.addresses[name]))
+            for name in ("grpc", "enrolment")
+        ]
+        world.addresses |= {"grpc": proxies[0].address, "enrolment": proxies[1].address}
+        devices = await world.enrol(count)
+        await world.shorten(devices, _LIFETIME_S)
+        for proxy in proxies:
+            await proxy.cut()
+        report(f"recovery: {count} devices wait for the end of their certificates")
+        await asyncio.sleep(_LIFETIME_S)
+        tried = [asyncio.Event() for _ in devices]
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(_comes_back(device, event))
+                for device, event in zip(devices, tried, strict=True)
+            ]
+            await asyncio.gather(*(event.wait() for event in tried))
+            mended_s = time.monotonic()
+            for proxy in proxies:
+                proxy.mend()
+        ends_s = [task.result() for task in tasks]
+    back = sorted(one - mended_s for one in ends_s if one is not None)
     return {
         "recovered_offline_devices_percent": 100.0 * len(back) / count,
         "recovered_offline_devices": len(back),
@@ -60,18 +68,24 @@ async def measure(quick: bool, report: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-async def _comes_back(device: Device) -> float | None:
-    """Try as the daemon does until a call is answered; return how long that took, seconds."""
-    started_s = time.monotonic()
+async def _comes_back(device: Device, tried: asyncio.Event) -> float | None:
+    """Try as the daemon does until a call is answered; return when that was, monotonic seconds.
+
+    Args:
+        device: Whose certificate has ended.
+        tried: Set once it has tried in vain.
+    """
     try:
-        async with asyncio.timeout(_LIMIT_S), AsyncExitStack() as stack:
-            link, renewal = await stack.enter_async_context(linked(device))
+        async with asyncio.timeout(_LIMIT_S), linked(device) as (link, renewal):
             was_ended = link.certificate_left_s <= 0
-            while link.certificate_left_s <= 0:  # noqa: ASYNC110 - waits as the device does
-                await asyncio.sleep(min(await renewal.step(), 1.0))
+            while link.certificate_left_s <= 0:
+                pause_s = await renewal.step()
+                tried.set()
+                await asyncio.sleep(min(pause_s, 1.0))
             client = InferenceClient(link.channel)
             chunks = [chunk async for chunk in client.generate(_REQUEST)]
     except (TimeoutError, LeewardError):
         return None
-    is_back = was_ended and isinstance(chunks[-1], Completion)
-    return time.monotonic() - started_s if is_back else None
+    finally:
+        tried.set()
+    return time.monotonic() if was_ended and isinstance(chunks[-1], Completion) else None

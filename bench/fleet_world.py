@@ -11,7 +11,7 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +31,9 @@ from edge.egress.enrol import enrol
 from edge.egress.renewal import Renewal
 from edge.identity import IdentityStore
 from runtime.clock import SystemClock
+from runtime.codec.enrolment import Credentials
+from runtime.identity.csr import create_csr
+from runtime.identity.keys import create_device_keys
 from runtime.identity.token_file import JoinTokenFile
 from runtime.ids import NodeName
 from runtime.ledger.record import Destination
@@ -74,6 +77,23 @@ class FleetWorld:
     async def restart(self) -> None:
         """Start the gateway, which has been killed, at its old addresses."""
         self.addresses = await self.roles.serve("cloud", "cloud", self.config)
+
+    async def shorten(self, devices: Iterable[Device], lifetime_s: float) -> None:
+        """Give devices, which have enrolled, certificates that end so soon instead."""
+        async with opened_state(load_config(self.config), clock=_CLOCK) as state:
+            for device in devices:
+                keys, known = create_device_keys(), device.store.load()
+                issued = await state.authorities.certify_device(
+                    create_csr(keys.tls), known.device, lifetime=timedelta(seconds=lifetime_s)
+                )
+                credentials = Credentials(
+                    certificate_chain_pem=issued.chain_pem,
+                    ca_bundle_pem=known.ca_bundle_pem,
+                    gateway_address=self.addresses["grpc"],
+                    expires_at=issued.expires_at,
+                    device_id=known.device,
+                )
+                device.store.save(keys, credentials, enrolment=known.enrolment)
 
     async def tokens(self, count: int) -> list[JoinTokenFile]:
         """Make so many join tokens."""
