@@ -75,8 +75,8 @@ async def _checked(answer: SharedAnswer, draft: Draft) -> FinishReason:
             is_first=not answer.calls,
         )
         guess = await _guess(answer, most) if most else None
-        if guess is None:
-            break
+        if guess is None or not (guess.text or answer.text):
+            break  # nothing is guessed, and nothing begun: the large model begins by itself
         try:
             found = await _judged(answer, guess)
         except (GateRefused, ContextOverflow):

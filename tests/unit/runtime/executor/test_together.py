@@ -278,6 +278,18 @@ async def test_a_refusal_of_drafts_is_remembered() -> None:
     assert [bool(one.draft) for one in far.requests] == [True, False, False]
 
 
+async def test_a_small_model_without_a_word_says_nothing_of_the_large_one() -> None:
+    near, far = Writer(()), Writer(WORDS)
+    bench = remembering(near, far)
+
+    first = await bench.run(plan_of(graph(always=True), cloud=["only"]))
+    near.words = WORDS
+    second = await bench.run(plan_of(graph(always=True), cloud=["only"]))
+
+    assert first.answer == second.answer == far.text
+    assert [bool(one.draft) for one in far.requests] == [False, True]
+
+
 async def test_a_call_that_is_refused_for_itself_says_nothing_of_drafts() -> None:
     near, far = Writer(WORDS), Writer(WORDS)
     far.refuses = lambda one: RequestInvalid("too long") if one.draft else None
