@@ -79,6 +79,8 @@ def _identity(config: EdgeConfig, clock: Clock) -> tuple[DeviceIdentity | None, 
         found = store.load(at_any_time=True)
     except CertificateInvalid as error:
         advice = "run `leeward edge enroll --token FILE` with a join token of the gateway"
+        if store.exists:
+            advice = f"mend that; where it cannot be, {ENROL_AGAIN}"
         return None, [Check("identity", "missing", str(error), advice)]
     named = Check("identity", "ok", f"{found.device}, gateway {found.gateway}")
     return found, [named, _certificate(found, clock)]

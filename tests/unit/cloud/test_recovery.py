@@ -120,6 +120,20 @@ async def test_a_proof_is_good_once_and_for_its_own_request_and_nonce(world: Wor
             await desk.recover(changed)
 
 
+async def test_a_device_that_lost_the_answer_proves_the_old_key_again(world: World) -> None:
+    desk = world.desk()
+    await desk.recover(world.call(desk))
+
+    again = await desk.recover(world.call(desk))
+
+    leaf = load_certificates(again.chain_pem)[0]
+    (device,) = await world.devices.all()
+    assert leaf.public_key() == NEW.tls.public_key()
+    assert device.serial == f"{leaf.serial_number:x}"
+    entries = await world.audit.entries(world.clock.now() - timedelta(minutes=1))
+    assert [entry.action for entry in entries] == ["device_recovered"] * 2
+
+
 async def test_a_nonce_that_is_a_minute_old_is_refused(world: World) -> None:
     desk = world.desk()
     call = world.call(desk)

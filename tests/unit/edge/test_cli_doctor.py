@@ -68,6 +68,17 @@ def test_a_device_that_never_enrolled_is_told_to(config: Path) -> None:
     assert "gateway" not in checks
 
 
+def test_a_device_whose_keys_do_not_open_is_not_told_to_enrol_first(config: Path) -> None:
+    enrol(config)
+    key = config.parent / "edge-state" / "identity" / "device-tls.pem"
+    key.chmod(0o644)
+
+    _, checks = examined(config)
+
+    assert checks["identity"]["advice"].startswith("mend that; where it cannot be, run ")
+    assert "set its mode to 0600" in checks["identity"]["detail"]
+
+
 def test_a_gateway_that_does_not_answer_is_told_from_a_good_certificate(config: Path) -> None:
     enrol(config)
 
