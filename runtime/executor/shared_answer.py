@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from runtime.errors import (
+    ContentRefused,
     ContextOverflow,
     DeadlineExceeded,
     GateRefused,
@@ -35,6 +36,8 @@ from runtime.ports import (
 
 __all__ = ["SharedAnswer"]
 
+_NOT_GONE_ON: Final = (GateRefused, ContentRefused, RequestInvalid, ContextOverflow)
+"""What was begun may not leave, has no room, or is not gone on with."""
 _LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
 
 
@@ -137,10 +140,10 @@ class SharedAnswer:
 
         try:
             drawn = await self._asked("", self.room, show=show)
-        except (GateRefused, RequestInvalid, ContextOverflow):
+        except _NOT_GONE_ON:
             if not self.text:
                 raise
-            return await self.anew()  # what was begun may not leave, or is not gone on with
+            return await self.anew()
         if times_s:
             self.pace.note_alone(sum(counts[1:]), times_s[-1] - times_s[0])
         return drawn.completion.finish_reason

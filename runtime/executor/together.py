@@ -15,6 +15,7 @@ from typing import Final
 
 from runtime.errors import (
     Cancelled,
+    ContentRefused,
     ContextOverflow,
     DeadlineExceeded,
     GateRefused,
@@ -79,7 +80,7 @@ async def _checked(answer: SharedAnswer, draft: Draft) -> FinishReason:
             break  # nothing is guessed, and nothing begun: the large model begins by itself
         try:
             found = await _judged(answer, guess)
-        except (GateRefused, ContextOverflow):
+        except (GateRefused, ContentRefused, ContextOverflow):
             break  # the guess may not leave, or has no room; what was begun may
         except RequestInvalid as error:
             answer.pace.is_refused = error.field in _REFUSED_FIELDS

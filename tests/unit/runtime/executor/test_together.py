@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runtime.errors import (
     BackendUnavailable,
     CloudAway,
+    ContentRefused,
     ContextOverflow,
     GateRefused,
     LeewardError,
@@ -228,7 +229,9 @@ async def test_a_draft_that_may_not_leave_is_dropped_and_the_answer_goes_on() ->
     assert not far.requests[-1].draft
 
 
-@pytest.mark.parametrize("refusal", [GateRefused("found"), ContextOverflow("full")])
+@pytest.mark.parametrize(
+    "refusal", [GateRefused("found"), ContentRefused("found"), ContextOverflow("full")]
+)
 async def test_an_answer_that_cannot_go_back_is_asked_for_from_its_beginning(
     refusal: LeewardError,
 ) -> None:
