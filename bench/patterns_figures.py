@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import fsum
 from statistics import median
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from optimizer.search.resampling import mean_interval
 from reference.proportion import Proportion
 
 __all__ = ["difference", "figures_of"]
+
+_FEWEST_PAIRS: Final = 20
+"""Of fewer, drawing anew tells nothing: two that happen to agree would have an interval of zero."""
 
 
 def figures_of(ran: Sequence[Ran]) -> dict[str, object]:
@@ -52,7 +56,9 @@ def difference(
     """
     pairs = [(a.right / a.of - b.right / b.of) for a, b in zip(one, other, strict=True)]
     found = mean_interval(np.array(pairs), confidence=1 - 0.05 / chosen_of)
+    is_told = len(pairs) >= _FEWEST_PAIRS
+    bounds = (found.low, found.high) if is_told else (-1.0, 1.0)
     return {
         "difference": round(found.mean, 4),
-        "interval": [round(found.low, 4), round(found.high, 4)],
+        "interval": [round(bound, 4) for bound in bounds],
     }

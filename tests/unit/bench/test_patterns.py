@@ -81,7 +81,7 @@ def test_a_single_task_is_judged_by_its_last_answer() -> None:
 
 
 def test_the_best_of_many_needs_more_to_be_shown_than_one() -> None:
-    one, other = ran(9, 1.0), ran(4, 1.0)
+    one, other = 2 * ran(9, 1.0), 2 * ran(4, 1.0)
     alone, chosen = difference(one, other), difference(one, other, chosen_of=20)
 
     assert alone["difference"] == chosen["difference"] == 0.5
@@ -111,3 +111,10 @@ def test_what_says_nothing_of_the_request_tells_no_more_than_chance_and_silence_
     assert entity_leak(SINGLES, vague) == 0.0
     assert mapping_leak(SINGLES, vague) < 3 / len(SINGLES)
     assert mapping_leak(SINGLES, [Ran(0, 1) for _ in SINGLES]) == 0.0
+
+
+def test_a_few_questions_tell_nothing_of_a_difference() -> None:
+    few, more = [Ran(1, 1)] * 19, [Ran(1, 1)] * 20
+
+    assert difference(few, few)["interval"] == [-1.0, 1.0]
+    assert difference(more, more)["interval"] == [0.0, 0.0]
