@@ -57,6 +57,7 @@ from runtime.clock import Clock
 from runtime.collaboration.collaboration import Collaboration
 from runtime.collaboration.graphs import GraphBook
 from runtime.executor.executor import Executor
+from runtime.executor.limits import Limits
 from runtime.guards.port import guarded
 from runtime.ids import NodeName
 from runtime.ledger.writer import LedgerWriter
@@ -303,6 +304,7 @@ def _executor(
         catalog=documents.catalog,
         clock=ground.clock,
         rng=random.Random(secrets.randbits(64)),  # noqa: S311 - jitter of retries
+        limits=Limits(shares_answers=not any(one.reads_answers for one in documents.guards.every)),
         people=Operators(approvals, wait_s=config.people.wait_s) if config.people else None,
     )
 

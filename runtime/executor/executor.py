@@ -96,7 +96,7 @@ class Executor:
         self._catalog = catalog
         self._clock = clock
         self._people = people
-        self._paces = Paces()
+        self._paces = Paces() if self._limits.shares_answers else None
         self._caller = Caller(models, clock, rng=rng, limits=self._limits, sleep=sleep)
 
     async def run(
@@ -218,7 +218,7 @@ class _Run:
         deadline_at_s: float,
         parallel_calls: int,
         people: PersonPort | None,
-        paces: Paces,
+        paces: Paces | None,
     ) -> None:
         self._plan = plan
         self._graph = plan.graph

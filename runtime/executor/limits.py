@@ -24,3 +24,5 @@ class Limits:
     """Events that wait for a slow reader before the steps themselves wait."""
     answer_chars: int = 2_000_000
     """Longest answer that one call may stream."""
+    shares_answers: bool = True
+    """Whether two models may write one answer; not where guards judge answers: they do so whole."""

@@ -111,7 +111,7 @@ class StepRunner:
         channel: Where events go.
         slots: Holds a place for each call in flight.
         deadline_at_s: When the caller's time runs out.
-        paces: How fast pairs of models write together.
+        paces: How fast pairs of models write together; without it, none do.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class StepRunner:
         caller: Caller,
         releases: ReleasePort,
         *,
-        paces: Paces,
+        paces: Paces | None,
         monotonic_s: Callable[[], float],
         channel: EventChannel,
         slots: asyncio.Semaphore,
@@ -183,14 +183,15 @@ class StepRunner:
         """Make the one call of a step, with the help of who drafts for it."""
         drafter, draft = job.planned.drafter, job.step.draft
         is_shared = call.seat.zone == "cloud" and can_share(call.request)
-        if drafter is None or draft is None or not is_shared:
+        paces = self._paces
+        if drafter is None or draft is None or paces is None or not is_shared:
             return await self._draw(call, progress)
         job.check_fallback(drafter.node, "edge")
         answer = SharedAnswer(
             self._caller,
             call,
             Seat(drafter.node, drafter.model, "edge"),
-            pace=self._paces.of(call.seat.node, call.seat.model, drafter.model),
+            pace=paces.of(call.seat.node, call.seat.model, drafter.model),
             channel=self._channel,
             progress=progress,
             monotonic_s=self._monotonic_s,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from runtime.catalog.model import Catalog
-from runtime.errors import Cancelled, GuardRefused, LeewardError
+from runtime.errors import Cancelled, GuardRefused, LeewardError, RequestInvalid
 from runtime.executor.outputs import read_outputs
 from runtime.executor.prompts import Notes, compose
 from runtime.graph.model import Output
@@ -66,6 +66,9 @@ class GuardedModel:
             GuardRefused: A guard refused a text of the request or the answer, or failed.
             LeewardError: What the port behind raises.
         """
+        if self._of_answers and request.continues:
+            # A phrase could stand across the border of two parts, of which one was shown already.
+            raise RequestInvalid("guards judge whole answers; none is gone on with", field="begun")
         if self._of_requests:
             texts = [text for text in texts_of(request) if text]
             await self._judge(self._of_requests, request, texts, "request")
@@ -116,7 +119,7 @@ class GuardedModel:
         )
         asked = replace(
             request, model=guard.model, messages=chat, sampling=_JUDGED, tools=(),
-            tool_choice="auto", idempotency_key="",
+            tool_choice="auto", idempotency_key="", begun="", draft="",
         )  # fmt: skip
         said: list[str] = []
         is_whole = False

@@ -21,6 +21,7 @@ from runtime.errors import (
     StreamBroken,
 )
 from runtime.executor.events import AnswerDelta, DraftCount
+from runtime.executor.limits import Limits
 from runtime.executor.pace import Pace
 from runtime.graph.document import dump_graph, graph_from_data
 from runtime.graph.model import Graph
@@ -216,6 +217,17 @@ async def test_what_is_not_the_likeliest_text_is_the_large_models_alone(
     assert ran.answer == far.text
     assert not near.requests
     assert [one.draft for one in far.requests] == [""]
+
+
+async def test_where_guards_judge_answers_the_large_model_is_alone() -> None:
+    near, far = Writer(WORDS), Writer(WORDS)
+    bench = Bench(near, far, limits=Limits(shares_answers=False))  # type: ignore[arg-type]
+
+    ran = await bench.run(plan_of(graph(always=True), cloud=["only"]))
+
+    assert ran.answer == far.text
+    assert not near.requests
+    assert [one.continues for one in far.requests] == [False]
 
 
 async def test_a_draft_that_may_not_leave_is_dropped_and_the_answer_goes_on() -> None:

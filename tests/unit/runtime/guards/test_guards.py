@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.errors import ConfigInvalid, EngineCrashed, GuardRefused
+from runtime.errors import ConfigInvalid, EngineCrashed, GuardRefused, RequestInvalid
 from runtime.guards.document import parse_guards
 from runtime.guards.folding import FoldedStream, folded
 from runtime.guards.model import Guards
@@ -127,6 +127,32 @@ async def test_what_a_model_does_not_pass_is_refused_before_any_of_it_is_shown(
 
     assert refused is is_refused
     assert came == ([] if is_refused else ["All ", "well."])
+
+
+@pytest.mark.parametrize("part", [{"begun": "You may double "}, {"draft": "double the"}])
+async def test_an_answer_in_parts_is_none_that_a_guard_could_judge(part: dict[str, str]) -> None:
+    model = ScriptedModel(NodeName("edge"))
+    port = GuardedModel(model, WORDS, zone="edge", judges=model)
+    request = GenerateRequest(ModelName("m"), (ChatMessage("user", "How much?"),), **part)
+
+    with pytest.raises(RequestInvalid, match="whole answers"):
+        await anext(port.generate(request))
+
+    assert not model.requests
+
+
+async def test_a_judge_is_not_asked_to_go_on_with_what_it_judges() -> None:
+    model, judge = ScriptedModel(NodeName("edge")), ScriptedModel(NodeName("edge"))
+    model.answer("dose.")
+    judge.answer("verdict: pass")
+    port = GuardedModel(model, guards("{reads: requests, model: judge}"), zone="edge", judges=judge)
+    request = GenerateRequest(ModelName("m"), (ChatMessage("user", "?"),), begun="The ")
+
+    async with aclosing(port.generate(request)) as chunks:
+        assert [chunk async for chunk in chunks]
+
+    assert not judge.requests[0].continues
+    assert "The " in judge.requests[0].messages[-1].content
 
 
 async def test_an_answer_that_grows_too_long_is_cut() -> None:
