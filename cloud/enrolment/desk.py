@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from cloud.authorities import Authorities
 from cloud.enrolment.pace import Pace, Seats
 from cloud.stores.audit import Act
-from cloud.stores.devices import write_device, write_repeat
+from cloud.stores.devices import write_device
 from cloud.stores.join_tokens import Invitation, JoinTokenStore
 from runtime.clock import Clock
 from runtime.identity.csr import key_digest, public_key_of_csr
@@ -84,8 +84,7 @@ class EnrolmentDesk:
         act = Act(f"device:{device}", self._clock.now())
 
         def enrol(connection: Connection, invited: Invitation) -> None:
-            write = write_repeat if invited.is_repeat else write_device
-            write(
+            write_device(
                 connection,
                 invited.device,
                 act,
@@ -93,6 +92,7 @@ class EnrolmentDesk:
                 serial=serial,
                 expires_at=issued.expires_at,
                 authority=authority,
+                is_repeat=invited.is_repeat,
             )
 
         invited = await self._tokens.redeem(token, key, enrol)

@@ -15,7 +15,7 @@ from cloud.stores.tenants import require_tenant
 from runtime.errors import NotFound
 from runtime.ids import DeviceId
 
-__all__ = ["DeviceRecord", "DeviceStore", "write_device", "write_repeat"]
+__all__ = ["DeviceRecord", "DeviceStore", "write_device"]
 
 _ALL: Final = select(
     table.c.id,
@@ -140,8 +140,24 @@ def write_device(
     serial: str,
     expires_at: datetime,
     authority: str,
+    is_repeat: bool = False,
 ) -> None:
-    """Remember a device and its certificate, in the transaction that uses its token up."""
+    """Remember a device and its certificate, in the transaction that uses its token up.
+
+    Args:
+        connection: Of that transaction.
+        device: Its name.
+        act: Who does it, when.
+        tenant: Whose it is.
+        serial: Of the certificate, hexadecimal.
+        expires_at: When that ends.
+        authority: Whose it is.
+        is_repeat: Whether the device is there already and asks again, because no answer came.
+    """
+    if is_repeat:
+        _certified(connection, device, serial, expires_at, authority)
+        write_act(connection, act, "device_enrolled_again", device, tenant=tenant)
+        return
     connection.execute(
         insert(table).values(
             id=device,
@@ -155,21 +171,6 @@ def write_device(
     )
     raise_version(connection)
     write_act(connection, act, "device_enrolled", device, tenant=tenant)
-
-
-def write_repeat(
-    connection: Connection,
-    device: DeviceId,
-    act: Act,
-    *,
-    tenant: str,
-    serial: str,
-    expires_at: datetime,
-    authority: str,
-) -> None:
-    """Remember the certificate of a device that has asked again, because no answer came."""
-    _certified(connection, device, serial, expires_at, authority)
-    write_act(connection, act, "device_enrolled_again", device, tenant=tenant)
 
 
 def _certified(
