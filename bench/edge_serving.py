@@ -30,6 +30,7 @@ from bench.edge_serving_rounds import (
     rates,
 )
 from bench.edge_serving_soak import soak
+from bench.edge_serving_table import table_of_file
 from bench.edge_serving_world import opened_world
 from bench.machine import describe_machine
 from bench.random_gguf import SHAPE_135M, Shape
@@ -57,7 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--soak", action="store_true", help="instead: load with every misfortune")
     parser.add_argument("--only", choices=_PARTS, default="", help="one part of it")
     parser.add_argument("--threads", type=int, default=0, help="of a decode; default: all cores")
+    parser.add_argument("--table", type=Path, help="show the table of a run kept in this file")
     options = parser.parse_args(arguments)
+    if options.table is not None:
+        print(table_of_file(options.table))
+        return 0
     figures = asyncio.run(
         measure(
             QUICK if options.quick else FULL,

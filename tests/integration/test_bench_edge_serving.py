@@ -1,11 +1,12 @@
 """The edge-serving benchmark runs end to end on a model small enough for a test."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.edge_serving import measure
+from bench.edge_serving import main, measure
 from bench.edge_serving_rounds import QUICK
 from bench.edge_serving_widths import most_speedup
 from bench.random_gguf import SHAPE_135M
@@ -40,6 +41,19 @@ async def test_every_figure_is_measured() -> None:
     best, perfect = (figures[f"speculative_bound_1{end}"] for end in ("", "_if_always_right"))
     assert 1 <= best <= perfect < 9
     assert len(figures["decode_ms_by_tokens"]) == 9
+
+
+def test_a_kept_run_is_shown_as_a_table_of_what_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "run.out"
+    kept.write_text('round 1\n{"ttft_ms_p50": 9600.5, "ttft_ms_p99": 11500, "machine": {}}\n')
+
+    assert main(["--table", str(kept)]) == 0
+
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| first token of that ninth, p50 and p99, ms | 9,600.5 and 11,500 |  |"
+    ]
 
 
 def test_the_bound_of_guessing_is_that_of_the_best_length() -> None:
