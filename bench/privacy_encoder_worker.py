@@ -3,8 +3,8 @@
 The shape of all-MiniLM-L6-v2 (384 wide, 12 heads, 1536 inside), weights in eight bits, activations
 quantised as they come, attention written out, in ONNX Runtime on one thread. The weights are drawn
 at random: time does not depend on them. Writes the processor time of one pass over 256 tokens,
-milliseconds, the median of some, each the least of three, to standard output. Runs in an environment of its own, with
-``onnx``; started by ``bench.privacy_peer``.
+milliseconds, the median of some, each the least of three, to standard output. Runs in an
+environment of its own, with ``onnx``; started by ``bench.privacy_peer``.
 """
 
 import sys
