@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -81,8 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.link", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object, last line")
     parser.add_argument("--quick", action="store_true", help="under 50 seconds, a smaller sample")
+    parser.add_argument("--only", choices=("drafted", "escalated"), help="one part of it")
     options = parser.parse_args(arguments)
     size = QUICK if options.quick else FULL
+    if options.only == "drafted":
+        size = replace(size, escalated=0)
+    elif options.only == "escalated":
+        size = replace(size, round_trips_ms=())
     environment = dict(os.environ)  # noqa: TID251 - a program's root
     try:
         figures = asyncio.run(_measured(size, environment, SystemClock()))
@@ -100,7 +105,7 @@ async def _measured(size: Size, environment: Mapping[str, str], clock: Clock) ->
         Progress(console=Console(stderr=True), transient=True) as progress,
     ):
         async with running_link(Path(work), environment=environment) as world:
-            part_s = size.limit_s / (len(size.round_trips_ms) + 1)
+            part_s = size.limit_s / (len(size.round_trips_ms) + bool(size.escalated))
             run = _Run(world, clock, progress, part_s)
             drafted = {}
             for round_trip_ms in size.round_trips_ms:
@@ -117,7 +122,9 @@ async def _measured(size: Size, environment: Mapping[str, str], clock: Clock) ->
                 for sure in size.sure
             }
             both = {"all_edge": _NEAR_ALONE, "all_cloud": _ALONE, **asking}
-            arms = await run.arms(both, tasks[: size.escalated], "unsure")
+            asked = (
+                await run.arms(both, tasks[: size.escalated], "unsure") if size.escalated else {}
+            )
     every = list(drafted.values())
     return {
         "near": NEAR,
@@ -125,7 +132,7 @@ async def _measured(size: Size, environment: Mapping[str, str], clock: Clock) ->
         "identical_output_share": _mean([float(one["identical"]) for one in every]),
         "acceptance": _mean([float(one["acceptance"]) for one in every]),
         "drafted": drafted,
-        "escalated": {name: _escalated_figures(ran) for name, ran in arms.items()},
+        "escalated": {name: _escalated_figures(ran) for name, ran in asked.items()},
         "machine": describe_machine(("leeward", "llama-cpp-python", "grpcio")),
     }
 
@@ -228,7 +235,7 @@ def _median(ran: Sequence[_Answered]) -> float:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return round(statistics.fmean(values), 4)
+    return round(statistics.fmean(values), 4) if values else 0.0
 
 
 if __name__ == "__main__":
