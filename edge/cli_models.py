@@ -53,7 +53,7 @@ _CHECKS: Final = {
     "hub": "equals the SHA-256 that the hub gives",
     "signature": "equals its manifest, which one of `model_signers` has signed",
     "manifest": "equals its signed manifest; nobody compared whose key it is",
-    "structure": "is a whole file; nobody gave a SHA-256",
+    "structure": "compared with nothing, for nobody gave one; the file is whole",
 }
 
 
