@@ -64,11 +64,15 @@ async def unload_model(listen: str, model: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _explained(listen: str, model: str) -> AsyncIterator[admin_pb2_grpc.AdminAsyncStub]:
-    """Reach the daemon; a refusal gets the reason that its status gives: a refusal carries none."""
+    """Reach the daemon; a refusal gets the reason that its status gives: a refusal carries none.
+
+    Raises:
+        BackendUnavailable: No daemon answers at ``listen``, or it cannot serve the model now.
+    """
     async with open_local(listen) as channel:
         try:
             yield admin_pb2_grpc.AdminStub(channel)
-        except (ModelInvalid, ModelTooLarge, CapacityExhausted) as error:
+        except (ModelInvalid, ModelTooLarge, CapacityExhausted, BackendUnavailable) as error:
             status = await read_status(listen)
             reasons = [one["last_error"] for one in status["models"] if one["model"] == model]
             raise type(error)(next(filter(None, reasons), str(error))) from None

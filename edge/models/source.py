@@ -97,7 +97,10 @@ def name_for(source: Source) -> str:
     Raises:
         RequestInvalid: The file's name is no model name.
     """
-    return check_model_name(_stem(source))
+    try:
+        return check_model_name(_stem(source))
+    except RequestInvalid as error:
+        raise RequestInvalid(f"{error}; give one with --name") from None
 
 
 def check_model_name(name: str) -> str:
@@ -109,8 +112,8 @@ def check_model_name(name: str) -> str:
     if not is_model_name(name):
         reason = "must start with a letter or digit and hold only letters, digits and . _ + -"
         if _NAME.fullmatch(name):
-            reason = f"names no file, so leave {name[name.rindex('.') :]} out"
-        raise RequestInvalid(f"{name!r} is no name for a model: it {reason}; give another --name")
+            reason = f"names no file; leave {name[name.rindex('.') :]} out"
+        raise RequestInvalid(f"{name!r} is no name for a model: it {reason}")
     return name
 
 

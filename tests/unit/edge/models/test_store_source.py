@@ -93,5 +93,5 @@ def test_a_name_that_cannot_be_a_file_is_refused(name: str) -> None:
 
 
 def test_a_file_in_place_of_a_name_is_told_from_one() -> None:
-    with pytest.raises(RequestInvalid, match=r"it names no file, so leave \.gguf out"):
+    with pytest.raises(RequestInvalid, match=r"it names no file; leave \.gguf out"):
         check_model_name("tern-xs.gguf")
