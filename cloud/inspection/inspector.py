@@ -7,7 +7,7 @@ counts as found.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -15,12 +15,13 @@ from cloud.calls import Call, CallT
 from cloud.inspection.alarm import AlarmSink, ContentAlarm
 from cloud.inspection.clearance import Clearance, Finding, Verdict
 from cloud.inspection.memory import ScanMemory
-from cloud.inspection.texts import texts_of_call
+from cloud.inspection.texts import names_of_call, texts_of_call
 from runtime.clock import Clock
 from runtime.errors import ContentRefused, DetectionFailed, LeewardError
 from runtime.ids import Category
 from runtime.labels import UNSURE, Label
 from runtime.ports import ReleaseRecord
+from runtime.sentinel.detectors.tagger import TaggerDetector
 from runtime.sentinel.scan import Scan, Sentinel
 from runtime.sentinel.surrogate import as_tags
 from runtime.telemetry.metrics import Metrics
@@ -60,6 +61,9 @@ class ContentInspector:
         max_characters: int,
     ) -> None:
         self._sentinel = sentinel
+        # A model reads by the sentence around a word. A name has none: "ask-cloud" alone reads like
+        # a host, "claude" like a person.
+        self._name_sentinel = sentinel.without(TaggerDetector.name)
         self._clearance = clearance
         self._refuses = action == "refuse"
         self._memory = memory
@@ -90,30 +94,25 @@ class ContentInspector:
         return _labelled(call, verdict.label)
 
     async def _scan(self, call: Call) -> Finding:
-        texts = texts_of_call(call)
-        if sum(map(len, texts)) > self._max_characters:
+        texts, names = texts_of_call(call), names_of_call(call)
+        if sum(map(len, texts + names)) > self._max_characters:
             return Finding({}, (_SIZE,))
-        found: list[Finding] = []
-        unknown: list[tuple[bytes, str]] = []
-        for text in texts:
-            digest = self._memory.digest(call.caller.tenant, text)
-            remembered = self._memory.recall(digest)
-            if remembered is None:
-                unknown.append((digest, text))
-            else:
-                found.append(remembered)
+        tenant, memory = call.caller.tenant, self._memory
         # Which surrogates an edge has issued is not known here; nobody has any of them.
-        scans = await self._scans([as_tags(text) for _, text in unknown])
-        for (digest, _), scan in zip(unknown, scans, strict=True):
-            finding = _finding(scan)
-            self._memory.keep(digest, finding)
-            found.append(finding)
-        return _together(found)
+        read = {memory.digest(tenant, text): as_tags(text) for text in texts}
+        named = {memory.digest(tenant, name, is_name=True): name for name in names}
+        found = await self._findings(self._sentinel, read)
+        return _together(found + await self._findings(self._name_sentinel, named))
 
-    async def _scans(self, texts: Sequence[str]) -> list[Scan]:
-        if sum(map(len, texts)) <= _INLINE_CHARACTERS:
-            return [self._sentinel.scan_now(text) for text in texts]
-        return await asyncio.gather(*(self._sentinel.scan(text) for text in texts))
+    async def _findings(self, sentinel: Sentinel, texts: Mapping[bytes, str]) -> list[Finding]:
+        """Return what stands in texts, given by their digests; none is scanned a second time."""
+        found = {digest: self._memory.recall(digest) for digest in texts}
+        unknown = [digest for digest, finding in found.items() if finding is None]
+        scans = await _scans(sentinel, [texts[digest] for digest in unknown])
+        for digest, scan in zip(unknown, scans, strict=True):
+            found[digest] = finding = _finding(scan)
+            self._memory.keep(digest, finding)
+        return [finding for finding in found.values() if finding is not None]
 
     async def _raise_alarm(self, call: Call, verdict: Verdict) -> None:
         outcome: Final = "refused" if self._refuses else "alerted"
@@ -148,6 +147,12 @@ class ContentInspector:
             "it; compare the sender's policy with the gateway's `inspection`",
             found={str(name): count for name, count in verdict.excess.items()},
         )
+
+
+async def _scans(sentinel: Sentinel, texts: Sequence[str]) -> list[Scan]:
+    if sum(map(len, texts)) <= _INLINE_CHARACTERS:
+        return [sentinel.scan_now(text) for text in texts]
+    return await asyncio.gather(*(sentinel.scan(text) for text in texts))
 
 
 def _named(category: Category, count: int) -> str:

@@ -27,15 +27,15 @@ class ScanMemory:
         self._max_entries = max_entries
         self._findings: OrderedDict[bytes, Finding] = OrderedDict()
 
-    def digest(self, tenant: str, text: str) -> bytes:
-        """Return the name under which a text is remembered.
+    def digest(self, tenant: str, text: str, *, is_name: bool = False) -> bytes:
+        """Return the name under which a text is remembered; a name is scanned otherwise than one.
 
         It holds the tenant: otherwise the time of an answer would tell one tenant that another
         had sent the very same text.
         """
         mac = hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
         owner = tenant.encode()
-        mac.update(len(owner).to_bytes(4, "big") + owner)
+        mac.update(len(owner).to_bytes(4, "big") + owner + bytes([is_name]))
         mac.update(text.encode("utf-8", "surrogatepass"))
         return mac.digest()
 
