@@ -7,12 +7,16 @@ milliseconds, the median of some, each the least of three, to standard output. R
 environment of its own, with ``onnx``; started by ``bench.privacy_peer``.
 """
 
+import os
 import sys
 import time
 from typing import Any
 
 import numpy as np
 import onnx
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # noqa: TID251 - for the library, before it loads
+
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 

@@ -197,7 +197,7 @@ async def through_the_outbox(house: QueueingHouse) -> None:
             await asyncio.sleep(0.2)
 
 
-async def test_neither_process_nor_its_children_may_be_dumped(house: QueueingHouse) -> None:
+def neither_process_nor_its_children_may_be_dumped(house: QueueingHouse) -> None:
     running = [psutil.Process(house.roles.pid(role)) for role in ROLES]
     children = [child for process in running for child in process.children(recursive=True)]
 
@@ -209,6 +209,7 @@ async def test_neither_process_nor_its_children_may_be_dumped(house: QueueingHou
 async def test_nothing_that_is_kept_or_told_shows_a_canary(
     house: QueueingHouse, collector: Collector
 ) -> None:
+    neither_process_nor_its_children_may_be_dumped(house)  # before they are stopped
     for use in (with_consent, by_approval, by_sketch, by_a_person, from_the_cache):
         await use(house)
     await through_the_outbox(house)

@@ -33,6 +33,8 @@ def test_every_string_of_the_contract_is_looked_at() -> None:
         "tools.description",
         "tools.parameters_json_schema",
         "tool_choice",
+        "begun",
+        "draft",
     }
 
 
