@@ -154,10 +154,11 @@ def _is_faster_without_flash_attention(
     """Whether to compute the scores of all cells at once, where memory allows it.
 
     On processors libllama's flash attention goes through the cells of a token one by one: behind
-    1,000 tokens a decode of a 135 M model takes twice as long with it.
+    1,000 tokens a decode of a 135 M model takes twice as long with it. A deterministic model keeps
+    libllama's own choice, with which the project's tabulated answers were made.
     """
     scores_bytes = size.cache_tokens * batch_tokens * model.heads * _SCORE_BYTES
-    return not load.gpu_layers and scores_bytes <= _MOST_SCORES_BYTES
+    return not (load.is_deterministic or load.gpu_layers) and scores_bytes <= _MOST_SCORES_BYTES
 
 
 def _make(
