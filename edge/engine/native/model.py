@@ -47,9 +47,9 @@ class LlamaModel(LlamaVocabulary):
         """Whether sequences can share a beginning; a recurrent state is one whole."""
         self.layers = int(llama_cpp.llama_model_n_layer(self.handle))
         self.hidden_size = int(llama_cpp.llama_model_n_embd(self.handle))
-        heads = max(int(llama_cpp.llama_model_n_head(self.handle)), 1)
+        self.heads = max(int(llama_cpp.llama_model_n_head(self.handle)), 1)
         kept_heads = int(llama_cpp.llama_model_n_head_kv(self.handle))
-        self.token_bytes = self.layers * self.hidden_size * kept_heads // heads * _CACHE_BYTES
+        self.token_bytes = self.layers * self.hidden_size * kept_heads // self.heads * _CACHE_BYTES
         """Of a token in the cache, where all layers are alike."""
         self.vector_size = int(llama_cpp.llama_model_n_embd_out(self.handle))
 
