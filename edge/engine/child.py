@@ -199,9 +199,11 @@ def _draft(
     context: "LlamaContext | OnnxContext | EmbeddingContext",
     load: Load,
     log: LoadLog,
-) -> DraftModel:
+) -> DraftModel | None:
     if not (isinstance(model, LlamaModel) and isinstance(context, LlamaContext)):
         raise ModelInvalid("it is an ONNX model or makes embeddings, and such take no draft")
+    if not load.guesses:
+        return None  # the context is still made as one that guesses
     if not context.guesses:
         raise ModelInvalid("it is deterministic or has one whole state, and such take no draft")
     return DraftModel(model, load, log)
