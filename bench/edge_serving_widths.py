@@ -50,7 +50,7 @@ def decode_times(path: str, *, threads: int, widths: int, repeats: int = 24) -> 
     parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = _CONTEXT_TOKENS
     parameters.n_threads = parameters.n_threads_batch = threads
     parameters.no_perf = True
-    # As our engine has it.
+    # As our engine has it for a model with a draft.
     parameters.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
     context = llama_cpp.llama_init_from_model(model, parameters)
     batch = llama_cpp.llama_batch_init(_CONTEXT_TOKENS, 0, 1)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from edge.privacy.coarse import coarse
+from edge.privacy.releases import SKETCHES
 from edge.privacy.sketch import Sketcher, quotes
 from reference.tabulated.releases import KnownSpans
 from reference.tabulated.world import CATEGORY_OF, PRICED_ON
@@ -21,9 +21,6 @@ from runtime.ids import Category
 from runtime.ports import ChatMessage, Provenance, ReleaseRecord, StreamRestorer
 
 __all__ = ["AskedOtherwise", "RuleWriter"]
-
-_ABSTRACTS: Final = 3
-"""That are written before a request is refused, as on an edge."""
 
 
 class RuleWriter:
@@ -104,13 +101,13 @@ class AskedOtherwise:
         provenance: Provenance,
     ) -> str:
         values = self._values(categories)
-        for attempt in range(_ABSTRACTS):
+        for attempt in range(SKETCHES):
             text = await self._writer.write(messages, categories, provenance, attempt=attempt)
             told = text.casefold()
             shows = any(value.casefold() in told for value in values)
             if text and not shows and not quotes(text, messages):
                 return text
-        raise GateRefused(f"{_ABSTRACTS} abstracts in turn still showed what they should leave out")
+        raise GateRefused(f"{SKETCHES} abstracts in turn still showed what they should leave out")
 
     def _values(self, categories: frozenset[Category]) -> dict[str, str]:
         """Return the kind of every sensitive value, the longest first: some stand in others."""

@@ -14,12 +14,11 @@ from cloud.state import GatewayState
 from cloud.stores.fleet_records import DeviceStanding
 from cloud.stores.fleet_telemetry import ModelTelemetry
 from runtime.cli.output import JsonOption, make_table, run_command, show
-from runtime.fleet.telemetry import BOUNDS_S, RESTARTS, quantile_s
+from runtime.fleet.telemetry import BOUNDS_S, RESTARTS, failures, quantile_s
 
 __all__ = ["telemetry"]
 
 _SHOWN_FAILURES: Final = 3
-_FAILED: Final = "failed."
 
 
 def telemetry(
@@ -79,12 +78,9 @@ def _within(one: ModelTelemetry, stage: str, share: float) -> str:
 
 
 def _failures(one: ModelTelemetry) -> Iterator[str]:
-    by_count = sorted(
-        ((count, name) for name, count in one.counts.items() if name.startswith(_FAILED)),
-        reverse=True,
-    )
+    by_count = sorted(((count, name) for name, count in failures(one.counts).items()), reverse=True)
     for count, name in by_count[:_SHOWN_FAILURES]:
-        yield f"{count} {name.removeprefix(_FAILED)}"
+        yield f"{count} {name}"
 
 
 def _room(one: DeviceStanding) -> tuple[Any, ...]:

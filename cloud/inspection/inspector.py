@@ -98,8 +98,7 @@ class ContentInspector:
         if sum(map(len, texts + names)) > self._max_characters:
             return Finding({}, (_SIZE,))
         tenant, memory = call.caller.tenant, self._memory
-        # Which surrogates an edge has issued is not known here; nobody has any of them.
-        read = {memory.digest(tenant, text): as_tags(text) for text in texts}
+        read = {memory.digest(tenant, text): text for text in texts}
         named = {memory.digest(tenant, name, is_name=True): name for name in names}
         found = await self._findings(self._sentinel, read)
         return _together(found + await self._findings(self._name_sentinel, named))
@@ -108,7 +107,8 @@ class ContentInspector:
         """Return what stands in texts, given by their digests; none is scanned a second time."""
         found = {digest: self._memory.recall(digest) for digest in texts}
         unknown = [digest for digest, finding in found.items() if finding is None]
-        scans = await _scans(sentinel, [texts[digest] for digest in unknown])
+        # Which surrogates an edge has issued is not known here; nobody has any of them.
+        scans = await _scans(sentinel, [as_tags(texts[digest]) for digest in unknown])
         for digest, scan in zip(unknown, scans, strict=True):
             found[digest] = finding = _finding(scan)
             self._memory.keep(digest, finding)

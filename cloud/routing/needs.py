@@ -51,10 +51,7 @@ def can_continue(request: GenerateRequest) -> bool:
 
     A stop text is excluded because the cut may lie inside of it, where neither provider sees it.
     """
-    sampling = request.sampling
-    if request.uses_tools or request.continues:
-        return False
-    return not (sampling.json_schema or sampling.grammar or sampling.logprobs or sampling.stop)
+    return request.sampling.is_plain and not (request.uses_tools or request.continues)
 
 
 def can_hedge(request: GenerateRequest, route: Route) -> bool:

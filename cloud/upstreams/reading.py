@@ -22,6 +22,7 @@ from cloud.upstreams.reported import read_logprobs, read_usage
 from cloud.upstreams.tool_calls import NoToolCalls, ToolCallReading
 from runtime.clock import Clock
 from runtime.errors import DeadlineExceeded, LeewardError, StreamBroken, UpstreamUnavailable
+from runtime.executor.usage import total_usage
 from runtime.ids import ModelName
 from runtime.ports import (
     Completion,
@@ -213,7 +214,9 @@ class Reading:
         """Return what the attempt consumed so far: as reported, or by our own count."""
         if self._checked is None:
             return self._streamed_usage()
-        return self._checked if self._is_decided else _sum(self._checked, self._streamed_usage())
+        if self._is_decided:
+            return self._checked
+        return total_usage((self._checked, self._streamed_usage()))
 
     def _streamed_usage(self) -> Usage:
         if self._usage is not None and self._usage_at == self.tokens + self._hidden_tokens:
@@ -357,15 +360,6 @@ class Reading:
         if self._bound is None:
             self._bound = token_bound(self.request)
         return self._bound
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
-        completion_tokens=one.completion_tokens + other.completion_tokens,
-        cached_tokens=one.cached_tokens + other.cached_tokens,
-        estimated=one.estimated or other.estimated,
-    )
 
 
 def _tokens_in(text: str) -> int:

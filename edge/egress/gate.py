@@ -15,7 +15,7 @@ from typing import Final
 
 from edge.egress.admission import Admission
 from runtime.clock import Clock
-from runtime.codec.inference import encode_generate_request
+from runtime.codec.inference import encode_generate_request, generate_payload
 from runtime.codec.ledger import reference_to
 from runtime.errors import GateRefused, LedgerUnavailable, LeewardError, RequestInvalid
 from runtime.ids import SessionId, StepId, is_minted
@@ -96,7 +96,7 @@ class Gate:
         found = await self._admission.check_strings(message, where.releases, issued=issued)
         sent = self._without_chosen_names(request)
         # The client encodes the same request again, and adds the ledger reference alone.
-        payload = encode_generate_request(sent).SerializeToString(deterministic=True)
+        payload = generate_payload(sent)
         head = await self._record(request, found, payload)
         async with aclosing(self._passed(sent, head, len(payload))) as chunks:
             async for chunk in chunks:

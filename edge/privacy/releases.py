@@ -28,7 +28,7 @@ from runtime.sentinel.coreference import mentions
 from runtime.sentinel.scan import Sentinel
 from runtime.sentinel.surrogate import as_tags
 
-__all__ = ["EdgeReleases"]
+__all__ = ["SKETCHES", "EdgeReleases"]
 
 logger = logging.getLogger("leeward.edge.privacy")
 
@@ -36,7 +36,7 @@ _REDACT: Final = "redact"
 _GENERALISE: Final = "generalise"
 _SKETCH: Final = "sketch"
 _APPROVAL: Final = "approval"
-_SKETCHES: Final = 3
+SKETCHES: Final = 3
 """Abstracts that are written before a request is refused."""
 
 
@@ -182,7 +182,7 @@ class EdgeReleases:
             # What a person has read, and approved, is what leaves: no model writes it twice alike.
             return (ChatMessage("user", kept.text),), record
         people = await self.people_of(_session_of(provenance))
-        for attempt in range(_SKETCHES):
+        for attempt in range(SKETCHES):
             text = await self._sketcher.write(messages, categories, provenance, attempt=attempt)
             (scan,) = await scan_all(self._sentinel, [text])
             found = {span.category for span in (*scan.spans, *mentions(text, people))}
@@ -190,7 +190,7 @@ class EdgeReleases:
                 self._of(provenance).abstract = _Abstract((tuple(messages), categories), text)
                 return (ChatMessage("user", text),), record
         reason = "abstracts in turn showed what they should leave out, copied, or found no end"
-        raise GateRefused(f"{_SKETCHES} {reason}")
+        raise GateRefused(f"{SKETCHES} {reason}")
 
     def issued(self, provenance: Provenance) -> Collection[str]:
         """Return the surrogates that this request has released so far, among its placeholders.

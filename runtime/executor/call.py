@@ -162,15 +162,16 @@ class Caller:
         Raises:
             BackendUnavailable: The call's node is not connected.
         """
+        return self._port(call).generate(call.request)
+
+    def _port(self, call: Call) -> ModelPort:
         port = self._models.get(call.seat.node)
         if port is None:
             raise BackendUnavailable(f"node {call.seat.node} is not connected")
-        return port.generate(call.request)
+        return port
 
     async def _once(self, call: Call, reader: _Reader, progress: Progress) -> Drawn:
-        port = self._models.get(call.seat.node)
-        if port is None:
-            raise BackendUnavailable(f"node {call.seat.node} is not connected")
+        port = self._port(call)
         left_s = self._time_left_s(call)
         if left_s <= 0:
             raise DeadlineExceeded(f"no time left for a call of {call.seat.node}")

@@ -37,8 +37,6 @@ _SPARE: Final = 4
 """A token of the small model may be so many of the large one, and no limit may be passed."""
 _NOT_ALONE: Final = (Cancelled, DeadlineExceeded, LedgerUnavailable, PolicyViolation)
 """Failures of the large model's call after which the small one does not finish by itself."""
-
-
 _REFUSED_FIELDS: Final = frozenset({"begun", "draft"})
 """What a node names that checks no drafts."""
 
@@ -160,7 +158,7 @@ async def _helped(answer: SharedAnswer, tokens: int) -> Drawn | None:
         if isinstance(error, _NOT_ALONE):
             raise
         return None
-    if (is_begun and not answer.is_heeded) or not found.completion:
+    if is_begun and not answer.is_heeded:
         return None
     await answer.say(found.text, found.tokens)
     is_end = found.completion.finish_reason is not FinishReason.LENGTH

@@ -12,7 +12,17 @@ from typing import Final
 
 from runtime import errors
 
-__all__ = ["BOUNDS_S", "CACHED", "COUNTS", "RESTARTS", "STAGES", "bucket", "failed", "quantile_s"]
+__all__ = [
+    "BOUNDS_S",
+    "CACHED",
+    "COUNTS",
+    "RESTARTS",
+    "STAGES",
+    "bucket",
+    "failed",
+    "failures",
+    "quantile_s",
+]
 
 BOUNDS_S: Final = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Of the buckets in which times are counted, seconds; what took longer has a bucket of its own."""
@@ -45,6 +55,15 @@ COUNTS: Final = frozenset(
 def failed(outcome: str) -> str:
     """Return the name under which a failure is counted: its class, or ``cancelled``."""
     return f"{_FAILED}{outcome if outcome in _FAILURES else _OTHER}"
+
+
+def failures(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return how often each failure was counted, by its class."""
+    return {
+        name.removeprefix(_FAILED): count
+        for name, count in counts.items()
+        if name.startswith(_FAILED)
+    }
 
 
 def bucket(stage: str, seconds: float) -> str:

@@ -156,13 +156,10 @@ def _is_faster_without_flash_attention(
     On processors libllama's flash attention goes through the cells of a token one by one, so that
     each further token of a decode costs most of the first; without it several are far cheaper, as
     guesses need it, and one behind a short prompt is dearer: with two threads a 135 M model wrote
-    41 instead of 61 tokens a second. A model with a draft has its guesses checked all at once. A
-    deterministic one keeps libllama's own choice, with which the project's tabulated answers were
-    made.
+    41 instead of 61 tokens a second. So only a model with a draft has it.
     """
     scores_bytes = size.cache_tokens * batch_tokens * model.heads * _SCORE_BYTES
-    is_guessed = bool(load.draft) and not load.is_deterministic
-    return is_guessed and not load.gpu_layers and scores_bytes <= _MOST_SCORES_BYTES
+    return bool(load.draft) and not load.gpu_layers and scores_bytes <= _MOST_SCORES_BYTES
 
 
 def _make(
