@@ -25,20 +25,29 @@ ALL = {
     "autoscaling": {"enabled": True},
 }
 SETS: list[dict[str, Any]] = [{}, ALL, {"hostnames": []}, {"replicas": 0}]
+IN_VAIN: list[dict[str, Any]] = [
+    {"certManager": {"enabled": True}},
+    {"serviceMonitor": {"enabled": True}, "metrics": {"enabled": False}},
+    {"autoscaling": {"enabled": True}, "metrics": {"enabled": False}},
+]
 
 pytestmark = pytest.mark.skipif(
     not PYTHON.exists(), reason="Helm's library is not here; `make helm-tools` gets it"
 )
 
 
-@pytest.fixture(scope="module")
-def rendered() -> dict[str, Any]:
-    command = [str(PYTHON), str(HELM / "render.py"), str(HELM / "leeward-gateway")]
+def render(sets: list[dict[str, Any]], *options: str) -> dict[str, Any]:
+    command = [str(PYTHON), str(HELM / "render.py"), str(HELM / "leeward-gateway"), *options]
     made = subprocess.run(
-        command, input=json.dumps(SETS), capture_output=True, text=True, check=True, timeout=110
+        command, input=json.dumps(sets), capture_output=True, text=True, check=True, timeout=110
     )
     answer: dict[str, Any] = json.loads(made.stdout)
     return answer
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, Any]:
+    return render([*SETS, *IN_VAIN])
 
 
 def manifests(rendered: dict[str, Any], at: int) -> dict[str, dict[str, Any]]:
@@ -61,6 +70,25 @@ def test_helm_and_the_schemas_of_kubernetes_find_nothing(rendered: dict[str, Any
 def test_values_that_cannot_work_are_refused_by_name(rendered: dict[str, Any]) -> None:
     assert "/hostnames" in rendered["made"][2]["error"]
     assert "/replicas" in rendered["made"][3]["error"]
+
+
+def test_wishes_that_would_be_passed_over_are_refused(rendered: dict[str, Any]) -> None:
+    errors = [one["error"] for one in rendered["made"][len(SETS) :]]
+
+    for error, needed in zip(errors, ("http", "metrics", "metrics"), strict=True):
+        assert f"set {needed}.enabled" in error
+
+
+@pytest.mark.long
+def test_custom_resources_are_as_their_definitions_say() -> None:
+    misspelt = {**ALL, "certManager": {"enabled": True, "issuer": {"kynd": "Issuer"}}}
+    too_vague = {**ALL, "serviceMonitor": {"enabled": True, "interval": "now and then"}}
+
+    right, unknown, wrong = render([ALL, misspelt, too_vague], "custom")["made"]
+
+    assert right["invalid"] == []
+    assert "Certificate" in "".join(unknown["invalid"])
+    assert "interval" in "".join(wrong["invalid"])
 
 
 @pytest.mark.parametrize("at", [0, 1])

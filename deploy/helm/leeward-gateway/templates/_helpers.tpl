@@ -43,3 +43,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- mustMergeOverwrite (deepCopy .Values.config) $own | toYaml -}}
 {{- end -}}
+
+{{/* Wishes that would be passed over in silence. */}}
+{{- define "leeward.checked" -}}
+{{- if and .Values.certManager.enabled (not .Values.http.enabled) -}}
+{{- fail "certManager makes the certificate of the HTTP front: set http.enabled, too" -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
+{{- fail "serviceMonitor reads the gateway's metrics: set metrics.enabled, too" -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled .Values.autoscaling.concurrency.enabled (not .Values.metrics.enabled) -}}
+{{- fail "autoscaling.concurrency follows one of the gateway's metrics: set metrics.enabled, or autoscaling.concurrency.enabled to false" -}}
+{{- end -}}
+{{- end -}}
