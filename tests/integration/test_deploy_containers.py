@@ -117,3 +117,15 @@ def test_the_image_runs_without_root_compiler_and_installer(role: str) -> None:
     assert "build-essential" not in final
     assert "USER 10001" in final
     assert f'CMD ["{role}", "serve", "--config", "/etc/leeward/{role}.yaml"]' in final
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_image_computes_with_what_the_wheels_for_devices_compute_with(machine: str) -> None:
+    made = re.search(rf"^WHEELS_{machine} := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    build, _ = stages("edge")
+    compiled = re.search(rf'CMAKE_{machine}="(.*)"', build)
+
+    assert made is not None
+    assert compiled is not None
+    assert compiled[1] == made[1]
+    assert 'CMAKE_ARGS="-DGGML_NATIVE=OFF $(printenv CMAKE_$(uname -m))"' in build
