@@ -20,6 +20,8 @@ from runtime.sentinel.detectors.secrets import (
     ApiKeyDetector,
     PrivateKeyDetector,
 )
+from runtime.sentinel.detectors.spelled import SpelledDetector
+from runtime.sentinel.detectors.spoken import SpokenDetector
 from runtime.sentinel.detectors.tagger import TaggerDetector
 from runtime.sentinel.tagger.model import SentinelModel
 
@@ -73,6 +75,8 @@ def default_detectors(
         AddressDetector(),
         HealthDetector(conditions, treatments),
         PersonDetector(),
+        SpelledDetector(),
+        SpokenDetector(),
     ]
     if model is not None:
         reader = SentinelModel(model)

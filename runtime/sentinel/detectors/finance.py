@@ -11,7 +11,7 @@ from runtime.sentinel.categories import FINANCE
 from runtime.sentinel.detectors.context import Context
 from runtime.sentinel.span import Span
 
-__all__ = ["CardDetector", "IbanDetector", "WalletDetector"]
+__all__ = ["CardDetector", "IbanDetector", "WalletDetector", "is_issued"]
 
 _IBAN: Final = re.compile(
     r"(?<![^\W_])[A-Z]{2}\d{2}(?:[ \u00a0-]?[A-Z0-9]){11,30}(?![^\W_])", re.IGNORECASE
@@ -95,7 +95,7 @@ class CardDetector:
             for start, end, digits in _windows(match):
                 if start < taken:
                     continue
-                if luhn.is_valid(digits) and _is_issued(digits):
+                if luhn.is_valid(digits) and is_issued(digits):
                     score = 1.0
                 elif len(digits) in _CARD_LENGTHS and _CARD_CONTEXT.is_before(text, start):
                     score = 0.5
@@ -117,7 +117,7 @@ def _windows(match: re.Match[str]) -> Iterator[tuple[int, int, str]]:
                 yield match.start() + start, match.start() + end, digits
 
 
-def _is_issued(digits: str) -> bool:
+def is_issued(digits: str) -> bool:
     """Whether an issuer's range (ISO/IEC 7812) starts so, and the number is not one digit."""
     return digits[0] in "34568" or "2221" <= digits[:4] <= "2720"
 

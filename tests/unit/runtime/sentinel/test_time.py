@@ -22,6 +22,7 @@ HOSTILE = [
     "a:", "://", "a://b:", "Ab1/", "85050512345 ", '"', "born on ", "12 High ", "1.1234 ", "eyJ",
     "eyJaaaaaaaaa-", "eyJaaaaaaaaa.", "patient id ", "Anna Kowalska ", "a ", "漢", "\n", "<PERSON_",
     "e\u0301", "street 1", "calle a a a a ", "a'", "1-",
+    "one two ", "a-", "a dot ", "a at b dot ", "one two three\n", "double ", "one, ",
 ]  # fmt: skip
 CHARACTERS = 15_000
 MAX_S_PER_CHARACTER = 40e-6
