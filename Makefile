@@ -16,7 +16,7 @@ LLAMA_PIP = CFLAGS="$(LLAMA_FLAGS) $$CFLAGS" CXXFLAGS="$(LLAMA_FLAGS) $$CXXFLAGS
 LLAMA_WORKS = $(BIN)/python -c 'from pathlib import Path; from bench.edge_serving_loops import Loops; \
   Loops(Path("reference/weights/gannet-l.gguf"), threads=1).batched(8, 32, 2)'
 
-.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit helm-tools test-long bench bench-peers lock wheel wheels clean
+.PHONY: help setup demo readme up models test lint format types imports protos protos-check unit helm-tools test-long long-privacy bench bench-peers lock wheel wheels clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ $(HELM)/.installed: deploy/helm/tools.lock
 
 test-long: setup ## the long property profiles (hours)
 	$(BIN)/pytest -m long --timeout 0 --hypothesis-profile=searching -o addopts="--import-mode=importlib --strict-markers -ra"
+
+long-privacy: setup ## the privacy promises alone, 100,000 random examples of each (minutes)
+	$(BIN)/pytest -m long -p no:randomly tests/privacy/test_at_length.py
 
 PEERS := var/bench-litellm
 bench-peers: setup $(PEERS)/.installed ## LiteLLM's proxy in an environment of its own, to compare with

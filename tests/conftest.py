@@ -18,6 +18,13 @@ settings.register_profile("searching", deadline=None, phases=_PHASES)
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the long profile of the privacy promises be made shorter, and drawn again."""
+    group = parser.getgroup("leeward")
+    group.addoption("--examples", type=int, help="of each promise in the long profile")
+    group.addoption("--first-seed", type=int, help="of these; fresh ones without it")
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL server for the whole run, started by the first test that asks for it."""
