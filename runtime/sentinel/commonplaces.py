@@ -24,6 +24,7 @@ from runtime.sentinel.categories import (
     SECRET,
 )
 from runtime.sentinel.data_files import read_sections
+from runtime.sentinel.detectors.names import shipped_names
 from runtime.sentinel.eponyms import is_eponym, is_offered
 from runtime.sentinel.span import Span
 
@@ -69,7 +70,7 @@ class _Lists:
 
 @cache
 def _lists() -> _Lists:
-    read = read_sections("commonplaces.txt")
+    read, names = read_sections("commonplaces.txt"), shipped_names()
     words = {name: frozenset(" ".join(lines).split()) for name, lines in read.items()}
     terms = {name: frozenset("|".join(lines).split("|")) for name, lines in read.items()}
     return _Lists(
@@ -78,8 +79,8 @@ def _lists() -> _Lists:
         compass=words["compass"],
         figures=terms["figures"],
         substances=words["substances"],
-        given=frozenset(read_sections("given_names.txt")[""]),
-        family=frozenset(read_sections("family_names.txt")[""]),
+        given=names.given,
+        family=names.family,
     )
 
 

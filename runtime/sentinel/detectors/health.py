@@ -5,6 +5,7 @@ terms. It says that a text *speaks of* health, not whose.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from runtime.sentinel.categories import HEALTH
@@ -31,14 +32,7 @@ class HealthDetector:
     def __init__(
         self, extra_conditions: Iterable[str] = (), extra_treatments: Iterable[str] = ()
     ) -> None:
-        self._trie: TermTrie[str] = TermTrie()
-        shipped = read_sections(_LEXICON)
-        for kind, terms in (
-            ("condition", (*shipped["condition"], *extra_conditions)),
-            ("treatment", (*shipped["treatment"], *extra_treatments)),
-        ):
-            for term in terms:
-                self._trie.add(term, kind)
+        self._trie = _lexicon(tuple(extra_conditions), tuple(extra_treatments))
 
     def detect(self, text: str) -> list[Span]:
         """Return the terms in ``text``."""
@@ -46,3 +40,17 @@ class HealthDetector:
             Span(match.start, match.end, match.value, HEALTH, 0.8, self.name)
             for match in self._trie.find(text)
         ]
+
+
+@lru_cache(maxsize=4)
+def _lexicon(conditions: tuple[str, ...], treatments: tuple[str, ...]) -> TermTrie[str]:
+    """Return the shipped terms and further ones; read once in a process, never changed."""
+    trie: TermTrie[str] = TermTrie()
+    shipped = read_sections(_LEXICON)
+    for kind, terms in (
+        ("condition", (*shipped["condition"], *conditions)),
+        ("treatment", (*shipped["treatment"], *treatments)),
+    ):
+        for term in terms:
+            trie.add(term, kind)
+    return trie

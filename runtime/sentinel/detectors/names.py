@@ -5,6 +5,7 @@ Reads the data files and says what each list is for; how they are used stands in
 """
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 from runtime.sentinel.data_files import read_sections
 
@@ -13,7 +14,7 @@ __all__ = ["NameLists", "shipped_names"]
 _CONTEXT = "name_context.txt"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NameLists:
     """Words, casefolded, by what they say about a name."""
 
@@ -36,9 +37,15 @@ class NameLists:
     not_names: frozenset[str]
     """Capitalised words that are part of no name unless a title says so."""
 
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """All given and family names."""
+        return self.given | self.family
 
+
+@cache
 def shipped_names() -> NameLists:
-    """Read the lists that come with the package."""
+    """Return the lists that come with the package; they are read once in a process."""
     context = {
         section: frozenset(word for line in lines for word in line.split())
         for section, lines in read_sections(_CONTEXT).items()

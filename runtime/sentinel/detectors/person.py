@@ -68,7 +68,7 @@ class PersonDetector:
 
     def __init__(self, names: NameLists | None = None) -> None:
         self._names = names or shipped_names()
-        self._known = self._names.given | self._names.family
+        self._known = self._names.known
 
     def detect(self, text: str) -> list[Span]:
         """Return the names in ``text``."""

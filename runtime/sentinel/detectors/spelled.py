@@ -44,8 +44,7 @@ class SpelledDetector:
     kinds = frozenset({"person", "iban", "card"})
 
     def __init__(self, names: NameLists | None = None) -> None:
-        lists = names or shipped_names()
-        self._known = lists.given | lists.family
+        self._known = (names or shipped_names()).known
 
     def detect(self, text: str) -> list[Span]:
         """Return what is spelled in ``text``."""
