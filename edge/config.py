@@ -45,6 +45,7 @@ Address = Annotated[str, Field(pattern=r"^\S+:\d{1,5}$", max_length=255)]
 MAX_ADAPTERS: Final = 16
 """Of one model: each holds a context of its own in memory."""
 DEFAULT_HUB: Final = "https://huggingface.co"
+CredentialName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+[^\s]*$", max_length=1024)]
 
 
@@ -107,6 +108,8 @@ class _EdgeShape(Shape):
     identity_passphrase_file: str | None = Field(default=None, min_length=1, max_length=4096)
     """File that holds the passphrase of this device's private keys; left out, they are not
     encrypted."""
+    identity_passphrase_credential: CredentialName | None = None
+    """The same as a credential of systemd's, by name: one that only this machine's TPM opens."""
     policy: str
     catalog: str
     graphs: str
@@ -208,7 +211,8 @@ class EdgeConfig:
     console: bool
     state: Path
     identity_passphrase_file: Path | None
-    """``None``: the device's private keys are not encrypted."""
+    """With no credential either, the device's private keys are not encrypted."""
+    identity_passphrase_credential: str | None
     policy: Path
     catalog: Path
     graphs: Path
@@ -286,6 +290,7 @@ def _config(document: Document, base: Path) -> EdgeConfig:
         identity_passphrase_file=base / shape.identity_passphrase_file
         if shape.identity_passphrase_file
         else None,
+        identity_passphrase_credential=shape.identity_passphrase_credential,
         policy=base / shape.policy,
         catalog=base / shape.catalog,
         graphs=base / shape.graphs,
@@ -365,6 +370,9 @@ def _problems(shape: _EdgeShape) -> list[Problem]:
     for name in sorted(shape.tensor_models.keys() & shape.models.keys()):
         reason = "is the name of a language model already"
         found.append(Problem(("tensor_models", name), reason))
+    if shape.identity_passphrase_file and shape.identity_passphrase_credential:
+        reason = "must be left out where `identity_passphrase_file` is given"
+        found.append(Problem(("identity_passphrase_credential",), reason))
     if not is_local(shape.listen):
         reason = "must be a loopback address: local applications are not authenticated there"
         found.append(Problem(("listen",), reason))

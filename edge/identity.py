@@ -16,6 +16,7 @@ from edge.config import EdgeConfig
 from edge.kept_request import KeptRequest
 from runtime.clock import Clock
 from runtime.codec.enrolment import Credentials
+from runtime.documents.credential import credential_file
 from runtime.documents.secret_file import read_secret_file
 from runtime.errors import CertificateInvalid, NotFound
 from runtime.identity.certificates import check_device_chain, load_certificates
@@ -37,6 +38,7 @@ _AUTHORITY: Final = "ca.pem"
 _GATEWAY: Final = "gateway.json"
 _NEXT: Final = "next.json"
 _ASKED: Final = "asked"
+_UNIT: Final = "leeward-edge.service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +194,13 @@ def identity_store(config: EdgeConfig, *, clock: Clock) -> IdentityStore:
     """Return where a configured device keeps its identity.
 
     Raises:
-        ConfigInvalid: The passphrase's file cannot be read.
+        ConfigInvalid: The passphrase's file or credential cannot be read.
     """
-    file, passphrase = config.identity_passphrase_file, None
+    file, credential = config.identity_passphrase_file, config.identity_passphrase_credential
+    field, passphrase = "identity_passphrase_file", None
+    if credential is not None:
+        field = "identity_passphrase_credential"
+        file = credential_file(credential, unit=_UNIT)
     if file is not None:
-        field = "identity_passphrase_file"
         passphrase = read_secret_file(file, "passphrase", field=field).encode()
     return IdentityStore(config.state / "identity", clock=clock, passphrase=passphrase)

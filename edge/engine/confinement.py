@@ -19,7 +19,8 @@ __all__ = ["bound_loading", "bound_memory", "confine"]
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _MAX_OPEN_FILES: Final = 256
-_OOM_SCORE: Final = "500"
+_OOM_SCORE: Final = "1000"
+"""Before anything else of the same unit, however small the model: the daemon starts it again."""
 
 
 def confine(parent_pid: int) -> None:

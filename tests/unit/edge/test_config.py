@@ -46,6 +46,18 @@ GRAPH = "leeward: graph/v1\nname: g\nsteps: {a: {role: assistant, model: large}}
         ),
         ("default_graph: g\n", "default_graph: g\nlisten: 0.0.0.0:7450\n", 6, "loopback"),
         ("default_graph: g\n", "default_graph: g\nhttp: 0.0.0.0:80\n", 6, "http_token_file"),
+        (
+            "default_graph: g\n",
+            "default_graph: g\nidentity_passphrase_credential: ../x\n",
+            6,
+            "identity_passphrase_credential",
+        ),
+        (
+            "default_graph: g\n",
+            "default_graph: g\nidentity_passphrase_credential: x\nidentity_passphrase_file: y\n",
+            6,
+            "left out",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_reason(

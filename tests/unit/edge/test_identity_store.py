@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 import edge.identity
-from edge.identity import DeviceIdentity, IdentityStore
+from edge.config import parse_config
+from edge.identity import DeviceIdentity, IdentityStore, identity_store
 from runtime.clock import SystemClock
 from runtime.codec.enrolment import Credentials
-from runtime.errors import CertificateInvalid
+from runtime.errors import CertificateInvalid, ConfigInvalid
 from runtime.identity.authority import CertificateAuthority
 from runtime.identity.csr import create_csr
 from runtime.identity.keys import DeviceKeys, create_device_keys
@@ -18,6 +19,15 @@ from runtime.ids import DeviceId
 
 CLOCK = SystemClock()
 PASSPHRASE = b"correct horse"
+CONFIG = """\
+leeward: edge/v1
+policy: policy.yaml
+catalog: catalog.yaml
+graphs: graphs
+default_graph: g
+identity_passphrase_credential: identity
+models: {small: {file: small.gguf}}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,35 @@ def test_keys_from_before_there_was_a_passphrase_are_encrypted_when_next_written
     assert before.certificate_chain_pem == OLD.credentials.certificate_chain_pem
     texts = [path.read_bytes() for path in (tmp_path / "identity").glob("device-*.pem")]
     assert [b"ENCRYPTED PRIVATE KEY" in text for text in texts] == [True, True]
+
+
+def test_a_passphrase_may_be_a_credential_of_systemds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = parse_config(CONFIG, base=tmp_path)
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "identity").write_bytes(PASSPHRASE)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+
+    saved = identity_store(config, clock=CLOCK).save(OLD.keys, OLD.credentials)
+
+    assert (
+        IdentityStore(config.state / "identity", clock=CLOCK, passphrase=PASSPHRASE).load() == saved
+    )
+    with pytest.raises(CertificateInvalid, match="passphrase"):
+        IdentityStore(config.state / "identity", clock=CLOCK).load()
+
+
+def test_a_credential_that_was_not_handed_over_is_told_by_field_and_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+    with pytest.raises(ConfigInvalid) as refused:
+        identity_store(parse_config(CONFIG, base=tmp_path), clock=CLOCK)
+
+    assert "/run/credentials/leeward-edge.service/identity" in str(refused.value)
+    assert "identity_passphrase_credential" in str(refused.value)
 
 
 def test_an_identity_that_has_ended_is_read_when_asked_for(tmp_path: Path) -> None:
