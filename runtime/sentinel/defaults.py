@@ -5,6 +5,7 @@ from pathlib import Path
 
 from runtime.ids import Category
 from runtime.sentinel.detector import Detector
+from runtime.sentinel.detectors.codes import CodeDetector
 from runtime.sentinel.detectors.dictionary import DictionaryDetector, Term
 from runtime.sentinel.detectors.email import EmailDetector
 from runtime.sentinel.detectors.finance import CardDetector, IbanDetector, WalletDetector
@@ -20,6 +21,7 @@ from runtime.sentinel.detectors.secrets import (
     ApiKeyDetector,
     PrivateKeyDetector,
 )
+from runtime.sentinel.detectors.seed_phrases import SeedPhraseDetector
 from runtime.sentinel.detectors.spelled import SpelledDetector
 from runtime.sentinel.detectors.spoken import SpokenDetector
 from runtime.sentinel.detectors.tagger import TaggerDetector
@@ -61,6 +63,8 @@ def default_detectors(
         UrlCredentialsDetector(),
         ApiKeyDetector(),
         PasswordDetector(),
+        CodeDetector(),
+        SeedPhraseDetector(),
         IbanDetector(),
         CardDetector(),
         WalletDetector(),

@@ -32,9 +32,11 @@ _MARKED: Final = r"(?=[^\s]{0,40}(?:[\d!@#$%^&*?]|(?-i:[a-z][A-Z])))"
 _DRAWN: Final = r"[`\"']?(?P<d>[^\s\"'`<>()/\\]{6,64}?)(?=[`\"'.,;!?)]{0,2}(?:\s|\Z))[`\"']?"
 """What has to look drawn at random, or be some words with hyphens between them."""
 _PLAIN: Final = (
-    r"[`\"']?(?P<c>(?!(?:an?|the|it|this|that|these|those|my|your|his|her|our|their|its|some(?:thing)?|any"
+    r"[`\"']?(?P<c>(?!(?:an?|the|it|this|that|these|those|my|your|his|her|our|their|its"
+    r"|some(?:thing)?|any"
     r"|one|no|only|long|strong|weak|unique|different|new|old|password|passcode|pin|face|touch"
-    r"|bytes|unicode|fingerprints?|biometrics?|windows|fido\w*|passkeys?|keys?|cards?|words|symbols|numbers|letters)\b)"
+    r"|bytes|unicode|fingerprints?|biometrics?|windows|fido\w*|passkeys?|keys?|cards?|words"
+    r"|symbols|numbers|letters)\b)"
     r"[^\s\"'`<>()]{4,40}?(?: [a-z]{3,12}){0,3}?)[`\"']?"
 )
 """Any word, or a few: only behind words that leave no doubt."""
@@ -55,6 +57,27 @@ _FORMS: Final = (
         r"(?<!\S)--?[a-z-]{0,20}(?:pass|pwd|secret|token|api-?key)(?:word|wd|phrase|code)?",
         rf"(?:-value)?[ =]{_VALUE}",
     ),
+    _form("openssl", rf"\bopenssl\b[^\n|]{{0,160}}? -(?:k|pass(?:in|out)?)[ =](?:pass:)?{_VALUE}"),
+    _form("rar", rf"\bu?n?rar\b[^\n|]{{0,80}}? -h?p{_VALUE}"),
+    _form("snmp", rf"\bsnmp\w+\b[^\n|]{{0,120}}? -[cax] {_VALUE}"),
+    _form(
+        "sqlcmd|bcp|osql|isql|cqlsh|rdesktop|ipmitool|winexe|psexec|vncviewer|evil-winrm"
+        "|crackmapexec",
+        r"\b(?:sqlcmd|bcp|osql|isql|cqlsh|rdesktop|ipmitool|winexe|psexec|vncviewer|evil-winrm"
+        r"|crackmapexec)\b",
+        rf"[^\n|]{{0,160}}? -p[ =]?{_VALUE}",
+    ),
+    _form("security ", rf"\bsecurity add-\S{{1,40}} [^\n|]{{0,160}}? -w {_VALUE}"),
+    _form("/p", rf"(?<!\S)/(?:p|pw|pass|password|rp):{_VALUE}"),
+    _form("/user:", rf"\bnet use [^\n|]{{0,80}}?/user:\S{{1,60}} {_VALUE}"),
+    _form("<<<", rf"<<< ?{_VALUE}"),
+    _form(
+        "sqlplus|sqlldr|expdp|impdp|rman|thin:",
+        r"(?:\b(?:sqlplus|sqlldr|expdp|impdp|rman target) [\"']?"
+        r"|thin:)[\w$#]{1,30}/(?P<c>[^\s\"']{3,100})(?=@)",
+    ),
+    _form("%", r"(?<!\S)(?:-u|--user(?:name)?)[ =]?[\w.\\@-]{1,40}%(?P<c>[^\s\"']{3,200})"),
+    _form("lftp", r"\blftp\b[^\n|]{0,80}? -u [\w.@-]{1,40},(?P<c>[^\s\"']{3,200})"),
     _form("htpasswd", rf"\bhtpasswd (?:-\w+ )+\S{{1,80}} \S{{1,40}} {_VALUE}"),
     _form("redis-cli", rf"\bredis-cli\b[^\n|]{{0,120}}? -a {_VALUE}"),
     _form("ldap", rf"\bldap(?:search|modify|add|whoami)\b[^\n|]{{0,200}}? -w {_VALUE}"),
@@ -100,7 +123,33 @@ _FORMS: Final = (
         r"authorization[\"']?[\s:=,]{1,4}[\"'`]?basic (?P<c>[A-Za-z0-9+/]{8,512}={0,2})",
     ),
     _form(":", r"(?m:^)[\w.*-]{1,120}:(?:\d{1,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:(?P<c>\S{3,200})$"),
+    _form(
+        "jwt|jws", rf"\bj[ws][ts]\.(?:sign|encode|verify|decode)\([^,\n]{{1,60}}, ?(?:{_QUOTED})"
+    ),
+    _form("wifi:", r"\bwifi:[^\n]{0,80}?;p:(?P<c>[^;\s]{3,64})"),
     # Prose
+    _form(
+        "maiden name|secret answer|security answer|security question|secret question",
+        r"\b(?:maiden name\b[^\n:]{0,60}?:|(?:secret|security) (?:answer"
+        r"|question)s?\b[^\n:]{0,60}?",
+        r"(?:: what[^\n?]{0,80}\?\s{1,2}answer)?(?: is|:| was)) ?[\"'`]?(?!what\b|which\b|who\b"
+        r"|in\b)",
+        r"(?P<c>[^\W\d_][\w'-]{2,30}(?: [A-Z][\w'-]{1,20})?)",
+    ),
+    _form(
+        "admin|root|postgres|guest|sa/",
+        rf"(?<![\w/.:-])(?:admin|administrator|root|postgres|guest|sa) ?[/:] ?{_DRAWN}",
+    ),
+    _form(
+        "wifi|wi-fi|wlan|ssid|network",
+        rf"\b(?:wi-?fi|wlan|ssid|network)\b[^\n/]{{0,32}} / {_DRAWN}",
+    ),
+    _form(
+        "phrase|words",
+        r"\b(?:open|unlock|decrypt|protect)\w{0,3}(?: it| this| them)? (?:with|by|using)(?: the"
+        r"| my)? ",
+        r"(?:phrase|words?):? [\"'`]?(?P<c>[a-z]{3,12}(?:[ .-][a-z]{3,12}){2,23})",
+    ),
     _form(
         "log|credential|creds|user|account|access|sign in",
         r"\b(?:log ?(?:in|ins)|sign in|credentials?|creds|user(?:name)?|account|access)",
@@ -150,7 +199,8 @@ _FORMS: Final = (
     ),
     _form(
         "unlocks",
-        r"\b(?:tablet|phone|laptop|computer|pc|ipad|iphone|mac|macbook|screen|device)\b[^\n.]{0,24}?",
+        r"\b(?:tablet|phone|laptop|computer|pc|ipad|iphone|mac|macbook|screen"
+        r"|device)\b[^\n.]{0,24}?",
         rf" unlocks with {_PLAIN}(?=[.,;!?)]{{0,2}}(?:\s|\Z))",
     ),
     _form("typ", rf"\btyp(?:e|ed|ing) {_DRAWN} (?:into|in|at|as)\b"),

@@ -27,6 +27,7 @@ _ACCESS: Final = re.compile(
     r"|unlock\w{0,3}|decrypt\w{0,3}|prompts?|prompted|when(?:ever)? (?:it )?ask(?:s|ed)"
     r"|locked out|(?:safe|vault|digital|lock) combination|combination (?:is|lock)"
     r"|(?:code|safe|secret|magic) ?words?|(?:unlock|key|secret|recovery|alarm) phrases?"
+    r"|(?:un)?protect(?:ed)?(?: it)?(?: with)?|(?:re)?set it|changed it|if asked"
     r"|keeps? rejecting|rejects|rejected|no longer works|stopped working|creds|credentials?"
     r"|(?:opens?|works) (?:with|if)"
     r"|(?:root|admin|administrator|service) (?:account|user|panel|login|console)"
@@ -35,26 +36,46 @@ _ACCESS: Final = re.compile(
 )
 _ACCESS_MARKS: Final = (
     *("log", "sign", "get", "got", "lock", "crypt", "prompt", "ask", "combination", "cred", "word"),
-    *("phrase", "reject", "work", "open", "root", "admin", "serv", "panel", "wi", "wlan", "vpn"),
+    *(
+        "protect",
+        "set it",
+        "changed it",
+        "phrase",
+        "reject",
+        "work",
+        "open",
+        "root",
+        "admin",
+        "serv",
+        "panel",
+        "wi",
+        "wlan",
+        "vpn",
+    ),
     *("ssid", "breach", "pwn", "brute", "old one", "clave", "pin", "forgot", "till", "one-time"),
 )
 _ACCESS_REACH: Final = 40
 _NAMED: Final = re.compile(
-    r"(?:[a-z]+[a-z\d]*(?:-[a-z\d]+)+|(?:user|admin|host|server|client|node|room|build|release|version"
+    r"(?:[a-z]+[a-z\d]*(?:-[a-z\d]+)+|(?:user|admin|host|server|client|node|room|build|release"
+    r"|version"
     r"|model|windows|iphone|galaxy|office|python|ticket|order|case|level|chapter|gate|flight|group"
     r"|port|rack|site|unit|desk|team|test|step|line|page|db|srv|vm|web|app|svc)[-_]?\d+[a-z]?"
-    r"|[A-Z]{2,6}-?\d+[A-Z]{0,2}|[A-Za-z]{1,4}\d{1,6}|v?\d+(?:[._]\w{1,4})*[A-Za-z]{0,3}|[a-z]+_[a-z_]+\d*)\Z"
+    r"|[A-Z]{2,6}-?\d+[A-Z]{0,2}|[A-Za-z]{1,4}\d{1,6}|v?\d+(?:[._]\w{1,4})*[A-Za-z]{0,3}"
+    r"|[a-z]+_[a-z_]+\d*)\Z"
 )
 """Machines, users, versions, products: ``db-prod-07``, ``user123``, ``RTX4090``, ``svc_backup``."""
 _TOKEN: Final = re.compile(
     r"(?<!\S)[\"'`(]?(?P<value>[^\s\"'`<>(){}\[\]|]{6,40}?)[\"'`).,;:!?]{0,3}(?!\S)"
 )
 _NO_PASSWORD: Final = re.compile(
-    r".*(?:://|[/\\=]|->|::|\.{2,}|\w@\w+\.\w|\w\.\w+\.\w|pass(?:w|_|\b)|token|secret)"
+    r".*(?:://|[/\\=]|->|::|\.{2,}|\w@\w+\.\w|\w\.\w+\.\w|pass(?:w|_|\b))"
+    r"|(?:[a-z]+[_.-])*[a-z]*(?:token|secret)s?[a-z]*(?:[_.-][a-z]+)*\d?\Z"
     r"|[A-Z]{1,6}[-_]?\d+\Z"
-    r"|(?:sha|md|base|utf|iso|http|ipv|rfc|aes|rsa|pkcs|tls|ssl|oauth|argon|pbkdf|windows|python)[-_]?v?\d"
+    r"|(?:sha|md|base|utf|iso|http|ipv|rfc|aes|rsa|pkcs|tls|ssl|oauth|argon|pbkdf|windows"
+    r"|python)[-_]?v?\d"
     r"|[\d.,:+-]+(?:[a-z]{1,7}|st|nd|rd|th)?\Z"
-    r"|[$%@&*#]"
+    r"|[$%@&*#](?!\d{1,4}[A-Za-z][a-z]{3})"
+    r"|(?:self|cls|this|[a-z]\w*)(?:\.[a-z_]\w*)+\Z"
 )
 _DIGITS: Final = 2
 _LETTERS: Final = 3
@@ -104,5 +125,5 @@ def looks_drawn(token: str) -> bool:
     signs = sum(character in _SIGNS for character in token[:-1])
     humps = sum(one.islower() != other.islower() for one, other in pairwise(token))
     return letters >= _LETTERS and (
-        digits >= _DIGITS or (signs > 0 and digits > 0) or humps > _HUMPS
+        digits >= _DIGITS or (digits > 0 and (signs > 0 or humps >= _HUMPS)) or humps > _HUMPS
     )

@@ -6,13 +6,14 @@ is meant literally and not a name, a type, a call or a placeholder.
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
 from runtime.sentinel.categories import SECRET
+from runtime.sentinel.detectors.lowered import lowered_in_place
 from runtime.sentinel.detectors.password_commands import command_passwords
 from runtime.sentinel.detectors.password_neighbours import passwords_nearby
-from runtime.sentinel.detectors.secrets import is_mixed, is_random
+from runtime.sentinel.detectors.password_tables import table_passwords
+from runtime.sentinel.detectors.password_value import MIN_PASSWORD, PasswordValue
 from runtime.sentinel.span import Span
 
 __all__ = ["PasswordDetector"]
@@ -23,41 +24,49 @@ _STEMS: Final = (
     *("salasana", "parola", "parole", "şifre", "heslo", "jelszó", "пароль", "密码", "密碼"),
     *("パスワード", "비밀번호", "secret", "token", "key", "credential", "creds", "bearer", "pin"),
     *("otp", "cvv", "cvc", "code", "auth", "cookie", "session", "sig", "pw", "seed", "mnemonic"),
+    "phrase",
 )
 """Beginnings of the words below, in lower case."""
 _STRONG: Final = (
-    r"pass(?:words?|wort|wd|phrase|code|ord|e)?|pwd?|mot de passe|kennwort|has[lł](?:o|em)"
-    r"|contrase[ñn]a|clave|senha|palavra-passe|wachtwoord|lösenord|adgangskode|salasana|parol[ae]"
-    r"|şifre|heslo|jelszó|пароль|密[码碼]|パスワード|비밀번호"
+    r"pass(?:words?|wort|wd|phrase|code|ord(?:et)?|e)?|pwd?|mot de passe|kennwort|has[lł](?:o|em|a)"
+    r"|contrase[ñn]a|clave|senha|palavra-passe|wachtwoord|lösenord(?:et)?|adgangskode[nr]?"
+    r"|salasana(?:ni)?|parol[aeə]m?"
+    r"|şifre(?:m|niz|n)?|heslo|jelszó|пароль|密[码碼]|パスワード|비밀번호"
     r"|secret(?:[ _-]?(?:access[ _-]?)?key(?:[ _-]?base)?)?|token|credentials?|creds|bearer"
     r"|pin(?: (?:code|number))?|otp|cv[vc]2?|seed phrase|mnemonic(?: phrase)?"
 )
-_WEAK: Final = r"keys?|auth|cookie|session(?:[ _-]?id)?|sig(?:nature)?|code"
+_WEAK: Final = r"phrase|keys?|auth|cookie|session(?:[ _-]?id)?|sig(?:nature)?|code"
 _WORD: Final = re.compile(rf"(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))", re.IGNORECASE)
 _LOOSE: Final = frozenset({"token", "secret", "clave", "parola", "parole", "passe", "bearer"})
 """Words that mean other things, too: after these a bare word is none. ``secret: restricted``"""
 _NAMED_KEY: Final = re.compile(
     r"(?:api|access|private|encryption|signing|account|secret|client|master|license|shared|service"
     r"|auth|consumer|webhook|recovery|activation|verification|security|one-time|door|gate|alarm"
-    r"|backup|entry|login)[ _-]{0,1}\Z",
+    r"|backup|entry|login|unlock|disk|encryption|vault|seed|decryption|wallet)[ _-]{0,1}\Z",
     re.IGNORECASE,
 )
 """Before "key" and "code", these make a weak word a strong one."""
 _GLUED: Final = re.compile(r"(?:passw|passphrase|apikey|kennwort|token|secret)", re.IGNORECASE)
 """Words that mean the same glued to another: ``PGPASSWORD``."""
-_COPULA: Final = r"is|was|are|ist|lautet|est|es|è|é|jest|to|je|este|on|är|er"
+_COPULA: Final = r"is|was|are|ist|war|lautet|est|c'est|es|è|é|jest|to|je|este|on|är|er|от\s\w{1,12}"
+_GAP: Final = rf"[ \t]{{1,3}}(?:[^\W\d_]{{2,10}}[ \t](?=(?!to\b)(?:{_COPULA})\b))?"
+"""A blank, and a word such as "now" before "is"."""
 _OF: Final = r"for|of|to|on|in|für|pour|para|do|dla"
 _SUFFIX: Final = r"(?:[_-]?(?:base|value|prod|dev|test|staging|live|old|new|id|v?\d{1,2}))?"
 _JOINS: Final = (
     r"[ \t]{0,8}(?::=|=>|==?|:(?!:)|\uff1a|→|->|[-\u2013](?=[ \t]))[ \t]{0,8}",  # an assignment
     r"[ \t]{0,2}[,(][ \t]{0,2}(?=[\"'`])",  # a call: set("password", "x"), password("x")
     r"[ \t]{1,4}value[ \t]{0,2}=[ \t]{0,2}(?=[\"'])|>",  # XML
+    r"</[\w-]{1,20}>\s{0,40}<[\w-]{1,20}>",  # <Key>password</Key><Value>
+    r"\s{0,4}\{\s{0,40}(?:[^{}]{0,120}?\s)?default\s{0,20}=\s{0,4}(?=\")",  # Terraform's variables
+    # What fills in a form: get("password").type("x")
+    r"[\"'`)\]]{0,3}\.(?:type|fill|send_?[kK]eys|setValue|set|val|typeText|input)\((?=[\"'`])",
     r"\r?\n[ \t]{0,40}[\"']?value[\"']?:[ \t]{0,4}",  # a container's environment
     # "the password for the staging database is"
     rf"[ \t]{{1,3}}(?:{_OF})[ \t](?:[^\s:=]{{1,40}}[ \t]){{1,6}}?(?:{_COPULA})[ \t]{{1,3}}",
     rf"[ \t]{{1,3}}(?:{_OF})[ \t][^\n:=]{{1,40}}:[ \t]{{1,3}}",
     # "the password is", "the password"
-    rf"(?:[ \t]{{1,3}}|'s |は)(?:{_COPULA}|as|now|)(?:[ \t]{{1,3}}now)?:?[ \t]{{0,3}}",
+    rf"(?:{_GAP}|'s |は|是|为|為|는 ?|은 ?)(?:{_COPULA}|as|now|)(?:[ \t]{{1,3}}now)?:?[ \t]{{0,3}}",
 )
 _JOIN: Final = re.compile(
     rf"{_SUFFIX}(?P<join>\\?[\"'`]?[\])]?(?:{'|'.join(_JOINS)}))", re.IGNORECASE
@@ -76,40 +85,10 @@ _DEFAULTED: Final = re.compile(
     r"(?P<quote>[\"'])(?P<quoted>[^\"'\n]{1,256})(?P=quote)"
 )
 """What stands for a variable of the environment that is not set: ``os.getenv("X", "value")``."""
-_PHRASE: Final = re.compile(r"[a-z]{2,12}(?: [a-z]{2,12}){3,24}")
-_STOP_VALUES: Final = frozenset(
-    {
-        *("true", "false", "null", "none", "undefined", "required", "optional", "string"),
-        *("str", "text", "value", "yes", "no", "empty", "hidden", "redacted", "changeme"),
-        *("your-password", "your_password", "password", "token", "secret", "self.", "passwd"),
-        *("os.environ", "getenv", "request", "input", "the", "this", "that", "these", "await"),
-        *("not", "for", "was", "and", "with", "reset", "expired", "invalid", "bearer", "basic"),
-        *("int", "bool", "bytes", "object", "array", "number", "any", "nil", "void", "unknown"),
-        *("example", "placeholder", "todo", "n/a", "tbd", "username", "user", "default", "prompt"),
-        *("varchar", "char", "encrypted", "unset", "missing", "wrong", "correct", "incorrect"),
-        *("authentication", "authorization", "strong", "weak", "long", "short", "valid", "enabled"),
-        *("function", "return", "optional[str]", "secretstr", "kennwort", "passwort"),
-    }
+_PHRASE: Final = re.compile(
+    r"[a-z]{2,12}(?: [a-z]{2,12}){2,24}|[a-z]{3,12}(?:[.-][a-z]{3,12}){2,24}"
 )
-_PLACEHOLDER: Final = re.compile(
-    r"\$[{(]|\{\{|\$[A-Z_]+\Z|<|%\(|%[A-Z_]+%|\*{3}|\.{3}|(?:x{3,}|X{3,})\Z"
-    r"|(?:your|my)[_ -]?(?:new[_ -])?(?:password|secret|token|pass|key|api)"
-    r"|/[\w.-]{1,40}/|file:|\[(?:REDACTED|FILTERED|MASKED|[A-Z_]+_\d+)\]",
-    re.IGNORECASE,
-)
-_CODE: Final = re.compile(
-    r"[$%@&*?\[({|]|\\|process\.|os\.|self\.|this\.|config\.|secrets\.|z\."
-    r"|[A-Za-z_]\w*(?:[(\[]|\.[A-Za-z_]+[.(\[]|->|::)"
-)
-_SENTENCE: Final = re.compile(
-    r"(?i)\b(?:password|required|must|invalid|enter|your|please|field|cannot|least|forgot|confirm)\b"
-)
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*")
 _QUERY: Final = re.compile(r"&[\w.-]{1,40}=|;(?=\s|\Z|[\w .]{1,40}=)|\\n|</|\|\||です")
-_SIGNS: Final = frozenset("!@#$%^&*+~?")
-_MIN_PASSWORD: Final = 4
-_MIN_PROSE_PASSWORD: Final = 6
-_MIN_HUMPS: Final = 2
 _LOOK_BACK: Final = 14
 _LONGEST_OPTION: Final = 24
 
@@ -122,21 +101,14 @@ class PasswordDetector:
 
     def detect(self, text: str) -> list[Span]:
         """Return the values in ``text``, without the word before them."""
-        lowered = _lowered(text)
+        lowered = lowered_in_place(text)
         places = {place for found in _words(text, lowered) if (place := _assigned(text, *found))}
         places.update(command_passwords(text, lowered))
         places.update(passwords_nearby(text, lowered))
+        places.update(table_passwords(text, lowered))
         return [
             Span(start, end, "password", SECRET, 0.8, self.name) for start, end in sorted(places)
         ]
-
-
-def _lowered(text: str) -> str:
-    """Return ``text`` in lower case, every character in its place."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
 def _words(text: str, lowered: str) -> Iterator[tuple[re.Match[str], bool]]:
@@ -181,7 +153,7 @@ def _assigned(text: str, word: re.Match[str], is_strong: bool) -> tuple[int, int
         how = join["join"].strip().lower().strip("\"'`\\]) ")
     phrase = _PHRASE.match(text, join.end())
     if phrase is not None and word[0].lower().endswith(("phrase", "mnemonic")) and how:
-        return phrase.span()
+        return phrase.span() if is_strong else None
     value = _DEFAULTED.match(text, join.end()) or _VALUE.match(text, join.end())
     if value is None:
         return None
@@ -191,7 +163,7 @@ def _assigned(text: str, word: re.Match[str], is_strong: bool) -> tuple[int, int
         end = _end_of_plain(text, start, end)
     before = text[max(0, word.start() - _LONGEST_OPTION) : word.start()]
     is_option = before.rpartition(" ")[2].startswith("--")
-    found = _Value(text[start:end], how, is_quoted=is_quoted, is_option=is_option)
+    found = PasswordValue(text[start:end], how, is_quoted=is_quoted, is_option=is_option)
     is_bare = all(character.isalpha() or character in "_." for character in text[start:end])
     if word[0] in _LOOSE and is_bare and not is_quoted:
         return None
@@ -201,61 +173,6 @@ def _assigned(text: str, word: re.Match[str], is_strong: bool) -> tuple[int, int
 def _end_of_plain(text: str, start: int, end: int) -> int:
     """Cut off what ends a sentence, a list or a query, not a password."""
     value = text[start:end]
-    cut = _QUERY.search(value, _MIN_PASSWORD)
+    cut = _QUERY.search(value, MIN_PASSWORD)
     value = value[: cut.start()] if cut else value
     return start + len(value.rstrip(".,;:!?)]}>\\。"))
-
-
-class _Value:
-    """A value, and how it is joined to the word before it."""
-
-    def __init__(self, value: str, how: str, *, is_quoted: bool, is_option: bool) -> None:
-        self._value = value
-        self._is_quoted = is_quoted
-        self._is_argument = how[:1] in ("(", ",")
-        self._is_assigned = (
-            is_option
-            or how.startswith("value")
-            or (how != "" and not how[0].isalpha() and how[0] not in "'は")
-        )
-
-    def is_secret(self, *, is_strong: bool) -> bool:
-        """Whether the value is a secret and no name, type, call or placeholder."""
-        value = self._value
-        if len(value) < _MIN_PASSWORD or value.lower().rstrip(",;") in _STOP_VALUES:
-            return False
-        if _PLACEHOLDER.match(value):
-            return False
-        if self._is_quoted and " " in value and _SENTENCE.search(value):
-            return False
-        if not self._is_quoted and _CODE.match(value) and not self._is_odd():
-            return False
-        if not is_strong:
-            return self._is_assigned and (is_random(value) or is_mixed(value))
-        if self._is_argument and _IDENTIFIER.fullmatch(value):
-            return self._has_mark()  # one name after another, more likely
-        if self._is_assigned:
-            return self._is_quoted or not self._is_name()
-        return self._has_mark() and len(value) >= _MIN_PROSE_PASSWORD and value[0] not in "([-"
-
-    def _is_odd(self) -> bool:
-        """Whether a value that begins like code is a password all the same: ``$ummer!24``."""
-        value = self._value
-        opens_call = any(sign in value for sign in "(){}[]<>")
-        has_both = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-        return value[0] in "$%@&*" and not opens_call and has_both
-
-    def _is_name(self) -> bool:
-        """Whether an unquoted value is more likely a variable than a password."""
-        value = self._value
-        if not _IDENTIFIER.fullmatch(value):
-            return len(value) <= _MIN_PASSWORD and not self._has_mark()
-        lowered = value.lower()
-        speaks = any(word in lowered for word in ("pass", "token", "secret", "key", "pwd", "cred"))
-        return speaks or "." in value or len(value) <= _MIN_PASSWORD
-
-    def _has_mark(self) -> bool:
-        """Whether digits, signs or capitals within tell the value from a word."""
-        value = self._value
-        humps = sum(a.islower() and b.isupper() for a, b in pairwise(value))
-        return humps >= _MIN_HUMPS or any(c.isdigit() or c in _SIGNS for c in value)

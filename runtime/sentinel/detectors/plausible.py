@@ -11,7 +11,8 @@ from typing import Final
 __all__ = ["is_plausible", "without_choice_mark"]
 
 _IP: Final = re.compile(
-    r"\d{1,3}\.\d{1,3}|::|(?i:[\da-f]{0,4}:){2}[\d:]*[a-f]|[\da-fA-F]{1,4}:(?:[\da-fA-F]{1,4}:)*[\da-fA-F]{4}"
+    r"\d{1,3}\.\d{1,3}|::|(?i:[\da-f]{0,4}:){2}[\d:]*[a-f]"
+    r"|[\da-fA-F]{1,4}:(?:[\da-fA-F]{1,4}:)*[\da-fA-F]{4}"
 )
 """Of the older form two numbers, of the newer a gap, a letter, or a part in full."""
 _YEAR: Final = re.compile(r"(?<!\d)1[0-7]\d\d(?!\d)")

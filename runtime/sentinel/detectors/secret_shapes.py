@@ -25,6 +25,9 @@ _TABLE: Final = (
     # Code hosts, builds, registries
     r"gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}|gl(?:pat|dt|rt|cbt|ptt|ft|imt|soat)-[\w-]{20,}",
     r"AT(?:ATT3|CTT3|BB)[\w=-]{20,}",  # Atlassian
+    r"sq[apu]_[0-9a-f]{40}|rnd_[A-Za-z0-9]{24,}|u\+[\w-]{18}\b|[A-Za-z0-9]{10}msh[0-9a-f]{15}p1[0-9a-z]{6,}jsn\w{6,}",
+    r"sl\.[\w-]{100,}|pk_\d{6,10}_[A-Z0-9]{24,}|(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[\w+/=]{60,}",
+    r"[KL5][1-9A-HJ-NP-Za-km-z]{50,51}(?![A-Za-z0-9])|[xyz]prv[1-9A-HJ-NP-Za-km-z]{80,}",  # wallets
     r"bk(?:ua|aj)_[0-9a-f]{40}|CCIPAT_\w{20,}|API-[A-Z0-9]{25,}\b",
     r"npm_[A-Za-z0-9]{30,}|pypi-[\w-]{16,}|rubygems_[0-9a-f]{48}|cio[A-Za-z0-9]{32}\b",
     r"dckr_[a-z]{3}_[\w-]{20,}|oy2[a-z0-9]{43}\b|AKCp[A-Za-z0-9]{60,}|CLOJARS_[0-9a-z]{60}",
@@ -62,7 +65,13 @@ KEY_SHAPE: Final = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_TABLE)})")
 _HASH: Final = r"[./A-Za-z0-9]"
 _WIDE: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     # A text that must be there, and the shape around it; these hold signs that no key does.
-    (":AA", re.compile(r"(?<![A-Za-z0-9])\d{8,10}:AA[\w-]{33}")),  # Telegram
+    (
+        ":AA",  # Telegram
+        re.compile(
+            r"https://api\.telegram\.org/(?:file/)?bot\d{8,10}:AA[\w-]{33}(?:/\w{1,40})?"
+            r"|(?<![A-Za-z0-9])\d{8,10}:AA[\w-]{33}"
+        ),
+    ),
     (":APA91", re.compile(r"(?<![\w-])[\w-]{10,12}:APA91[\w-]{60,}")),  # Firebase
     ("hooks.slack.com/", re.compile(r"https://hooks\.slack\.com/[\w/-]{20,}")),
     (
@@ -74,9 +83,34 @@ _WIDE: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("$2", re.compile(rf"\$2[abxy]?\$\d\d\${_HASH}{{53}}")),  # bcrypt
     ("$argon2", re.compile(r"\$argon2(?:id|i|d)\$[\w=,$+/.-]{20,512}")),
     ("$6$", re.compile(rf"\$6\$(?:rounds=\d{{1,9}}\$)?{_HASH}{{1,16}}\${_HASH}{{86}}")),
-    ("$1$", re.compile(rf"\$1\${_HASH}{{1,8}}\${_HASH}{{22}}")),
+    ("1$", re.compile(rf"\$(?:apr)?1\${_HASH}{{1,8}}\${_HASH}{{22}}")),
+    ("$5$", re.compile(rf"\$5\$(?:rounds=\d{{1,9}}\$)?{_HASH}{{1,16}}\${_HASH}{{43}}")),
+    ("$y$", re.compile(rf"\$y\${_HASH}{{1,8}}\${_HASH}{{1,86}}\${_HASH}{{43}}")),
+    (
+        "SHA",
+        re.compile(
+            r"(?<=SHA\})[A-Za-z0-9+/]{27,100}={0,2}|(?<=SHA(?:256|384"
+            r"|512)\})[A-Za-z0-9+/]{40,140}={0,2}"
+        ),
+    ),
     ("pbkdf2", re.compile(r"pbkdf2_sha\d{1,3}\$\d{1,8}\$[\w+/.=-]{4,64}\$[\w+/=]{20,128}")),
     (".ingest.", re.compile(r"https://[0-9a-f]{32}@[\w.-]*sentry\.io/\d+")),
+    (
+        "hook",  # whoever has such an address may write there
+        re.compile(
+            r"https://(?:hooks\.[\w.-]{3,80}/"
+            r"|[\w.-]{3,80}/(?:[\w.-]{1,40}/){0,4}?(?:web)?hooks?(?:b2)?/)"
+            r"(?=[\w@/-]{0,120}\d)[\w@/-]{10,300}"
+        ),
+    ),
+    ("/with/key/", re.compile(r"https://[\w.-]{3,80}/[\w/-]{1,120}/with/key/[\w-]{16,}")),
+    (
+        "chat.googleapis.com/",
+        re.compile(r"https://chat\.googleapis\.com/v1/spaces/[\w%+/=?&-]{20,}"),
+    ),
+    ("token=", re.compile(r"(?<=[?&]token=)[\w%+/=-]{20,512}")),
+    ("A" * 18, re.compile(r"(?<!\w)A{18,25}\w{20,200}%[\w%]{10,200}")),  # Twitter
+    ("1/", re.compile(r"(?<!\w)[12]/\d{10,20}:[0-9a-f]{32}(?!\w)")),  # Asana
     ("sig=", re.compile(r"(?<=[?&]sig=)[\w%+/=-]{20,512}")),  # Azure shared access signatures
 )
 

@@ -3,19 +3,17 @@
 What stands after a word such as "password" is found by ``passwords``.
 """
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
 from runtime.sentinel.categories import SECRET
 from runtime.sentinel.detectors.context import Context
+from runtime.sentinel.detectors.randomness import is_mixed, is_random
 from runtime.sentinel.detectors.secret_shapes import KEY_SHAPE, wide_shapes
 from runtime.sentinel.span import Span
 
-__all__ = ["ApiKeyDetector", "PrivateKeyDetector", "is_mixed", "is_random"]
+__all__ = ["ApiKeyDetector", "PrivateKeyDetector"]
 
 _BEGIN: Final = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 _END: Final = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
@@ -57,9 +55,42 @@ class PrivateKeyDetector:
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_+/=.~-]{16,}")
 _CONTEXT: Final = Context(
     r"\w{0,40}(?:key|token|secret|auth|credential|password|passwd)s?|bearer|signature|hmac|cookie"
-    r"|session|private|jwt|sas",
+    r"|\w{0,24}sess(?:ion)?(?:_?id)?|sid|private|jwt|sas",
     reach_characters=48,
 )
+_ISSUERS: Final = Context(
+    r"datadog|twilio|heroku|snyk|cloudflare|algolia|okta|pagerduty|azure(?: \w+)?|cohere|mistral"
+    r"|together"
+    r"|openai|anthropic|wandb|weights & biases|vercel|netlify|spotify|linkedin|paypal|plaid|stripe"
+    r"|elastic\w*"
+    r"|binance|coinbase|kraken|infura|alchemy|etherscan|openweather\w*|freshdesk|zendesk|intercom"
+    r"|trello|deepl"
+    r"|sonar\w*|codecov|circleci|travis|sentry|rollbar|new ?relic|splunk|mapbox|firebase|supabase"
+    r"|pusher"
+    r"|mailgun|sendgrid|mailchimp|postmark|vonage|nexmo|plivo|rapidapi|newsapi|tmdb|shodan"
+    r"|virustotal"
+    r"|dropbox|asana|jira|bitbucket|gitlab|nexus|artifactory|quay|dockerhub|terraform|pulumi|vault"
+    r"|consul"
+    r"|auth0|onelogin|duo|segment|mixpanel|amplitude|launchdarkly|optimizely|contentful|airtable"
+    r"|notion",
+    reach_characters=48,
+)
+"""Beside who issues keys, a string that could be one is one."""
+_SAID_AFTER: Final = re.compile(
+    r"[^\n]{0,8}?[\"'`)\],; #/(-]{1,6}(?:as |is |for |= )?(?:[\w &]{0,20} )?"
+    r"(?:api[ _-]?keys?|(?:auth|access|api|bearer|refresh|bot|secret|session)[ _-]?(?:token|key)"
+    r"|secret"
+    r"|client secret|admin key|credential|password)\b",
+    re.IGNORECASE,
+)
+_AFTER_REACH: Final = 48
+_OPENING: Final = Context(
+    r"\w{0,30}(?:api|access|auth|secret|private|client|license|deploy|upload|service|bearer"
+    r"|refresh|session)"
+    r"[ _-]?(?:key|token|secret|id_token)|\w{0,30}token|bearer|password|secret|pat",
+    reach_characters=28,
+)
+"""Words after which even an identifier in the usual form (a UUID) opens something."""
 _DIGEST: Final = Context(
     r"commit|revision|rev|sha-?\d*|md5|digest|checksum|integrity|hash|etag|blob|tree|parent|merge"
     r"|image|build|version|tag|uuid|guid|fingerprint|trace|span",
@@ -88,26 +119,10 @@ _FILE_HEADS: Final = (
     "AAEAAAA",
 )
 """How base64 of the common kinds of images, papers and fonts begins."""
-_MIN_MIXED_CHARACTERS: Final = 16
-_MIN_RANDOM_CHARACTERS: Final = 22
 _MAX_RANDOM_CHARACTERS: Final = 400
 """A longer random string without a name or shape is a file in base64."""
-_SAMPLE_CHARACTERS: Final = 256
 _REACH: Final = 1024
 """How far into a token a shape is looked for; a bound on hostile input."""
-_MIN_MIXED_BITS: Final = 3.0
-_MIN_ENTROPY_BITS: Final = 3.9
-_LONG_WORD: Final = re.compile(r"[a-z]{7}")
-_CAMEL_CASE: Final = re.compile(r"_{0,2}[A-Za-z]?[a-z]*(?:\d{0,3}[A-Z]+[a-z]{1,15}){2,}\d{0,3}")
-_CAMEL_WORDS: Final = re.compile(r"[A-Z][a-z]{2,}|[a-z]{3,}")
-_MIN_CAMEL_SHARE: Final = 0.9
-"""Of an identifier's letters, how many are in words of three letters and more."""
-_MIN_DIGITS: Final = 2
-_MIN_MIXED_DIGITS: Final = 3
-_MAX_SLASHES: Final = 3
-_MAX_SIGN_SHARE: Final = 0.2
-_MIN_CHANGES: Final = 0.35
-"""Of neighbours, how many differ in kind (lower, upper, digit, sign): drawn at random, 0.6."""
 
 
 class ApiKeyDetector:
@@ -152,84 +167,28 @@ def _public_parts(text: str) -> list[tuple[int, int]]:
 
 def _is_key(text: str, start: int, end: int) -> bool:
     token = text[start:end]
-    if _UUID.fullmatch(token) or token.startswith(_FILE_HEADS):
+    if token.startswith(_FILE_HEADS):
         return False
+    if _UUID.fullmatch(token):
+        is_called_key = _OPENING.is_before(text, start) or _is_said_after(text, end)
+        return is_called_key and not _DIGEST.is_before(text, start)
     is_hex = _HEX.fullmatch(token) is not None
     if is_random(token) and not is_hex and len(token) <= _MAX_RANDOM_CHARACTERS:
         return True
     prefixed = _PREFIXED.fullmatch(token)
     if prefixed is not None and not _HEX.fullmatch(prefixed["body"]) and is_mixed(prefixed["body"]):
         return True
-    return (is_hex or is_mixed(token) or is_random(token)) and _is_named(text, start)
+    looks_so = is_hex or is_mixed(token) or is_random(token, is_named=True)
+    return looks_so and _is_named(text, start, end)
 
 
-def _is_named(text: str, start: int) -> bool:
+def _is_named(text: str, start: int, end: int) -> bool:
     """Whether a word before says that this is a key, and none that it is a digest."""
-    return _CONTEXT.is_before(text, start) and not _DIGEST.is_before(text, start)
+    is_called_key = _CONTEXT.is_before(text, start) or _ISSUERS.is_before(text, start)
+    is_called_key = is_called_key or _is_said_after(text, end)
+    return is_called_key and not _DIGEST.is_before(text, start)
 
 
-def is_random(token: str) -> bool:
-    """Whether a token mixes characters as a random generator does and a name does not."""
-    if len(token) < _MIN_RANDOM_CHARACTERS or token.count("/") > _MAX_SLASHES:
-        return False
-    sample = token[:_SAMPLE_CHARACTERS]
-    has_all = (
-        any(character.islower() for character in sample)
-        and any(character.isupper() for character in sample)
-        and sum(character.isdigit() for character in sample) >= _MIN_DIGITS
-    )
-    return (
-        has_all
-        and not _LONG_WORD.search(sample)
-        and not _is_identifier(token)
-        and _is_jumbled(sample, least=_MIN_CHANGES)
-        and _entropy_bits(sample) >= _MIN_ENTROPY_BITS
-    )
-
-
-def is_mixed(token: str) -> bool:
-    """Whether letters and digits alternate as in a key of one case; weaker than random."""
-    if len(token) < _MIN_MIXED_CHARACTERS or "/" in token:
-        return False
-    sample = token[:_SAMPLE_CHARACTERS]
-    digits = sum(character.isdigit() for character in sample)
-    return (
-        digits >= _MIN_MIXED_DIGITS
-        and sum(character.isalpha() for character in sample) >= _MIN_MIXED_DIGITS
-        and not _LONG_WORD.search(sample)
-        and _is_jumbled(sample, least=_MIN_CHANGES / 2)
-        and _entropy_bits(sample) >= _MIN_MIXED_BITS
-    )
-
-
-def _is_identifier(token: str) -> bool:
-    """Whether a token is a name in a program, of several words written together."""
-    if _CAMEL_CASE.fullmatch(token) is None:
-        return False
-    letters = sum(character.isalpha() for character in token)
-    in_words = sum(len(word) for word in _CAMEL_WORDS.findall(token))
-    return in_words >= _MIN_CAMEL_SHARE * letters
-
-
-def _is_jumbled(sample: str, *, least: float) -> bool:
-    """Whether few signs of code, and many changes of kind from one character to the next."""
-    signs = sum(character in "=.+/~-_" for character in sample)
-    if signs > _MAX_SIGN_SHARE * len(sample):
-        return False
-    kinds = [_kind(character) for character in sample]
-    changes = sum(one != other for one, other in pairwise(kinds))
-    return changes >= least * (len(sample) - 1)
-
-
-def _kind(character: str) -> int:
-    if character.isdigit():
-        return 0
-    if character.isalpha():
-        return 1 if character.islower() else 2
-    return 3
-
-
-def _entropy_bits(sample: str) -> float:
-    """Shannon entropy per character of the sample's own distribution, bits."""
-    counts = Counter(sample).values()
-    return -sum(count / len(sample) * math.log2(count / len(sample)) for count in counts)
+def _is_said_after(text: str, end: int) -> bool:
+    """Whether what follows on the line says that it is a key: ``..., as the API key``."""
+    return _SAID_AFTER.match(text, end, end + _AFTER_REACH) is not None

@@ -5,11 +5,14 @@ from collections.abc import Iterable
 
 import pytest
 
+from bench.privacy_secrets import phrased
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detector import Detector
+from runtime.sentinel.detectors.codes import CodeDetector
 from runtime.sentinel.detectors.network import UrlCredentialsDetector
 from runtime.sentinel.detectors.passwords import PasswordDetector
 from runtime.sentinel.detectors.secrets import ApiKeyDetector, PrivateKeyDetector
+from runtime.sentinel.detectors.seed_phrases import SeedPhraseDetector
 from runtime.sentinel.scan import Sentinel
 from tests.unit.runtime.sentinel.secret_samples import (
     HELD_OUT_FRAMES,
@@ -29,6 +32,8 @@ DETECTORS: tuple[Detector, ...] = (
     UrlCredentialsDetector(),
     ApiKeyDetector(),
     PasswordDetector(),
+    CodeDetector(),
+    SeedPhraseDetector(),
 )
 JWK = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZ"
 PUTTY = "PuTTY-User-Key-File-2: ssh-rsa\nPrivate-Lines: 1\nAAAAgQC1x2==\n"
@@ -74,6 +79,16 @@ def test_keys_of_formats_nobody_thought_of_seldom_leak() -> None:
 
 def test_passwords_in_places_nobody_thought_of_seldom_leak() -> None:
     assert leak_percent(password_samples(14, HELD_OUT_FRAMES, each=6)) < 4
+
+
+def test_secrets_in_the_phrasings_that_were_looked_at_seldom_leak() -> None:
+    drawn = [
+        Sample(item.text, start, end, item.phrasing)
+        for item in phrased("seen", each=1, seed=15)
+        for start, end, _ in item.marks
+    ]
+
+    assert leak_percent(drawn) < 4
 
 
 def test_digests_images_code_and_talk_of_passwords_are_left_alone() -> None:
@@ -141,6 +156,34 @@ def test_machines_users_and_versions_near_a_login_are_left_alone(text: str) -> N
         ("I always take Copper2147& for it.", "Copper2147&"),
         ("session_id=4f9a0c7e2b8d4f9a0c7e2b8d4f9a0c7e", "4f9a0c7e2b8d4f9a0c7e2b8d4f9a0c7e"),
         ("password=a&user=b password=hunter22&user=b", "hunter22"),
+        ("moje hasło to @26Dragon, czy jest bezpieczne?", "@26Dragon"),
+        ("la password invece è Mustang19", "Mustang19"),
+        ("密码是Welcome65", "Welcome65"),
+        ("비밀번호는 Welcome65 입니다", "Welcome65"),
+        ("disk unlock phrase = tiger mustang cookie", "tiger mustang cookie"),
+        ("encryption passphrase: warsaw.football.bailey", "warsaw.football.bailey"),
+        ("voicemail password 4821", "4821"),
+        ("Is '&2024Paris' a good password?", "&2024Paris"),
+        ("Security question: What was your first pet? Answer: Biscuit", "Biscuit"),
+        ("WIFI:T:WPA;S:HomeNet;P:blue;;", "blue"),
+        ("I used root/Meadow12 there", "Meadow12"),
+        ("openssl enc -aes-256-cbc -k blue -in a", "blue"),
+        ("rar a -hpblue out.rar dir", "blue"),
+        ("smbclient //server/share -U bob%blue", "blue"),
+        ("xfreerdp /u:bob /p:blue /v:host", "blue"),
+        ("jdbc:oracle:thin:app/bl@ue@db1:1521:orcl", "bl@ue"),
+        ("snmpwalk -v2c -c blue switch1", "blue"),
+        ("lftp -u bob,blue ftp.example.com", "blue"),
+        ("jwt.sign(payload, 'blue', { expiresIn: '1h' });", "blue"),
+        ("cy.get('input[name=password]').type('blue')", "blue"),
+        ('variable "db_password" {\n  default = "blue"\n}', "blue"),
+        ("<Key>ApiToken</Key>\n<Value>blue42</Value>", "blue42"),
+        ('"auth": "dmlvbGV0OkhAUmIwVXIzNzI="', "dmlvbGV0OkhAUmIwVXIzNzI="),
+        ("PHPSESSID=z01rns4y9nuheoyacv4zemd57j", "z01rns4y9nuheoyacv4zemd57j"),
+        ("bob:$apr1$abcdefgh$" + "a1B2c3D4e5F" * 2, "$apr1$abcdefgh$" + "a1B2c3D4e5F" * 2),
+        ("Twilio: " + "4f9a0c7e" * 4, "4f9a0c7e" * 4),
+        ("Client(sid, '" + "4f9a0c7e" * 4 + "')  # auth token", "4f9a0c7e" * 4),
+        ("token: 9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"),
     ],
 )  # fmt: skip
 def test_it_is_found_whole(text: str, value: str) -> None:
@@ -165,6 +208,16 @@ def test_it_is_found_whole(text: str, value: str) -> None:
         "user a: ",
         "x:1:",
         "my login token as the key ",
+        "pin ",
+        "unlock code 12 ",
+        "tiger ",
+        "user,password\n",
+        "1. a 2. b ",
+        "https://hooks.a/",
+        "security answer ",
+        "backup codes: ab1cd ",
+        "ABCDE-",
+        "password</a><b>",
         "eyJaaaaaaaa.",
     ],
 )
