@@ -22,6 +22,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from edge.cli_adapters import swap
 from edge.cli_options import DEFAULT_CONFIG, AddressOption, ConfigOption, daemon_address
 from edge.config import EdgeConfig, load_config
 from edge.egress.fetch import Progress as ProgressSink
@@ -48,6 +49,7 @@ models_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+models_app.command(name="swap")(swap)
 _CHECKS: Final = {
     "given": "equals the SHA-256 that was given",
     "hub": "equals the SHA-256 that the hub gives",
