@@ -107,10 +107,19 @@ class BySeed(Recorded):
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._random = random.Random(seed)
+        self._share = random.Random(seed).random
+        self._keep = self.choices.append
+
+    def below(self, bound: int) -> int:
+        # As the others do it, but in one step: drawing is most of what a long profile does.
+        if bound < 2:
+            return super().below(bound)
+        chosen = int(self._share() * bound)
+        self._keep(chosen)
+        return chosen
 
     def _choose(self, bound: int) -> int:
-        return int(self._random.random() * bound)
+        return int(self._share() * bound)
 
 
 class ByChoices(Recorded):

@@ -54,7 +54,9 @@ def draw_graph(draw: Draw, *, max_steps: int = 6, guards: bool = True) -> Graph:
     pairs = [(source, step) for step in ids for source in sources[step]]
     edges = _draw_edges(draw, pairs, steps) if guards else [Edge(*pair) for pair in pairs]
     graph = Graph(name="drawn", steps=draw.permutation(steps.values()), edges=tuple(edges))
-    return graph if is_certain_to_run(graph, ids[-1]) else _with_certain_sink(graph)
+    if not any(edge.is_guarded for edge in edges) or is_certain_to_run(graph, ids[-1]):
+        return graph
+    return _with_certain_sink(graph)
 
 
 def note_shape(draw: Draw, graph: Graph) -> None:

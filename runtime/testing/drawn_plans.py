@@ -37,6 +37,7 @@ __all__ = [
     "draw_plan_request",
     "draw_planned_releases",
     "draw_policy",
+    "draw_secret",
 ]
 
 CATEGORIES: Final = tuple(
@@ -54,7 +55,7 @@ NODES: Final[tuple[tuple[NodeName, Zone], ...]] = (
 TODAY: Final = date(2026, 11, 24)
 
 _STEP_KINDS: Final = (ReleaseKind.MODEL_WRITTEN, ReleaseKind.DECISION_BIT)
-_IN_LABELS: Final = (*CATEGORIES * 3, UNLISTED, UNSURE)
+_IN_LABELS: Final = (*CATEGORIES * 5, UNLISTED, UNSURE)
 _LEVELS: Final = (*Level, *[Level.CONFIDENTIAL, Level.RESTRICTED] * 4)
 _CLEARANCES: Final = (*Level, *[Level.PUBLIC, Level.INTERNAL] * 4)
 _EDGE_CLEARANCES: Final = (*[Level.RESTRICTED] * 8, *Level)
@@ -77,7 +78,7 @@ def draw_policy(draw: Draw) -> Policy:
     """Draw any levels, clearances and release rules, the sensible ones most often."""
     listed = draw.one_of((*[CATEGORIES] * 3, CATEGORIES[:3]))
     rules = [_draw_rule(draw) for _ in range(draw.integer(0, 4))]
-    if draw.is_true():
+    if not draw.seldom():
         rules.append(ReleaseRule(frozenset(CATEGORIES), "cloud", ReleaseKind.REDACT))
     clearance: dict[str, Level] = {
         "edge": draw.one_of(_EDGE_CLEARANCES),
@@ -93,6 +94,14 @@ def draw_policy(draw: Draw) -> Policy:
         cloud_away=draw.one_of(_CLOUD_AWAY),
         placeholders=draw.one_of(_STYLES),
     )
+
+
+def draw_secret(draw: Draw) -> tuple[Label, Policy]:
+    """Draw a label that some node may not see, and the policy that says so."""
+    label, policy = draw_label(draw), draw_policy(draw)
+    if all(policy.may_receive(node, zone, label) for node, zone in NODES):
+        draw.pass_over("nothing to hide from anybody")
+    return label, policy
 
 
 def draw_catalog(draw: Draw) -> Catalog:
@@ -170,15 +179,25 @@ def draw_planned_releases(
     return tuple(planned)
 
 
-def draw_plan_request(draw: Draw, *, max_steps: int = 6, budgets: bool = True) -> PlanRequest:
-    """Draw everything that a plan depends on, mostly with healthy nodes."""
+def draw_plan_request(
+    draw: Draw, *, max_steps: int = 6, budgets: bool = True, is_secret: bool = False
+) -> PlanRequest:
+    """Draw everything that a plan depends on, mostly with healthy nodes.
+
+    Args:
+        draw: Makes the choices.
+        max_steps: At most six.
+        budgets: Whether there may be one.
+        is_secret: Whether what every node may see is passed over.
+    """
+    label, policy = draw_secret(draw) if is_secret else (draw_label(draw), draw_policy(draw))
     names = [name for name, _ in NODES]
     absent = draw.some_of(names, at_least=1) if draw.seldom() else ()
     approved = draw.one_of((CATEGORIES, CATEGORIES[2:3])) if draw.seldom() else ()
     return PlanRequest(
         graph=draw_graph(draw, max_steps=max_steps),
-        label=draw_label(draw),
-        policy=draw_policy(draw),
+        label=label,
+        policy=policy,
         catalog=draw_catalog(draw),
         today=TODAY,
         healthy=frozenset(names) - frozenset(absent),

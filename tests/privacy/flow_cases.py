@@ -21,6 +21,7 @@ from runtime.testing.drawn_plans import (
     draw_placements,
     draw_planned_releases,
     draw_policy,
+    draw_secret,
 )
 
 _STEP_KINDS = (ReleaseKind.MODEL_WRITTEN, ReleaseKind.DECISION_BIT)
@@ -71,11 +72,23 @@ class Case:
         )
 
 
-def draw_any_case(draw: Draw, *, max_steps: int = 6, of_steps: bool = False) -> Case:
-    """Draw everything at random; ``of_steps`` says whether messages and decisions are released."""
+def draw_any_case(
+    draw: Draw, *, max_steps: int = 6, of_steps: bool = False, is_secret: bool = False
+) -> Case:
+    """Draw everything at random.
+
+    Args:
+        draw: Makes the choices.
+        max_steps: At most six.
+        of_steps: Whether messages and decisions are released, too.
+        is_secret: Whether what every node of the case may see is passed over.
+    """
+    label, policy = draw_secret(draw) if is_secret else (draw_label(draw), draw_policy(draw))
     graph = draw_graph(draw, max_steps=max_steps)
-    label, policy = draw_label(draw), draw_policy(draw)
     placed = draw_placements(draw, graph)
+    homes = {(place.node, place.zone) for place in placed.values()}
+    if is_secret and all(policy.may_receive(node, zone, label) for node, zone in homes):
+        draw.pass_over("nothing to hide")
     releases = draw_planned_releases(draw, graph, policy, of_steps=of_steps)
     return _shown(draw, Case(graph, label, placed, releases, policy))
 

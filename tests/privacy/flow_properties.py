@@ -36,9 +36,7 @@ _MOST_DECISIONS = 2
 
 def nothing_accepted_leaks(draw: Draw) -> None:
     """What the check accepts lets no node tell two secrets apart."""
-    case = draw_any_case(draw)
-    if not case.has_secret():
-        draw.pass_over("nothing to hide")
+    case = draw_any_case(draw, is_secret=True)
     if not case.is_accepted():
         draw.pass_over("refused")
 
@@ -59,7 +57,7 @@ def the_structure_alone_decides(draw: Draw) -> None:
 
 def no_plan_leaks(draw: Draw) -> None:
     """No plan that is made lets a node tell two secrets apart, and no other way down is taken."""
-    request = draw_plan_request(draw)
+    request = draw_plan_request(draw, is_secret=True)
     draw.show("request", request)
     seeds = _seeds(draw, 3)
     try:
@@ -83,7 +81,7 @@ def no_plan_leaks(draw: Draw) -> None:
 
 def nothing_accepted_is_stopped(draw: Draw) -> None:
     """What the check accepts, the taint check never stops, whatever branches are taken."""
-    _hold_a_run_against_its_proof(draw, draw_any_case(draw, of_steps=True))
+    _hold_a_run_against_its_proof(draw, draw_any_case(draw, of_steps=True, is_secret=True))
 
 
 def nothing_accepted_of_one_secret_is_stopped(draw: Draw) -> None:
