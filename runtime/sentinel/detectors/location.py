@@ -50,6 +50,16 @@ _ENGLISH: Final = re.compile(
     rf"(?<![\w.])\d{{1,6}}[A-Za-z]?(?:[-/]\d{{1,4}})?,? {{1,2}}"
     rf"(?:{_CAPITALISED} {{1,2}}){{1,4}}{_STREET}(?!\w){_UNIT}"
 )
+_RING_STEMS: Final = (
+    *("europa", "goethe", "industrie", "donau", "hanse", "messe", "schiller", "luther", "kaiser"),
+    *("römer", "bürger", "jäger"),
+)
+_RING: Final = (
+    r"(?:(?<![aeiour])(?<!st)(?<!sp)(?<!\bb)(?<!key)|"
+    + "|".join(f"(?<={stem})" for stem in _RING_STEMS)
+    + ")ring"
+)
+"""Ends a German street, and no English word: "during 2019", "Spring 2024", "bearing 62"."""
 _NUMBER_LAST: Final = re.compile(
     r"(?<!\w)(?:(?:ulica|ul\.|aleja|al\.|rue|avenue|boulevard|calle|c/|avenida|plaza|via|viale"
     r"|piazza"
@@ -57,9 +67,10 @@ _NUMBER_LAST: Final = re.compile(
     rf"|da))? {_WORD}(?: {_WORD}){{0,3}}"
     # The look ahead says what the rest needs anyway, and spares most words their ending's search.
     r"|(?=[^\W\d_]{2,33}\.?,? \d)[^\W\d_][^\W\d_-]{1,24}"
-    r"(?:stra(?:ß|ss)e|str\.|gasse|weg|platz|allee|ring|damm|ufer|straat|laan"
+    r"(?:stra(?:ß|ss)e|str\.|gasse|weg|platz|allee|damm|ufer|straat|laan"
     r"|plein|gracht|kade|vej|gade|gatan|v[äa]gen|katu|tie"
-    r"|utca)),? \d{1,5}[a-zA-Z]?(?:/\d{1,4})?(?!\w|[.,]\d)",
+    rf"|utca|{_RING}))"
+    r",? \d{1,5}[a-zA-Z]?(?:/\d{1,4})?(?!\w|[.,]\d)",
     re.IGNORECASE,
 )
 _PO_BOX: Final = re.compile(r"(?<!\w)(?:P\.? ?O\.? Box|Postfach) \d{1,7}(?!\w)", re.IGNORECASE)

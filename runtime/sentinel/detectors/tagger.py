@@ -14,6 +14,7 @@ from runtime.sentinel.categories import (
 )
 from runtime.sentinel.choices import with_numbered_choices
 from runtime.sentinel.detectors.plausible import is_plausible, without_choice_mark
+from runtime.sentinel.measures import is_measure
 from runtime.sentinel.span import Span
 from runtime.sentinel.tagger.memory import SpanMemory
 from runtime.sentinel.tagger.model import SentinelModel
@@ -69,6 +70,8 @@ class TaggerDetector:
         for item in self._model.read(numbered, self._focus):
             start, end, kind = item.start, item.end, item.kind
             if _is_guess(text, item) or not is_plausible(text, start, end, kind):
+                continue
+            if is_measure(text, start, end, kind):
                 continue
             bare = start if numbered == text else without_choice_mark(text, start, end, kind)
             if bare is not None:

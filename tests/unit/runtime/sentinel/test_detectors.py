@@ -77,6 +77,8 @@ def found(text: str) -> list[tuple[str, str]]:
         ("my password is hunter22!", "password", "hunter22"),
         ('{"token": "abcdef"}', "password", "abcdef"),
         ("at 52.229676, 21.012229", "coordinates", "52.229676, 21.012229"),
+        ("Sachsenring 12", "address", "Sachsenring 12"),
+        ("am Europaring 3,", "address", "Europaring 3"),
         ("at 12 High Street, Apt. 4", "address", "12 High Street, Apt. 4"),
         ("in Hauptstraße 12", "address", "Hauptstraße 12"),
         ("diagnosed with Type 2  diabetes", "condition", "Type 2  diabetes"),
@@ -133,6 +135,7 @@ def test_a_name_is_found(text: str, name: str) -> None:
         "The password is required, and the token was invalid.",
         "Machine Learning for Healthcare Systems",
         "Monday in Paris, April in Austin",
+        "During 2019 the Spring 2024 release and bearing 6205 were late; bring 2, string 12.",
     ],
 )
 def test_ordinary_text_is_left_alone(text: str) -> None:
