@@ -68,20 +68,30 @@ def _forms() -> _Forms:
     names, pressures = (
         _either("|".join(lists[name]).split("|")) for name in ("names", "pressures")
     )
-    units, short = (_either(" ".join(lists[name]).split()) for name in ("units", "short"))
+    units, short, standards, faults = (
+        _either(" ".join(lists[name]).split()) for name in ("units", "short", "standards", "faults")
+    )
     value = r"[<>≤≥~]?\s?\d{1,3}(?:[.,]\d{1,3})?"
+    amount = r"\d{1,5}(?:[.,]\d{1,4})?"
     said = r"(?:\s?[:=]\s?|\s(?:is|was|of|at)\s|\s)"
     unit = rf"(?:\s?(?:{units})(?![\w/]))"
     end = r"(?![\w]|[-/.,]\d)"
-    measure = (
-        rf"(?<![\w.-])(?:(?:{pressures}){said}\d{{2,3}}\s?/\s?\d{{2,3}}{unit}?{end}"
-        rf"|(?:{names}){said}{value}(?:{unit}|{end})"
-        rf"|(?<![\d/])[<>≤≥~]?\d{{1,5}}(?:[.,]\d{{1,4}})?(?:\s?[-\u2013/]\s?\d{{1,5}}(?:[.,]\d{{1,4}})?)?{unit}"
-        rf"|[ctls]\d{{1,2}}\s?[/-]\s?[ctls]?\d{{1,2}}{end})"
+    measures = (
+        rf"(?:{pressures}){said}\d{{2,3}}\s?/\s?\d{{2,3}}{unit}?{end}",
+        rf"(?:{names}){said}{value}(?:{unit}|{end})",
+        rf"(?<![\d/])[<>≤≥~]?{amount}(?:\s?[-\u2013/]\s?{amount})?{unit}",
+        rf"[ctls]\d{{1,2}}\s?[/-]\s?[ctls]?\d{{1,2}}{end}",  # of the spine
+        rf"(?:{standards})(?:[ /-](?:{standards}))*[ -]?\d{{1,6}}(?:-\d{{1,3}}){{0,2}}(?![\w])",
+        rf"[pbcu][0-3][\da-f]{{3}}\s(?:\w{{1,12}}\s){{0,2}}(?:{faults})(?!\w)",
+        rf"(?<=(?:code|ault)\s)[pbcu][0-3][\da-f]{{3}}{end}",
+    )
+    shorts = (
+        rf"(?:{short})(?:\s?[:=]\s?|\s){value}{end}",
+        rf"m\d{{1,2}}(?:x\d{{1,3}}(?:[.,]\d{{1,2}})?)?{end}",  # a thread
     )
     return _Forms(
-        re.compile(measure, re.IGNORECASE),
-        re.compile(rf"(?<![\w.-])(?:{short})(?:\s?[:=]\s?|\s){value}{end}", re.IGNORECASE),
+        re.compile(r"(?<![\w.-])(?:" + "|".join(measures) + ")", re.IGNORECASE),
+        re.compile(r"(?<![\w.-])(?:" + "|".join(shorts) + ")", re.IGNORECASE),
     )
 
 
