@@ -18,7 +18,7 @@ _REACH: Final = 120
 _KINDS: Final = frozenset(
     {
         *("record_number", "national_id", "address", "phone", "iban", "card", "coordinates"),
-        *("username", "host", "ip", "mac", "age", "date", "year"),
+        *("username", "host", "ip", "mac", "age", "date", "year", "date_of_birth"),
     }
 )
 """What a number, or a word beside one, is taken for."""
@@ -83,6 +83,8 @@ def _forms() -> _Forms:
         rf"[ctls]\d{{1,2}}\s?[/-]\s?[ctls]?\d{{1,2}}{end}",  # of the spine
         rf"(?:{standards})(?:[ /-](?:{standards}))*[ -]?\d{{1,6}}(?:-\d{{1,3}}){{0,2}}(?![\w])",
         rf"[pbcu][0-3][\da-f]{{3}}\s(?:\w{{1,12}}\s){{0,2}}(?:{faults})(?!\w)",
+        rf"[67]\.\d{{1,2}}(?:/\d{{2,3}}){{2}}(?:/\d{{1,2}}(?:\.\d)?){{0,2}}{end}",  # blood gases
+        r"g\d{1,3}(?:\s[xyzabcijkrfs]-?\d{1,5}(?:\.\d{1,4})?){1,8}(?![\w])",  # of a machine tool
         rf"(?<=(?:code|ault)\s)[pbcu][0-3][\da-f]{{3}}{end}",
     )
     shorts = (

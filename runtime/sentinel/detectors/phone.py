@@ -142,6 +142,8 @@ def _is_plausibly_grouped(written: str) -> bool:
         return False
     if " / " in written or " - " in written or _THOUSANDS.fullmatch(written):
         return False
+    if "/" in written and "." in written and written[0] != "0":
+        return False  # blood gases: 7.35/45/88/24
     return len(groups) >= _MIN_GROUPS or "(" in written or written[0] == "0"
 
 

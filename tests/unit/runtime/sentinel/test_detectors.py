@@ -38,6 +38,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("anna [at] example [dot] org", "email", "anna [at] example [dot] org"),
         ("call +48 601 234 567 now", "phone", "+48 601 234 567"),
         ("call +33 6 39 98 12 34 15 times", "phone", "+33 6 39 98 12 34"),
+        ("0475/12.34.56", "phone", "0475/12.34.56"),
         ("(212) 555-0123", "phone", "(212) 555-0123"),
         ("or 0049 30 23125 123", "phone", "0049 30 23125 123"),
         ("+44 (0)20 7946 0958", "phone", "+44 (0)20 7946 0958"),
@@ -135,6 +136,7 @@ def test_a_name_is_found(text: str, name: str) -> None:
         "The password is required, and the token was invalid.",
         "Machine Learning for Healthcare Systems",
         "Monday in Paris, April in Austin",
+        "ABG 7.35/45/88/24",
         "During 2019 the Spring 2024 release and bearing 6205 were late; bring 2, string 12.",
     ],
 )

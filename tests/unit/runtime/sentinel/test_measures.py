@@ -24,6 +24,8 @@ from runtime.sentinel.measures import is_measure
         ("as EN ISO 13849-1 asks", "EN ISO 13849-1"),
         ("it shows P0301 misfire on cylinder 1", "P0301"),
         ("P0171 system too lean", "P0171"),
+        ("ABG 7.35/45/88/24 on FiO2 0.4", "35/45"),
+        ("G1 X10 Y20 F1200 is too fast", "X10 Y20"),
         ("glucose was 142 mg/dL", "142 mg"),
     ],
 )
