@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,113 +65,43 @@ FIXED_SHAPE: Final = frozenset(
 )
 """Kinds with a checksum or a shape of their own, which patterns alone ought to find."""
 
-_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "person": (
-        *("person", "name", "full_name", "first_name", "last_name", "given_name", "surname"),
-        *("patient", "doctor", "staff", "hcw", "per", "person_name", "middle_name", "prefix"),
-    ),
-    "address": (
-        *("address", "street_address", "street", "location_address", "building", "zip_code", "zip"),
-        *("postcode", "zipcode", "secondary_address", "postal_code", "building_number"),
-    ),
-    "organization": (
-        *("organization", "organisation", "org", "company", "company_name", "employer", "hospital"),
-        *("vendor", "institution", "bank", "school", "university"),
-    ),
-    "place": (
-        *("place", "gpe", "city", "country", "state", "county", "region", "location", "loc"),
-        *("town", "location_city", "location_country", "nearby_gps_place"),
-    ),
-    "date": ("date", "date_time", "datetime", "day", "time"),
-    "year": ("year",),
-    "age": ("age",),
-    "group": (
-        *("group", "nrp", "norp", "nationality", "ethnicity", "religion", "race", "origin"),
-        *("political_affiliation", "religious_belief"),
-    ),
-    "job": ("job", "title", "job_title", "jobtitle", "occupation", "profession", "job_area"),
-    "username": ("username", "user_name", "user", "login", "user_id", "account_name", "handle"),
-    "url": ("url", "domain", "domain_name", "website", "link", "uri"),
-    "host": ("host", "hostname", "host_name", "server", "machine", "device_name", "fqdn"),
-    "phone": ("phone", "phone_number", "telephone", "telephonenum", "fax", "mobile", "pager"),
-    "email": ("email", "email_address", "e_mail"),
-    "card": ("card", "credit_card", "credit_card_number", "creditcardnumber", "card_number"),
-    "iban": ("iban", "iban_code", "bank_account", "account_number", "account", "us_bank_number"),
-    "national_id": (
-        *(
-            "national_id",
-            "ssn",
-            "us_ssn",
-            "us_itin",
-            "uk_nhs",
-            "uk_nino",
-            "passport",
-            "us_passport",
-        ),
-        *(
-            "tax_id",
-            "taxnum",
-            "idcard",
-            "id_card",
-            "idcardnum",
-            "socialnum",
-            "social_security_number",
-        ),
-        *("pesel", "nino", "nhs", "bsn", "cpf", "aadhaar", "in_aadhaar", "in_pan", "es_nif"),
-        *("it_fiscal_code", "nhs_number", "national_identifier"),
-    ),
-    "record_number": (
-        *("record_number", "mrn", "medical_record_number", "medical_record", "employee_id"),
-        *("us_driver_license", "driver_license", "driverlicensenum", "license_plate", "patient_id"),
-        *("health_plan_beneficiary_number", "policy_number", "vin", "vehicle", "customer_id"),
-        *("certificate_license_number", "medical_license", "licence_plate", "device_identifier"),
-        *("insurance_number", "id", "idnum", "case_number", "member_id"),
-    ),
-    "date_of_birth": ("date_of_birth", "dob", "birth_date", "birthdate", "dateofbirth"),
-    "ip": ("ip", "ip_address", "ipv4", "ipv6"),
-    "mac": ("mac", "mac_address"),
-    "coordinates": ("coordinates", "coordinate", "gps", "gps_coordinates", "lat_lon"),
-    "url_credentials": (
-        "url_credentials",
-        "connection_string",
-        "database_url",
-        "url_with_credentials",
-    ),
-    "api_key": (
-        *(
-            "api_key",
-            "apikey",
-            "token",
-            "secret",
-            "secret_key",
-            "access_key",
-            "access_token",
-            "jwt",
-        ),
-        *("bearer_token", "aws_access_key", "aws_secret_key", "github_token", "slack_token"),
-        *("webhook", "client_secret", "session_token", "high_entropy"),
-    ),
-    "private_key": ("private_key", "rsa_private_key", "ssh_private_key", "pem"),
-    "password": ("password", "passwd", "pass", "pin", "credential"),
-    "crypto_wallet": ("crypto_wallet", "crypto", "bitcoin_address", "bitcoinaddress", "wallet"),
-    "condition": ("condition", "health", "diagnosis", "disease", "medical_condition", "symptom"),
-    "treatment": ("treatment", "medication", "drug", "procedure"),
-}
-_PREFIXES: Final = re.compile(r"^(?:b|i)[_-]", re.IGNORECASE)
+_KIND_NAMES: Final = Path(__file__).parent / "data" / "privacy_kinds.txt"
+"""Names of kinds in the vocabularies of well-known sets and services, by ours; ``-`` for none."""
+_NONE: Final = "-"
+_PREFIXES: Final = re.compile(r"^(?:[bi])[_-]", re.IGNORECASE)
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    names: dict[str, str] = {}
+    for line in _KIND_NAMES.read_text(encoding="utf-8").splitlines():
+        kind, _, theirs = line.partition(":")
+        if not line.startswith("#"):
+            names |= dict.fromkeys(map(_normal, theirs.split()), kind)
+    return names | {_normal(kind): kind for kind in KINDS}
 
 
 class KindMap:
     """What the kinds of a file are called here; a kind that nothing covers has no name here."""
 
     def __init__(self, extra: Mapping[str, str] | None = None) -> None:
-        self._names = {name: kind for kind, names in _NAMES.items() for name in names}
-        self._names |= {kind: kind for kind in KINDS}
-        self._names |= {_normal(name): kind for name, kind in (extra or {}).items()}
+        self._names = {**_names(), **{_normal(name): kind for name, kind in (extra or {}).items()}}
 
     def kind_of(self, name: str) -> str | None:
         """Return our kind, or ``None``."""
-        kind = self._names.get(_normal(name))
-        return kind or None
+        kind = _looked_up(self._names, name)
+        return kind if kind and kind != _NONE else None
+
+    @staticmethod
+    def is_not_looked_for(name: str) -> bool:
+        """Whether a name is known, and of what tells of nobody: amounts, currencies, titles."""
+        return _looked_up(_names(), name) == _NONE
+
+
+def _looked_up(names: Mapping[str, str], name: str) -> str | None:
+    """Return what a name, or a numbered one such as ``LASTNAME2``, stands for."""
+    plain = _normal(name)
+    return names.get(plain, names.get(plain.rstrip("0123456789")))
 
 
 def load_kind_map(path: Path | None, pairs: Sequence[str] = ()) -> KindMap:
@@ -260,4 +191,5 @@ def _json(text: str, place: str) -> Any:
 
 
 def _normal(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", _PREFIXES.sub("", name).lower()).strip("_")
+    """Return a name without what different writers put between its words."""
+    return re.sub(r"[^a-z0-9]+", "", _PREFIXES.sub("", name).lower())

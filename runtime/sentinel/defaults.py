@@ -12,7 +12,12 @@ from runtime.sentinel.detectors.finance import CardDetector, IbanDetector, Walle
 from runtime.sentinel.detectors.health import HealthDetector
 from runtime.sentinel.detectors.location import AddressDetector, CoordinatesDetector
 from runtime.sentinel.detectors.national_ids import NationalIdDetector
-from runtime.sentinel.detectors.network import IpDetector, MacDetector, UrlCredentialsDetector
+from runtime.sentinel.detectors.network import (
+    IpDetector,
+    MacDetector,
+    UrlCredentialsDetector,
+    UserAgentDetector,
+)
 from runtime.sentinel.detectors.passwords import PasswordDetector
 from runtime.sentinel.detectors.person import PersonDetector
 from runtime.sentinel.detectors.phone import DEFAULT_REGIONS, PhoneDetector
@@ -75,6 +80,7 @@ def default_detectors(
         BirthDateDetector(),
         IpDetector(),
         MacDetector(),
+        UserAgentDetector(),
         CoordinatesDetector(),
         AddressDetector(),
         HealthDetector(conditions, treatments),

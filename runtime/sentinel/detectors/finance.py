@@ -123,12 +123,15 @@ def is_issued(digits: str) -> bool:
 
 
 _WALLET: Final = re.compile(
-    r"(?<!\w)(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|bc1[02-9ac-hj-np-z]{11,71}|0x[0-9a-fA-F]{40})(?!\w)"
+    r"(?<!\w)(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc|ltc|tb)1[02-9ac-hj-np-z]{38,59}"
+    r"|(?:bitcoincash:)?[qp][02-9ac-hj-np-z]{41}|(?:addr|stake)1[02-9ac-hj-np-z]{50,100}"
+    r"|cosmos1[02-9ac-hj-np-z]{38}|0x[0-9a-fA-F]{40}|[48][1-9A-HJ-NP-Za-km-z]{94}"
+    r"|X-[a-z]+1[02-9ac-hj-np-z]{38}|G[A-Z2-7]{55}|tz[123][1-9A-HJ-NP-Za-km-z]{33})(?!\w)"
 )
 
 
 class WalletDetector:
-    """Finds wallet addresses: Bitcoin by checksum, Ethereum by shape."""
+    """Finds wallet addresses: Bitcoin's older ones by checksum, others by their shape."""
 
     name = "wallet"
     kinds = frozenset({"crypto_wallet"})
@@ -138,5 +141,5 @@ class WalletDetector:
         return [
             Span(*match.span(), "crypto_wallet", FINANCE, 1.0, self.name)
             for match in _WALLET.finditer(text)
-            if match[0].startswith("0x") or bitcoin.is_valid(match[0])
+            if match[0][0] not in "13" or bitcoin.is_valid(match[0])
         ]

@@ -10,37 +10,64 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, Literal, NamedTuple
 
+from stdnum.ar import cuit as ar_cuit
+from stdnum.ar import dni as ar_dni
+from stdnum.at import vnr as at_vnr
+from stdnum.au import tfn as au_tfn
 from stdnum.be import nn as be_nn
 from stdnum.bg import egn as bg_egn
 from stdnum.br import cpf as br_cpf
 from stdnum.ca import sin as ca_sin
 from stdnum.ch import ssn as ch_ssn
+from stdnum.cl import rut as cl_rut
 from stdnum.cn import ric as cn_ric
+from stdnum.co import nit as co_nit
 from stdnum.cz import rc as cz_rc
 from stdnum.de import idnr as de_idnr
 from stdnum.dk import cpr as dk_cpr
+from stdnum.do import cedula as do_cedula
+from stdnum.ec import ci as ec_ci
 from stdnum.ee import ik as ee_ik
 from stdnum.es import dni as es_dni
 from stdnum.es import nie as es_nie
 from stdnum.fi import hetu as fi_hetu
 from stdnum.fr import nir as fr_nir
 from stdnum.gb import nhs as gb_nhs
+from stdnum.gb import utr as gb_utr
+from stdnum.gr import amka as gr_amka
 from stdnum.hr import oib as hr_oib
+from stdnum.id import nik as id_nik
 from stdnum.ie import pps as ie_pps
+from stdnum.il import idnr as il_idnr
 from stdnum.in_ import aadhaar as in_aadhaar
 from stdnum.in_ import pan as in_pan
+from stdnum.is_ import kennitala as is_kennitala
 from stdnum.it import codicefiscale as it_codicefiscale
+from stdnum.jp import in_ as jp_in
 from stdnum.kr import rrn as kr_rrn
+from stdnum.lt import asmens as lt_asmens
 from stdnum.mx import curp as mx_curp
+from stdnum.mx import rfc as mx_rfc
+from stdnum.my import nric as my_nric
 from stdnum.nl import bsn as nl_bsn
 from stdnum.no import fodselsnummer as no_fodselsnummer
+from stdnum.nz import ird as nz_ird
+from stdnum.pe import cui as pe_cui
+from stdnum.pk import cnic as pk_cnic
+from stdnum.pl import nip as pl_nip
 from stdnum.pl import pesel as pl_pesel
 from stdnum.pt import nif as pt_nif
 from stdnum.ro import cnp as ro_cnp
+from stdnum.ru import inn as ru_inn
 from stdnum.se import personnummer as se_personnummer
+from stdnum.si import emso as si_emso
+from stdnum.th import pin as th_pin
 from stdnum.tr import tckimlik as tr_tckimlik
+from stdnum.ua import rntrc as ua_rntrc
+from stdnum.us import ein as us_ein
 from stdnum.us import itin as us_itin
 from stdnum.us import ssn as us_ssn
+from stdnum.vn import mst as vn_mst
 from stdnum.za import idnr as za_idnr
 
 from runtime.sentinel.categories import IDENTITY
@@ -104,6 +131,35 @@ _NUMBERS: Final = (
             r"\d{6} \d{4} \d{2} \d|\d{6} \d{4} \d{3}"),
     _Number("kr.rrn", r"\d{13}", kr_rrn.is_valid, "strong", r"\d{6}-\d{7}"),
     _Number("cn.ric", r"\d{17}[\dX]", cn_ric.is_valid, "strong"),
+    _Number("us.ein", r"\d{9}", us_ein.is_valid, "weak", r"\d\d-\d{7}"),
+    _Number("gb.utr", r"\d{10}K?", gb_utr.is_valid, "weak", r"\d{5} \d{5}"),
+    _Number("at.vnr", r"\d{10}", at_vnr.is_valid, "weak", r"\d{4} \d{6}"),
+    _Number("is.kennitala", r"\d{10}", is_kennitala.is_valid, "formatted", r"\d{6}-\d{4}"),
+    _Number("lt.asmens", r"[3-6]\d{10}", lt_asmens.is_valid, "strong"),
+    _Number("si.emso", r"\d{13}", si_emso.is_valid, "formatted"),
+    _Number("gr.amka", r"\d{11}", gr_amka.is_valid, "strong"),
+    _Number("pl.nip", r"\d{10}", pl_nip.is_valid, "formatted", r"\d{3}-\d{3}-\d\d-\d\d"),
+    _Number("il.idnr", r"\d{9}", il_idnr.is_valid, "weak", r"\d{8}-\d"),
+    _Number("ua.rntrc", r"\d{10}", ua_rntrc.is_valid, "weak"),
+    _Number("ru.inn", r"\d{12}", ru_inn.is_valid, "weak"),
+    _Number("ar.cuit", r"(?:20|23|24|27|3[034])\d{9}", ar_cuit.is_valid, "formatted",
+            r"\d\d-\d{8}-\d"),
+    _Number("ar.dni", r"\d{7,8}", ar_dni.is_valid, "weak", r"\d{1,2}\.\d{3}\.\d{3}"),
+    _Number("cl.rut", r"\d{7,8}[\dK]", cl_rut.is_valid, "formatted",
+            r"\d{1,2}\.\d{3}\.\d{3}-[\dK]|\d{7,8}-[\dK]"),
+    _Number("co.nit", r"\d{8,10}", co_nit.is_valid, "weak", r"\d{3}\.\d{3}\.\d{3}-\d"),
+    _Number("mx.rfc", r"[A-Z&Ñ]{3,4}\d{6}(?:[A-Z\d]{3})?", mx_rfc.is_valid, "weak"),
+    _Number("pe.cui", r"\d{8,9}[A-Z]?", pe_cui.is_valid, "weak", r"\d{8}-[\dA-Z]"),
+    _Number("do.cedula", r"\d{11}", do_cedula.is_valid, "formatted", r"\d{3}-\d{7}-\d"),
+    _Number("ec.ci", r"\d{10}", ec_ci.is_valid, "weak", r"\d{9}-\d"),
+    _Number("au.tfn", r"\d{8,9}", au_tfn.is_valid, "weak", r"\d{3} \d{3} \d{3}"),
+    _Number("nz.ird", r"\d{8,9}", nz_ird.is_valid, "weak", r"\d{2,3}-\d{3}-\d{3}"),
+    _Number("pk.cnic", r"\d{13}", pk_cnic.is_valid, "formatted", r"\d{5}-\d{7}-\d"),
+    _Number("jp.in", r"\d{12}", jp_in.is_valid, "weak", r"\d{4} \d{4} \d{4}"),
+    _Number("my.nric", r"\d{12}", my_nric.is_valid, "formatted", r"\d{6}-\d\d-\d{4}"),
+    _Number("id.nik", r"\d{16}", id_nik.is_valid, "weak"),
+    _Number("th.pin", r"\d{13}", th_pin.is_valid, "formatted", r"\d-\d{4}-\d{5}-\d\d-\d"),
+    _Number("vn.mst", r"\d{10}", vn_mst.is_valid, "weak", r"\d{10}-\d{3}"),
 )  # fmt: skip
 
 _NINO: Final = re.compile(
@@ -120,7 +176,13 @@ _CONTEXT: Final = Context(
     r"|tax (?:id|number|payer)|steuer(?:-?id(?:nr)?|nummer|identifikationsnummer)|bsn"
     r"|burgerservicenummer"
     r"|dni|nie|nif|nir|insee|codice fiscale|personnummer|f[øo]dselsnummer|cpr|hetu|cnp|egn|oib"
-    r"|rodn[eé] [cč][ií]slo|aadhaar|aadhar|pan|curp|cpf|tc kimlik|citizen|ahv|avs|rijksregister",
+    r"|rodn[eé] [cč][ií]slo|aadhaar|aadhar|pan|curp|cpf|tc kimlik|citizen|ahv|avs|rijksregister"
+    r"|employer id\w*(?: (?:no|number))?|utr|unique taxpayer reference|tfn|tax file number"
+    r"|sv(?:nr|-?nummer)|(?:sozial)?versicherungsnummer|егн|инн|рнокпп|снилс|amka|αμκα|αφμ"
+    r"|contribuinte|teudat zehut|israeli id|cuit|cuil|c[ée]dula|my ?number|マイナンバー|nric|mykad"
+    r"|cnic|em[sš]o|jmbg|asmens kodas|isikukood|kennitala|num[ée]ro fiscal|st\.?-?nr"
+    r"|m[ãa] s[ốo] thu[ếe]|identity card|identification number"
+    r"|(?-i:EIN|INN|RFC|NIT|RUT|RUN|CUI|NIK|IRD|MST|SPI|AFM)(?: (?:no|number))?|kt(?=\.)",
     reach_characters=48,
 )
 

@@ -8,7 +8,7 @@ from runtime.sentinel.categories import NETWORK, SECRET
 from runtime.sentinel.detectors.context import Context
 from runtime.sentinel.span import Span
 
-__all__ = ["IpDetector", "MacDetector", "UrlCredentialsDetector"]
+__all__ = ["IpDetector", "MacDetector", "UrlCredentialsDetector", "UserAgentDetector"]
 
 _IPV4: Final = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)(?:/\d{1,2}\b)?")
 _IPV6: Final = re.compile(
@@ -70,6 +70,27 @@ class MacDetector:
         """Return the addresses in ``text``."""
         return [
             Span(*match.span(), "mac", NETWORK, 1.0, self.name) for match in _MAC.finditer(text)
+        ]
+
+
+_AGENT: Final = re.compile(
+    r"(?:Mozilla|Opera)/\d{1,2}\.\d{1,2} \([^()\n]{5,200}\)"
+    r"(?: [\w./-]{2,60}(?: \([^()\n]{0,100}\))?){0,8}"
+)
+
+
+class UserAgentDetector:
+    """Finds what a browser says of the machine that it runs on; with an address it tells whose."""
+
+    name = "user_agent"
+    kinds = frozenset({"host"})
+
+    def detect(self, text: str) -> list[Span]:
+        """Return the descriptions in ``text``."""
+        if "Mozilla/" not in text and "Opera/" not in text:
+            return []
+        return [
+            Span(*match.span(), "host", NETWORK, 0.9, self.name) for match in _AGENT.finditer(text)
         ]
 
 
