@@ -6,7 +6,7 @@ For tests of faults. Every part but the provider is the real program in a proces
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from runtime.executor.events import AnswerDelta, Event, Receipt, RunFinished, St
 from runtime.graph.model import Graph
 from runtime.local.layout import API_KEY_VARIABLE, CloudModel, EdgeModel, Layout, write_layout
 from runtime.local.ports import free_port
-from runtime.testing.local_roles import LocalRoles, edit_yaml, leeward, run_graph
+from runtime.testing.local_roles import LocalRoles, edit_yaml, leeward_in_turn, run_graph
 from runtime.testing.scripted_provider import Provider, Script, running_provider
 
 __all__ = [
@@ -120,8 +120,8 @@ async def running_house(
         try:
             cloud = await roles.serve("cloud", "cloud", layout.cloud_config)
             strict_config = root / "strict.yaml"
-            device = await enrol_edge(layout, layout.edge_config, cloud, environment=inherited)
-            await enrol_edge(layout, strict_config, cloud, environment=inherited)
+            configs = (layout.edge_config, strict_config)
+            device, _ = await enrol_edges(layout, configs, cloud, environment=inherited)
             edge, strict = await asyncio.gather(
                 roles.serve("edge", "edge", layout.edge_config),
                 roles.serve("strict", "edge", strict_config),
@@ -147,18 +147,32 @@ async def enrol_edge(
     layout: Layout, config: Path, cloud: Mapping[str, str], *, environment: Mapping[str, str]
 ) -> str:
     """Enrol the edge of ``config`` with a fresh token; return its device id."""
-    token = layout.root / f"{config.stem}.token.json"
-    made = await leeward(
-        "cloud", "token", "--config", str(layout.cloud_config), "--out", str(token),
-        "--gateway", cloud["grpc"], "--enrolment", cloud["enrolment"],
-        environment=environment,
-    )  # fmt: skip
-    assert made.exit_code == 0, made.stderr
-    enrolled = await leeward(
-        "edge", "enroll", "--config", str(config), "--token", str(token), environment=environment
-    )
-    assert enrolled.exit_code == 0, enrolled.stderr
-    return enrolled.stdout.removeprefix("enrolled as ").partition(",")[0]
+    (device,) = await enrol_edges(layout, [config], cloud, environment=environment)
+    return device
+
+
+async def enrol_edges(
+    layout: Layout,
+    configs: Sequence[Path],
+    cloud: Mapping[str, str],
+    *,
+    environment: Mapping[str, str],
+) -> list[str]:
+    """Enrol the edge of each configuration with a fresh token; return their device ids."""
+    commands: list[tuple[str, ...]] = []
+    for config in configs:
+        token = str(layout.root / f"{config.stem}.token.json")
+        commands += [
+            (
+                "cloud", "token", "--config", str(layout.cloud_config), "--out", token,
+                "--gateway", cloud["grpc"], "--enrolment", cloud["enrolment"],
+            ),
+            ("edge", "enroll", "--config", str(config), "--token", token),
+        ]  # fmt: skip
+    ran = await leeward_in_turn(*commands, environment=environment)
+    assert ran.exit_code == 0, ran.stderr
+    told = [line for line in ran.stdout.splitlines() if line.startswith("enrolled as ")]
+    return [line.removeprefix("enrolled as ").partition(",")[0] for line in told]
 
 
 async def tell(events: AsyncGenerator[Event]) -> Told:

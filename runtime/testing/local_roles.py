@@ -7,11 +7,12 @@ line and the files of a layout; knows no role's code.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +28,29 @@ from runtime.ports import ChatMessage
 from runtime.rpc.channels import ChannelSettings, open_channel
 from runtime.rpc.collaboration_client import CollaborationClient
 
-__all__ = ["CommandResult", "LocalRoles", "edit_yaml", "leeward", "run_graph"]
+__all__ = [
+    "CommandResult",
+    "LocalRoles",
+    "edit_yaml",
+    "leeward",
+    "leeward_in_turn",
+    "run_graph",
+]
 
 _START_S = 60.0
 _SCRIPT = "from runtime.cli.main import main; main()"
 _LEEWARD = (sys.executable, "-c", _SCRIPT)
+_IN_TURN = """
+import json, sys
+from runtime.cli.main import main
+for command in json.loads(sys.argv[1]):
+    sys.argv[1:] = command
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +73,29 @@ async def leeward(
     Raises:
         TimeoutError: It did not end in time; it was killed.
     """
+    return await _run((*_LEEWARD, *arguments), environment=environment, timeout_s=timeout_s)
+
+
+async def leeward_in_turn(
+    *commands: Sequence[str], environment: Mapping[str, str], timeout_s: float = 60.0
+) -> CommandResult:
+    """Run several commands one after the other, up to the first that fails.
+
+    In one process, which imports once what they share: most of what a short command takes.
+
+    Raises:
+        TimeoutError: They did not end in time; they were killed.
+    """
+    script = (sys.executable, "-c", _IN_TURN, json.dumps(commands))
+    return await _run(script, environment=environment, timeout_s=timeout_s)
+
+
+async def _run(
+    command: Sequence[str], *, environment: Mapping[str, str], timeout_s: float
+) -> CommandResult:
     started_s = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        *_LEEWARD,
-        *arguments,
+        *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
