@@ -8,9 +8,18 @@ from runtime.sentinel.categories import NETWORK, SECRET
 from runtime.sentinel.detectors.context import Context
 from runtime.sentinel.span import Span
 
-__all__ = ["IpDetector", "MacDetector", "UrlCredentialsDetector", "UserAgentDetector"]
+__all__ = [
+    "IpDetector",
+    "MacDetector",
+    "UrlCredentialsDetector",
+    "UserAgentDetector",
+    "is_everybodys",
+]
 
-_IPV4: Final = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)(?:/\d{1,2}\b)?")
+_IPV4: Final = re.compile(
+    r"(?<![\w.])\d{1,3}(?:(?:\.|\[\.\]|\(\.\))\d{1,3}){3}(?![\w]|\.\d)(?:/\d{1,2}\b)?"
+)
+"""Also ``10[.]0[.]0[.]7``, as reports write what nobody is to click on."""
 _IPV6: Final = re.compile(
     r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{5,39}(?:\.\d{1,3}){0,3}"
     r"(?![\w:])(?:%\w{1,15})?(?:/\d{1,3}\b)?"
@@ -19,8 +28,15 @@ _VERSION: Final = Context(r"v|ver\.?|version|release|build|firmware", reach_char
 _MIN_COLONS: Final = 2
 
 
+_BRACKETS: Final = str.maketrans("", "", "[]()")
+
+
 class IpDetector:
-    """Finds IPv4 and IPv6 addresses and networks; a version number with four parts is none."""
+    """Finds IPv4 and IPv6 addresses and networks.
+
+    A version number with four parts is none, and what every machine has is left: ``127.0.0.1``,
+    ``0.0.0.0``, masks.
+    """
 
     name = "ip"
     kinds = frozenset({"ip"})
@@ -46,12 +62,21 @@ class IpDetector:
         return Span(*match.span(), "ip", NETWORK, 0.9, self.name)
 
 
-def _is_ip(written: str) -> bool:
+def is_everybodys(written: str) -> bool:
+    """Whether it is an address that every machine has: itself, any, or a mask."""
     try:
-        ipaddress.ip_interface(written)
+        address = ipaddress.ip_interface(written.translate(_BRACKETS).partition("%")[0]).ip
     except ValueError:
         return False
-    return True
+    return address.is_loopback or address.is_unspecified or str(address).startswith("255.")
+
+
+def _is_ip(written: str) -> bool:
+    try:
+        ipaddress.ip_interface(written.translate(_BRACKETS))
+    except ValueError:
+        return False
+    return not is_everybodys(written)
 
 
 _MAC: Final = re.compile(

@@ -13,6 +13,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from runtime.sentinel.categories import CONTACT
 from runtime.sentinel.detectors.context import Context
+from runtime.sentinel.detectors.network import is_everybodys
 from runtime.sentinel.span import Span
 
 __all__ = ["DEFAULT_REGIONS", "PhoneDetector"]
@@ -86,7 +87,7 @@ class PhoneDetector:
 
     def _best_head(self, text: str, match: re.Match[str]) -> tuple[int, float]:
         written = match[0]
-        if _DATE.fullmatch(written):
+        if _DATE.fullmatch(written) or is_everybodys(written):
             return match.start(), 0.0
         heads = list(_heads(written))
         for is_accepted, score in (

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from runtime.sentinel.detectors.network import is_everybodys
+
 __all__ = ["is_plausible", "without_choice_mark"]
 
 _IP: Final = re.compile(
@@ -15,6 +17,11 @@ _IP: Final = re.compile(
     r"|[\da-fA-F]{1,4}:(?:[\da-fA-F]{1,4}:)*[\da-fA-F]{4}"
 )
 """Of the older form two numbers, of the newer a gap, a letter, or a part in full."""
+_LONG_PART: Final = re.compile(r"[^\W_]{13}")
+"""Of a digest or a key; no address has one."""
+_LONGEST_ADDRESS: Final = 39
+_ADDRESS_END: Final = re.compile(r"[\da-fA-F:.]{1,39}\Z")
+_ADDRESS_BEGINNING: Final = re.compile(r"[\da-fA-F:.]{0,38}[\da-fA-F:]")
 _YEAR: Final = re.compile(r"(?<!\d)1[0-7]\d\d(?!\d)")
 _ERA: Final = re.compile(r"\s{0,2}B?CE\b")
 _YEAR_OF_ERA: Final = re.compile(r"\d{1,4}\s?(?:B?CE|BC|AD)")
@@ -50,7 +57,16 @@ def _is_number(text: str, start: int, end: int) -> bool:
 
 
 def _is_ip(text: str, start: int, end: int) -> bool:
-    return _IP.search(text, start, end) is not None
+    written = text[start:end]
+    is_formed = _IP.search(written) is not None and _LONG_PART.search(written) is None
+    return is_formed and not is_everybodys(_whole(text, start, end))
+
+
+def _whole(text: str, start: int, end: int) -> str:
+    """Return a reading with what a slip has broken off, dots and digits beside it."""
+    before = _ADDRESS_END.search(text[max(0, start - _LONGEST_ADDRESS) : start])
+    after = _ADDRESS_BEGINNING.match(text, end)
+    return (before[0] if before else "") + text[start:end] + (after[0] if after else "")
 
 
 def _is_birth(text: str, start: int, end: int) -> bool:

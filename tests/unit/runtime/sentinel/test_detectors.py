@@ -66,6 +66,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("born on 12 March 1980", "date_of_birth", "12 March 1980"),
         ("DOB: 1980-03-12", "date_of_birth", "1980-03-12"),
         ("host 10.0.0.1:80", "ip", "10.0.0.1"),
+        ("seen at 10[.]0[.]0[.]7", "ip", "10[.]0[.]0[.]7"),
         ("fe80::1ff:fe23:4567:890a", "ip", "fe80::1ff:fe23:4567:890a"),
         ("00:1B:44:11:3A:B7", "mac", "00:1B:44:11:3A:B7"),
         ("postgres://bob:s3cret@db/x y", "url_credentials", "postgres://bob:s3cret@db/x"),
@@ -137,6 +138,7 @@ def test_a_name_is_found(text: str, name: str) -> None:
         "Machine Learning for Healthcare Systems",
         "Monday in Paris, April in Austin",
         "ABG 7.35/45/88/24",
+        "listen on 0.0.0.0:3000 and 127.0.0.1:8080, [::1]:53; mask 255.255.255.0",
         "During 2019 the Spring 2024 release and bearing 6205 were late; bring 2, string 12.",
     ],
 )

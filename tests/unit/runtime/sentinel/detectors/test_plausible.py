@@ -30,6 +30,8 @@ def test_what_has_its_form_passes(reading: str, kind: str) -> None:
     [
         ("1:9:36:84:126:9:1", "ip"),
         ("3C", "ip"),
+        ("127.0.0.1", "ip"),
+        ("sha256:9f86d081884c7d659a2f", "ip"),
         ("5b", "ip"),
         ("neo", "national_id"),
         ("16 August 1769", "date_of_birth"),
@@ -53,3 +55,11 @@ def test_a_choices_letter_is_no_houses_number() -> None:
     assert without_choice_mark(text, united, united + 9, "person") == united + 3
     assert without_choice_mark(text, elm, len(text), "address") == elm + 3
     assert without_choice_mark("to B. United", 3, 12, "address") == 3
+
+
+def test_an_address_that_every_machine_has_is_told_by_a_part_of_it() -> None:
+    text = "ping 127.0.0.53, mask 255.255.255.0, host 10.127.0.1"
+
+    assert not is_plausible(text, 5, 10, "ip")
+    assert not is_plausible(text, 22, 33, "ip")
+    assert is_plausible(text, text.index("127.0.1"), len(text), "ip")
