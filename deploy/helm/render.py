@@ -2,7 +2,7 @@
 
 Run by an interpreter that has ``deploy/helm/tools.lock`` (``make helm-tools``): Helm's own library,
 and Kubernetes' schemas. ``render.py CHART`` reads sets of values, JSON, from standard input;
-``render.py CHART custom`` holds custom resources to their definitions, too, which takes seconds more.
+``render.py CHART custom`` holds custom resources to their definitions, too, which takes seconds.
 """
 
 import importlib
@@ -51,7 +51,7 @@ def _problem(manifest: dict[str, Any]) -> str:
         warnings.simplefilter("ignore")
         try:
             kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
-        except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
+        except kubernetes_validate.ValidationError as error:
             return f"{manifest['kind']}: {error}"
     return ""
 

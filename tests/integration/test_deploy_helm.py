@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from cloud.authority_files import load_authorities, make_authority
 from cloud.cli import app as cloud
 from cloud.config import CloudConfig, parse_config
+from runtime.clock import SystemClock
 
 ROOT = Path(__file__).parents[2]
 HELM = ROOT / "deploy" / "helm"
@@ -25,6 +27,9 @@ ALL = {
     "autoscaling": {"enabled": True},
 }
 SETS: list[dict[str, Any]] = [{}, ALL, {"hostnames": []}, {"replicas": 0}]
+LATER = "773faed11831a870"
+ROTATED: dict[str, Any] = {"secrets": {"laterAuthorities": {LATER: "leeward-authority-773f"}}}
+MISNAMED: dict[str, Any] = {"secrets": {"laterAuthorities": {"../other": "leeward-authority"}}}
 IN_VAIN: list[dict[str, Any]] = [
     {"certManager": {"enabled": True}},
     {"serviceMonitor": {"enabled": True}, "metrics": {"enabled": False}},
@@ -47,7 +52,7 @@ def render(sets: list[dict[str, Any]], *options: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, Any]:
-    return render([*SETS, *IN_VAIN])
+    return render([*SETS, *IN_VAIN, ROTATED, MISNAMED])
 
 
 def manifests(rendered: dict[str, Any], at: int) -> dict[str, dict[str, Any]]:
@@ -73,7 +78,7 @@ def test_values_that_cannot_work_are_refused_by_name(rendered: dict[str, Any]) -
 
 
 def test_wishes_that_would_be_passed_over_are_refused(rendered: dict[str, Any]) -> None:
-    errors = [one["error"] for one in rendered["made"][len(SETS) :]]
+    errors = [one["error"] for one in rendered["made"][len(SETS) :][: len(IN_VAIN)]]
 
     for error, needed in zip(errors, ("http", "metrics", "metrics"), strict=True):
         assert f"set {needed}.enabled" in error
@@ -147,3 +152,27 @@ def test_the_replicas_ports_are_those_that_are_served_and_let_in(rendered: dict[
     assert tuple(f"0.0.0.0:{numbers[name]}" for name in ("devices", "enrolment")) == listens
     assert {port["port"] for rule in rules for port in rule["ports"]} == set(numbers)
     assert all("from" in rule for rule in rules if {"port": "metrics"} in rule["ports"])
+
+
+def test_an_authority_that_was_rotated_lies_in_its_folder(
+    rendered: dict[str, Any], tmp_path: Path
+) -> None:
+    pod = manifests(rendered, -2)["Deployment/gw"]["spec"]["template"]["spec"]
+    init = pod["initContainers"][0]
+    (first, later), state = (tmp_path / name for name in ("first", "later")), tmp_path / "state"
+    for directory in (first, later):
+        make_authority(directory, clock=SystemClock(), is_first=True)
+    places = {"/run/leeward/authority/": f"{first}/", "/var/lib/leeward/state": str(state)}
+    script = init["args"][0].replace(f"/run/leeward/authority-{LATER}", str(later))
+    for mounted, here in places.items():
+        script = script.replace(mounted, here)
+
+    subprocess.run([*init["command"], script], check=True, timeout=10)
+
+    assert len(load_authorities(None, state / "authority", clock=SystemClock())) == 2
+    assert (state / "authority" / LATER / "ca-key.pem").stat().st_mode & 0o777 == 0o600
+    secrets = {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+    assert {"leeward-authority", "leeward-authority-773f"} <= secrets
+    mounts = {mount["name"]: mount["mountPath"] for mount in init["volumeMounts"]}
+    assert mounts[f"authority-{LATER}"] == f"/run/leeward/authority-{LATER}"
+    assert "'../other' does not match" in rendered["made"][-1]["error"]
