@@ -113,7 +113,7 @@ def test_the_image_runs_without_root_compiler_and_installer(role: str) -> None:
     build, final = stages(role)
 
     assert "--require-hashes" in build
-    assert "pip uninstall -y pip" in build
+    assert "pip uninstall -y setuptools pip" in build
     assert "build-essential" not in final
     assert "USER 10001" in final
     assert f'CMD ["{role}", "serve", "--config", "/etc/leeward/{role}.yaml"]' in final
