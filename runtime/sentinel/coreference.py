@@ -6,7 +6,9 @@ text and person spans; does not know who found them.
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
+from unicodedata import is_normalized
 
 from runtime.sentinel.categories import PERSON
 from runtime.sentinel.span import Span
@@ -31,6 +33,7 @@ TITLES: Final = frozenset(
     }
 )
 """What stands before a name and is none: a model marks both together, but many share the title."""
+_TOUCHING: Final = 2
 _GAP: Final = re.compile(r"[ \u00a0]{1,2}")
 
 
@@ -38,7 +41,21 @@ def spread_people(text: str, spans: Iterable[Span]) -> list[Span]:
     """Return further mentions, in the same text, of the people that ``spans`` mark."""
     people = {(span.start, span.end) for span in spans if span.kind == "person"}
     names = sorted({text[start:end] for start, end in people})
+    if not _come_again(text, people, names):
+        return []
     return [span for span in mentions(text, names) if (span.start, span.end) not in people]
+
+
+def _come_again(text: str, people: set[tuple[int, int]], names: list[str]) -> bool:
+    """Whether names touch, or a word of one may stand elsewhere, too: a quick look."""
+    places = sorted(people)
+    is_touching = any(two[0] - one[1] <= _TOUCHING for one, two in pairwise(places))
+    if is_touching or not is_normalized("NFC", text):
+        return True
+    folded = text.casefold()
+    marked = " ".join(text[start:end] for start, end in people).casefold()
+    parts = {part.casefold() for name in names for part in name_parts(name)}
+    return any(folded.count(part) > marked.count(part) for part in parts)
 
 
 def mentions(text: str, names: Iterable[str]) -> list[Span]:

@@ -22,6 +22,9 @@ _SPELLED: Final = re.compile(
 )
 
 
+_BRACKETED_AT: Final = re.compile(r"[\[({] ?at ?[\])}]", re.IGNORECASE)
+
+
 class EmailDetector:
     """Finds e-mail addresses, also ones written with ``[at]`` and ``[dot]``."""
 
@@ -38,10 +41,11 @@ class EmailDetector:
             if domain is not None and start < at:
                 spans.append(Span(start, domain.end(), "email", CONTACT, 1.0, self.name))
             at = text.find("@", at + 1)
-        spans += [
-            Span(*match.span(), "email", CONTACT, 0.8, self.name)
-            for match in _SPELLED.finditer(text)
-        ]
+        if _BRACKETED_AT.search(text):
+            spans += [
+                Span(*match.span(), "email", CONTACT, 0.8, self.name)
+                for match in _SPELLED.finditer(text)
+            ]
         return spans
 
 

@@ -70,7 +70,7 @@ def _looks_intended(text: str, start: int, end: int) -> bool:
     return digits * 2 >= end - start and _IBAN_CONTEXT.is_before(text, start)
 
 
-_CARD: Final = re.compile(r"(?<![\w.,])\d{3,19}(?:[ \u00a0-]{1,2}\d{2,19}){0,8}(?![\w]|[.,]\d)")
+_CARD: Final = re.compile(r"\d(?<![\w.,]\d)\d{2,18}(?:[ \u00a0-]{1,2}\d{2,19}){0,8}(?![\w]|[.,]\d)")
 _DIGITS: Final = re.compile(r"\d+")
 _MIN_CARD: Final = 12
 _MAX_CARD: Final = 19
@@ -123,7 +123,7 @@ def is_issued(digits: str) -> bool:
 
 
 _WALLET: Final = re.compile(
-    r"(?<!\w)(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc|ltc|tb)1[02-9ac-hj-np-z]{38,59}"
+    r"(?<!\w)(?=[\w:-]{26})(?:[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc|ltc|tb)1[02-9ac-hj-np-z]{38,59}"
     r"|(?:bitcoincash:)?[qp][02-9ac-hj-np-z]{41}|(?:addr|stake)1[02-9ac-hj-np-z]{50,100}"
     r"|cosmos1[02-9ac-hj-np-z]{38}|0x[0-9a-fA-F]{40}|[48][1-9A-HJ-NP-Za-km-z]{94}"
     r"|X-[a-z]+1[02-9ac-hj-np-z]{38}|G[A-Z2-7]{55}|tz[123][1-9A-HJ-NP-Za-km-z]{33})(?!\w)"

@@ -169,6 +169,9 @@ _NINO: Final = re.compile(
 
 _BLOCK: Final = re.compile(r"(?<![^\W_])(?=[A-Za-z]{0,6}\d)[0-9A-Za-z]{8,18}(?![^\W_])")
 _SIX_DIGITS: Final = re.compile(r"\d(?:[ ./+-]?\d){5}")
+_MAY_BEGIN: Final = re.compile(
+    r"[\dXYZxyz](?<![\w.-].)(?:(?<=\d)(?=(?:[ ./+-]?\d){5})|(?<=[XYZxyz])(?=-?\d(?:[ ./+-]?\d){5}))"
+)
 """In every ``written`` form, and cheaper to look for; most texts need none of their searches."""
 _CONTEXT: Final = Context(
     r"ssn|social security(?: (?:no|number))?|sin|social insurance|nhs(?: (?:no|number))?|pesel|nip"
@@ -202,18 +205,18 @@ class NationalIdDetector:
         written = [number for number in _NUMBERS if number.written]
         self._written = [(number, _written(number.written)) for number in written]
         any_form = "|".join(f"(?:{number.written})" for number in written)
-        self._any_written = re.compile(rf"(?<![\w.-])(?={any_form})", re.IGNORECASE)
+        self._any_written = re.compile(rf"(?={any_form})", re.IGNORECASE)
         """Where one begins, perhaps."""
 
     def detect(self, text: str) -> list[Span]:
         """Return the numbers in ``text``."""
-        spans = [self._span(match, 0.9) for match in _NINO.finditer(text)]
-        spans += [
+        spans = [
             self._span(match, 0.9)
             for match in _BLOCK.finditer(text)
             if self._is_compact_number(text, match)
         ]
         if _SIX_DIGITS.search(text):
+            spans += [self._span(match, 0.9) for match in _NINO.finditer(text)]
             spans += [
                 self._span(match, 0.8)
                 for number, match in self._written_numbers(text)
@@ -224,7 +227,9 @@ class NationalIdDetector:
 
     def _written_numbers(self, text: str) -> Iterator[tuple[_Number, re.Match[str]]]:
         """Yield what has the usual form of a number, all forms looked for in one go."""
-        for place in self._any_written.finditer(text):
+        for place in _MAY_BEGIN.finditer(text):
+            if not self._any_written.match(text, place.start()):
+                continue
             for number, written in self._written:
                 match = written.match(text, place.start())
                 if match is not None:

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 _IPV4: Final = re.compile(
-    r"(?<![\w.])\d{1,3}(?:(?:\.|\[\.\]|\(\.\))\d{1,3}){3}(?![\w]|\.\d)(?:/\d{1,2}\b)?"
+    r"\d(?<![\w.]\d)\d{0,2}(?:(?:\.|\[\.\]|\(\.\))\d{1,3}){3}(?![\w]|\.\d)(?:/\d{1,2}\b)?"
 )
 """Also ``10[.]0[.]0[.]7``, as reports write what nobody is to click on."""
 _IPV6: Final = re.compile(
@@ -85,6 +85,9 @@ _MAC: Final = re.compile(
 )
 
 
+_MAC_GAPS: Final = ((":", 5), ("-", 5), (".", 2))
+
+
 class MacDetector:
     """Finds hardware addresses."""
 
@@ -93,6 +96,8 @@ class MacDetector:
 
     def detect(self, text: str) -> list[Span]:
         """Return the addresses in ``text``."""
+        if all(text.count(gap) < least for gap, least in _MAC_GAPS):
+            return []
         return [
             Span(*match.span(), "mac", NETWORK, 1.0, self.name) for match in _MAC.finditer(text)
         ]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from runtime.sentinel.detectors.password_neighbours import looks_drawn, looks_named
+from runtime.sentinel.detectors.stems import matches_at
 
 __all__ = ["command_passwords"]
 
@@ -19,10 +20,15 @@ class _Form(NamedTuple):
     pattern: re.Pattern[str]
     """In any case; the value is group ``a`` (in double quotes), ``b`` (in single ones) or ``c``, or
     ``d`` where it has to look drawn, too."""
+    also: tuple[str, ...] = ("",)
+    """Of these one must be there, too."""
+    begins: bool = False
+    """Whether each match begins with one of the literals, so that it is tried there alone."""
 
 
-def _form(literals: str, *parts: str) -> _Form:
-    return _Form(tuple(literals.split("|")), re.compile("".join(parts), re.IGNORECASE))
+def _form(literals: str, *parts: str, also: str = "", begins: bool = False) -> _Form:
+    pattern = re.compile("".join(parts), re.IGNORECASE)
+    return _Form(tuple(literals.split("|")), pattern, tuple(also.split("|")), begins)
 
 
 _QUOTED: Final = r"\"(?P<a>[^\"\n]{3,200})\"|'(?P<b>[^'\n]{3,200})'"
@@ -48,9 +54,10 @@ _FORMS: Final = (
     # Command lines
     _form("mysql|mariadb", rf"\b(?:mysql|mariadb)[\w-]{{0,12}}[^\n|]{{0,120}}? -p{_VALUE}"),
     _form(
-        "sshpass|docker|podman|helm|zip|7z|az login|smbclient|mosquitto",
+        "sshpass|docker|podman|helm|zip|unzip|7z|az login|smbclient|mosquitto",
         r"\b(?:sshpass|(?:docker|podman|helm)[^\n|]{0,40} login|(?:un)?zip|7z|az login|smbclient",
         rf"|mosquitto_\w{{3}})\b[^\n|]{{0,160}}? -p[ =]?{_VALUE}",
+        begins=True,
     ),
     _form(
         "pass|pwd|secret|token|key",
@@ -87,6 +94,7 @@ _FORMS: Final = (
         r"\b(?:curl|https?|wget)\b[^\n|]{0,300}? (?:-u|-a|--user|--auth|--proxy-user)[ =]",
         r"(?:\"[^\":\n]{1,80}:(?P<a>[^\"\n]{3,200})\"|'[^':\n]{1,80}:(?P<b>[^'\n]{3,200})'",
         r"|[^\s\"':]{1,80}:(?P<c>(?!\$)[^\s\"']{3,200}))",
+        begins=True,
     ),
     _form(
         "net use|wpa_passphrase|change_password|add_user|snmp-server",
@@ -135,6 +143,7 @@ _FORMS: Final = (
         r"(?:: what[^\n?]{0,80}\?\s{1,2}answer)?(?: is|:| was)) ?[\"'`]?(?!what\b|which\b|who\b"
         r"|in\b)",
         r"(?P<c>[^\W\d_][\w'-]{2,30}(?: [A-Z][\w'-]{1,20})?)",
+        begins=True,
     ),
     _form(
         "admin|root|postgres|guest|sa/",
@@ -157,23 +166,19 @@ _FORMS: Final = (
         r"[ \t]{0,2}[:=]?[ \t]{1,2}[\w.@+-]{2,64}",
         r"(?: ?[/|:] ?|,? (?:and )?(?:the )?(?:pw|pass(?:word)?|pwd)[:= ] ?| and )",
         rf"(?P<c>{_MARKED}[^\s\"'<>/]{{5,64}})",
+        begins=True,
     ),
     _form(
         " as | for ",
         rf"(?<!\S)[`\"']?(?P<c>{_MARKED}[^\s\"'`<>()]{{6,64}})[`\"']?(?: \w{{1,20}}){{0,3}}?",
         rf" (?:as|for) (?:the|your|a|my|an?|his|her) {_NAMES}",
-    ),
-    _form(
-        "pin|code|combination",
-        r"\b(?:pin(?: (?:code|number))?|pass ?code|(?:alarm|door|gate|voice ?mail|entry|access",
-        r"|lock|safe|unlock|garage|security|locker|sim) (?:code|combination))",
-        r"(?: (?:for|of|to|on) [\w .-]{1,30}?)?(?:'s| is| was|:| =)?(?: now| still)?[ \t]{1,2}",
-        r"(?P<c>\d{4,8})(?![\d.,]*\d|-\d|\w)",
+        also="pass|pw|pin|login|key|token|secret",
     ),
     _form(
         " to ",
         rf"\b(?:us(?:e|ing)|try|enter) {_DRAWN}",
         r" to (?:unlock|decrypt|open|log|sign|get in|unzip|connect)\b",
+        also="unlock|decrypt|open|log|sign|get in|unzip|connect",
     ),
     _form(
         "open|unlock|decrypt",
@@ -220,15 +225,26 @@ def command_passwords(text: str, lowered: str) -> Iterator[tuple[int, int]]:
         lowered: The same in lower case.
     """
     for form in _FORMS:
-        if not any(literal in lowered for literal in form.literals):
-            continue
-        for match in form.pattern.finditer(text):
+        for match in _matches(form, text, lowered):
             groups = match.groupdict()
             group = next(name for name in ("a", "b", "c", "d") if groups.get(name) is not None)
             start, end = match.span(group)
             if group == "d" and not _is_drawn(text[start:end]):
                 continue
             yield start, start + len(text[start:end].rstrip(".,;:)]}"))
+
+
+def _matches(form: _Form, text: str, lowered: str) -> Iterator[re.Match[str]]:
+    for literal in form.literals:
+        if literal in lowered:
+            break
+    else:
+        return iter(())
+    if form.also != ("",) and not any(literal in lowered for literal in form.also):
+        return iter(())
+    if form.begins:
+        return matches_at(form.pattern, text, lowered, form.literals)
+    return form.pattern.finditer(text)
 
 
 def _is_drawn(value: str) -> bool:

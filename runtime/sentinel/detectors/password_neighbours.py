@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 
+from runtime.sentinel.detectors.stems import matches_at
+
 __all__ = ["looks_drawn", "looks_named", "passwords_nearby"]
 
 _WORD: Final = re.compile(
@@ -34,26 +36,60 @@ _ACCESS: Final = re.compile(
     r"|panel takes|wi-?fi|wlan|vpn|ssid|breach(?:ed)?|pwned|brute[ -]force\w{0,2}|old one|clave"
     r"|pin|forgot(?:ten)? whether|the till|one-time)(?![a-z0-9])"
 )
-_ACCESS_MARKS: Final = (
-    *("log", "sign", "get", "got", "lock", "crypt", "prompt", "ask", "combination", "cred", "word"),
+_ACCESS_STEMS: Final = (
     *(
+        "log",
+        "sign",
+        "get",
+        "got",
+        "unlock",
+        "decrypt",
+        "prompt",
+        "when",
+        "locked out",
+        "safe",
+        "vault",
+    ),
+    *(
+        "digital",
+        "lock ",
+        "combination",
+        "code",
+        "secret",
+        "magic",
+        "key",
+        "recovery",
+        "alarm",
         "protect",
+    ),
+    *(
+        "unprotect",
         "set it",
+        "reset it",
         "changed it",
-        "phrase",
+        "if asked",
+        "keep",
         "reject",
-        "work",
+        "no longer",
+        "stopped",
+    ),
+    *(
+        "cred",
         "open",
+        "work",
         "root",
         "admin",
-        "serv",
+        "service",
         "panel",
-        "wi",
+        "wi-fi",
+        "wifi",
         "wlan",
         "vpn",
+        "ssid",
     ),
-    *("ssid", "breach", "pwn", "brute", "old one", "clave", "pin", "forgot", "till", "one-time"),
+    *("breach", "pwned", "brute", "old one", "clave", "pin", "forgot", "the till", "one-time"),
 )
+"""How what is done with a password begins."""
 _ACCESS_REACH: Final = 40
 _NAMED: Final = re.compile(
     r"(?:[a-z]+[a-z\d]*(?:-[a-z\d]+)+|(?:user|admin|host|server|client|node|room|build|release"
@@ -90,11 +126,13 @@ def passwords_nearby(text: str, lowered: str) -> Iterator[tuple[int, int]]:
         text: What is searched.
         lowered: The same in lower case.
     """
-    if any(mark in lowered for mark in _MARKS):
-        yield from _around(text, _WORD.finditer(lowered), _BEFORE, _AFTER)
-    if any(mark in lowered for mark in _ACCESS_MARKS):
-        places = _around(text, _ACCESS.finditer(lowered), _ACCESS_REACH, _ACCESS_REACH)
-        yield from (place for place in places if not looks_named(text[slice(*place)]))
+    yield from _around(text, _found(_WORD, lowered, _MARKS), _BEFORE, _AFTER)
+    places = _around(text, _found(_ACCESS, lowered, _ACCESS_STEMS), _ACCESS_REACH, _ACCESS_REACH)
+    yield from (place for place in places if not looks_named(text[slice(*place)]))
+
+
+def _found(word: re.Pattern[str], lowered: str, stems: Iterable[str]) -> list[re.Match[str]]:
+    return sorted(matches_at(word, lowered, lowered, stems), key=lambda match: match.start())
 
 
 def _around(

@@ -18,6 +18,13 @@ from runtime.sentinel.span import Span
 __all__ = ["PersonDetector"]
 
 _WORD: Final = re.compile(r"[^\W\d_][^\W\d_\u0300-\u036f]*(?:['\u2019\-][^\W\d_]+)*")
+_LATIN: Final = (
+    r"A-Za-z\u00aa\u00b5\u00ba\u00b2\u00b3\u00b9\u00bc-\u00be"
+    r"\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
+)
+_LATIN_TEXT: Final = re.compile(r"[\x00-\u024f\u2000-\u206f\u20ac]*\Z")
+_LATIN_WORD: Final = re.compile(rf"[{_LATIN}]+(?:['\u2019\-][{_LATIN}]+)*")
+"""What ``_WORD`` finds where there are no other letters, several times as fast."""
 _SPACE: Final = re.compile(r"[ \t\u00a0]{1,2}")
 _ABBREVIATED: Final = re.compile(r"\.?[ \t\u00a0]{0,2}")
 _INTRODUCED: Final = re.compile(r"[ \t:,\"'(\[*_]{0,4}\n?[ \t\"'(\[*_]{0,4}")
@@ -40,13 +47,9 @@ class _Word(NamedTuple):
     end: int
     text: str
     key: str
-    is_dotted: bool
-    """Whether a full stop follows."""
+    is_initial: bool
+    """Whether it is one capital, and a full stop follows."""
     is_capitalised: bool
-
-    @property
-    def is_initial(self) -> bool:
-        return len(self.text) == 1 and self.is_dotted and self.text.isupper()
 
 
 class _Surroundings(NamedTuple):
@@ -244,15 +247,15 @@ class PersonDetector:
 def _words(text: str) -> list[_Word]:
     words: list[_Word] = []
     is_composed = is_normalized("NFC", text)
-    for match in _WORD.finditer(text):
+    for match in (_LATIN_WORD if _LATIN_TEXT.match(text) else _WORD).finditer(text):
         word = match[0]
         if word[-2:] in {"'s", "\u2019s", "'S", "\u2019S"}:
             word = word[:-2]
         start = match.start()
         end = start + len(word)
         key = (word if is_composed else normalize("NFC", word)).casefold()
-        is_dotted = text.startswith(".", end)
-        words.append(_Word(start, end, word, key, is_dotted, word[0].isupper()))
+        is_initial = len(word) == 1 and text.startswith(".", end) and word.isupper()
+        words.append(_Word(start, end, word, key, is_initial, word[0].isupper()))
     return words
 
 

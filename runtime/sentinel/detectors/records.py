@@ -7,6 +7,8 @@ from stdnum import luhn
 
 from runtime.sentinel.categories import IDENTITY
 from runtime.sentinel.detectors.context import Context
+from runtime.sentinel.detectors.lowered import lowered_in_place
+from runtime.sentinel.detectors.stems import matches_at
 from runtime.sentinel.span import Span
 
 __all__ = ["BirthDateDetector", "RecordNumberDetector"]
@@ -32,6 +34,81 @@ _RECORD: Final = re.compile(
     r"(?P<value>(?=[A-Z0-9 /-]{0,12}\d)"
     r"[A-Z0-9](?:[A-Z0-9/-]|(?<=[A-Z0-9]) (?=[A-Z]{0,3}\d)){3,18})(?![^\W_])"
 )
+_RECORD_STEMS: Final = (
+    *(
+        "passport",
+        "reisepass",
+        "pasaporte",
+        "passeport",
+        "paszport",
+        "driv",
+        "führersch",
+        "fuhrersch",
+    ),
+    *(
+        "permis de",
+        "dl",
+        "medical",
+        "health",
+        "patient",
+        "chart",
+        "case",
+        "insurance",
+        "policy",
+        "member",
+    ),
+    *(
+        "medicare",
+        "medicaid",
+        "emp",
+        "staff",
+        "personnel",
+        "student",
+        "customer",
+        "client",
+        "badge",
+    ),
+    *(
+        "licen",
+        "number plate",
+        "registration",
+        "kennzeichen",
+        "aba",
+        "routing",
+        "bank acc",
+        "acc",
+        "swift",
+    ),
+    *(
+        "bic",
+        "sort code",
+        "tax",
+        "mrn",
+        "kundennummer",
+        "versichertenn",
+        "krankenvers",
+        "npi",
+        "dea",
+    ),
+    *(
+        "imei",
+        "imsi",
+        "iccid",
+        "meid",
+        "mbi",
+        "hicn",
+        "rtn",
+        "sim",
+        "beneficiary",
+        "subscriber",
+        "claim",
+    ),
+    *("certificat", "enrol", "device", "serial", "unique"),
+)
+"""How what a number is called begins."""
+_PLATE_STEMS: Final = (
+    *("plate", "kennzeichen", "registration", "immatriculation", "matricula", "matrícula", "targa"),
+)
 _ENOUGH_DIGITS: Final = re.compile(r"(?:\D*\d){3}|(?=.{8})(?:\D*\d){2}")
 _PLATE: Final = re.compile(
     r"(?i:(?<![^\W_])(?:plates?|kennzeichen|registration|immatriculation|matr[ií]cula|targa)"
@@ -44,7 +121,10 @@ _BIC: Final = re.compile(
     r"[ \t]{0,2}(?:[:=]|is|lautet)?)[ \t]{0,3}"
     r"(?P<value>[A-Z]{6}[A-Z\d]{2}(?:[A-Z\d]{3})?)(?![^\W_])"
 )
-_VIN: Final = re.compile(r"(?<![^\W_])(?=[A-Z\d]{0,16}\d)[A-HJ-NPR-Z\d]{13}\d{4}(?![^\W_])")
+_VIN: Final = re.compile(
+    r"\d{4}(?<=(?<![^\W_])[A-HJ-NPR-Z\d]{17})(?![^\W_])"  # the digits first: they are seldom
+)
+_VIN_LENGTH: Final = 17
 _VIN_VALUES: Final = dict(
     zip(
         "0123456789ABCDEFGHJKLMNPRSTUVWXYZ",
@@ -59,7 +139,7 @@ _VIN_CONTEXT: Final = Context(
     r"|fahrgestell\w*|fin|vehicle"
 )
 _IMEI: Final = re.compile(
-    r"(?<![\w-])\d\d-\d{6}-\d{6}-\d(?![\w-])|(?<![\w-])(?:01|35|86|99)\d{13}(?![\w-])"
+    r"\d(?<![\w-]\d)(?:\d-\d{6}-\d{6}-\d(?![\w-])|(?:(?<=0)1|(?<=3)5|(?<=8)6|(?<=9)9)\d{13}(?![\w-]))"
 )
 
 
@@ -71,14 +151,20 @@ class RecordNumberDetector:
 
     def detect(self, text: str) -> list[Span]:
         """Return the numbers in ``text``, without the words before them."""
+        lowered = lowered_in_place(text)
         places = [
             match.span("value")
-            for match in _RECORD.finditer(text)
+            for match in matches_at(_RECORD, text, lowered, _RECORD_STEMS)
             if _ENOUGH_DIGITS.match(match["value"])
         ]
-        for named in (_PLATE, _BIC):
-            places += [match.span("value") for match in named.finditer(text)]
-        places += [match.span() for match in _VIN.finditer(text) if _is_vin(match)]
+        for named, stems in ((_PLATE, _PLATE_STEMS), (_BIC, ("bic", "swift"))):
+            found = matches_at(named, text, lowered, stems)
+            places += [match.span("value") for match in found]
+        places += [
+            (match.end() - _VIN_LENGTH, match.end())
+            for match in _VIN.finditer(text)
+            if _is_vin(text, match.end() - _VIN_LENGTH, match.end())
+        ]
         places += [
             match.span()
             for match in _IMEI.finditer(text)
@@ -90,15 +176,15 @@ class RecordNumberDetector:
         ]
 
 
-def _is_vin(match: re.Match[str]) -> bool:
+def _is_vin(text: str, start: int, end: int) -> bool:
     """Whether the check digit holds, as in North America and China, or a word names it."""
-    number = match[0]
+    number = text[start:end]
     total = sum(
         weight * _VIN_VALUES[sign] for weight, sign in zip(_VIN_WEIGHTS, number, strict=True)
     )
     is_mixed = not number.isdecimal()
     is_checked = number[_VIN_CHECK] == "0123456789X"[total % 11]
-    return is_mixed and (is_checked or _VIN_CONTEXT.is_before(match.string, match.start()))
+    return is_mixed and (is_checked or _VIN_CONTEXT.is_before(text, start))
 
 
 _MONTH: Final = (
@@ -137,6 +223,12 @@ _BIRTH: Final = re.compile(
 )
 
 
+_BIRTH_STEMS: Final = (
+    *("born", "date of birth", "date de", "birth", "d.o", "dob", "do.b", "geb", "né", "ne", "nac"),
+    *("fecha", "nat", "data", "ur", "født", "fodt", "född", "fodd"),
+)
+
+
 class BirthDateDetector:
     """Finds dates that are said to be dates of birth; other dates stay."""
 
@@ -147,5 +239,5 @@ class BirthDateDetector:
         """Return the dates in ``text``, without the words before them."""
         return [
             Span(*match.span("value"), "date_of_birth", IDENTITY, 0.9, self.name)
-            for match in _BIRTH.finditer(text)
+            for match in matches_at(_BIRTH, text, lowered_in_place(text), _BIRTH_STEMS)
         ]
