@@ -12,7 +12,7 @@ from unicodedata import is_normalized
 
 from runtime.sentinel.categories import PERSON
 from runtime.sentinel.span import Span
-from runtime.sentinel.terms import TermTrie, tokens
+from runtime.sentinel.terms import TermTrie, Token, tokens
 
 __all__ = ["TITLES", "mentions", "name_parts", "spread_people"]
 
@@ -66,11 +66,12 @@ def mentions(text: str, names: Iterable[str]) -> list[Span]:
     """
     trie: TermTrie[bool] = TermTrie()
     for name in names:
-        parts = name_parts(name)
+        words = tokens(name)
+        parts = [word.key for word in words if _is_part(word)]
         if len(parts) > 1:
-            trie.add(name, False)
+            trie.add_keys([word.key for word in words], False)
         for part in parts:
-            trie.add(part, True)
+            trie.add_keys((part,), True)
     if not trie:
         return []
     found = [
@@ -85,14 +86,13 @@ def mentions(text: str, names: Iterable[str]) -> list[Span]:
 
 def name_parts(name: str) -> list[str]:
     """Return the words of a name by which a person may be called alone."""
-    return [
-        name[token.start : token.end]
-        for token in tokens(name)
-        if len(token.key) >= _MIN_PART_CHARACTERS
-        and token.key not in _PARTICLES
-        and token.key not in TITLES
-        and token.key.isalpha()
-    ]
+    return [name[token.start : token.end] for token in tokens(name) if _is_part(token)]
+
+
+def _is_part(token: Token) -> bool:
+    key = token.key
+    is_word = len(key) >= _MIN_PART_CHARACTERS and key.isalpha()
+    return is_word and key not in _PARTICLES and key not in TITLES
 
 
 def _joined(text: str, places: list[tuple[int, int]]) -> list[tuple[int, int]]:

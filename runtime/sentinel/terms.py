@@ -7,7 +7,7 @@ what the terms mean.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -25,7 +25,8 @@ _TOKEN: Final = re.compile(
 _IDEOGRAM: Final = re.compile(rf"[{_CJK}]")
 _SPACED_TOKEN: Final = re.compile(rf"[\w{_MARKS}]+|[^\w\s]")
 """The same where every script has spaces, three times as fast."""
-_ASCII_TOKEN: Final = re.compile(r"\w+|[^\w\s]")
+_PLAIN_TOKEN: Final = re.compile(r"\w+|[^\w\s]")
+_UNUSUAL: Final = re.compile(rf"[{_CJK}{_MARKS}]")
 
 
 class Token(NamedTuple):
@@ -54,20 +55,27 @@ class _Node(Generic[T]):
 
 def tokens(text: str) -> list[Token]:
     """Cut a text into words and punctuation marks."""
-    matches, keys = _cut(text)
-    return [Token(key, *match.span()) for match, key in zip(matches, keys, strict=True)]
+    cut = _cutter(text)
+    return [
+        Token(key, *match.span())
+        for match, key in zip(cut.finditer(text), _keys(text, cut), strict=True)
+    ]
 
 
-def _cut(text: str) -> tuple[list[re.Match[str]], list[str]]:
-    """Return the words and marks of a text, and by what each is compared."""
+def _cutter(text: str) -> re.Pattern[str]:
+    """Return what finds the words and marks of a text."""
+    if text.isascii() or not _UNUSUAL.search(text):
+        return _PLAIN_TOKEN
+    return _TOKEN if _IDEOGRAM.search(text) else _SPACED_TOKEN
+
+
+def _keys(text: str, cut: re.Pattern[str]) -> list[str]:
+    """Return by what each of the words and marks is compared."""
     if text.isascii():
-        matches = list(_ASCII_TOKEN.finditer(text))
-        return matches, [match[0].lower() for match in matches]
-    cut = _TOKEN if _IDEOGRAM.search(text) else _SPACED_TOKEN
-    matches = list(cut.finditer(text))
+        return cut.findall(text.lower())
     if unicodedata.is_normalized("NFC", text):  # and so is each of its words
-        return matches, [match[0].casefold() for match in matches]
-    return matches, [_key(match[0]) for match in matches]
+        return [word.casefold() for word in cut.findall(text)]
+    return [_key(word) for word in cut.findall(text)]
 
 
 def _key(word: str) -> str:
@@ -85,23 +93,35 @@ class TermTrie(Generic[T]):
 
     def add(self, term: str, value: T) -> None:
         """Add a term; one without any word is ignored. A term may have several values."""
+        self.add_keys(_keys(term, _cutter(term)), value)
+
+    def add_keys(self, keys: Iterable[str], value: T) -> None:
+        """Add a term that is cut already, by the keys of its words."""
         node = self._root
-        for token in tokens(term):
-            node = node.following.setdefault(token.key, _Node())
+        for key in keys:
+            node = node.following.setdefault(key, _Node())
         if node is not self._root and value not in node.values:
             node.values = (*node.values, value)
 
     def find(self, text: str) -> Iterator[Match[T]]:
         """Yield, for each word of ``text``, the longest term that starts there."""
         following = self._root.following
-        matches, keys = _cut(text)
+        cut = _cutter(text)
+        keys = _keys(text, cut)
         if following.keys().isdisjoint(keys):
             return
-        for index, key in enumerate(keys):
-            if key in following:
-                size, values = self._longest(keys, index)
-                for value in values:
-                    yield Match(matches[index].start(), matches[index + size - 1].end(), value)
+        found = [
+            (index, *self._longest(keys, index))
+            for index, key in enumerate(keys)
+            if key in following
+        ]
+        found = [one for one in found if one[-1]]
+        if not found:
+            return
+        matches = list(cut.finditer(text))
+        for index, size, values in found:
+            for value in values:
+                yield Match(matches[index].start(), matches[index + size - 1].end(), value)
 
     def _longest(self, keys: list[str], index: int) -> tuple[int, tuple[T, ...]]:
         """Return of how many words the longest term from ``index`` on is, and its values."""

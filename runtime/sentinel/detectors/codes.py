@@ -11,6 +11,7 @@ from typing import Final
 from runtime.sentinel.categories import SECRET
 from runtime.sentinel.detectors.lowered import lowered_in_place
 from runtime.sentinel.detectors.product_keys import product_keys
+from runtime.sentinel.detectors.stems import matches_at
 from runtime.sentinel.span import Span
 
 __all__ = ["CodeDetector"]
@@ -116,7 +117,7 @@ _SHOWS: Final = re.compile(
 )
 _PHRASED: Final = (
     (("use ", "enter ", "type ", "code", "give ", "punch ", "with "), _TO_SIGN_IN),
-    (("unlock", "open", "disarm"), _OPENS),
+    (("unlock", "open", "disarm", "dis-arm"), _OPENS),
     (("door", "gate", "garage", "alarm", "entrance", "lobby", "safe", "locker"), _AT_THE_DOOR),
     (("authenticator", "token app", "sms", "text message"), _SHOWS),
 )
@@ -180,7 +181,6 @@ def _is_code(lowered: str, match: re.Match[str], *, is_short: bool) -> bool:
 def _phrased(lowered: str) -> Iterator[tuple[int, int]]:
     """Yield the numbers that something is opened or confirmed with."""
     for marks, pattern in _PHRASED:
-        if any(mark in lowered for mark in marks):
-            for match in pattern.finditer(lowered):
-                if _is_code(lowered, match, is_short=False):
-                    yield match.span("value")
+        for match in matches_at(pattern, lowered, lowered, marks):
+            if _is_code(lowered, match, is_short=False):
+                yield match.span("value")

@@ -184,6 +184,7 @@ _FORMS: Final = (
         "open|unlock|decrypt",
         r"\b(?:open|unlock|decrypt)(?:s|ed)?(?: it| this| them)? (?:with|by|using)",
         rf"(?: the)?(?: phrase| words?)?:? {_DRAWN}",
+        begins=True,
     ),
     _form(  # a word, digits and a sign that no sentence ends with
         "#|$|&|@|^",
@@ -195,12 +196,14 @@ _FORMS: Final = (
         r"[^\n.]{0,40}?",
         r"\b(?:ask(?:s|ed)?|prompt(?:s|ed)?|wants)\b[^\n.]{0,20}?",
         r"\b(?:pass(?:word|code|phrase)|pin)\b",
+        also="pass|pin",
     ),
     _form(
         " as ",
         rf"\b(?:us(?:e|es|ed|ing)|enter|accepts?|takes?) {_PLAIN}",
         r" as (?:the |a |my |your |his |her |our |its )?(?:\w{1,12} )?pass(?:word|code|phrase)",
         r"(?=[.,;:!?)]|\s*\Z|\s+(?:for|to|on|and|when|if|in|at|now|instead|again|until|of)\b)",
+        also="password|passcode|passphrase",
     ),
     _form(
         "unlocks",

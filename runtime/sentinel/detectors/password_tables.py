@@ -16,17 +16,8 @@ _COLUMN: Final = re.compile(
     r"|api[ _-]?key|access[ _-]?token|token|kennwort|mot de passe|contrase[ñn]a|senha|has[lł]o)"
 )
 _MARKS: Final = (
-    "pass",
-    "pwd",
-    "pw",
-    "pin",
-    "secret",
-    "api",
-    "token",
-    "kennwort",
-    "contrase",
-    "senha",
-    "has",
+    *("pass", "pwd", "pw", "pin", "secret", "api", "token", "kennwort", "contrase", "senha"),
+    *("hasl", "hasł"),
 )
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _MAX_CELL: Final = 32
@@ -45,32 +36,52 @@ def table_passwords(text: str, lowered: str) -> Iterator[tuple[int, int]]:
         text: What is searched.
         lowered: The same in lower case.
     """
-    if "\n" not in text or not any(mark in lowered for mark in _MARKS):
-        return
-    column: tuple[str, int, int] | None = None
-    rows = start = 0
-    for line in lowered.splitlines(keepends=True):
-        if column is None or rows > _MAX_ROWS:
-            column, rows = _header(line), 0
-        elif not _RULE.fullmatch(line):
-            separator, index, size = column
-            cells = line.split(separator)
-            if len(cells) == size:
-                rows += 1
-                at = start + sum(len(cell) + 1 for cell in cells[:index])
-                value = cells[index].rstrip("\r\n").rstrip(_EDGES)
-                lead = len(value) - len(value.lstrip(_EDGES))
-                if len(value) - lead >= _MIN_VALUE:
-                    yield at + lead, at + len(value)
-            else:
-                column, rows = _header(line), 0
-        start += len(line)
+    done = 0
+    for start, end in _lines_with_marks(lowered):
+        column = _header(lowered[start:end]) if start >= done else None
+        if column is not None:
+            done = end + 1
+            for _ in range(_MAX_ROWS):
+                after = lowered.find("\n", done)
+                line = lowered[done : after if after >= 0 else len(lowered)]
+                cell = _cell(line, *column)
+                if cell is None:
+                    break
+                if cell[1] - cell[0] >= _MIN_VALUE:
+                    yield done + cell[0], done + cell[1]
+                done += len(line) + 1
+                if after < 0:
+                    break
+
+
+def _lines_with_marks(lowered: str) -> list[tuple[int, int]]:
+    """Return the lines, but the last, in which one of the words may stand, in order."""
+    lines = set()
+    for mark in _MARKS:
+        place = lowered.find(mark)
+        while place >= 0:
+            end = lowered.find("\n", place)
+            if end < 0:
+                break
+            lines.add((lowered.rfind("\n", 0, place) + 1, end))
+            place = lowered.find(mark, end)
+    return sorted(lines)
+
+
+def _cell(line: str, separator: str, index: int, size: int) -> tuple[int, int] | None:
+    """Return where a row's cell stands, empty in a rule; ``None`` where the table has ended."""
+    if _RULE.fullmatch(line):
+        return 0, 0
+    cells = line.split(separator)
+    if len(cells) != size:
+        return None
+    at = sum(len(cell) + 1 for cell in cells[:index])
+    value = cells[index].rstrip("\r\n").rstrip(_EDGES)
+    return at + len(value) - len(value.lstrip(_EDGES)), at + len(value)
 
 
 def _header(line: str) -> tuple[str, int, int] | None:
     """Return a first line's separator, its column of secrets, and how many columns it has."""
-    if not any(mark in line for mark in _MARKS):
-        return None
     for separator in _SEPARATORS:
         cells = line.split(separator)
         if len(cells) > 1 and max(map(len, cells)) <= _MAX_CELL:

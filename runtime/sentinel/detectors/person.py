@@ -25,6 +25,7 @@ _LATIN: Final = (
 _LATIN_TEXT: Final = re.compile(r"[\x00-\u024f\u2000-\u206f\u20ac]*\Z")
 _LATIN_WORD: Final = re.compile(rf"[{_LATIN}]+(?:['\u2019\-][{_LATIN}]+)*")
 """What ``_WORD`` finds where there are no other letters, several times as fast."""
+_OWNING: Final = frozenset({"'s", "\u2019s", "'S", "\u2019S"})
 _SPACE: Final = re.compile(r"[ \t\u00a0]{1,2}")
 _ABBREVIATED: Final = re.compile(r"\.?[ \t\u00a0]{0,2}")
 _INTRODUCED: Final = re.compile(r"[ \t:,\"'(\[*_]{0,4}\n?[ \t\"'(\[*_]{0,4}")
@@ -247,14 +248,15 @@ class PersonDetector:
 def _words(text: str) -> list[_Word]:
     words: list[_Word] = []
     is_composed = is_normalized("NFC", text)
+    may_own = "'" in text or "\u2019" in text
     for match in (_LATIN_WORD if _LATIN_TEXT.match(text) else _WORD).finditer(text):
         word = match[0]
-        if word[-2:] in {"'s", "\u2019s", "'S", "\u2019S"}:
+        start, end = match.span()
+        if may_own and word[-2:] in _OWNING:
             word = word[:-2]
-        start = match.start()
-        end = start + len(word)
+            end -= 2
         key = (word if is_composed else normalize("NFC", word)).casefold()
-        is_initial = len(word) == 1 and text.startswith(".", end) and word.isupper()
+        is_initial = end - start == 1 and text.startswith(".", end) and word.isupper()
         words.append(_Word(start, end, word, key, is_initial, word[0].isupper()))
     return words
 

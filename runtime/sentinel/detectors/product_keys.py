@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from runtime.sentinel.detectors.stems import matches_at
+
 __all__ = ["product_keys"]
 
 _GROUPED: Final = re.compile(
@@ -24,18 +26,21 @@ _PRODUCT: Final = re.compile(
     r"(?P<value>(?-i:[A-Z\d]{4,25}(?:-[A-Z\d]{2,12}){0,8}))(?![\w-])",
     re.IGNORECASE,
 )
-_PRODUCT_MARKS: Final = (
-    "licen",
-    "lizenz",
-    "key",
-    "activation",
-    "registration",
-    "serial",
-    "sn ",
-    "s/n",
-    "sn:",
+_PRODUCT_STEMS: Final = (
+    *(
+        "licen",
+        "lizenz",
+        "product key",
+        "activation ",
+        "registration ",
+        "cd key",
+        "cd-key",
+        "cdkey",
+    ),
+    *("serial", "sn", "s/n", "recovery key", "unlock key"),
 )
 _MIN_PRODUCT: Final = 10
+_MIN_HYPHENS: Final = 3
 _RECOVERY: Final = re.compile(
     r"(?:recovery|backup|back-up|scratch|emergency|reserve)(?: \w{1,12})? codes?"
     r"(?: (?:is|are|was)|[^\n\w]{0,3})(?:[^\n\w]{0,3}\n?)[ \t]*(?:[-*\d.)]{1,3}[ \t])?"
@@ -61,15 +66,14 @@ def product_keys(text: str, lowered: str) -> Iterator[tuple[int, int]]:
         text: What is searched.
         lowered: The same in lower case.
     """
-    if "-" in text:
+    if text.count("-") >= _MIN_HYPHENS:
         for match in _GROUPED.finditer(text):
             if _is_drawn_upper(match[0]):
                 yield match.span()
-    if any(mark in lowered for mark in _PRODUCT_MARKS):
-        for match in _PRODUCT.finditer(text):
-            value = match["value"]
-            if len(value) >= _MIN_PRODUCT and _is_drawn_upper(value):
-                yield match.span("value")
+    for match in matches_at(_PRODUCT, text, lowered, _PRODUCT_STEMS):
+        value = match["value"]
+        if len(value) >= _MIN_PRODUCT and _is_drawn_upper(value):
+            yield match.span("value")
     if any(mark in lowered for mark in _SEED_MARKS):
         yield from (match.span("value") for match in _SEED_OF_CODES.finditer(text))
     if "code" in lowered:

@@ -212,6 +212,7 @@ def test_it_is_found_whole(text: str, value: str) -> None:
         "unlock code 12 ",
         "tiger ",
         "user,password\n",
+        "user,password\nx\n",
         "1. a 2. b ",
         "https://hooks.a/",
         "security answer ",
