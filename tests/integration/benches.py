@@ -1,25 +1,27 @@
-"""Runs a benchmark as its user does."""
+"""Runs a benchmark as its user does, on less than even its quick form measures."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 280
+import pytest
 
 
-def quick_figures(name: str) -> dict[str, Any]:
-    """Run ``python -m bench.NAME --json --quick`` and return the object on its last line."""
-    ran = subprocess.run(
-        [sys.executable, "-m", f"bench.{name}", "--json", "--quick"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    figures: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+def small_figures(
+    bench: ModuleType,
+    size: object,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *arguments: str,
+) -> dict[str, Any]:
+    """Run ``python -m bench.NAME --json --quick`` with another size; return its last line's object.
+
+    Every part runs; there is less of each, as figures of a test are nobody's.
+    """
+    monkeypatch.setattr(bench, "QUICK", size)
+    capsys.readouterr()
+
+    assert bench.main(["--json", "--quick", *arguments]) == 0
+
+    figures: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
     return figures

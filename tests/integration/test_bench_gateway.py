@@ -1,8 +1,13 @@
 """The gateway's benchmark runs to its end and says what it promises to say."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.integration.benches import quick_figures
+from bench import gateway
+from tests.integration.benches import small_figures
+
+SMALL = replace(gateway.QUICK, rounds=1, calls=10, load_rounds=1, streams_s=0.3, flood_s=0.3)
 
 PROMISED = {
     "overhead_ms_p50",
@@ -26,8 +31,10 @@ PROMISED = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_quick_run_ends_with_one_json_object_that_has_every_promised_figure() -> None:
-    figures = quick_figures("gateway")
+def test_a_run_ends_with_one_json_object_that_has_every_promised_figure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = small_figures(gateway, SMALL, monkeypatch, capsys)
 
     assert figures.keys() >= PROMISED
     assert figures["unanswered_calls"] == 0

@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.integration.benches import quick_figures
+from bench import runtime_overhead
+from tests.integration.benches import small_figures
+
+SMALL = runtime_overhead.Size(rounds=1, calls=20, fans=1)
 
 PROMISED = {
     "step_overhead_added_ms_p50",
@@ -19,8 +22,10 @@ PROMISED = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_quick_run_ends_with_one_json_object_that_has_every_promised_figure() -> None:
-    figures = quick_figures("runtime_overhead")
+def test_a_run_ends_with_one_json_object_that_has_every_promised_figure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = small_figures(runtime_overhead, SMALL, monkeypatch, capsys)
 
     assert figures.keys() >= PROMISED
     assert figures["bare_stream_ms_p50"] > 0

@@ -1,23 +1,26 @@
 """A small table of real calls: killed on the way, gone on with, and told the same live."""
 
-import json
 import re
 import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench import reference_world
 from optimizer.replay.graph_table import GraphTable
 from optimizer.replay.table_file import read_table
+from tests.integration.benches import small_figures
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = "single,chain-2,parallel-2,parallel-3,parallel-2-refined,skip-edge"
 """Six graphs over one model."""
 KILLED_AFTER_CALLS = 64
 LIMIT_S = 240.0
+LIVE = replace(reference_world.QUICK, pairs=50, singles=4)
 
 
 def command(work: Path) -> list[str]:
@@ -74,7 +77,9 @@ def build(work: Path) -> tuple[int, int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_killed_build_goes_on_and_its_table_is_what_happens_live(tmp_path: Path) -> None:
+def test_a_killed_build_goes_on_and_its_table_is_what_happens_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = kill_on_the_way(tmp_path)
     assert not (tmp_path / "table.bin").exists()
 
@@ -92,19 +97,9 @@ def test_a_killed_build_goes_on_and_its_table_is_what_happens_live(tmp_path: Pat
     assert table.call_count == calls
     assert table.header["checked"]["same_account"] == table.header["checked"]["compared"] == 100
 
-    live = subprocess.run(
-        [
-            *(sys.executable, "-m", "bench.reference_world", "--json", "--quick"),
-            *("--table", str(tmp_path / "table.bin")),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
+    figures = small_figures(
+        reference_world, LIVE, monkeypatch, capsys, "--table", str(tmp_path / "table.bin")
     )
-    assert live.returncode == 0, live.stderr
-    figures = json.loads(live.stdout.splitlines()[-1])
     assert figures["table_graphs"] == 6
     assert figures["fingerprint_equal"]
     assert figures["live_vs_table_agreement"] == 1.0
