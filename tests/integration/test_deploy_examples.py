@@ -127,3 +127,14 @@ def test_every_command_that_the_deploy_folder_names_exists(words: tuple[str, ...
     result = CliRunner().invoke(app, [*words, "--help"])
 
     assert result.exit_code == 0, result.output
+
+
+def test_the_steps_of_the_compose_file_name_services_and_the_profiles_of_those() -> None:
+    text = (COMPOSE / "compose.yaml").read_text()
+    runs = re.findall(r"^#   docker compose (.*?)run --rm (\S+)", text, re.MULTILINE)
+    ups = re.findall(r"^#   docker compose up -d (\S+)$", text, re.MULTILINE)
+
+    assert {name for _, name in runs} | set(ups) == set(SERVICES)
+    for options, name in runs:
+        assert options.split() == ["--profile", *SERVICES[name]["profiles"]]
+    assert not any("profiles" in SERVICES[name] for name in ups)
