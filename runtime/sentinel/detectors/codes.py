@@ -87,7 +87,7 @@ _BEFORE: Final = re.compile(
 _REACH: Final = 48
 _MIN_SHORT: Final = ("cv", "csc", "cid", "security")
 """Beside these three digits are enough."""
-_YEAR: Final = re.compile(r"(?:19|20)\d\d")
+_YEAR: Final = re.compile(r"(?:1\d|20)\d\d")
 _SINCE: Final = re.compile(
     r"\b(?:in|since|of|until|by|from|before|after|during|year|nov\w*|dec\w*|seit|en|w|im)[ (]*\Z"
 )

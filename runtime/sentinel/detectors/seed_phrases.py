@@ -39,7 +39,8 @@ _SAYS: Final = frozenset(
     }
 )
 _CONTEXT: Final = re.compile(
-    r"(?i:seed|mnemonic|phrase|wallet|(?:12|24|twelve) words|recovery|bip-?39)"
+    r"(?i:seed|mnemonic|phrase|wallet|(?:12|24|twelve) words|recovery|bip-?39|my words"
+    r"|the words|ledger|trezor|metamask)"
 )
 _LOOK_BACK: Final = 60
 _WORD: Final = re.compile(r"[a-z]+")
@@ -75,7 +76,7 @@ def _runs(text: str) -> Iterator[tuple[int, int]]:
         is_named = first > 0 or _CONTEXT.search(
             text, max(0, match.start() - _LOOK_BACK), match.start()
         )
-        is_alone = size == len(words) and size in _SIZES
+        is_alone = size == len(words) and size in _SIZES and "," not in match[0]
         is_varied = len({word[0] for word in words[:size]}) > size * 3 // 4
         if size >= _LEAST and is_varied and (is_alone or is_named):
             yield words[0][1], words[size - 1][2]

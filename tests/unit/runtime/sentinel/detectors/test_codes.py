@@ -50,6 +50,7 @@ def test_a_code_is_found(text: str, code: str) -> None:
         "Our zip code is 90210, the area code 2120.",
         "They changed the PIN in 2019, and the door code since 2021.",
         "He typed his pin 1000 times.",
+        "When was the pin invented, in 1849?",
         "A tan of 4500 euro? No: the tangent of 4500.",
         "The combination of 2000 plants and 3000 animals.",
         "The source code has 12000 lines; the code is 4821 lines long.",

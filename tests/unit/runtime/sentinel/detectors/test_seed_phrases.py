@@ -35,10 +35,21 @@ def found(text: str) -> list[str]:
 )
 @pytest.mark.parametrize(
     "text",
-    ["{}", "My seed phrase is {}", 'It rejects "{}".', "Here are my words: {}", "Ledger\n{}."],
+    [
+        "Wallet: {}",
+        "My seed phrase is {}",
+        'My wallet rejects "{}".',
+        "Here are my words: {}",
+        "Ledger\n{}.",
+    ],
 )
 def test_the_words_are_found_whole(text: str, words: str) -> None:
     assert words in found(text.format(words))
+
+
+@pytest.mark.parametrize("gap", [" ", "\n"])
+def test_words_alone_are_found_where_no_commas_make_them_a_list(gap: str) -> None:
+    assert found(gap.join(WORDS)) == [gap.join(WORDS)]
 
 
 def test_what_leads_to_them_is_not_taken_for_some_of_them() -> None:
@@ -66,6 +77,7 @@ def test_numbered_words_are_found(form: str) -> None:
         "import sys json time math random string struct",
         " ".join(WORDS[:11]),
         "the quick brown foxes jump over the lazy dogs and then they sleep under the warm sun",
+        "cats, dogs, horses, sheep, goats, cows, pigs, ducks, hens, foxes, wolves, bears",
         "1. eggs\n2. milk\n3. bread\n4. butter\n5. salt\n6. flour\n7. rice\n8. tea",
     ],
 )
