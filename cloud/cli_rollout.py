@@ -125,7 +125,7 @@ def list_rollouts(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption 
 def show_rollout(
     number: NumberArgument, config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False
 ) -> None:
-    """Show one, and how each of its devices stands."""
+    """Show a rollout, and how each of its devices stands."""
 
     def work() -> None:
         loaded = load_config(config)

@@ -76,7 +76,7 @@ def register_command(
 
 @adapters_app.command("list")
 def list_command(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """List all versions, and which are in use."""
+    """List every version of every adapter, and which are in use."""
 
     def work() -> None:
         found = _registry(load_config(config)).all()

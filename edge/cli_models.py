@@ -120,7 +120,7 @@ def pull(
 
 @models_app.command(name="list")
 def list_models(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:
-    """List them."""
+    """List the pulled models: what each is, where it is from, and when it was last used."""
 
     def work() -> None:
         found = _store(load_config(config)).all()
@@ -151,7 +151,7 @@ def show_model(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one, and what its file's header says."""
+    """Show a pulled model, and what its file's header says."""
 
     def work() -> None:
         loaded = load_config(config)
