@@ -59,6 +59,8 @@ for role in cloud edge; do
     must_not "leeward-$role holds no installer" $in_image 'ls /opt/leeward/bin/pip*'
 done
 holds() { podman run --rm --network none --entrypoint /opt/leeward/bin/python "leeward-$1" -c "import $2"; }
+must "the edge's holds llama_cpp" holds edge llama_cpp
+must "the gateway's holds openai" holds cloud openai
 for module in setuptools openai sqlalchemy cloud.app optimizer.cli; do must_not "the edge's holds no $module" holds edge $module; done
 for module in setuptools llama_cpp onnxruntime numpy edge.app optimizer.cli; do must_not "the gateway's holds no $module" holds cloud $module; done
 

@@ -41,8 +41,8 @@ export CONTAINERS_STORAGE_CONF="$folder/storage.conf" CONTAINERS_CONF="$folder/c
 podman image exists "$base" \
     || mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates \
         --customize-hook='ln -s python3 "$1/usr/bin/python"' bookworm - | podman import --quiet - "$base"
+echo "building both images, llama.cpp's compilation included (once, ten minutes or more); see $folder/build-*.log" >&2
 for role in cloud edge; do
-    echo "building leeward-$role; see $folder/build-$role.log (llama.cpp is compiled the first time: some ten minutes)" >&2
     # shellcheck disable=SC2086 # several options
     podman build --isolation chroot --layers --pull-never ${BUILD_OPTIONS:-} -t "leeward-$role" \
         -f "$here/containers/$role.Containerfile" "$here/.." >"$folder/build-$role.log" 2>&1 \
@@ -55,4 +55,5 @@ mkdir -p "$trial"
 cp -r "$here" "$trial/deploy"
 cp -rL "$here/../reference/weights" "$trial/"
 chmod -R a+rX "$trial"
+umount "$folder/storage/overlay" 2>/dev/null || true # podman leaves it mounted on itself
 exec unshare --mount --net --pid --fork --kill-child --mount-proc sh "$here/try-images-inside.sh" "$trial"
