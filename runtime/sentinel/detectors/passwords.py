@@ -85,6 +85,12 @@ _DEFAULTED: Final = re.compile(
     r"(?P<quote>[\"'])(?P<quoted>[^\"'\n]{1,256})(?P=quote)"
 )
 """What stands for a variable of the environment that is not set: ``os.getenv("X", "value")``."""
+_JOINING: Final = re.compile(
+    r" ?\b(?:the|a|an|of|in|on|to|and|or|is|are|was|must|be|for|with|not|your|my|our|it|that|by|at"
+    r"|as)\b"
+)
+_GAPS: Final = re.compile(r"[ .-](?=[a-z])")
+_LEAST_GAPS: Final = 2
 _PHRASE: Final = re.compile(
     r"[a-z]{2,12}(?: [a-z]{2,12}){2,24}|[a-z]{3,12}(?:[.-][a-z]{3,12}){2,24}"
 )
@@ -151,9 +157,10 @@ def _assigned(text: str, word: re.Match[str], is_strong: bool) -> tuple[int, int
         if join is None:
             return None
         how = join["join"].strip().lower().strip("\"'`\\]) ")
-    phrase = _PHRASE.match(text, join.end())
-    if phrase is not None and word[0].lower().endswith(("phrase", "mnemonic")) and how:
-        return phrase.span() if is_strong else None
+    if word[0].lower().endswith(("phrase", "mnemonic")) and how and is_strong:
+        phrase = _phrase(text, join.end())
+        if phrase is not None:
+            return phrase
     value = _DEFAULTED.match(text, join.end()) or _VALUE.match(text, join.end())
     if value is None:
         return None
@@ -168,6 +175,17 @@ def _assigned(text: str, word: re.Match[str], is_strong: bool) -> tuple[int, int
     if word[0] in _LOOSE and is_bare and not is_quoted:
         return None
     return (start, end) if found.is_secret(is_strong=is_strong) else None
+
+
+def _phrase(text: str, start: int) -> tuple[int, int] | None:
+    """Return where plain words stand, in quotes or not, up to one that only joins others."""
+    start += text[start : start + 1] in {'"', "'", "`"}
+    phrase = _PHRASE.match(text, start)
+    if phrase is None:
+        return None
+    joining = _JOINING.search(text, start, phrase.end())
+    end = joining.start() if joining is not None else phrase.end()
+    return (start, end) if len(_GAPS.findall(text, start, end)) >= _LEAST_GAPS else None
 
 
 def _end_of_plain(text: str, start: int, end: int) -> int:

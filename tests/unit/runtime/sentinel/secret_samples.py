@@ -361,6 +361,8 @@ CLEAN = (
     "type Token = string; type Password = string;",
     "password VARCHAR(255) NOT NULL,",
     "token: pieces of a word; secret: restricted",
+    "The passphrase is kept under the mat, and the passphrase is required and must be long.",
+    "Its passphrase for backups is stored in a safe.",
     "La clave: practicar todos los días.",
     "Sa parole: honnête et claire",
 )

@@ -162,6 +162,8 @@ def test_machines_users_and_versions_near_a_login_are_left_alone(text: str) -> N
         ("비밀번호는 Welcome65 입니다", "Welcome65"),
         ("disk unlock phrase = tiger mustang cookie", "tiger mustang cookie"),
         ("encryption passphrase: warsaw.football.bailey", "warsaw.football.bailey"),
+        ('The passphrase for my key is "london orchid dragon".', "london orchid dragon"),
+        ("its passphrase is london orchid dragon to open it", "london orchid dragon"),
         ("voicemail password 4821", "4821"),
         ("Is '&2024Paris' a good password?", "&2024Paris"),
         ("Security question: What was your first pet? Answer: Biscuit", "Biscuit"),
