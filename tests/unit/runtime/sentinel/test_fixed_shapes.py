@@ -35,6 +35,7 @@ def test_nothing_of_it_survives(shape: Shape) -> None:
         "the swift answer; a BIC pen, SWIFT programming",
         "timestamps 1701234567890 and 1712345678901",
         "a constant 0123456789ABCDEFG and ABCDEFGHJKLMN1234X",
+        "the buffer ABCDEFGHJKLMN1234 is full",
         "born of the third attempt in May",
         "Mozilla/5.0 is a prefix",
         "see 12-34567 and 1.234.567 in section 4",

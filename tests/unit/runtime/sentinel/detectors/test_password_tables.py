@@ -2,6 +2,7 @@
 
 import pytest
 
+from runtime.sentinel.detectors.password_tables import table_passwords
 from runtime.sentinel.detectors.passwords import PasswordDetector
 
 
@@ -34,3 +35,9 @@ def test_the_column_is_found(text: str, values: list[str]) -> None:
 )
 def test_lines_that_are_no_table_are_left_alone(text: str) -> None:
     assert found(text) == []
+
+
+def test_a_line_with_more_cells_ends_the_table() -> None:
+    text = "password,name,age\nblue,anna,30\ngreen,bob,40,more\nyellow,eve,50\n"
+
+    assert [text[start:end] for start, end in table_passwords(text, text)] == ["blue"]

@@ -74,6 +74,7 @@ def test_numbered_words_are_found(form: str) -> None:
         "She sells shells and they were sold there before noon while others slept late inside.",
         "apple banana cherry lemon mango orange",
         " ".join(["word"] * 12),
+        "cats and dogs were fed there while birds sang outside near trees",
         "import sys json time math random string struct",
         " ".join(WORDS[:11]),
         "the quick brown foxes jump over the lazy dogs and then they sleep under the warm sun",
