@@ -13,11 +13,10 @@ from runtime.sentinel.span import Span
 
 __all__ = ["SeedPhraseDetector"]
 
-_RUN: Final = re.compile(
-    r"(?<![\w'.-])[a-z]{3,8}(?![\w'-])(?:,? ?[ \n][a-z]{3,8}(?![\w'-])){11,40}"
-)
+_RUN: Final = re.compile(r"(?<![\w'.-])[a-z]{3,8}(?![\w'-])(?:,? ?[ \n][a-z]{3,8}(?![\w'-])){0,40}")
 _SIZES: Final = (12, 15, 18, 21, 24)
 _LEAST: Final = _SIZES[0]
+_LEAST_CHARACTERS: Final = 4 * _LEAST - 1
 _NUMBERED_WORD: Final = r"{0}[.):]? ?[a-z]{{3,8}}"
 _NUMBERED: Final = re.compile(
     r"(?<![\w.])" + r"[\s,;]{1,4}".join(_NUMBERED_WORD.format(n) for n in range(1, _LEAST + 1))
@@ -66,6 +65,8 @@ def _numbered(text: str) -> Iterator[tuple[int, int]]:
 
 def _runs(text: str) -> Iterator[tuple[int, int]]:
     for match in _RUN.finditer(text):
+        if match.end() - match.start() < _LEAST_CHARACTERS:
+            continue
         words = [(word[0], *word.span()) for word in _WORD.finditer(text, *match.span())]
         first = 0
         if len(words) not in _SIZES:  # what leads to them was taken in
