@@ -44,35 +44,10 @@ _WORD: Final = re.compile(
     rf"(?:(?P<alone>{_ALONE})|(?P<named>codes?|combo|combination))(?![a-z0-9])"
 )
 _MARKS: Final = (
-    *(
-        "pin",
-        "puk",
-        "otp",
-        "tan",
-        "mtan",
-        "itan",
-        "cvv",
-        "cvc",
-        "csc",
-        "cid",
-        "passcode",
-        "pass code",
-        "kod",
-        "cod",
-    ),
-    *(
-        "cód",
-        "combo",
-        "combination",
-        "keypad",
-        "key pad",
-        "keybox",
-        "key box",
-        "lockbox",
-        "lock box",
-    ),
-    *("padlock", "one-time", "one time", "bestätigungs", "sicherheits", "freischalt", "zugangs"),
-    *("türcode", "verificatie", "verifierings"),
+    *("pin", "puk", "otp", "tan", "mtan", "itan", "cvv", "cvc", "csc", "cid", "passcode"),
+    *("pass code", "kod", "cod", "cód", "combo", "combination", "keypad", "key pad", "keybox"),
+    *("key box", "lockbox", "lock box", "padlock", "one-time", "one time", "bestätigungs"),
+    *("sicherheits", "freischalt", "zugangs", "türcode", "verificatie", "verifierings"),
 )
 """How the words begin: found one by one, which is quicker than the expression."""
 _NUMBER: Final = r"\d{2,4}[ -]\d{2,4}(?![ -]?\d)|\d{4,10}|\d{1,2}(?:-\d{1,2}){2,3}|\d{3}(?![\d-])"
@@ -140,18 +115,13 @@ class CodeDetector:
 
 def _named(lowered: str) -> Iterator[tuple[int, int]]:
     """Yield the numbers beside words such as ``pin``."""
-    for mark in _MARKS:
-        place = lowered.find(mark)
-        while place >= 0:
-            if not lowered[place - 1 : place].isalnum() or not place:
-                yield from _beside(lowered, place)
-            place = lowered.find(mark, place + 1)
+    for word in matches_at(_WORD, lowered, lowered, _MARKS):
+        if not lowered[word.start() - 1 : word.start()].isalnum():
+            yield from _beside(lowered, word)
 
 
-def _beside(lowered: str, place: int) -> Iterator[tuple[int, int]]:
-    word = _WORD.match(lowered, place)
-    if word is None:
-        return
+def _beside(lowered: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+    place = word.start()
     first = max(0, place - _REACH)
     line = lowered.rfind("\n", first, place) + 1 or first
     is_short = word[0].startswith(_MIN_SHORT)

@@ -20,8 +20,6 @@ _SPELLED: Final = re.compile(
     r"(?: ?(?:\.|[\[({] ?dot ?[\])}]) ?[\w-]{1,63}){1,4}",
     re.IGNORECASE,
 )
-
-
 _BRACKETED_AT: Final = re.compile(r"[\[({] ?at ?[\])}]", re.IGNORECASE)
 
 

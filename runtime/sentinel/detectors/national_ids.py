@@ -169,10 +169,11 @@ _NINO: Final = re.compile(
 
 _BLOCK: Final = re.compile(r"(?<![^\W_])(?=[A-Za-z]{0,6}\d)[0-9A-Za-z]{8,18}(?![^\W_])")
 _SIX_DIGITS: Final = re.compile(r"\d(?:[ ./+-]?\d){5}")
+"""In every ``written`` form, and cheaper to look for; most texts need none of their searches."""
 _MAY_BEGIN: Final = re.compile(
     r"[\dXYZxyz](?<![\w.-].)(?:(?<=\d)(?=(?:[ ./+-]?\d){5})|(?<=[XYZxyz])(?=-?\d(?:[ ./+-]?\d){5}))"
 )
-"""In every ``written`` form, and cheaper to look for; most texts need none of their searches."""
+"""At the beginning of every ``written`` form, where the forms themselves are then tried."""
 _CONTEXT: Final = Context(
     r"ssn|social security(?: (?:no|number))?|sin|social insurance|nhs(?: (?:no|number))?|pesel|nip"
     r"|national (?:id|insurance|identity)(?: (?:no|number|card))?|id (?:no|number|card)|nino|tin"

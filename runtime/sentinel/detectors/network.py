@@ -26,9 +26,8 @@ _IPV6: Final = re.compile(
 )
 _VERSION: Final = Context(r"v|ver\.?|version|release|build|firmware", reach_characters=16)
 _MIN_COLONS: Final = 2
-
-
 _BRACKETS: Final = str.maketrans("", "", "[]()")
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class IpDetector:
@@ -48,13 +47,13 @@ class IpDetector:
             spans += [
                 self._span(match)
                 for match in _IPV4.finditer(text)
-                if _is_ip(match[0]) and not _VERSION.is_before(text, match.start())
+                if _is_somebodys(match[0]) and not _VERSION.is_before(text, match.start())
             ]
         if text.count(":") >= _MIN_COLONS:
             spans += [
                 self._span(match)
                 for match in _IPV6.finditer(text)
-                if match[0].count(":") >= _MIN_COLONS and _is_ip(match[0])
+                if match[0].count(":") >= _MIN_COLONS and _is_somebodys(match[0])
             ]
         return spans
 
@@ -64,27 +63,30 @@ class IpDetector:
 
 def is_everybodys(written: str) -> bool:
     """Whether it is an address that every machine has: itself, any, or a mask."""
+    address = _address(written)
+    return address is not None and _is_shared(address)
+
+
+def _is_somebodys(written: str) -> bool:
+    address = _address(written)
+    return address is not None and not _is_shared(address)
+
+
+def _address(written: str) -> _Address | None:
     try:
-        address = ipaddress.ip_interface(written.translate(_BRACKETS).partition("%")[0]).ip
+        return ipaddress.ip_interface(written.translate(_BRACKETS)).ip
     except ValueError:
-        return False
+        return None
+
+
+def _is_shared(address: _Address) -> bool:
     return address.is_loopback or address.is_unspecified or str(address).startswith("255.")
-
-
-def _is_ip(written: str) -> bool:
-    try:
-        ipaddress.ip_interface(written.translate(_BRACKETS))
-    except ValueError:
-        return False
-    return not is_everybodys(written)
 
 
 _MAC: Final = re.compile(
     r"(?<![\w:-])(?:[0-9A-Fa-f]{2}(?P<gap>[:-])(?:[0-9A-Fa-f]{2}(?P=gap)){4}[0-9A-Fa-f]{2}"
     r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})(?![\w:-])"
 )
-
-
 _MAC_GAPS: Final = ((":", 5), ("-", 5), (".", 2))
 
 

@@ -14,6 +14,7 @@ from runtime.sentinel.detectors.password_commands import command_passwords
 from runtime.sentinel.detectors.password_neighbours import passwords_nearby
 from runtime.sentinel.detectors.password_tables import table_passwords
 from runtime.sentinel.detectors.password_value import MIN_PASSWORD, PasswordValue
+from runtime.sentinel.detectors.stems import matches_at
 from runtime.sentinel.span import Span
 
 __all__ = ["PasswordDetector"]
@@ -119,18 +120,10 @@ class PasswordDetector:
 
 def _words(text: str, lowered: str) -> Iterator[tuple[re.Match[str], bool]]:
     """Yield every word that may name a secret, and whether it does so by itself."""
-    seen: set[int] = set()
-    for stem in _STEMS:
-        place = lowered.find(stem)
-        while place >= 0:
-            if place not in seen:
-                seen.add(place)
-                match = _WORD.match(text, place)
-                if match is not None and _is_whole(text, match):
-                    before = text[max(0, place - _LOOK_BACK) : place]
-                    is_strong = match["strong"] is not None or bool(_NAMED_KEY.search(before))
-                    yield match, is_strong
-            place = lowered.find(stem, place + 1)
+    for match in matches_at(_WORD, text, lowered, _STEMS):
+        if _is_whole(text, match):
+            before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
+            yield match, match["strong"] is not None or bool(_NAMED_KEY.search(before))
 
 
 def _is_whole(text: str, match: re.Match[str]) -> bool:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from runtime.sentinel.categories import category_of
 from runtime.sentinel.data_files import read_sections
 from runtime.sentinel.detectors.context import Context
+from runtime.sentinel.detectors.lowered import folded_in_place
 from runtime.sentinel.span import Span
 
 __all__ = ["SpokenDetector"]
@@ -147,9 +148,7 @@ class SpokenDetector:
 
     def detect(self, text: str) -> list[Span]:
         """Return the numbers and mail addresses in ``text``."""
-        folded = text.casefold()
-        if len(folded) != len(text):
-            folded = "".join(map(_folded, text))
+        folded = folded_in_place(text)
         spans = [
             Span(*place, "email", category_of("email"), 0.7, self.name)
             for place in _addresses(folded)
@@ -163,12 +162,6 @@ class SpokenDetector:
                     spans.append(Span(*place, kind, category_of(kind), 0.7, self.name))
             start += len(line)
         return spans
-
-
-def _folded(character: str) -> str:
-    """Return a character in small letters; itself where these are several."""
-    small = character.casefold()
-    return small if len(small) == 1 else character
 
 
 def _addresses(folded: str) -> Iterator[tuple[int, int]]:
