@@ -1,10 +1,9 @@
 """``leeward cloud``: serve the gateway, and look after its devices and usage."""
 
-import asyncio
-import sys
+from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +20,8 @@ from cloud.config import CloudConfig, load_config
 from cloud.state import GatewayState
 from cloud.stores.tables import DEFAULT_TENANT
 from runtime.cli.output import JsonOption, run_command, show
-from runtime.core_dumps import forbid_core_dumps
+from runtime.cli.serving import ReadyFileOption, run_role
 from runtime.identity.token_file import JoinTokenFile, store_token_file
-from runtime.telemetry.logs import configure_logging
 
 __all__ = ["app"]
 
@@ -52,21 +50,16 @@ app.add_typer(cli_authority.app, name="authority")
 
 @app.command(name="serve")
 def serve_command(
-    config: ConfigOption = DEFAULT_CONFIG,
-    ready_file: Annotated[
-        Path | None, typer.Option(help="Write the addresses here once serving.")
-    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG, ready_file: ReadyFileOption = None
 ) -> None:
     """Serve until SIGTERM; logs go to stderr as JSON lines."""
 
-    def work() -> None:
+    def serving() -> Coroutine[Any, Any, None]:
         from cloud.app import serve
 
-        configure_logging(sys.stderr)
-        forbid_core_dumps()
-        asyncio.run(serve(load_config(config), source=config, ready_file=ready_file))
+        return serve(load_config(config), source=config, ready_file=ready_file)
 
-    run_command(work)
+    run_role(serving)
 
 
 @app.command()

@@ -1,12 +1,5 @@
 """``leeward edge serve`` and ``check``: what needs the whole daemon."""
 
-import asyncio
-import sys
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from edge.app import serve
 from edge.cli_doctor import needing_the_cloud
 from edge.cli_options import DEFAULT_CONFIG, ConfigOption
@@ -15,26 +8,16 @@ from edge.config import load_config
 from edge.detectors import edge_detectors
 from edge.documents import load_documents, unused_releases
 from runtime.cli.output import JsonOption, run_command, show
-from runtime.core_dumps import forbid_core_dumps
-from runtime.telemetry.logs import configure_logging
+from runtime.cli.serving import ReadyFileOption, run_role
 
 __all__ = ["check", "serve_command"]
 
 
 def serve_command(
-    config: ConfigOption = DEFAULT_CONFIG,
-    ready_file: Annotated[
-        Path | None, typer.Option(help="Write the addresses here once serving.")
-    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG, ready_file: ReadyFileOption = None
 ) -> None:
     """Serve until SIGTERM; logs go to stderr as JSON lines."""
-
-    def work() -> None:
-        configure_logging(sys.stderr)
-        forbid_core_dumps()
-        asyncio.run(serve(load_config(config), source=config, ready_file=ready_file))
-
-    run_command(work)
+    run_role(lambda: serve(load_config(config), source=config, ready_file=ready_file))
 
 
 def check(config: ConfigOption = DEFAULT_CONFIG, *, as_json: JsonOption = False) -> None:

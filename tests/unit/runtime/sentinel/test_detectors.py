@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from runtime.ids import Category
 from runtime.sentinel.defaults import default_detectors
 from runtime.sentinel.detectors.dictionary import Term
-from runtime.sentinel.detectors.national_ids import _NUMBERS, _SIX_DIGITS
+from runtime.sentinel.detectors.national_ids import _MAY_BEGIN, _NUMBERS, _SIX_DIGITS
 from runtime.sentinel.detectors.phone import PhoneDetector
 from runtime.sentinel.scan import Sentinel
 
@@ -159,6 +159,7 @@ def test_no_written_form_of_a_national_id_is_passed_over(data: st.DataObject) ->
     written = data.draw(st.from_regex(number.written, fullmatch=True))
 
     assert _SIX_DIGITS.search(written)
+    assert _MAY_BEGIN.match(written)
 
 
 def test_an_unknown_phone_region_is_refused() -> None:
