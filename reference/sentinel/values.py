@@ -19,6 +19,7 @@ from reference.sentinel import (
     numbers,
     people,
     places,
+    titles,
     trade,
     words,
 )
@@ -129,7 +130,17 @@ _SOURCES: Final[dict[str, _Source]] = {
     "n": lambda draw, _: str(draw.number(2, 12)),
     "version": machines.version,
     "product": trade.product,
-    "work": trade.work,
+    "work": titles.work,
+    "film": titles.film,
+    "band": titles.band,
+    "creature": titles.creature,
+    "tool": _pick(listed("tools")),
+    "feast": _pick(listed("feasts")),
+    "contest": _pick(listed("contests")),
+    "language": _pick(listed("languages")),
+    "affair": _pick(listed("affairs")),
+    "dept": _pick(listed("departments")),
+    "law": _pick(listed("laws")),
     "word": lambda draw, _: draw.faker("en_US").word(),
     **{
         slot: _number(slot)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from reference.sentinel.encoder import HEADS, HIDDEN
-from reference.sentinel.graph import OUTPUTS
 from reference.sentinel.trunk import Floats, Grafted
 
 __all__ = ["graft", "main", "quantised"]
@@ -31,8 +30,7 @@ _CLIPS: Final = np.linspace(0.7, 1.0, 16)
 _LEAST, _MOST, _ZERO = -8, 7, 8
 _EPSILON: Final = 1e-12
 _FUSED: Final = "com.microsoft"
-_EARLIER: Final = ("mean", "turned")
-"""Nodes of the vector that ``graph`` reads off the layers that mark words."""
+_VECTOR: Final = "sentence_vector"
 _CONDITION: Final = "wants_vector"
 _ATTENTION: Final = ("query", "key", "value")
 
@@ -114,8 +112,8 @@ class _Published:
 def graft(folder: Path) -> None:
     """Change the sentence's vector of the model in a folder."""
     grafted = Grafted(folder)
-    name = grafted.card["outputs"]["sentence"] or OUTPUTS[1]
-    grafted.drop((*_EARLIER, *grafted.made_like("meaning.")), name, _CONDITION)
+    name = grafted.card["outputs"]["sentence"] or _VECTOR
+    grafted.drop(grafted.made_like("meaning."), name, _CONDITION)
     published = _Published(grafted)
     x = published.norm("words.placed", "meaning.words", "embeddings.LayerNorm")
     for at in range(_LAYERS):

@@ -83,7 +83,7 @@ INSTITUTIONS: Final = (
         "Restaurant {word}",
     ),
     *("{last} Foundation", "Museum of {place}", "{place} Airport", "{place} Police Department"),
-    *("Ministry of {word}", "{word} Airlines", "Café {word}", "{place} Medical Center"),
+    *("{word} Airlines", "Café {word}", "{place} Medical Center"),
 )
 SYLLABLES: Final = (
     *("ver", "dex", "lum", "tra", "nov", "syn", "bio", "med", "cor", "zen", "pax", "qui", "rom"),
