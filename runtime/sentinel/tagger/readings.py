@@ -83,12 +83,12 @@ def tokens_of(
     chosen = [at for at in _sensitive(inside, card) if offsets[at][0] < offsets[at][1]]
     best = looked[chosen].argmax(-1).tolist()
     is_heavy, heaviest = _heavy(chances[chosen], card, focus)
+    heavy = frozenset(focus.heavy)
     tokens = []
     for row, at in enumerate(chosen):
         label = focus.heavy[heaviest[row]] if is_heavy[row] else focus.looked[best[row]]
         kind, begins = card.labels[label]
-        start, end = offsets[at]
-        tokens.append(Token(start, end, kind, begins, inside[at], label in focus.heavy))
+        tokens.append(Token(*offsets[at], kind, begins, inside[at], label in heavy))
     return tokens
 
 
@@ -126,7 +126,9 @@ def readings(text: str, tokens: Sequence[Token]) -> list[Reading]:
     first = last = -1
     kind, score, is_heavy = "", 0.0, True
     for token in tokens:
-        start, end = _whole_word(text, token.start, token.end)
+        start, end = token.start, token.end
+        if end > last:  # else it is a piece of a word that is in already
+            start, end = _whole_word(text, start, end)
         if start < last or (kind == token.kind and _joins(text[last:start], token)):
             last = max(end, last)
             score = max(score, token.score)
