@@ -1,4 +1,4 @@
-"""Texts without anything sensitive, from two sources: composed requests, and Python's own library.
+"""Texts without anything sensitive: composed requests, questions of tests, Python's own library.
 
 Ordinary requests and technical prose are most of what a fleet is asked; marking their words costs
 its users more than a missed name costs anybody. Docstrings and source lines of the standard library
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from reference.sentinel import words
+from reference.sentinel.exams import exam
 
 __all__ = ["clean"]
 
@@ -179,8 +180,9 @@ _TOOLS: Final = (
 )
 _KINDS: Final = ("script", "poem", "job", "query", "service", "report", "lesson", "shop", "class")
 _CODE_SHARE: Final = 0.3
-_LIBRARY_SHARE: Final = 0.45
+_LIBRARY_SHARE: Final = 0.35
 _RANDOM_SHARE: Final = 0.12
+_EXAM_SHARE: Final = 0.25
 
 
 def clean(dice: random.Random) -> str:
@@ -190,6 +192,8 @@ def clean(dice: random.Random) -> str:
         return dice.choice(_library())
     if form < _LIBRARY_SHARE + _RANDOM_SHARE:
         return _random(dice)
+    if form < _LIBRARY_SHARE + _RANDOM_SHARE + _EXAM_SHARE:
+        return exam(dice)
     return " ".join(_composed(dice) for _ in range(dice.choice((1, 1, 1, 2, 3))))
 
 

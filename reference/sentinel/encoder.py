@@ -38,7 +38,7 @@ class Form:
     heads: int = HEADS
     inner: int = INNER
     is_rectified: bool = False
-    """Whether the inner part is cut off below zero, and not bent as in BERT: a fifth of the time."""
+    """Whether the inner part is cut off below zero, not bent as in BERT: a fifth of the time."""
 
 
 class _Layer(nn.Module):

@@ -28,8 +28,9 @@ _SLOT: Final = re.compile(r"\{([a-z]+)\}")
 _EUROPE: Final = "europe.txt"
 _WEIGHTS: Final = {
     "clean_en.txt": 9.0,
-    "hard_en.txt": 14.0,
-    "mixed_en.txt": 12.0,
+    "hard_en.txt": 10.0,
+    "mixed_en.txt": 14.0,
+    "plain_en.txt": 16.0,
     _EUROPE: 18.0,
     "form_en.txt": 4.0,
 }

@@ -1,4 +1,4 @@
-"""Take the trained weights back out of an exported graph: a beginning where those of a run are gone.
+"""Take trained weights back out of an exported graph: a beginning where those of a run are gone.
 
 ``python -m reference.sentinel.recover --model runtime/sentinel/weights --out var/sentinel/old.pt``.
 They come back as the graph has them, rounded to eight bits; that costs a run that goes on nothing.

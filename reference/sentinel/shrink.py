@@ -32,9 +32,7 @@ def kept_layers(model: MiniLm, keep: Sequence[int], *, exit_at: int) -> MiniLm:
     return _made(model, replace(model.form, layers=len(keep)), state)
 
 
-def thinned(
-    model: MiniLm, form: Form, tokens: Tensor, shapes: Tensor, attention: Tensor
-) -> MiniLm:
+def thinned(model: MiniLm, form: Form, tokens: Tensor, shapes: Tensor, attention: Tensor) -> MiniLm:
     """Return a copy of ``form``, which has as many layers, by what speaks most in a sample.
 
     Args:
@@ -51,7 +49,12 @@ def thinned(
         best_heads = heads[at].topk(form.heads).indices.sort().values
         columns = (best_heads[:, None] * HEAD + torch.arange(HEAD)).flatten()
         best = neurons[at].topk(form.inner).indices.sort().values
-        for part, rows in (("query", columns), ("key", columns), ("value", columns), ("inner", best)):
+        for part, rows in (
+            ("query", columns),
+            ("key", columns),
+            ("value", columns),
+            ("inner", best),
+        ):
             for end in ("weight", "bias"):
                 name = f"layers.{at}.{part}.{end}"
                 state[name] = state[name][rows]
@@ -85,7 +88,9 @@ def _spoken(
             said = torch.einsum("thd,ohd->hto", mixed, turn)
             heads.append((said - said.mean(1, keepdim=True)).norm(dim=-1).mean(1))
 
-        def of_neurons(_: object, __: object, made: Tensor, outer: Tensor = layer.outer.weight) -> None:
+        def of_neurons(
+            _: object, __: object, made: Tensor, outer: Tensor = layer.outer.weight
+        ) -> None:
             said = functional.gelu(made[is_token]).abs().mean(0)
             neurons.append(said * outer.norm(dim=0))
 

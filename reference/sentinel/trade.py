@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from faker import Faker
 
 from reference.sentinel import words
@@ -9,6 +11,68 @@ from reference.sentinel.draw import Draw
 from reference.sentinel.lists import listed
 
 __all__ = ["coined", "job", "organization", "product"]
+
+_PLAIN_LETTERS: Final = 4
+_JOINING: Final = frozenset(
+    {
+        *("about", "above", "after", "again", "against", "also", "although", "among", "around"),
+        *(
+            "because",
+            "been",
+            "before",
+            "behind",
+            "between",
+            "both",
+            "could",
+            "does",
+            "down",
+            "each",
+        ),
+        *(
+            "even",
+            "every",
+            "from",
+            "have",
+            "here",
+            "however",
+            "into",
+            "just",
+            "like",
+            "many",
+            "maybe",
+        ),
+        *(
+            "might",
+            "more",
+            "most",
+            "much",
+            "must",
+            "near",
+            "never",
+            "often",
+            "only",
+            "other",
+            "over",
+        ),
+        *("perhaps", "really", "several", "she", "should", "since", "some", "such", "than", "that"),
+        *(
+            "their",
+            "them",
+            "themselves",
+            "then",
+            "there",
+            "these",
+            "they",
+            "this",
+            "those",
+            "though",
+        ),
+        *("through", "throughout", "under", "until", "upon", "very", "what", "whatever", "when"),
+        *("where", "whether", "which", "while", "whom", "whose", "with", "within", "without"),
+        *("would", "will", "your", "yourself"),
+    }
+)
+"""Words that nobody would call a firm, and that begin too many sentences."""
 
 
 def coined(draw: Draw) -> str:
@@ -46,15 +110,25 @@ def organization(draw: Draw, fake: Faker) -> str:
     if form < 0.80:
         return f"{draw.call(fake, 'last_name')} {draw.pick(words.FIRM_TAILS)}"
     if form < 0.86:
-        return str(draw.faker("en_US").word()).capitalize()
+        return _plain(draw)
     if form < 0.89:
         return draw.shaped(draw.pick(("AAA", "AAAA", "A&A", "AA Group", "AAA Bank")))
     return draw.pick(words.INSTITUTIONS).format(
         place=draw.call(fake, "city"),
         first=draw.call(fake, "first_name"),
         last=draw.call(fake, "last_name"),
-        word=draw.faker("en_US").word().capitalize(),
+        word=_plain(draw),
     )
+
+
+def _plain(draw: Draw) -> str:
+    """Return a firm's name that is one plain word, and none of those that join others."""
+    if draw.chance(0.5):
+        return draw.pick(listed("firm_words")).capitalize()
+    word = ""
+    while len(word) < _PLAIN_LETTERS or word in _JOINING:
+        word = str(draw.faker("en_US").word())
+    return word.capitalize()
 
 
 def job(draw: Draw, _: Faker) -> str:
