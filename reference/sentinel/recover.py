@@ -62,7 +62,7 @@ def _parts(part: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
     if not part.endswith(".query"):
         return {f"{part}.weight": weight, f"{part}.bias": bias}
     layer = part.removesuffix("query")
-    made = {}
+    made: dict[str, Tensor] = {}
     for name, one, two in zip(_ATTENTION, weight.chunk(3), bias.chunk(3), strict=True):
         if one.shape[1] != HIDDEN:
             raise ValueError(f"{part} is as wide as no layer here")
