@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from reference.sentinel import words
+from reference.sentinel.borrowed import borrowed
 from reference.sentinel.exams import exam
 
 __all__ = ["clean"]
@@ -183,10 +184,14 @@ _CODE_SHARE: Final = 0.3
 _LIBRARY_SHARE: Final = 0.35
 _RANDOM_SHARE: Final = 0.12
 _EXAM_SHARE: Final = 0.25
+_SAID_SHARE: Final = 0.2
+"""Of plain sentences, where they were borrowed."""
 
 
 def clean(dice: random.Random) -> str:
     """Return a text, of a few words up to some lines, that holds nothing to mark."""
+    if borrowed("sentences") and dice.random() < _SAID_SHARE:
+        return _said(dice)
     form = dice.random()
     if form < _LIBRARY_SHARE:
         return dice.choice(_library())
@@ -195,6 +200,16 @@ def clean(dice: random.Random) -> str:
     if form < _LIBRARY_SHARE + _RANDOM_SHARE + _EXAM_SHARE:
         return exam(dice)
     return " ".join(_composed(dice) for _ in range(dice.choice((1, 1, 1, 2, 3))))
+
+
+def _said(dice: random.Random) -> str:
+    """One or two sentences; some of their words in capitals, as in headings, forms and haste."""
+    text = " ".join(dice.choice(borrowed("sentences")) for _ in range(dice.choice((1, 1, 2))))
+    capitals = dice.choice((0.0, 0.0, 0.1, 0.3, 1.0))
+    if capitals:
+        words_of = text.split(" ")
+        text = " ".join(at.capitalize() if dice.random() < capitals else at for at in words_of)
+    return text[0].upper() + text[1:] + dice.choice((".", ".", "", "!", "?"))
 
 
 def _random(dice: random.Random) -> str:
@@ -210,7 +225,8 @@ def _random(dice: random.Random) -> str:
 @cache
 def _vocabulary() -> tuple[str, ...]:
     """The words of the library's prose, each as rarely as any other."""
-    found = {word for text in _library() for word in re.findall(r"\b[a-z]{2,14}\b", text)}
+    texts = (*_library(), *borrowed("things"))
+    found = {word for text in texts for word in re.findall(r"\b[a-z]{2,14}\b", text)}
     return tuple(sorted(found))
 
 

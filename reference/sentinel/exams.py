@@ -10,10 +10,13 @@ import random
 import string
 from typing import Final
 
+from reference.sentinel.borrowed import borrowed
 from reference.sentinel.lists import listed
 
 __all__ = ["exam"]
 
+_BORROWED: Final = 0.5
+"""Share of terms from a list far longer than ours, where there is one."""
 _ASKED: Final = (
     *("Which of the following is true of the {t}?", "What is the main role of the {t}?"),
     *("The {t} is best described as", "An increase in {t} leads to", "{T} is measured in"),
@@ -76,8 +79,13 @@ def _filled(dice: random.Random, text: str) -> str:
     return text
 
 
+def _notion(dice: random.Random) -> str:
+    known = borrowed("things") if dice.random() < _BORROWED else ()
+    return dice.choice(known or listed("notions"))
+
+
 def _term(dice: random.Random) -> str:
-    term = dice.choice(listed("notions"))
+    term = _notion(dice)
     form = dice.random()
     if form < 0.25:
         return term.capitalize()
@@ -85,7 +93,7 @@ def _term(dice: random.Random) -> str:
 
 
 def _capital(dice: random.Random) -> str:
-    return dice.choice(listed("notions")).capitalize()
+    return _notion(dice).capitalize()
 
 
 def _value(dice: random.Random) -> str:
@@ -106,4 +114,4 @@ def _pair(dice: random.Random) -> str:
 
 def _said(dice: random.Random) -> str:
     verb = dice.choice(("reduces", "increases", "has no effect on", "comes before", "contains"))
-    return f"the {dice.choice(listed('notions'))} {verb} the {dice.choice(listed('notions'))}"
+    return f"the {_notion(dice)} {verb} the {_notion(dice)}"

@@ -33,7 +33,7 @@ KIND_OF_SLOT: Final[dict[str, str]] = {
         "api_key": ("apikey",),
         "": (
             *("project", "invoice", "amount", "n", "time", "month", "weekday", "version"),
-            *("product", "code", "word", "work", "film", "band", "creature", "language"),
+            *("product", "thing", "code", "word", "work", "film", "band", "creature", "language"),
             *("tool", "feast", "contest", "affair", "dept", "law"),
         ),
     }.items()

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from faker import Faker
 
+from reference.sentinel.borrowed import borrowed
 from reference.sentinel.draw import Draw
 from reference.sentinel.lists import listed
 
 __all__ = ["address", "city", "country", "postcode", "region", "street"]
 
+_REAL: Final = 0.4
+"""Share of places that are drawn from those that were borrowed, where they were."""
+
 
 def city(draw: Draw, fake: Faker) -> str:
     """Return a town."""
+    if borrowed("towns") and draw.chance(_REAL):
+        return draw.cased(draw.pick(borrowed("places" if draw.chance(0.1) else "towns")))
     form = draw.random.random()
     if form < 0.2:
         return draw.cased(draw.pick(listed("cities")))
@@ -29,6 +37,8 @@ def country(draw: Draw, fake: Faker) -> str:
 
 def region(draw: Draw, _: Faker) -> str:
     """Return a state, a province or a wider part of the world."""
+    if borrowed("regions") and draw.chance(_REAL):
+        return draw.cased(draw.pick(borrowed("places" if draw.chance(0.4) else "regions")))
     return draw.pick(listed("regions"))
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from faker import Faker
 
 from reference.sentinel import words
+from reference.sentinel.borrowed import borrowed
 from reference.sentinel.draw import Draw
 from reference.sentinel.lists import listed
 
 __all__ = ["coined", "job", "organization", "product"]
 
 _PLAIN_LETTERS: Final = 4
+_REAL: Final = 0.4
+"""Share of firms that are real ones, where their names were borrowed."""
+_TAIL: Final = re.compile(
+    r"[ ,]+(?:(?:co|corp|inc|ltd|llc|gmbh|ag|sa|s\.a|plc|bv|b\.v|pty|limited|corporation|company"
+    r"|group|holdings?|technolog(?:y|ies)|systems|electronics|international)\.?,?)+$",
+    re.IGNORECASE,
+)
+"""What a firm's name has in a register and loses in speech."""
 _JOINING: Final = frozenset(
     {
         *("about", "above", "after", "again", "against", "also", "although", "among", "around"),
@@ -95,6 +105,8 @@ def coined(draw: Draw) -> str:
 
 def organization(draw: Draw, fake: Faker) -> str:
     """Return a firm or an institution."""
+    if borrowed("firms") and draw.chance(_REAL):
+        return _real(draw)
     form = draw.random.random()
     if form < 0.2:
         return draw.call(fake, "company")
@@ -119,6 +131,16 @@ def organization(draw: Draw, fake: Faker) -> str:
         last=draw.call(fake, "last_name"),
         word=_plain(draw),
     )
+
+
+def _real(draw: Draw) -> str:
+    """Return a firm that exists, as a register or as people write it."""
+    name = draw.pick(borrowed("shares" if draw.chance(0.5) else "firms"))
+    if draw.chance(0.6):
+        name = _TAIL.sub("", _TAIL.sub("", name)) or name
+    if name.isupper() and len(name) > _PLAIN_LETTERS and draw.chance(0.7):
+        name = name.title()
+    return draw.cased(name)
 
 
 def _plain(draw: Draw) -> str:
@@ -147,6 +169,8 @@ def job(draw: Draw, _: Faker) -> str:
 
 def product(draw: Draw, _: Faker) -> str:
     """Return a thing with a model, as shops write it."""
+    if borrowed("goods") and draw.chance(0.3):
+        return draw.pick(borrowed("goods"))
     thing = draw.pick(listed("products"))
     model = draw.shaped(draw.pick(("A##", "AA-###", "###", "A# Pro", "AA####")))
     return draw.pick(

@@ -23,6 +23,7 @@ from reference.sentinel import (
     trade,
     words,
 )
+from reference.sentinel.borrowed import borrowed
 from reference.sentinel.draw import Draw
 from reference.sentinel.lists import listed
 
@@ -48,7 +49,8 @@ def _number(slot: str) -> _Source:
 
 
 def _group(draw: Draw, _: Faker) -> str:
-    return draw.cased(draw.pick(listed("demonyms")))
+    known = borrowed("peoples") if draw.chance(0.25) else ()
+    return draw.cased(draw.pick(known or listed("demonyms")))
 
 
 def _age(draw: Draw, _: Faker) -> str:
@@ -130,6 +132,7 @@ _SOURCES: Final[dict[str, _Source]] = {
     "n": lambda draw, _: str(draw.number(2, 12)),
     "version": machines.version,
     "product": trade.product,
+    "thing": titles.thing,
     "work": titles.work,
     "film": titles.film,
     "band": titles.band,
