@@ -29,6 +29,9 @@ _EUROPE: Final = "europe.txt"
 _WEIGHTS: Final = {
     "clean_en.txt": 12.0,
     "hard_en.txt": 6.0,
+    "business_en.txt": 16.0,
+    "life_en.txt": 16.0,
+    "tech_en.txt": 9.0,
     "mixed_en.txt": 26.0,
     "plain_en.txt": 18.0,
     _EUROPE: 18.0,

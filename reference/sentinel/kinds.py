@@ -33,7 +33,19 @@ KIND_OF_SLOT: Final[dict[str, str]] = {
         "api_key": ("apikey",),
         "": (
             *("project", "invoice", "amount", "n", "time", "month", "weekday", "version"),
-            *("product", "thing", "code", "word", "work", "film", "band", "creature", "language"),
+            *(
+                "product",
+                "thing",
+                "code",
+                "part",
+                "digest",
+                "word",
+                "work",
+                "film",
+                "band",
+                "creature",
+                "language",
+            ),
             *("tool", "feast", "contest", "affair", "dept", "law"),
         ),
     }.items()

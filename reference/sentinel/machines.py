@@ -13,6 +13,7 @@ from reference.sentinel.people import user_name
 from reference.sentinel.trade import coined
 
 __all__ = [
+    "digest",
     "domain",
     "email",
     "host",
@@ -152,6 +153,14 @@ def key(draw: Draw, _: Faker) -> str:
         at = len(text) // 3
         return f"{text[:at]}.{text[at : 2 * at]}.{text[2 * at :]}"
     return text
+
+
+def digest(draw: Draw, _: Faker) -> str:
+    """Return what names a request, a state of a program or a file: a UUID or a sum in hex."""
+    text = f"{draw.random.getrandbits(256):064x}"
+    whole = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:32]}"
+    form = draw.pick((whole, whole, text[:7], text[:12], text[:16], text[:32], text[:40], text))
+    return form.upper() if draw.chance(0.1) else form
 
 
 def version(draw: Draw, _: Faker) -> str:

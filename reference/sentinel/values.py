@@ -132,6 +132,7 @@ _SOURCES: Final[dict[str, _Source]] = {
     "n": lambda draw, _: str(draw.number(2, 12)),
     "version": machines.version,
     "product": trade.product,
+    "digest": machines.digest,
     "thing": titles.thing,
     "work": titles.work,
     "film": titles.film,
@@ -157,6 +158,7 @@ _SOURCES: Final[dict[str, _Source]] = {
             "plate",
             "invoice",
             "code",
+            "part",
         )
     },
 }
