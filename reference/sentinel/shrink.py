@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from reference.sentinel.encoder import HEAD, Form, MiniLm
 
-__all__ = ["kept_layers", "mean_of", "thinned"]
+__all__ = ["kept_layers", "mean_of", "set_upon", "thinned"]
 
 
 def kept_layers(model: MiniLm, keep: Sequence[int], *, exit_at: int) -> MiniLm:
@@ -63,6 +63,15 @@ def thinned(model: MiniLm, form: Form, tokens: Tensor, shapes: Tensor, attention
             name = f"layers.{at}.{part}.weight"
             state[name] = state[name][:, rows]
     return _made(model, form, state)
+
+
+def set_upon(model: MiniLm, below: MiniLm) -> MiniLm:
+    """Return a copy that has the embeddings and lowest layers of another of its form.
+
+    The two must have learned from the same beginning: a layer reads what those below it write.
+    """
+    lower = {name: part for name, part in below.state_dict().items() if "heads." not in name}
+    return _made(model, model.form, model.state_dict() | lower)
 
 
 def mean_of(models: Sequence[MiniLm]) -> MiniLm:

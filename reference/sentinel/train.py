@@ -23,7 +23,7 @@ from torch.nn import functional
 from reference.sentinel.encoder import Form, MiniLm, pretrained
 from reference.sentinel.generate import Marked, generate
 from reference.sentinel.kinds import LABELS
-from reference.sentinel.shrink import kept_layers, thinned
+from reference.sentinel.shrink import kept_layers, set_upon, thinned
 from runtime.sentinel.tagger.shapes import shapes_of
 
 __all__ = ["IGNORED", "Batch", "batches", "keep", "load", "published_folder", "tokenizer"]
@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--keep", type=int, nargs="+", help="of its layers, counted from 0")
     parser.add_argument("--heads", type=int, help="keep so many attention heads in a layer")
     parser.add_argument("--inner", type=int, help="narrow the layers to so much")
+    parser.add_argument("--below", type=Path, help="its layers take the place of the lowest ones")
     parser.add_argument("--rectified", action="store_true", help="bend the inner part cheaply")
     parser.add_argument("--teacher", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -214,7 +215,8 @@ def _begun(options: argparse.Namespace) -> MiniLm:
         is_rectified=options.rectified,
     )
     tokens, shapes, attention, _ = next(batches(options.seed, _SAMPLE_TOKENS))
-    return thinned(model, form, tokens, shapes, attention)
+    begun = thinned(model, form, tokens, shapes, attention)
+    return set_upon(begun, load(options.below)) if options.below else begun
 
 
 def _groups(model: MiniLm, rate: float) -> list[dict[str, object]]:
