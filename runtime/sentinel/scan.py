@@ -17,6 +17,7 @@ from runtime.sentinel.categories import KINDS
 from runtime.sentinel.commonplaces import without_commonplaces
 from runtime.sentinel.coreference import spread_people
 from runtime.sentinel.detector import Detector
+from runtime.sentinel.guesses import READER, has_reader, without_doubted
 from runtime.sentinel.overlap import drop_misreadings, merge_within_categories
 from runtime.sentinel.placeholder import (
     LITERAL,
@@ -97,7 +98,8 @@ class Sentinel:
         executor: Where ``scan`` does its work, so that the event loop keeps serving; ``None``
             is the loop's own pool. Its size bounds how many texts are scanned at once.
         monotonic_s: The clock against which the time limit runs.
-        passes_commonplaces: Whether what tells of nobody is let go (``commonplaces``).
+        passes_commonplaces: Whether what tells of nobody is let go (``commonplaces``), and what
+            only looks like a name to everything but the model (``guesses``).
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Sentinel:
         self._executor = executor
         self._monotonic_s = monotonic_s
         self._passes_commonplaces = passes_commonplaces
+        self._has_reader = has_reader(self._detectors)
         self.kinds: frozenset[str] = frozenset(KINDS).union(
             *(detector.kinds for detector in self._detectors)
         )
@@ -171,6 +174,8 @@ class Sentinel:
     def _combined(self, run: _Run) -> Scan:
         found, failed = run.outcome()
         if self._passes_commonplaces:
+            if self._has_reader and READER not in failed:
+                found = without_doubted(found)
             found = without_commonplaces(run.text, found)
         found += spread_people(run.text, found)
         content = without_placeholders(run.text, found, self._placeholder_names)
