@@ -106,6 +106,7 @@ def without_commonplaces(text: str, spans: Iterable[Span]) -> list[Span]:
         }
         figures |= {name.rpartition(" ")[2] for name in figures}
     kept = []
+    places = {span.start for span in found if span.category == PLACE}
     for span in found:
         words = _words(text, span)
         if span.category == HEALTH and span.detector == _MODEL and words in lists.substances:
@@ -115,6 +116,8 @@ def without_commonplaces(text: str, spans: Iterable[Span]) -> list[Span]:
             continue
         if words in lists.shared or words in figures or lists.plain.issuperset(words.split()):
             continue
+        if span.category == PLACE and words in lists.compass and span.end + 1 in places:
+            continue  # marked apart from the place behind it
         if span.category == PERSON and words.isalpha() and not tells:
             if is_eponym(text, span.start, span.end) and not lists.is_only_given(words):
                 continue

@@ -79,6 +79,7 @@ def test_a_figure_is_let_go_by_the_last_name_too_once_named_whole() -> None:
 def test_which_part_of_a_place_is_no_part_of_it() -> None:
     assert kept("in Southern Poland", ("Southern Poland", "place")) == ["Poland"]
     assert kept("in Southern", ("Southern", "place")) == ["Southern"]
+    assert kept("in Southern Poland", ("Southern", "place"), ("Poland", "place")) == ["Poland"]
 
 
 def test_an_operators_own_term_stays() -> None:
