@@ -97,14 +97,7 @@ def without_commonplaces(text: str, spans: Iterable[Span]) -> list[Span]:
     found = list(spans)
     lists = _lists()
     tells = any(span.category in _TELLING for span in found)
-    figures: set[str] = set()
-    if not tells:
-        figures = {
-            name
-            for span in found
-            if span.category == PERSON and (name := _words(text, span)) in lists.figures
-        }
-        figures |= {name.rpartition(" ")[2] for name in figures}
+    figures = set() if tells else _figures(text, found, lists)
     kept = []
     places = {span.start for span in found if span.category == PLACE}
     for span in found:
@@ -127,6 +120,12 @@ def without_commonplaces(text: str, spans: Iterable[Span]) -> list[Span]:
             continue
         kept.append(_trimmed(text, span, lists.compass) if span.category == PLACE else span)
     return kept
+
+
+def _figures(text: str, found: Iterable[Span], lists: _Lists) -> set[str]:
+    """Return the people of the history books in a text, by whole name and by last name."""
+    whole = {_words(text, span) for span in found if span.category == PERSON} & lists.figures
+    return whole | {name.rpartition(" ")[2] for name in whole}
 
 
 def _is_notion(words: str, lists: _Lists) -> bool:
