@@ -28,8 +28,13 @@ _WINDOW: Final = 126
 _MARKS: Final = 2
 _SHIFTS: Final = {
     "address": -1.5,
-    **dict.fromkeys(("phone", "record_number", "iban", "username", "card"), -1.0),
-    **dict.fromkeys(("condition", "treatment"), -0.7),
+    **dict.fromkeys(("record_number", "phone"), -1.6),
+    **dict.fromkeys(("iban", "card"), -1.5),
+    **dict.fromkeys(("password", "date_of_birth", "condition", "treatment"), -1.2),
+    **dict.fromkeys(("username", "api_key", "url"), -1.0),
+    **dict.fromkeys(("host", "age", "year"), -0.7),
+    **dict.fromkeys(("date", "person"), -0.5),
+    "group": 0.7,
 }
 """Log-odds by which a kind must be surer than others: the threshold is low for names and firms,
 and at it any number would be part of an address, any long word an illness."""

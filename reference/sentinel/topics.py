@@ -25,7 +25,7 @@ from reference.sentinel.trunk import Floats, Grafted, Trunk
 
 __all__ = ["TopicHead", "main"]
 
-_INNER: Final = 48
+_INNER: Final = 80
 _READ: Final = 2
 """Rows of states that are read: the first and the last."""
 _EPOCHS: Final = 30

@@ -27,6 +27,8 @@ __all__ = ["BUILT_IN", "SentinelModel"]
 
 BUILT_IN: Final = Path(__file__).resolve().parent.parent / "weights"
 """The model that is shipped."""
+_LEAST_ODDS: Final = 80.0
+"""Against a topic, as a logarithm; more of it is more than a float of 32 bits can tell."""
 _OVERLAP: Final = 16
 _SLOW_FUSION: Final = "SkipLayerNormFusion"
 """On a processor the fused form costs three times as much as its two halves."""
@@ -139,7 +141,8 @@ class SentinelModel:
 
         if not extents:
             return
-        for (start, end), chances in zip(extents, (1 / (1 + np.exp(-odds))).tolist(), strict=True):
+        judged = 1 / (1 + np.exp(np.minimum(-odds, _LEAST_ODDS)))
+        for (start, end), chances in zip(extents, judged.tolist(), strict=True):
             for at in focus.topics:
                 if chances[at] >= self._card.topic_threshold:
                     yield Reading(start, end, self._card.topics[at], chances[at])

@@ -43,7 +43,7 @@ async def test_a_name_is_not_read_as_a_sentence(inspector: ContentInspector, nam
     assert await inspector.inspect(call) is call
 
 
-@pytest.mark.parametrize("name", ["ask-cloud", "claude-sonnet"])
+@pytest.mark.parametrize("name", ["claude", "claude-sonnet"])
 async def test_the_same_words_in_a_text_are_judged_as_text(
     inspector: ContentInspector, name: str
 ) -> None:
