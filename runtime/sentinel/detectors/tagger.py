@@ -16,6 +16,7 @@ from runtime.sentinel.choices import with_numbered_choices
 from runtime.sentinel.detectors.plausible import is_plausible, without_choice_mark
 from runtime.sentinel.measures import is_measure
 from runtime.sentinel.span import Span
+from runtime.sentinel.tagger.links import links_in, whole_link
 from runtime.sentinel.tagger.memory import SpanMemory
 from runtime.sentinel.tagger.model import SentinelModel
 from runtime.sentinel.tagger.readings import Reading
@@ -26,6 +27,7 @@ _WORDS: Final = frozenset({ORGANIZATION, PLACE, DEMOGRAPHIC})
 """Quasi-identifiers that are words, and mostly written with a capital."""
 _SURE: Final = 0.9
 _LEAST_LETTERS: Final = 2
+_LINK: Final = "url"
 _IDEOGRAMS: Final = "\u2e80"
 """From here on a letter may be a name."""
 
@@ -67,8 +69,12 @@ class TaggerDetector:
 
     def _read(self, text: str) -> Iterator[Span]:
         numbered = with_numbered_choices(text)
-        for item in self._model.read(numbered, self._focus):
+        found = self._model.read(numbered, self._focus)
+        links = links_in(text) if any(item.kind == _LINK for item in found) else []
+        for item in found:
             start, end, kind = item.start, item.end, item.kind
+            if kind == _LINK:
+                start, end = whole_link(links, start, end)
             if _is_guess(text, item) or not is_plausible(text, start, end, kind):
                 continue
             if is_measure(text, start, end, kind):
