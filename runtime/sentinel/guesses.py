@@ -6,10 +6,12 @@ behind a title is no guess.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 from runtime.sentinel.detector import Detector
+from runtime.sentinel.overlap import merge_overlaps
 from runtime.sentinel.span import Span
 
 __all__ = ["GUESSER", "READER", "SURE", "has_reader", "without_doubted"]
@@ -34,28 +36,15 @@ def without_doubted(found: Sequence[Span]) -> list[Span]:
     """
     if not any(_is_guess(span) for span in found):
         return list(found)
-    starts, ends = _covered(span for span in found if span.detector != GUESSER)
+    backed = merge_overlaps(span for span in found if span.detector != GUESSER)
     kept = []
     for span in found:
         # The last stretch that begins before the guess ends is the only one that may reach into it.
-        at = bisect_right(starts, span.end - 1) - 1
-        if not _is_guess(span) or (at >= 0 and ends[at] > span.start):
+        at = bisect_right(backed, span.end - 1, key=attrgetter("start")) - 1
+        if not _is_guess(span) or (at >= 0 and backed[at].end > span.start):
             kept.append(span)
     return kept
 
 
 def _is_guess(span: Span) -> bool:
     return span.detector == GUESSER and span.score < SURE
-
-
-def _covered(spans: Iterable[Span]) -> tuple[list[int], list[int]]:
-    """Return where the stretches that spans cover together begin, and where each ends."""
-    starts: list[int] = []
-    ends: list[int] = []
-    for span in sorted(spans):
-        if ends and span.start < ends[-1]:
-            ends[-1] = max(ends[-1], span.end)
-        else:
-            starts.append(span.start)
-            ends.append(span.end)
-    return starts, ends
